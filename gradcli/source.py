@@ -1,0 +1,66 @@
+"""Source text and the spans in it: the ground floor that every error points through.
+
+Constraints: imports nothing; a span is half-open, in characters, and cheap enough for every node.
+"""
+
+from __future__ import annotations
+
+
+class Source:
+    """A named text: an expression, a script, or a binding's value.
+
+    Args:
+        name: what errors call it, such as `<expr>`, `train.py` or `<x>`.
+        text: the whole text, unchanged.
+    """
+
+    __slots__ = ("name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of the character at `offset`."""
+        offset = max(0, min(offset, len(self.text)))
+        line = self.text.count("\n", 0, offset) + 1
+        return line, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+
+    def line(self, number: int) -> str:
+        """Line `number` (from 1) without its line end; empty where there is none."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+class Span:
+    """A half-open range of characters of one source."""
+
+    __slots__ = ("end", "source", "start")
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self.source = source
+        self.start = start
+        self.end = max(start, end)
+
+    @property
+    def text(self) -> str:
+        """The characters that the span covers."""
+        return self.source.text[self.start : self.end]
+
+    def to(self, other: Span) -> Span:
+        """The smallest span that covers this one and `other`, of the same source."""
+        return Span(self.source, min(self.start, other.start), max(self.end, other.end))
+
+    def __repr__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"<{self.source.name}:{line}:{column} {self.text!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Span)
+            and (self.start, self.end) == (other.start, other.end)
+            and (self.source is other.source or self.source.text == other.source.text)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.start, self.end))
