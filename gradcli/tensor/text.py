@@ -267,7 +267,7 @@ def _float_texts(values: list[float], options: PrintOptions) -> tuple[list[str],
     """
     measured = [value for value in values if value and value - value == 0]
     whole = all(map(float.is_integer, measured))
-    if measured and _scientific(measured, whole, options.sci_mode):
+    if measured and _scientific(measured, options.sci_mode):
         template = f"%.{options.precision}e"
     elif whole:
         template = "%.0f."
@@ -277,12 +277,12 @@ def _float_texts(values: list[float], options: PrintOptions) -> tuple[list[str],
     return [template % value if value - value == 0 else str(value) for value in values], width
 
 
-def _scientific(measured: list[float], whole: bool, wanted: bool | None) -> bool:
+def _scientific(measured: list[float], wanted: bool | None) -> bool:
     if wanted is not None:
         return wanted
     magnitudes = [abs(value) for value in measured]
     low, high = min(magnitudes), max(magnitudes)
-    return high / low > 1000 or high > 1e8 or (not whole and low < 1e-4)
+    return high / low > 1000 or high > 1e8 or low < 1e-4
 
 
 def _join_suffixes(text: str, suffixes: list[str], linewidth: float) -> str:

@@ -140,6 +140,7 @@ def test_empty_spans(text: str, start: int, rows: list[str]) -> None:
         ("a\rb\u2028", "x", "a\\rb\\u2028x;", "          ^"),
         ("\ud800", "x", "\\ud800x;", "      ^"),
         ("", "\u0301", "\u0301;", "^"),
+        ("a\u20dd\uff01", "x", "a\u20dd\uff01x;", "   ^"),
     ],
 )
 def test_widths(before: str, word: str, line: str, carets: str) -> None:
@@ -182,6 +183,18 @@ def test_window_fills_up_at_the_end_of_a_line() -> None:
     exact = Source("s", "漢" * 50)
     for start in range(50):
         assert "..." not in block(Label(Span(exact, start, start + 1)))
+
+
+def test_label_behind_a_window_gets_its_own() -> None:
+    source = Source("s", "x" * 300)
+    labels = [
+        Label(Span(source, 0, 1)),
+        Label(Span(source, 99, 100)),
+        Label(Span(source, 100, 101)),
+    ]
+    rows = block(*labels).split("\n")[3:]
+    assert [row[:3] for row in rows] == [" 1 ", "   ", "   ", " 1 ", "   "]
+    assert rows[-1] == "   | " + " " * 36 + "-"
 
 
 def test_enormous_line_is_fast_and_short() -> None:
