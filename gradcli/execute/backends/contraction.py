@@ -1,0 +1,99 @@
+"""Einstein sums of two operands on NumPy: as a matrix product on BLAS, without a copy where strides allow.
+
+Constraints: a recipe is made once per spec and ranks, then only run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = Any
+_recipes: dict[tuple[str, int, int], Callable[[Array, Array], Array]] = {}
+
+
+def contract(x: Array, y: Array, *, spec: str) -> Array:
+    """`spec` is `ij,jk->ik` over the trailing axes; leading axes broadcast."""
+    key = (spec, x.ndim, y.ndim)
+    recipe = _recipes.get(key)
+    if recipe is None:
+        recipe = _recipes[key] = _recipe(spec, x.ndim, y.ndim)
+    return recipe(x, y)
+
+
+def _recipe(spec: str, x_rank: int, y_rank: int) -> Callable[[Array, Array], Array]:
+    operands, _, result = spec.partition("->")
+    left, _, right = operands.partition(",")
+    lead = max(x_rank - len(left), y_rank - len(right))
+    plain = lead == 0 or (x_rank - len(left) == y_rank - len(right))
+    shared = [c for c in left if c in right and c not in result]
+    batch = [c for c in left if c in right and c in result]
+    rows = [c for c in left if c not in right]
+    columns = [c for c in right if c not in left]
+    if all(len(group) <= 1 for group in (shared, rows, columns)) and len(shared) == 1 and not batch:
+        return _matmul(left, right, result, shared[0], rows, columns, lead)
+    if lead == 0 or plain:
+        return _grouped(left, right, result, (batch, rows, shared, columns), lead)
+    return _einsum(left, right, result)
+
+
+def _einsum(left: str, right: str, result: str) -> Callable[[Array, Array], Array]:
+    spec = f"...{left},...{right}->...{result}"
+    return lambda x, y: np.einsum(spec, x, y)
+
+
+def _matmul(
+    left: str, right: str, result: str, shared: str, rows: list[str], columns: list[str], lead: int
+) -> Callable[[Array, Array], Array]:
+    """At most one row, one column and one summed label: np.matmul on views."""
+    flip_x = rows and left.index(shared) == 0
+    flip_y = columns and right.index(shared) == 1
+    flip_result = len(result) == 2 and result[0] in columns
+    if lead == 0 and not (flip_x or flip_y or flip_result):
+        return np.matmul
+
+    def product(x: Array, y: Array) -> Array:
+        x = x.swapaxes(-1, -2) if flip_x else x if rows else x[..., None, :]
+        y = y.swapaxes(-1, -2) if flip_y else y if columns else y[..., :, None]
+        out = np.matmul(x, y)
+        if not rows:
+            out = out[..., 0, :]
+            return out if columns else out[..., 0]
+        if not columns:
+            return out[..., 0]
+        return out.swapaxes(-1, -2) if flip_result else out
+
+    return product
+
+
+def _grouped(
+    left: str, right: str, result: str, groups: tuple[list[str], ...], lead: int
+) -> Callable[[Array, Array], Array]:
+    """Any labels: group them into batch, rows, summed, columns and multiply as matrices."""
+    batch, rows, shared, columns = groups
+    order = [*batch, *rows, *columns]
+
+    def product(x: Array, y: Array) -> Array:
+        front = np.broadcast_shapes(x.shape[:lead], y.shape[:lead])
+        sizes = dict(zip(left, x.shape[lead:], strict=True))
+        sizes.update(zip(right, y.shape[lead:], strict=True))
+        x = _arranged(x, left, [*batch, *rows, *shared], lead)
+        y = _arranged(y, right, [*batch, *shared, *columns], lead)
+        count = [int(np.prod([sizes[c] for c in g], dtype=np.int64)) for g in groups]
+        x = x.reshape(*x.shape[:lead], count[0], count[1], count[2])
+        y = y.reshape(*y.shape[:lead], count[0], count[2], count[3])
+        # A sum over nothing is an outer product: multiplying beats a BLAS call of inner length one.
+        out = np.matmul(x, y) if shared else x * y
+        out = out.reshape(*front, *(sizes[c] for c in order))
+        return _arranged(out, "".join(order), list(result), lead)
+
+    return product
+
+
+def _arranged(array: Array, labels: str, order: list[str], lead: int) -> Array:
+    axes = [lead + labels.index(c) for c in order]
+    if axes == list(range(lead, array.ndim)):
+        return array
+    return array.transpose(*range(lead), *axes)

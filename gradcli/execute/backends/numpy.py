@@ -1,0 +1,410 @@
+"""NumPy, the default engine: array-API names where NumPy has them, and the few kernels it lacks.
+
+Constraints: kernels take the input values and the op's attributes, and change no input. SciPy is imported
+only by the kernels that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.contraction import contract
+from gradcli.graph.dtype import DTYPES, DType
+from gradcli.graph.node import Node
+from gradcli.graph.shape import Shape, numel
+
+Array = Any
+Slices = tuple[tuple[int, int, int], ...]
+
+NUMPY_DTYPES: dict[DType, np.dtype[Any]] = {d: np.dtype(d.name) for d in DTYPES.values()}
+BY_NUMPY: dict[np.dtype[Any], DType] = {n: d for d, n in NUMPY_DTYPES.items()}
+
+
+def dtype_of(array: Array) -> DType:
+    """gradcli's dtype of a NumPy array.
+
+    Raises:
+        GradcliError: G025 for a NumPy type that PyTorch has no counterpart of here.
+    """
+    found = BY_NUMPY.get(array.dtype) or BY_NUMPY.get(array.dtype.newbyteorder("="))
+    if found is None:
+        raise GradcliError(
+            "G025",
+            f"arrays of {array.dtype} are not supported",
+            help=f"convert it to one of {', '.join(DTYPES)}",
+            kind=TypeError,
+        )
+    return found
+
+
+# -- kernels that NumPy has under no single name
+
+
+def _axis(axis: int | tuple[int, ...], ndim: int) -> int | tuple[int, ...]:
+    return () if ndim == 0 else axis
+
+
+def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+    axis = _axis(axis, x.ndim)  # type: ignore[assignment]
+    if x.dtype == np.float16:
+        return x.sum(axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
+    return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+def _prod(x: Array, *, axis: int, keepdims: bool) -> Array:
+    return x.prod(axis=_axis(axis, x.ndim), keepdims=keepdims, dtype=x.dtype)
+
+
+def _extreme(name: str) -> Callable[..., Array]:
+    def reduce(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+        return getattr(x, name)(axis=_axis(axis, x.ndim), keepdims=keepdims)
+
+    return reduce
+
+
+def _truth(name: str) -> Callable[..., Array]:
+    def reduce(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+        return getattr(x.astype(bool), name)(axis=_axis(axis, x.ndim), keepdims=keepdims)
+
+    return reduce
+
+
+def _position(name: str) -> Callable[..., Array]:
+    def reduce(x: Array, *, axis: int, keepdims: bool) -> Array:
+        if x.ndim == 0:
+            return np.zeros((), np.int64)
+        found = getattr(x, name)(axis=axis)
+        return np.expand_dims(found, axis) if keepdims else found
+
+    return reduce
+
+
+def _scan(ufunc: np.ufunc) -> Callable[..., Array]:
+    def scan(x: Array, *, axis: int) -> Array:
+        return ufunc.accumulate(x, axis=axis, dtype=x.dtype) if x.ndim else x
+
+    return scan
+
+
+def _logcumsumexp(x: Array, *, axis: int) -> Array:
+    return np.logaddexp.accumulate(x, axis=axis) if x.ndim else x
+
+
+def _argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
+    if x.ndim == 0:
+        return np.zeros((), np.int64)
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    flipped = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
+    return x.shape[axis] - 1 - np.flip(flipped, axis)
+
+
+def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """exp(x - max), its sum, and max (0 where infinite), along `axis`, in at least float32."""
+    if x.dtype == np.float16:
+        x = x.astype(np.float32)
+    top = x.max(axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
+    powers = np.exp(x - top)
+    return powers, powers.sum(axis=axis, keepdims=True), top
+
+
+def _softmax(x: Array, *, axis: int) -> Array:
+    powers, norm, _ = _shifted_exp(x, _axis(axis, x.ndim))
+    return (powers / norm).astype(x.dtype, copy=False)
+
+
+def _log_softmax(x: Array, *, axis: int) -> Array:
+    _, norm, top = _shifted_exp(x, _axis(axis, x.ndim))
+    return (x - top - np.log(norm)).astype(x.dtype, copy=False)
+
+
+def _logsumexp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+    axes = _axis(axis, x.ndim)
+    _, norm, top = _shifted_exp(x, axes)
+    result = (np.log(norm) + top).astype(x.dtype, copy=False)
+    return result if keepdims else result.squeeze(axis=axes)
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.reciprocal(1 + np.exp(-x), dtype=x.dtype)
+
+
+def _trunc_divide(x: Array, y: Array) -> Array:
+    if x.dtype.kind in "iu":
+        _refuse_zero_divisor(y)
+        quotient = np.abs(x) // np.abs(y)
+        return np.where((x < 0) != (y < 0), -quotient, quotient).astype(x.dtype)
+    return np.trunc(np.divide(x, y))
+
+
+def _floor_divide(x: Array, y: Array) -> Array:
+    if x.dtype.kind in "iub":
+        _refuse_zero_divisor(y)
+        return np.floor_divide(x, y)
+    whole = np.floor_divide(x, y)
+    return np.where(y == 0, np.divide(x, y), whole).astype(x.dtype, copy=False)
+
+
+def _integer_guard(ufunc: np.ufunc) -> Callable[..., Array]:
+    def divide(x: Array, y: Array) -> Array:
+        if x.dtype.kind in "iu":
+            _refuse_zero_divisor(y)
+        return ufunc(x, y)
+
+    return divide
+
+
+def _refuse_zero_divisor(y: Array) -> None:
+    if not np.all(y):
+        raise GradcliError("G026", "ZeroDivisionError", kind=RuntimeError)
+
+
+def _power(x: Array, y: Array) -> Array:
+    if x.dtype.kind in "iu":
+        if x.dtype.kind == "i" and np.any(np.less(y, 0)):
+            return _negative_integer_power(x, y)
+        return np.power(x, y)
+    if y.ndim == 0 and x.dtype.kind == "f":
+        exponent = float(y)
+        if exponent == 2.0:
+            return np.multiply(x, x)
+        if exponent == 3.0:
+            return x * x * x
+    return np.power(x, y)
+
+
+def _negative_integer_power(x: Array, y: Array) -> Array:
+    positive = np.power(x, np.maximum(y, 0))
+    inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
+    return np.where(y < 0, inverse, positive).astype(x.dtype)
+
+
+def _slice(x: Array, *, slices: Slices) -> Array:
+    return x[(..., *map(_as_slice, slices))]
+
+
+def _as_slice(part: tuple[int, int, int]) -> slice:
+    start, length, step = part
+    return slice(start, start + max(length - 1, 0) * step + (length > 0), step)
+
+
+def _embed(x: Array, *, slices: Slices, shape: Shape) -> Array:
+    out = np.zeros(x.shape[: x.ndim - len(shape)] + shape, x.dtype)
+    out[(..., *map(_as_slice, slices))] = x
+    return out
+
+
+def _slice_put(x: Array, y: Array, *, slices: Slices) -> Array:
+    out = np.array(x)
+    out[(..., *map(_as_slice, slices))] = y
+    return out
+
+
+def _reshape(x: Array, *, axes: int, shape: Shape) -> Array:
+    return np.reshape(x, x.shape[: x.ndim - axes] + shape)
+
+
+def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
+    return np.transpose(x, (*range(x.ndim - len(axes)), *(x.ndim + a for a in axes)))
+
+
+def _expand(x: Array, *, shape: Shape) -> Array:
+    core = min(np.ndim(x), len(shape))
+    lead = x.shape[: x.ndim - core]
+    return np.broadcast_to(x, lead + np.broadcast_shapes(x.shape[x.ndim - core :], shape))
+
+
+def _triangle(keep: Callable[..., Array]) -> Callable[..., Array]:
+    def triangle(x: Array, *, diagonal: int) -> Array:
+        return keep(x, diagonal)
+
+    return triangle
+
+
+def _diagonal(x: Array, *, offset: int) -> Array:
+    return np.diagonal(x, offset, -2, -1)
+
+
+def _diagonal_embed(x: Array, *, offset: int, shape: Shape) -> Array:
+    out = np.zeros(x.shape[:-1] + shape, x.dtype)
+    rows = np.arange(x.shape[-1]) + max(-offset, 0)
+    out[..., rows, rows + offset] = x
+    return out
+
+
+def _positions(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
+    """An indexing tuple that keeps leading axes in front and picked axes in place."""
+    rest = (slice(None),) * (axes - len(indices))
+    return (..., *indices, *rest)
+
+
+def _index(x: Array, *indices: Array, axes: int) -> Array:
+    return x[_positions(axes, indices)]
+
+
+def _index_put(x: Array, y: Array, *indices: Array, axes: int) -> Array:
+    out = np.array(x)
+    out[_positions(axes, indices)] = y
+    return out
+
+
+def _index_add(x: Array, *indices: Array, shape: Shape) -> Array:
+    """Adds slabs of `x` at flat positions: a bincount where it applies, which is far faster than add.at."""
+    sizes, rest = shape[: len(indices)], shape[len(indices) :]
+    picked = np.broadcast_shapes(*(i.shape for i in indices))
+    lead = x.shape[: x.ndim - len(picked) - len(rest)]
+    flat = (
+        np.ravel_multi_index(np.broadcast_arrays(*indices), sizes) if numel(sizes) else indices[0]
+    )
+    out = np.zeros((numel(lead), numel(sizes), numel(rest)), x.dtype)
+    slabs = np.reshape(x, (numel(lead), numel(picked), numel(rest)))
+    flat = np.reshape(flat, -1)
+    if numel(lead) == 1 and numel(rest) == 1 and x.dtype == np.float64:
+        out[0, :, 0] = np.bincount(flat, slabs[0, :, 0], minlength=numel(sizes))
+    else:
+        np.add.at(out, (slice(None), flat), slabs)
+    return out.reshape(lead + shape)
+
+
+def _scipy(name: str) -> Callable[..., Array]:
+    def kernel(*values: Array) -> Array:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*values)
+
+    return kernel
+
+
+def _polygamma(x: Array, *, n: int) -> Array:
+    import scipy.special
+
+    if n == 0:
+        return scipy.special.digamma(x)
+    sign = -1.0 if n % 2 == 0 else 1.0
+    return sign * scipy.special.gamma(n + 1.0) * scipy.special.zeta(n + 1.0, x)
+
+
+def _sgn(x: Array) -> Array:
+    if x.dtype.kind == "b":
+        return x
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    size = np.abs(x)
+    return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
+
+
+def _shift(ufunc: np.ufunc) -> Callable[..., Array]:
+    def shift(x: Array, y: Array) -> Array:
+        bits = x.dtype.itemsize * 8
+        beyond = (y < 0) | (y >= bits)
+        shifted = ufunc(x, np.where(beyond, 0, y))
+        fill = np.where(x < 0, -1, 0) if ufunc is np.right_shift and x.dtype.kind == "i" else 0
+        return np.where(beyond, fill, shifted)
+
+    return shift
+
+
+def _round(x: Array, *, decimals: int = 0) -> Array:
+    if decimals == 0:
+        return np.rint(x) if x.dtype.kind != "i" else x
+    scale = 10.0 ** abs(decimals)
+    return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
+
+
+def _sinc(x: Array) -> Array:
+    angle = np.pi * x
+    return np.where(x == 0, 1, np.sin(angle) / np.where(x == 0, 1, angle))
+
+
+KERNELS: dict[str, Callable[..., Array]] = {
+    **{"sum": _sum, "prod": _prod, "max": _extreme("max"), "min": _extreme("min")},
+    **{"any": _truth("any"), "all": _truth("all")},
+    **{"argmax": _position("argmax"), "argmin": _position("argmin"), "argsort": _argsort},
+    **{"cumulative_sum": _scan(np.add), "cumulative_prod": _scan(np.multiply)},
+    **{"logcumsumexp": _logcumsumexp, "softmax": _softmax, "log_softmax": _log_softmax},
+    **{"logsumexp": _logsumexp, "sigmoid": _sigmoid, "pow": _power, "round": _round},
+    **{"div_trunc": _trunc_divide, "floor_divide": _floor_divide, "sinc": _sinc},
+    **{"fmod": _integer_guard(np.fmod), "remainder": _integer_guard(np.remainder)},
+    **{"slice": _slice, "embed": _embed, "slice_put": _slice_put, "reshape": _reshape},
+    **{"permute_dims": _permute, "expand": _expand, "diagonal": _diagonal},
+    **{"diagonal_embed": _diagonal_embed, "index": _index, "index_put": _index_put},
+    **{"index_add": _index_add, "tril": _triangle(np.tril), "triu": _triangle(np.triu)},
+    **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
+    **{"flip": lambda x, *, axis: np.flip(x, axis)},
+    **{"contract": contract, "sgn": _sgn, "polygamma": _polygamma},
+    **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
+    **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
+    **{"rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "frac": lambda x: x - np.trunc(x)},
+    **{"relu": lambda x: np.maximum(x, np.zeros((), x.dtype))},
+    **{"complex": lambda x, y: x + y * x.dtype.type(1) * 1j},
+    **{"real": np.real, "imag": np.imag, "bitwise_not": np.invert},
+    **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
+    **{name: _scipy(name) for name in ("erf", "erfc", "erfinv", "digamma")},
+    **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
+    **{"clone": lambda x: x, "detach": lambda x: x},
+    **{"overwrite": lambda x, value: value},
+}
+"""Kernels by name, where they are not NumPy's function of that name."""
+
+
+def _constant(node: Node, values: list[Array]) -> Array:
+    one = np.asarray(node.attrs["value"]).astype(NUMPY_DTYPES[node.dtype])
+    return np.broadcast_to(one, node.shape) if node.shape else one
+
+
+def _cast(node: Node, values: list[Array]) -> Array:
+    return values[0].astype(NUMPY_DTYPES[node.dtype])
+
+
+MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
+    "full": _constant,
+    "cast": _cast,
+    "leaf": lambda node, values: values[0],
+}
+"""The ops that are executed from the node rather than from their inputs and attributes alone."""
+
+
+class NumPy:
+    """The NumPy backend."""
+
+    name = "numpy"
+
+    def __init__(self) -> None:
+        self.kernels: dict[str, Callable[..., Array]] = {}
+
+    def run(self, node: Node, values: list[Array]) -> Array:
+        """The value of `node`: an ndarray, or a NumPy scalar for a 0-dim result."""
+        op = node.op
+        maker = MAKERS.get(op.name)
+        if maker is not None:
+            return maker(node, values)
+        kernel = self.kernels.get(op.name)
+        if kernel is None:
+            kernel = self.kernels[op.name] = self.kernel(op.name, op.kernel)
+        wanted = NUMPY_DTYPES[node.dtype]
+        value = kernel(*values, **node.attrs) if node.attrs else kernel(*values)
+        return value if value.dtype == wanted else value.astype(wanted)
+
+    def kernel(self, name: str, kernel: str) -> Callable[..., Array]:
+        """The function that executes op `name`, whose kernel name is `kernel`."""
+        found = KERNELS.get(kernel) or getattr(np, kernel, None)
+        if found is None:
+            raise GradcliError("G099", f"the numpy backend has no kernel for {name}")
+        return found  # type: ignore[no-any-return]
+
+    def from_numpy(self, array: Array) -> Array:
+        """The array itself."""
+        return array
+
+    def to_numpy(self, array: Array) -> Array:
+        """The array itself."""
+        return np.asarray(array)
+
+    def dtype(self, dtype: DType) -> np.dtype[Any]:
+        """NumPy's dtype."""
+        return NUMPY_DTYPES[dtype]

@@ -1,0 +1,95 @@
+"""Values on demand: computes what is asked for and what it needs, in one pass, each node once.
+
+Constraints: no recursion; a node through which nobody can differentiate lets go of its inputs as soon as its
+value is known, so that memory follows what can still be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NumPy
+from gradcli.execute.limits import memory
+from gradcli.graph.node import Node
+from gradcli.graph.op import SYMBOL
+from gradcli.graph.walk import ancestors
+
+SMALL = 32768
+"""Elements up to which a node is computed at once; beyond, it waits until its value is needed."""
+
+backend = NumPy()
+
+
+def evaluate(nodes: Iterable[Node]) -> None:
+    """Gives every node of `nodes` its value.
+
+    Raises:
+        GradcliError: with the place of the op that failed; G060 when the results would not fit into memory.
+    """
+    order = ancestors(nodes, lambda node: node.value is None)
+    if sum(node.size * node.dtype.itemsize for node in order) > memory.unchecked:
+        memory.check(order)
+    order.reverse()
+    with np.errstate(all="ignore"):
+        while order:
+            compute(order.pop())
+
+
+def compute(node: Node) -> None:
+    """Gives `node` its value; its inputs have theirs."""
+    try:
+        node.value = backend.run(node, [x.value for x in node.inputs])
+    except GradcliError as error:
+        raise error.at(node.span) from None
+    except MemoryError:
+        raise memory.error([node]) from None
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise unfit(node, error) from error
+    if not node.tracked or node.released:
+        node.inputs = ()
+
+
+def unfit(node: Node, error: Exception) -> GradcliError:
+    """What a kernel's own complaint becomes: the op does not take these dtypes, or gradcli has a bug."""
+    if node.op is SYMBOL:
+        name = node.attrs["name"]
+        return GradcliError(
+            "G012", f"{name} has no value", node.span, help=f"give it one: {name}=3", kind=NameError
+        )
+    dtypes = ", ".join(x.dtype.name for x in node.inputs)
+    if any(x.dtype.category < 2 or x.dtype.is_complex for x in node.inputs):
+        return GradcliError("G025", f'"{node.op.name}" not implemented for {dtypes}', node.span)
+    return GradcliError("G099", f"{node.op.name}({dtypes}) failed: {error}", node.span)
+
+
+def settle(node: Node) -> None:
+    """Computes `node` now if it and everything it waits for is small; else marks it as waiting."""
+    if node.value is not None:
+        return
+    stack, waiting = [node], 0
+    while stack:
+        x = stack.pop()
+        waiting += x.size
+        if x.pending or waiting > SMALL or x.op is SYMBOL:
+            node.pending = True
+            return
+        stack.extend(y for y in x.inputs if y.value is None)
+        if any(y.value is not None and y.size > SMALL for y in x.inputs):
+            node.pending = True
+            return
+    if not all(x.value is not None for x in node.inputs):
+        evaluate([node])
+        return
+    with np.errstate(all="ignore"):
+        compute(node)
+
+
+def array(node: Node) -> Any:
+    """The node's value as a NumPy array, computed if need be."""
+    if node.value is None:
+        evaluate([node])
+    return np.asarray(node.value)

@@ -1,0 +1,99 @@
+"""The memory limit: results that would not fit are refused before they are allocated.
+
+Constraints: bytes; the default is 80 % of what the machine has available when it is first asked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from gradcli.errors import GradcliError
+from gradcli.graph.node import Node
+from gradcli.graph.shape import text
+
+
+class MemoryLimit:
+    """How many bytes results may take.
+
+    Attributes:
+        unchecked: a sum of sizes below this is not looked at more closely, to keep small work fast.
+    """
+
+    def __init__(self) -> None:
+        self._limit: int | None = None
+        self.unchecked = 1 << 24
+
+    @property
+    def limit(self) -> int:
+        """The limit in bytes."""
+        if self._limit is None:
+            self._limit = int(0.8 * available())
+        return self._limit
+
+    def set(self, limit: int) -> None:
+        """Sets the limit, in bytes."""
+        self._limit = limit
+        self.unchecked = min(self.unchecked, limit)
+
+    def check(self, order: Sequence[Node]) -> None:
+        """Refuses an evaluation of which one node alone does not fit."""
+        for node in order:
+            if node.size * node.dtype.itemsize > self.limit and node.op.name not in VIRTUAL:
+                raise self.error([node])
+
+    def refuse(self, count: int, itemsize: int) -> None:
+        """Refuses an array of `count` elements that does not fit.
+
+        Raises:
+            GradcliError: G060 with both numbers.
+        """
+        if count * itemsize > self.limit:
+            raise GradcliError(
+                "G060",
+                f"an array of {count} elements needs {human(count * itemsize)}, "
+                f"the limit is {human(self.limit)}",
+                help="raise it with --max-memory",
+            )
+
+    def error(self, nodes: Sequence[Node]) -> GradcliError:
+        """G060 for a node that does not fit."""
+        node = nodes[0]
+        need = node.size * node.dtype.itemsize
+        return GradcliError(
+            "G060",
+            f"a result of shape {text(node.shape)} needs {human(need)}, "
+            f"the limit is {human(self.limit)}",
+            node.span,
+            help="raise it with --max-memory, or work on smaller pieces",
+        )
+
+
+VIRTUAL = frozenset({"full", "expand"})
+"""Ops whose result repeats its input without storing it again."""
+
+memory = MemoryLimit()
+
+
+def available() -> int:
+    """Bytes of memory that are free to use now; the whole memory where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 8 << 30
+
+
+def human(count: float) -> str:
+    """A number of bytes for people: `1.5 GB`."""
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.3g} EB"

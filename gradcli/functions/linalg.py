@@ -1,0 +1,428 @@
+"""Products of vectors, matrices and tensors.
+
+Constraints: every product is the op `contract`; an entry says which labels, and PyTorch's sentence when the
+shapes do not fit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.node import Node
+from gradcli.graph.op import operands
+from gradcli.graph.shape import text
+from gradcli.ops import elementwise as ops
+from gradcli.ops import reduction
+from gradcli.ops.linalg import contract
+from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import tensor_operand as tensor
+
+
+def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, Node]:
+    """Two tensors of one dtype and of the given ranks."""
+    left, right = tensor(x), tensor(y)
+    for which, node, rank in (("self", left, ranks[0]), ("mat2", right, ranks[1])):
+        if node.ndim != rank:
+            kind = {1: "a vector", 2: "a matrix", 3: "a 3D tensor"}[rank]
+            raise GradcliError(
+                "G021",
+                f"{name}: {which} must be {kind}, got {node.ndim}D tensor",
+                label=operands((left, right)),
+            )
+    return _one_dtype(left, right)
+
+
+def _one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
+    if x.dtype is not y.dtype:
+        raise GradcliError(
+            "G025",
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}",
+            help="convert one of them: .to(other.dtype)",
+        )
+    return x, y
+
+
+def _c_name(x: Node) -> str:
+    names = {"float32": "float", "float64": "double", "int64": "long", "float16": "c10::Half"}
+    return names.get(x.dtype.name, x.dtype.name)
+
+
+def _product(name: str, x: Any, y: Any, spec: str) -> Node:
+    left, _, right = spec.partition("->")[0].partition(",")
+    a, b = _operands(name, x, y, (len(left), len(right)))
+    _inner(a, b, a.shape[left.index("k")], b.shape[right.index("k")], name)
+    if name == "bmm" and a.shape[0] != b.shape[0]:
+        raise GradcliError(
+            "G021",
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
+            f"{a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}].",
+            label=operands((a, b)),
+        )
+    return contract(a, b, spec=spec)
+
+
+def _inner(x: Node, y: Node, left: int, right: int, name: str) -> None:
+    if left == right:
+        return
+    shapes = f"{'x'.join(map(str, x.shape))} and {'x'.join(map(str, y.shape))}"
+    message = f"mat1 and mat2 shapes cannot be multiplied ({shapes})"
+    if name == "dot":
+        message = (
+            "inconsistent tensor size, expected tensor "
+            f"{text(x.shape).replace(',)', ')')} and src "
+            f"{text(y.shape).replace(',)', ')')} to have the same number of elements, but got "
+            f"{x.size} and {y.size} elements respectively"
+        )
+        message = (
+            message.replace("tensor (", "tensor [").replace("src (", "src [").replace(")", "]")
+        )
+    elif name == "mv":
+        message = f"size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec ({y.size})"
+    elif name == "bmm":
+        message = (
+            f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
+            f"{x.shape[2]}] but got: [{y.shape[0]}, {y.shape[1]}]."
+        )
+    raise GradcliError("G021", message, label=operands((x, y)), help=_transposed(x, y))
+
+
+def _transposed(x: Node, y: Node) -> list[str]:
+    """Help that transposes one factor, where that makes the product fit."""
+    names = [n.span.text if n.span and len(n.span.text) < 20 else "" for n in (x, y)]
+    if not all(names):
+        return []
+    if y.ndim == 2 and y.shape[1] == x.shape[-1]:
+        return [f"did you mean {names[0]} @ {names[1]}.T?"]
+    if x.ndim == 2 and x.shape[0] == y.shape[0]:
+        return [f"did you mean {names[0]}.T @ {names[1]}?"]
+    return []
+
+
+@function("mm")
+def mm(input: Any, mat2: Any) -> Node:
+    """The product of two matrices."""
+    return _product("mm", input, mat2, "ik,kj->ij")
+
+
+@function("mv")
+def mv(input: Any, vec: Any) -> Node:
+    """A matrix times a vector."""
+    return _product("mv", input, vec, "ik,k->i")
+
+
+@function("dot", "inner", shown="dot")
+def dot(input: Any, tensor: Any) -> Node:
+    """The sum of products of two vectors."""
+    return _product("dot", input, tensor, "k,k->")
+
+
+@function("vdot", "linalg.vecdot")
+def vdot(input: Any, other: Any) -> Node:
+    """The sum of products of two vectors, the first one conjugated."""
+    return _product("dot", ops.conj(tensor(input)), other, "k,k->")
+
+
+@function("bmm")
+def bmm(input: Any, mat2: Any) -> Node:
+    """Products of matrices, pair by pair along the first dim."""
+    return _product("bmm", input, mat2, "bik,bkj->bij")
+
+
+@function("outer", "ger", shown="mul")
+def outer(input: Any, vec2: Any) -> Node:
+    """Every product of an element of one vector with one of another."""
+    x, y = promoted(*_vectors(input, vec2))
+    return contract(x, y, spec="i,j->ij")
+
+
+def _vectors(input: Any, vec2: Any) -> tuple[Node, Node]:
+    x, y = tensor(input), tensor(vec2)
+    for node, name in ((x, "self"), (y, "vec2")):
+        if node.ndim != 1:
+            raise GradcliError(
+                "G021",
+                f"outer: Expected 1-D argument {name}, but got {node.ndim}-D",
+            )
+    return x, y
+
+
+@function("Tensor._batched_matmul", shown="unsafe_view")
+def _batched(input: Any, other: Any) -> Node:
+    """The product of stacks of matrices or vectors, leading dims broadcast."""
+    x, y = _one_dtype(tensor(input), tensor(other))
+    _inner(x, y, x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], "matmul")
+    left, right, result = "ik", "kj", "ij"
+    if x.ndim == 1:
+        left, result = "k", "j"
+    if y.ndim == 1:
+        right, result = "k", result.replace("j", "")
+    return contract(x, y, spec=f"{left},{right}->{result}")
+
+
+@composite("matmul", "Tensor.__matmul__", "linalg.matmul")
+def matmul(input: Any, other: Any) -> Any:
+    """The matrix product, as `@`: vectors and stacks of matrices too."""
+    ranks = (len(tensor_shape(input)), len(tensor_shape(other)))
+    if 0 in ranks:
+        raise GradcliError(
+            "G021",
+            "both arguments to matmul need to be at least 1D, but they are "
+            f"{ranks[0]}D and {ranks[1]}D",
+            help="a scalar multiplies with *",
+        )
+    chosen = _BY_RANK.get(ranks)
+    if chosen is not None:
+        return chosen(input, other)
+    if ranks == (1, 2):
+        return _vector_matrix(input, other)
+    return _batched(input, other)
+
+
+def tensor_shape(value: Any) -> Any:
+    """The shape of a tensor argument; raises G014 for anything else."""
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        raise GradcliError(
+            "G014",
+            f"argument must be Tensor, not {type(value).__name__}",
+            kind=TypeError,
+        )
+    return shape
+
+
+@function("Tensor._vector_matrix", shown="squeeze", overload=4)
+def _vector_matrix(input: Any, other: Any) -> Node:
+    """A vector times a matrix."""
+    _inner(input, other, input.shape[0], other.shape[0], "matmul")
+    x, y = _one_dtype(input, other)
+    return contract(x, y, spec="k,kj->j")
+
+
+_BY_RANK = {(1, 1): dot, (2, 2): mm, (2, 1): mv}
+
+
+@composite("Tensor.__rmatmul__")
+def _rmatmul(input: Any, other: Any) -> Any:
+    """`other @ input`."""
+    return matmul(other, input)
+
+
+def _plus(name: str, shown: str, spec: str, first: str, second: str) -> Any:
+    """`beta*input + alpha*(first @ second)`."""
+
+    def body(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+        product = _product(name, mat1, mat2, spec)
+        if name in ("baddbmm",):
+            product = _product("bmm", mat1, mat2, spec)
+        added = product if alpha == 1 else alpha * product
+        x, added = promoted(input, added)
+        return added if beta == 0 else (x if beta == 1 else beta * x) + added
+
+    body.__doc__ = f"`beta*input + alpha*({first} @ {second})`."
+    body.__name__ = name
+    return function(name, shown=shown)(body)
+
+
+addmm = _plus("addmm", "addmm", "ik,kj->ij", "mat1", "mat2")
+addmv = _plus("addmv", "addmv", "ik,k->i", "mat", "vec")
+baddbmm = _plus("baddbmm", "baddbmm", "bik,bkj->bij", "batch1", "batch2")
+
+
+@function("addr")
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    """`beta*input + alpha*outer(vec1, vec2)`."""
+    product = alpha * contract(*promoted(*_vectors(vec1, vec2)), spec="i,j->ij")
+    return product if beta == 0 else beta * tensor(input) + product
+
+
+@composite("trace")
+def trace(input: Any) -> Any:
+    """The sum of the diagonal of a matrix."""
+    if len(input.shape) != 2:
+        raise GradcliError(
+            "G021", f"trace: expected a matrix, but got tensor with dim {len(input.shape)}"
+        )
+    return _trace(input)
+
+
+@function("Tensor._trace", shown="trace")
+def _trace(input: Any) -> Node:
+    """The sum of the diagonal."""
+    from gradcli.ops.movement import diagonal
+    from gradcli.tensor.function import as_numeric
+
+    return reduction.total(diagonal(as_numeric(input), offset=0), axis=(-1,), keepdims=False)
+
+
+# -- Einstein sums
+
+
+@composite("einsum", method=False)
+def einsum(equation: str, *operands: Any) -> Any:
+    """An Einstein sum: `einsum("ij,jk->ik", x, y)`."""
+    given = (
+        operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    )
+    return _einsum(equation, list(given))
+
+
+@function("Tensor._einsum", shown="view")
+def _einsum(equation: str, tensors: list[Node]) -> Node:
+    """An Einstein sum, contracted from the left."""
+    inputs, output = _equation(equation, [x.ndim for x in tensors])
+    nodes = promoted(*tensors)
+    _check_sizes(inputs, nodes)
+    nodes = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
+    inputs = [labels_once(labels) for labels in inputs]
+    result, labels = nodes[0], inputs[0]
+    for i in range(1, len(nodes)):
+        wanted = set(output).union(*inputs[i + 1 :])
+        result, labels = _pair(result, labels, nodes[i], inputs[i], wanted)
+    result, labels = _summed(result, labels, set(output))
+    return _ordered(result, labels, output)
+
+
+def labels_once(labels: str) -> str:
+    """Each label once, in the order of first appearance."""
+    return "".join(dict.fromkeys(labels))
+
+
+def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+    """Labels of operands and result, `...` spelled out in letters that the equation does not use."""
+    text = equation.replace(" ", "")
+    left, arrow, output = text.partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(ranks):
+        few = "fewer" if len(inputs) > len(ranks) else "more"
+        raise GradcliError(
+            "G013", f"einsum(): {few} operands were provided than specified in the equation"
+        )
+    width = 0
+    for labels, rank in zip(inputs, ranks, strict=True):
+        named = len(labels.replace("...", ""))
+        if "..." in labels:
+            width = max(width, rank - named)
+        elif named != rank:
+            raise GradcliError(
+                "G013",
+                f"einsum(): the number of subscripts in the equation ({named}) does not match the "
+                f"number of dimensions ({rank}) for operand {inputs.index(labels)} and no ellipsis "
+                "was given",
+            )
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
+    dots = "".join(spare[:width])
+    expanded = [
+        labels.replace("...", dots[width - (rank - len(labels) + 3) :] if "..." in labels else "")
+        for labels, rank in zip(inputs, ranks, strict=True)
+    ]
+    if not arrow:
+        joined = "".join(expanded)
+        single = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots)
+        return expanded, dots + "".join(single)
+    return expanded, output.replace("...", dots)
+
+
+def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:
+    sizes: dict[str, int] = {}
+    for number, (labels, node) in enumerate(zip(inputs, nodes, strict=True)):
+        for label, size in zip(labels, node.shape, strict=True):
+            known = sizes.setdefault(label, size)
+            if known != size and 1 not in (known, size):
+                raise GradcliError(
+                    "G021",
+                    f"einsum(): subscript {label} has size {size} for operand {number} which does "
+                    f"not broadcast with previously seen size {known}",
+                )
+            sizes[label] = max(known, size)
+
+
+def _diagonals(x: Node, labels: str) -> Node:
+    """`x` with repeated labels reduced to the diagonal over them."""
+    from gradcli.functions.shape import permuted
+    from gradcli.ops.movement import diagonal
+
+    while len(set(labels)) < len(labels):
+        label = next(c for c in labels if labels.count(c) > 1)
+        first = labels.index(label)
+        second = labels.index(label, first + 1)
+        rest = [i for i in range(len(labels)) if i not in (first, second)]
+        order = tuple(i - x.ndim for i in (*rest, first, second))
+        x = diagonal(permuted(x, order), offset=0)
+        labels = "".join(labels[i] for i in rest) + label
+        target = labels_once("".join(labels))
+        x, labels = x, target
+    return x
+
+
+def _summed(x: Node, labels: str, wanted: set[str]) -> tuple[Node, str]:
+    """`x` summed over the labels that nobody wants any more."""
+    axes = tuple(i - x.ndim for i, c in enumerate(labels) if c not in wanted)
+    if not axes:
+        return x, labels
+    kept = "".join(c for c in labels if c in wanted)
+    return reduction.total(x, axis=axes, keepdims=False), kept
+
+
+def _pair(x: Node, left: str, y: Node, right: str, wanted: set[str]) -> tuple[Node, str]:
+    x, left = _summed(_unit_free(x, left, y, right), left, wanted | set(right))
+    y, right = _summed(_unit_free(y, right, x, left), right, wanted | set(left))
+    result = labels_once("".join(c for c in left + right if c in wanted))
+    return contract(x, y, spec=f"{left},{right}->{result}"), result
+
+
+def _unit_free(x: Node, labels: str, y: Node, others: str) -> Node:
+    """`x` expanded where it has length 1 and `y` has more along the same label."""
+    from gradcli.ops.movement import expand
+
+    shape = tuple(
+        y.shape[others.index(c)] if n == 1 and c in others else n
+        for c, n in zip(labels, x.shape, strict=True)
+    )
+    return expand(x, shape=shape) if shape != x.shape else x
+
+
+def _ordered(x: Node, labels: str, output: str) -> Node:
+    from gradcli.functions.shape import permuted
+
+    order = tuple(labels.index(c) - x.ndim for c in output)
+    return x if order == tuple(range(-x.ndim, 0)) else permuted(x, order)
+
+
+@composite("tensordot", method=False)
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """The contraction of two tensors over the last `dims` of one and the first of the other."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    m, n = len(a.shape), len(b.shape)
+    if isinstance(dims, int):
+        dims = (list(range(m - dims, m)), list(range(dims)))
+    first, second = ([d % r for d in ds] for ds, r in zip(dims, (m, n), strict=True))
+    left = letters[:m]
+    right = list(letters[m : m + n])
+    for i, j in zip(first, second, strict=True):
+        right[j] = left[i]
+    kept = [c for i, c in enumerate(left) if i not in first]
+    kept += [c for j, c in enumerate(right) if j not in second]
+    return einsum(f"{left},{''.join(right)}->{''.join(kept)}", a, b)
+
+
+@composite("kron")
+def kron(input: Any, other: Any) -> Any:
+    """The Kronecker product."""
+    rank = max(len(input.shape), len(other.shape))
+    x = input.reshape(*(1,) * (rank - len(input.shape)), *input.shape)
+    y = other.reshape(*(1,) * (rank - len(other.shape)), *other.shape)
+    wide = x.reshape(*(n for size in x.shape for n in (size, 1)))
+    high = y.reshape(*(n for size in y.shape for n in (1, size)))
+    shape = [a * b for a, b in zip(x.shape, y.shape, strict=True)]
+    return (wide * high).reshape(*shape)
+
+
+@composite("chain_matmul", "linalg.multi_dot", method=False)
+def multi_dot(*tensors: Any) -> Any:
+    """The product of several matrices."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    result = given[0]
+    for factor in given[1:]:
+        result = matmul(result, factor)
+    return result

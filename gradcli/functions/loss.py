@@ -1,0 +1,1 @@
+"""Neural network functions of torch.nn.functional."""

@@ -1,0 +1,379 @@
+"""Elementwise functions: arithmetic, powers, functions of one number, comparisons, logic.
+
+Constraints: most are ops under their own name (`from_op`); an entry here says only what promotion or
+overloads add.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.dtype import FLOATING, INTEGER, bool_
+from gradcli.graph.node import Node
+from gradcli.ops import elementwise as ops
+from gradcli.ops.rows import OPS
+from gradcli.tensor import registry
+from gradcli.tensor.function import (
+    as_floating,
+    common_dtype,
+    composite,
+    from_op,
+    function,
+    promoted,
+    tensor_operand,
+)
+
+SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
+"""Ops that PyTorch also has under `torch.special`."""
+_ALSO = {
+    **{"abs": ["absolute"], "neg": ["negative"], "asin": ["arcsin"], "acos": ["arccos"]},
+    **{"atan": ["arctan"], "asinh": ["arcsinh"], "acosh": ["arccosh"], "atanh": ["arctanh"]},
+    **{"atan2": ["arctan2"], "eq": [], "ne": ["not_equal"], "lt": ["less"], "gt": ["greater"]},
+    **{"le": ["less_equal"], "ge": ["greater_equal"], "trunc": ["fix"]},
+    **{"digamma": ["special.psi"], "sigmoid": ["special.expit"]},
+    **{"lgamma": ["special.gammaln"], "conj_physical": []},
+}
+_SPECIAL_ENTRIES = frozenset(
+    {
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "pow",
+        "clamp_min",
+        "clamp_max",
+        "remainder",
+        "sign",
+        "fmod",
+        "clone",
+    }
+)
+for _op in list(OPS.values()):
+    if _op.promotes and _op.name not in _SPECIAL_ENTRIES:
+        _names = [_op.name, *_ALSO.get(_op.name, [])]
+        if _op.name in SPECIAL:
+            _names.append(f"special.{_op.name}")
+        from_op(_op, *_names)
+
+
+# -- arithmetic
+
+
+@function()
+def add(input: Any, other: Any, *, alpha: float = 1) -> Node:
+    """`input + alpha*other`."""
+    x, y = promoted(input, other)
+    return ops.add(x, y) if alpha == 1 else ops.add(x, ops.mul(y, promoted(y, alpha)[1]))
+
+
+@function("sub", "subtract")
+def sub(input: Any, other: Any, *, alpha: float = 1) -> Node:
+    """`input - alpha*other`."""
+    x, y = promoted(input, other)
+    if x.dtype is bool_:
+        raise GradcliError(
+            "G025",
+            "Subtraction, the `-` operator, with two bool tensors is not supported. "
+            "Use the `^` or `logical_xor()` operator instead.",
+        )
+    return ops.sub(x, y) if alpha == 1 else ops.sub(x, ops.mul(y, promoted(y, alpha)[1]))
+
+
+@function("rsub", "Tensor.__rsub__", overload=1)
+def rsub(input: Any, other: Any, *, alpha: float = 1) -> Node:
+    """`other - alpha*input`."""
+    return sub.body(other, input, alpha=alpha)
+
+
+@function("mul", "multiply", "Tensor.__rmul__")
+def mul(input: Any, other: Any) -> Node:
+    """`input * other`."""
+    x, y = promoted(input, other)
+    return ops.logical_and(x, y) if x.dtype is bool_ else ops.mul(x, y)
+
+
+@function("Tensor.__radd__", shown="add")
+def _radd(input: Any, other: Any) -> Node:
+    """`other + input`."""
+    return ops.add(*promoted(input, other))
+
+
+@function(
+    "div",
+    "divide",
+    overload=lambda input, other, *, rounding_mode=None: int(rounding_mode is not None),
+)
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Node:
+    """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""
+    if rounding_mode is None:
+        return ops.div(*promoted(input, other, floating=True))
+    if rounding_mode not in ("trunc", "floor"):
+        raise GradcliError(
+            "G026",
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' "
+            f"but found '{rounding_mode}'",
+        )
+    rounded = ops.div_trunc if rounding_mode == "trunc" else ops.div_floor
+    return rounded(*promoted(input, other))
+
+
+@function("true_divide", shown="div")
+def true_divide(input: Any, other: Any) -> Node:
+    """`input / other`, always floating."""
+    return ops.div(*promoted(input, other, floating=True))
+
+
+@composite("Tensor.__rtruediv__")
+def _rtruediv(input: Any, other: Any) -> Any:
+    """`other / input`, which PyTorch computes as `input.reciprocal() * other`."""
+    return input.reciprocal() * other
+
+
+@function(
+    "remainder", "Tensor.__mod__", overload=lambda i, o: 0 if isinstance(o, (int, float)) else 1
+)
+def remainder(input: Any, other: Any) -> Node:
+    """The remainder with the divisor's sign, as Python's `%`."""
+    return ops.remainder(*promoted(input, other))
+
+
+@function("fmod", overload=lambda i, o: 0 if isinstance(o, (int, float)) else 1)
+def fmod(input: Any, other: Any) -> Node:
+    """The remainder with the dividend's sign, as C's `fmod`."""
+    return ops.fmod(*promoted(input, other))
+
+
+def _swapped(name: str, entry: Any) -> None:
+    @composite(f"Tensor.{name}")
+    def swapped(input: Any, other: Any) -> Any:
+        return entry(other, input)
+
+
+_swapped("__rmod__", remainder)
+
+
+@composite("Tensor.__rfloordiv__")
+def _rfloordiv(input: Any, other: Any) -> Any:
+    """`other // input`."""
+    return registry.find("torch.floor_divide")(other, input)
+
+
+def _pow_overload(input: Any, exponent: Any) -> int:
+    if isinstance(exponent, (int, float, complex)):
+        return 0
+    return 2 if isinstance(input, (int, float, complex)) else 1
+
+
+@function("pow", overload=_pow_overload)
+def pow(input: Any, exponent: Any) -> Node:
+    """`input ** exponent`."""
+    x, y = promoted(input, exponent)
+    if x.dtype.category <= INTEGER and isinstance(exponent, int) and exponent < 0:
+        raise GradcliError("G026", "Integers to negative integer powers are not allowed.")
+    return ops.power(x, y)
+
+
+@function("float_power", overload=0, shown="pow")
+def float_power(input: Any, exponent: Any) -> Node:
+    """`input ** exponent` in float64."""
+    from gradcli.graph.dtype import complex128, float64
+
+    x, y = promoted(input, exponent)
+    wide = complex128 if x.dtype.is_complex else float64
+    return ops.power(ops.cast(x, wide), ops.cast(y, wide))
+
+
+_swapped("__rpow__", pow)
+
+
+@function("square", shown="pow")
+def square(input: Any) -> Node:
+    """`input ** 2`."""
+    return ops.power(*promoted(input, 2))
+
+
+@composite()
+def positive(input: Any) -> Any:
+    """`+input`: the tensor itself."""
+    if input.dtype is bool_:
+        raise GradcliError("G025", "The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+@function("sign")
+def sign(input: Any) -> Node:
+    """-1, 0 or 1."""
+    x = tensor_operand(input)
+    return x * 1 if x.dtype is bool_ else ops.sign(x)
+
+
+@function("round", "special.round")
+def round(input: Any, *, decimals: int = 0) -> Node:
+    """The nearest whole number, halves to even; to `decimals` digits after the point."""
+    x = tensor_operand(input)
+    return ops.rounded(x, decimals=decimals) if decimals else ops.rounded(x)
+
+
+# -- choices
+
+
+@function("where")
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """`input` where `condition` holds, `other` elsewhere; of `condition` alone, the indices where it holds."""
+    if input is None or other is None:
+        from gradcli.functions.index import nonzero_columns
+
+        return nonzero_columns(condition)
+    x, y = promoted(input, other)
+    return ops.where(ops.cast(tensor_operand(condition), bool_), x, y)
+
+
+@function("Tensor.where", shown="where")
+def _where_method(input: Any, condition: Any, other: Any) -> Node:
+    """`input` where `condition` holds, `other` elsewhere."""
+    return where.body(condition, input, other)  # type: ignore[no-any-return]
+
+
+def _clamp_overload(input: Any, min: Any = None, max: Any = None) -> int:
+    return 0 if any(hasattr(bound, "node") for bound in (min, max)) else 1
+
+
+@function("clamp", "clip", shown="clamp", overload=_clamp_overload)
+def clamp(input: Any, min: Any = None, max: Any = None) -> Node:
+    """`input` kept between `min` and `max`; either may be None."""
+    if min is None and max is None:
+        raise GradcliError("G013", "torch.clamp: At least one of 'min' or 'max' must not be None")
+    dtype = common_dtype([v for v in (input, min, max) if v is not None])
+    x = ops.cast(tensor_operand(input), dtype)
+    if min is not None:
+        x = ops.clamp_min(x, promoted(x, min)[1])
+    return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
+
+
+@function("clamp_min")
+def clamp_min(input: Any, min: Any) -> Node:
+    """`input`, at least `min`."""
+    return ops.clamp_min(*promoted(input, min))
+
+
+@function("clamp_max")
+def clamp_max(input: Any, max: Any) -> Node:
+    """`input`, at most `max`."""
+    return ops.clamp_max(*promoted(input, max))
+
+
+# -- composed of ops
+
+
+@function()
+def lerp(input: Any, end: Any, weight: Any) -> Node:
+    """`input + weight*(end - input)`."""
+    x, y = promoted(input, end)
+    return x + promoted(x, weight)[1] * (y - x)
+
+
+@function()
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
+    """`input + value*tensor1*tensor2`."""
+    x, y, z = promoted(input, tensor1, tensor2)
+    return x + (y * z if value == 1 else value * y * z)
+
+
+@function()
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
+    """`input + value*tensor1/tensor2`."""
+    x, y, z = promoted(input, tensor1, tensor2)
+    return x + (y / z if value == 1 else value * (y / z))
+
+
+@function("logit", "special.logit")
+def logit(input: Any, eps: float | None = None) -> Node:
+    """`log(input/(1 - input))`; `input` is kept in [eps, 1 - eps] when `eps` is given."""
+    x = as_floating(input)
+    if eps is not None:
+        x = ops.clamp_max(ops.clamp_min(x, promoted(x, eps)[1]), promoted(x, 1 - eps)[1])
+    return ops.log(x / (1 - x))
+
+
+@function("deg2rad")
+def deg2rad(input: Any) -> Node:
+    """Degrees to radians."""
+    return as_floating(input) * 0.017453292519943295
+
+
+@function("rad2deg")
+def rad2deg(input: Any) -> Node:
+    """Radians to degrees."""
+    return as_floating(input) * 57.29577951308232
+
+
+@function("nan_to_num")
+def nan_to_num(
+    input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Node:
+    """`input` with NaN and the infinities replaced (by the dtype's largest numbers by default)."""
+    x = tensor_operand(input)
+    if x.dtype.category < FLOATING:
+        return ops.clone(x)
+    largest = _LARGEST[x.dtype.to_real().name]
+    high = promoted(x, largest if posinf is None else posinf)[1]
+    low = promoted(x, -largest if neginf is None else neginf)[1]
+    finite = ops.where(ops.isnan(x), promoted(x, nan)[1], x)
+    return ops.where(ops.isposinf(x), high, ops.where(ops.isneginf(x), low, finite))
+
+
+_LARGEST = {
+    **{"float16": 65504.0, "float32": 3.4028234663852886e38},
+    **{"float64": 1.7976931348623157e308},
+}
+
+
+@function()
+def polygamma(n: int, input: Any) -> Node:
+    """The n-th derivative of the digamma function."""
+    return ops.polygamma(as_floating(input), n=n)
+
+
+@composite("isclose")
+def isclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Any:
+    """Where `|input - other| <= atol + rtol*|other|`."""
+    close = (input == other) | (
+        ((input - other).abs() <= atol + (rtol * other).abs()) & other.isfinite()
+    )
+    return close | (input.isnan() & other.isnan()) if equal_nan else close
+
+
+@composite("allclose")
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Whether `isclose` holds everywhere."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+@composite("equal")
+def equal(input: Any, other: Any) -> bool:
+    """Whether both have the same shape and elements."""
+    return input.shape == other.shape and bool((input == other).all())
+
+
+# -- Python's bit operators: logical on bools
+
+
+def _bits(name: str) -> Any:
+    logical = OPS[f"logical_{name}"]
+    bitwise = OPS[f"bitwise_{name}"]
+
+    @function(f"Tensor.__{name}__", f"Tensor.__r{name}__", shown=f"bitwise_{name}")
+    def operator(input: Any, other: Any) -> Node:
+        x, y = promoted(input, other)
+        return logical(x, y) if x.dtype is bool_ else bitwise(x, y)
+
+    return operator
+
+
+for _name in ("and", "or", "xor"):
+    _bits(_name)

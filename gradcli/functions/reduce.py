@@ -1,0 +1,427 @@
+"""Reductions: sums, means, products, extremes, spread, norms, cumulative functions.
+
+Constraints: `dim` is an int, a tuple or None (everything), negative or not; `keepdim` keeps reduced
+dimensions with length 1. Ties and gradients at singular points are PyTorch's.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.dtype import DType, as_dtype, bool_, int64
+from gradcli.graph.node import Node, constant
+from gradcli.graph.shape import axes_from_right, axis_from_right
+from gradcli.ops import elementwise as ops
+from gradcli.ops import movement, reduction
+from gradcli.ops.elementwise import cast
+from gradcli.tensor.function import as_floating, as_numeric, composite, function, promoted
+from gradcli.tensor.function import tensor_operand as tensor
+
+Dim = int | Sequence[int] | None
+EXTREMES = {name: namedtuple(name, ["values", "indices"]) for name in ("max", "min")}
+"""What `max(dim)` and `min(dim)` return."""
+
+
+def axes_of(dim: Dim, rank: int) -> tuple[int, ...]:
+    """`dim` as negative axes; None and () mean all of them."""
+    if dim is None or (isinstance(dim, (list, tuple)) and not dim):
+        return tuple(range(-rank, 0))
+    dims = dim if isinstance(dim, (list, tuple)) else (dim,)
+    axes = axes_from_right([_whole(d) for d in dims], rank)
+    return axes if rank else ()
+
+
+def _whole(dim: Any) -> int:
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise GradcliError(
+            "G013",
+            f"argument 'dim' must be int or tuple of ints, not {type(dim).__name__}",
+            kind=TypeError,
+        )
+    return int(dim.__index__())
+
+
+def count(x: Node, axes: tuple[int, ...]) -> int:
+    """How many elements a reduction over `axes` takes together."""
+    total = 1
+    for axis in axes:
+        total *= x.shape[axis]
+    return total
+
+
+def _by_dim(input: Any, dim: Any = None, *args: Any, **options: Any) -> int:
+    return 0 if dim is None else 1
+
+
+def _typed(x: Node, dtype: Any) -> Node:
+    return x if dtype is None else cast(x, as_dtype(dtype))
+
+
+@function("sum", overload=_by_dim)
+def sum(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Node:
+    """The sum over `dim`; integers add up as int64."""
+    x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
+    return reduction.total(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+
+
+@function("nansum", overload=0)
+def nansum(
+    input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Node:
+    """The sum over `dim`, NaN counting as 0."""
+    x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
+    clean = ops.where(ops.isnan(x), constant(0, x.dtype), x)
+    return reduction.total(clean, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+
+
+def mean_of(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """The mean of a floating node over negative axes."""
+    number = constant(count(x, axes), x.dtype)
+    return reduction.total(x, axis=axes, keepdims=keepdims) / number
+
+
+@function("mean", overload=_by_dim)
+def mean(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Node:
+    """The mean over `dim`; the input must be floating or complex."""
+    x = _typed(tensor(input), dtype)
+    if not x.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got: {_C_TYPES.get(x.dtype.name, x.dtype.name)}",
+            help="convert it: .float()",
+        )
+    return mean_of(x, axes_of(dim, x.ndim), keepdim)
+
+
+_C_TYPES = {
+    **{"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte"},
+    **{"bool": "Bool"},
+}
+
+
+@function("prod", overload=_by_dim)
+def prod(
+    input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Node:
+    """The product over `dim`, or of all elements."""
+    x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
+    if dim is None:
+        flat = movement.reshape(x, axes=x.ndim, shape=(x.size,))
+        return reduction.prod(flat, axis=-1, keepdims=False)
+    axis = axis_from_right(dim, x.ndim)
+    if x.ndim == 0:
+        return ops.clone(x)
+    return reduction.prod(x, axis=axis, keepdims=keepdim)
+
+
+def _nonempty(name: str, x: Node, axes: tuple[int, ...]) -> None:
+    if count(x, axes) == 0 and axes:
+        raise GradcliError(
+            "G026",
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument.",
+        )
+
+
+@function("amax")
+def amax(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
+    """The largest element over `dim`; equal largest ones share the gradient."""
+    x = tensor(input)
+    axes = axes_of(dim, x.ndim)
+    _nonempty("amax", x, axes)
+    return reduction.amax(x, axis=axes, keepdims=keepdim)
+
+
+@function("amin")
+def amin(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
+    """The smallest element over `dim`; equal smallest ones share the gradient."""
+    x = tensor(input)
+    axes = axes_of(dim, x.ndim)
+    _nonempty("amin", x, axes)
+    return reduction.amin(x, axis=axes, keepdims=keepdim)
+
+
+def along(x: Node, indices: Node, axis: int) -> Node:
+    """`x` gathered along `axis` at `indices`, whose other axes match `x`'s."""
+    from gradcli.functions.index import gather_along
+
+    return gather_along(x, indices, axis)
+
+
+def _extreme(name: str, position: Any, reduce: Any, choose: Any) -> Any:
+    def overload(input: Any, dim: Any = None, *args: Any, **options: Any) -> int:
+        return 1 if dim is None and "other" not in options else 0
+
+    @function(name, overload=overload)
+    def extreme(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+        x = tensor(input)
+        if isinstance(dim, Node) or other is not None:
+            return choose(*promoted(x, dim if other is None else other))
+        if dim is None:
+            _nonempty(name, x, axes_of(None, x.ndim))
+            return reduce(x, axis=axes_of(None, x.ndim), keepdims=False)
+        axis = axis_from_right(_whole(dim), x.ndim)
+        if x.ndim == 0:
+            return EXTREMES[name](ops.clone(x), constant(0, int64))
+        if x.shape[axis] == 0:
+            raise GradcliError(
+                "G022",
+                f"{name}(): Expected reduction dim {axis + x.ndim} to have non-zero size.",
+                kind=IndexError,
+            )
+        indices = position(x, axis=axis, keepdims=True)
+        values = along(x, indices, axis)
+        if not keepdim:
+            values, indices = (_squeezed(v, axis) for v in (values, indices))
+        return EXTREMES[name](values, indices)
+
+    return extreme
+
+
+def _squeezed(x: Node, axis: int) -> Node:
+    shape = list(x.shape)
+    del shape[axis]
+    return movement.reshape(x, axes=x.ndim, shape=tuple(shape))
+
+
+max = _extreme("max", reduction.argmax, reduction.amax, ops.maximum)
+min = _extreme("min", reduction.argmin, reduction.amin, ops.minimum)
+
+
+def _position(name: str, op: Any) -> Any:
+    @function(name)
+    def position(input: Any, dim: int | None = None, keepdim: bool = False) -> Node:
+        x = tensor(input)
+        if dim is None:
+            _nonempty(name, x, axes_of(None, x.ndim))
+            flat = movement.reshape(x, axes=x.ndim, shape=(x.size,))
+            found = op(flat, axis=-1, keepdims=False)
+            return movement.reshape(found, axes=0, shape=(1,) * x.ndim) if keepdim else found
+        axis = axis_from_right(dim, x.ndim)
+        return op(x, axis=axis, keepdims=keepdim) if x.ndim else constant(0, int64)
+
+    return position
+
+
+argmax = _position("argmax", reduction.argmax)
+argmin = _position("argmin", reduction.argmin)
+
+
+@function("any")
+def any(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
+    """Whether any element over `dim` is not zero."""
+    x = tensor(input)
+    return reduction.any_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+
+
+@function("all")
+def all(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
+    """Whether all elements over `dim` are not zero."""
+    x = tensor(input)
+    return reduction.all_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+
+
+def root_or_zero(square: Node) -> Node:
+    """The square root, whose gradient at 0 is 0 as in PyTorch's norms and deviations."""
+    zero = constant(0, square.dtype)
+    at_zero = ops.eq(square, zero)
+    return ops.where(at_zero, zero, ops.sqrt(ops.where(at_zero, zero + 1, square)))
+
+
+def variance(x: Node, axes: tuple[int, ...], correction: float, keepdims: bool) -> Node:
+    """The variance over negative axes, divided by count - correction."""
+    centred = x - mean_of(x, axes, True)
+    squares = centred * centred if not x.dtype.is_complex else _square_size(centred)
+    freedom = builtins.max(count(x, axes) - correction, 0)
+    return reduction.total(squares, axis=axes, keepdims=keepdims) / freedom
+
+
+def _square_size(x: Node) -> Node:
+    return ops.real(x * ops.conj(x))
+
+
+def _spread_arguments(
+    dim: Any, unbiased: bool | None, correction: float | None
+) -> tuple[Any, float]:
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    return dim, correction
+
+
+@function("var")
+def var(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Node:
+    """The variance over `dim`, divided by n - correction (1 by default)."""
+    x = _floating_only("var", input)
+    dim, correction = _spread_arguments(dim, unbiased, correction)
+    return variance(x, axes_of(dim, x.ndim), correction, keepdim)
+
+
+@function("std")
+def std(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Node:
+    """The standard deviation over `dim`, with n - correction (1 by default)."""
+    x = _floating_only("std", input)
+    dim, correction = _spread_arguments(dim, unbiased, correction)
+    return root_or_zero(variance(x, axes_of(dim, x.ndim), correction, keepdim))
+
+
+def _floating_only(name: str, input: Any) -> Node:
+    x = tensor(input)
+    if not x.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            f"{name}: std and var only support floating point and complex dtypes",
+            help="convert it: .float()",
+        )
+    return x
+
+
+@function("std_mean")
+def std_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, **options: Any
+) -> tuple[Node, Node]:
+    """`(std, mean)`."""
+    x = _floating_only("std_mean", input)
+    axes = axes_of(_spread_arguments(dim, unbiased, None)[0], x.ndim)
+    return std.body(input, dim, unbiased, keepdim, **options), mean_of(x, axes, keepdim)
+
+
+@function("var_mean")
+def var_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, **options: Any
+) -> tuple[Node, Node]:
+    """`(var, mean)`."""
+    x = _floating_only("var_mean", input)
+    axes = axes_of(_spread_arguments(dim, unbiased, None)[0], x.ndim)
+    return var.body(input, dim, unbiased, keepdim, **options), mean_of(x, axes, keepdim)
+
+
+# -- norms
+
+
+def vector_norm_of(x: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """`(sum |x|**order)**(1/order)` over negative axes, with its limits for 0 and the infinities."""
+    size = ops.absolute(x)
+    if order == float("inf"):
+        return reduction.amax(size, axis=axes, keepdims=keepdims)
+    if order == float("-inf"):
+        return reduction.amin(size, axis=axes, keepdims=keepdims)
+    if order == 0:
+        hits = cast(ops.ne(x, constant(0, x.dtype)), size.dtype)
+        return reduction.total(hits, axis=axes, keepdims=keepdims) + 0 * reduction.total(
+            size, axis=axes, keepdims=keepdims
+        )
+    if order == 1:
+        return reduction.total(size, axis=axes, keepdims=keepdims)
+    if order == 2:
+        squares = x * x if not x.dtype.is_complex else _square_size(x)
+        return root_or_zero(reduction.total(squares, axis=axes, keepdims=keepdims))
+    return _general_norm(size, order, axes, keepdims)
+
+
+def _general_norm(size: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
+    zero = constant(0, size.dtype)
+    flat = ops.eq(size, zero)
+    powers = ops.where(flat, zero if order > 0 else zero + float("inf"), _safe(size, flat) ** order)
+    total = reduction.total(powers, axis=axes, keepdims=keepdims)
+    none = ops.eq(total, zero)
+    return ops.where(none, zero, _safe(total, none) ** (1 / order))
+
+
+def _safe(x: Node, unsafe: Node) -> Node:
+    return ops.where(unsafe, constant(1, x.dtype), x)
+
+
+@function("linalg.vector_norm", shown="linalg_vector_norm", method=False)
+def vector_norm(
+    x: Any, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Node:
+    """The vector norm of order `ord` over `dim`."""
+    node = _norm_operand("linalg.vector_norm", x, dtype)
+    return vector_norm_of(node, ord, axes_of(dim, node.ndim), keepdim)
+
+
+def _norm_operand(name: str, input: Any, dtype: Any) -> Node:
+    x = _typed(tensor(input), dtype)
+    if not x.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            f"{name}: Expected a floating point or complex tensor as input. "
+            f"Got {_C_TYPES.get(x.dtype.name, x.dtype.name)}",
+            help="convert it: .float()",
+        )
+    return x
+
+
+@composite("norm")
+def norm(
+    input: Any, p: Any = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
+    """The norm of order `p` over `dim`; of all elements by default."""
+    if p == "nuc":
+        from gradcli.tensor.registry import find
+
+        return find("torch.linalg.matrix_norm")(input, "nuc")
+    order = 2 if p in ("fro", None) else float(p)
+    return vector_norm(input, order, dim, keepdim, dtype=dtype)
+
+
+@function("logsumexp", "special.logsumexp")
+def logsumexp(input: Any, dim: Dim, keepdim: bool = False) -> Node:
+    """`log(sum(exp(input)))` over `dim`, without overflow."""
+    x = as_floating(input)
+    return reduction.logsumexp(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+
+
+# -- cumulative
+
+
+def _scan(name: str, op: Any, *also: str) -> Any:
+    @function(name, *also)
+    def scan(input: Any, dim: int, *, dtype: DType | None = None) -> Node:
+        x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
+        axis = axis_from_right(dim, x.ndim)
+        return op(x, axis=axis) if x.ndim else ops.clone(x)
+
+    scan.doc = f"The {name} along `dim`: each element with all before it."
+    return scan
+
+
+cumsum = _scan("cumsum", reduction.cumsum)
+cumprod = _scan("cumprod", reduction.cumprod)
+
+
+@function("logcumsumexp")
+def logcumsumexp(input: Any, dim: int) -> Node:
+    """`log(cumsum(exp(input)))` along `dim`, without overflow."""
+    x = as_floating(input)
+    axis = axis_from_right(dim, x.ndim)
+    return reduction.logcumsumexp(x, axis=axis) if x.ndim else ops.clone(x)
+
+
+@function("count_nonzero")
+def count_nonzero(input: Any, dim: Dim = None) -> Node:
+    """How many elements over `dim` are not zero."""
+    x = tensor(input)
+    hits = cast(ops.ne(x, constant(0, x.dtype)) if x.dtype is not bool_ else x, int64)
+    return reduction.total(hits, axis=axes_of(dim, x.ndim), keepdims=False)

@@ -1,0 +1,140 @@
+"""Reverse mode as graph to graph: the one loop that applies derivative rules.
+
+Constraints: linear in the graph, no recursion; broadcasting is undone here and nowhere else. Cotangents may
+carry extra leading axes (a batch of cotangents), because rules count axes from the right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import LEAF, OPS, NoDerivative, Zero
+from gradcli.graph.shape import Shape
+from gradcli.graph.walk import ancestors
+
+Before = Callable[[Node, Node], Node]
+After = Callable[[Node, "Saved"], None]
+Saved = tuple[Node, ...]
+
+
+def backward(
+    seeds: Iterable[tuple[Node, Node]],
+    targets: Callable[[Node], bool] | None = None,
+    *,
+    before: Before | None = None,
+    after: After | None = None,
+) -> dict[Node, Node]:
+    """The cotangents of `targets` for cotangents of outputs.
+
+    Args:
+        seeds: (output, its cotangent) pairs; a cotangent's shape is the output's, after leading batch axes.
+        targets: says whether to differentiate by a node; None means every leaf that the outputs depend on.
+        before: called with each node and its whole cotangent, before its rule; returns the cotangent to use.
+        after: called with each node whose rules were applied, and the forward nodes that they used.
+
+    Returns:
+        The cotangent of each target that the outputs depend on; the others are absent.
+    """
+    seeds = list(seeds)
+    order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
+    needed = _leading_to(order, targets)
+    cotangents: dict[Node, Node] = {}
+    for output, cotangent in seeds:
+        _accumulate(cotangents, output, cotangent)
+    found: dict[Node, Node] = {}
+    while order:
+        node = order.pop()
+        cotangent = cotangents.pop(node, None)
+        if cotangent is None or node not in needed:
+            continue
+        if before is not None:
+            cotangent = before(node, cotangent)
+        if node.op is LEAF if targets is None else targets(node):
+            found[node] = cotangent
+        parts = propagate(node, cotangent, needed)
+        for x, part in parts:
+            _accumulate(cotangents, x, part)
+        if after is not None and node.op is not LEAF:
+            after(node, saved(node, [part for _, part in parts]))
+    return found
+
+
+def propagate(node: Node, cotangent: Node, needed: Collection[Node]) -> list[tuple[Node, Node]]:
+    """The cotangents that `node` passes to those of its inputs that are `needed`, broadcasting undone."""
+    passed = []
+    op, inputs = node.op, node.inputs
+    batch = cotangent.shape[: cotangent.ndim - node.ndim]
+    for position, x in enumerate(inputs):
+        if not x.tracked or x not in needed:
+            continue
+        rule = op.derivative(position)
+        if isinstance(rule, NoDerivative):
+            continue
+        if isinstance(rule, Zero):
+            part = constant(0, x.dtype, batch + x.shape)
+        elif op.variadic:
+            part = rule(cotangent, node, *inputs, position=position, **node.attrs)
+        else:
+            part = rule(cotangent, node, *inputs, **node.attrs)
+        passed.append((x, unbroadcast(part, batch + x.shape) if op.broadcasts else part))
+    return passed
+
+
+def unbroadcast(cotangent: Node, shape: Shape) -> Node:
+    """Sums `cotangent` over the axes along which a value of `shape` was repeated, matched from the right."""
+    if cotangent.shape == shape:
+        return cotangent
+    total = OPS["sum"]
+    extra = cotangent.ndim - len(shape)
+    repeated = tuple(
+        axis for axis in range(-len(shape), 0) if shape[axis] == 1 and cotangent.shape[axis] != 1
+    )
+    if extra > 0:
+        cotangent = total(
+            cotangent, axis=tuple(range(-cotangent.ndim, -len(shape))), keepdims=False
+        )
+    if repeated:
+        cotangent = total(cotangent, axis=repeated, keepdims=True)
+    if cotangent.shape != shape:
+        cotangent = OPS["expand"](cotangent, shape=shape)
+    return cotangent
+
+
+def saved(node: Node, parts: list[Node]) -> Saved:
+    """The forward nodes (of `node` and its inputs) whose values the derivatives `parts` use."""
+    op = node.op
+    key = (tuple(x.tracked for x in node.inputs), tuple(x.op.name for x in node.inputs[1:3]))
+    positions = op.saves.get(key)
+    if positions is None:
+        forward = (node, *node.inputs)
+        used: set[Node] = set()
+        stack = list(parts)
+        seen: set[Node] = set()
+        while stack:
+            part = stack.pop()
+            if part in seen:
+                continue
+            seen.add(part)
+            used.update(x for x in part.inputs if x in forward)
+            if part in forward:
+                used.add(part)
+            stack.extend(x for x in part.inputs if x.serial > node.serial and x not in forward)
+        positions = tuple(x in used for x in forward)
+        op.saves[key] = positions
+    return tuple(x for x, uses in zip((node, *node.inputs), positions, strict=False) if uses)
+
+
+def _leading_to(order: list[Node], targets: Callable[[Node], bool] | None) -> set[Node]:
+    if targets is None:
+        return set(order)
+    needed: set[Node] = set()
+    for node in order:
+        if targets(node) or any(x in needed for x in node.inputs):
+            needed.add(node)
+    return needed
+
+
+def _accumulate(cotangents: dict[Node, Node], node: Node, part: Node) -> None:
+    known = cotangents.get(node)
+    cotangents[node] = part if known is None else known + part

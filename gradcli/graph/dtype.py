@@ -1,0 +1,192 @@
+"""Element types and PyTorch's promotion rules.
+
+Constraints: no array library; a dtype is one object per name, compared by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gradcli.errors import GradcliError
+
+BOOL, INTEGER, FLOATING, COMPLEX = range(4)
+"""The categories of dtypes, in the order in which they win a promotion."""
+
+
+class DType:
+    """An element type under PyTorch's name: `name`, `category`, `itemsize` in bytes, `signed`."""
+
+    __slots__ = ("category", "itemsize", "name", "signed")
+
+    def __init__(self, name: str, category: int, itemsize: int, signed: bool = True) -> None:
+        self.name = name
+        self.category = category
+        self.itemsize = itemsize
+        self.signed = signed
+
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether it is a real floating-point type."""
+        return self.category == FLOATING
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it is a complex type."""
+        return self.category == COMPLEX
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it has negative numbers."""
+        return self.signed
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether values of it can require a gradient."""
+        return self.category >= FLOATING
+
+    def to_real(self) -> DType:
+        """The type of the real part: itself, unless complex."""
+        return _REAL.get(self, self)
+
+    def to_complex(self) -> DType:
+        """The complex type whose parts are this floating-point type."""
+        return self if self.is_complex else _COMPLEX.get(self, complex64)
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return "bool_" if self.name == "bool" else self.name
+
+
+bool_ = DType("bool", BOOL, 1, signed=False)
+uint8 = DType("uint8", INTEGER, 1, signed=False)
+int8 = DType("int8", INTEGER, 1)
+int16 = DType("int16", INTEGER, 2)
+int32 = DType("int32", INTEGER, 4)
+int64 = DType("int64", INTEGER, 8)
+float16 = DType("float16", FLOATING, 2)
+float32 = DType("float32", FLOATING, 4)
+float64 = DType("float64", FLOATING, 8)
+complex64 = DType("complex64", COMPLEX, 8)
+complex128 = DType("complex128", COMPLEX, 16)
+
+DTYPES: dict[str, DType] = {
+    dtype.name: dtype
+    for dtype in (
+        *(bool_, uint8, int8, int16, int32, int64),
+        *(float16, float32, float64, complex64, complex128),
+    )
+}
+ALIASES: dict[str, DType] = {
+    **{"half": float16, "float": float32, "double": float64},
+    **{"short": int16, "int": int32, "long": int64},
+    **{"cfloat": complex64, "cdouble": complex128},
+}
+"""PyTorch's other names for dtypes."""
+
+_COMPLEX = {float16: complex64, float32: complex64, float64: complex128}
+_REAL = {complex64: float32, complex128: float64}
+
+
+class _Default:
+    """Holds the dtype of floating-point literals; `torch.set_default_dtype` and `--dtype` set it."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self) -> None:
+        self.dtype = float32
+
+
+default = _Default()
+
+
+def promote_pair(a: DType, b: DType) -> DType:
+    """The smallest type that PyTorch converts both to (`torch.promote_types`)."""
+    if a is b:
+        return a
+    low, high = (a, b) if a.category <= b.category else (b, a)
+    if low.category != high.category:
+        if high.category == COMPLEX and low.category == FLOATING:
+            return promote_pair(low.to_complex(), high)
+        return high
+    if low.category == INTEGER and low.signed != high.signed:
+        signed, unsigned = (low, high) if low.signed else (high, low)
+        return int16 if signed.itemsize <= unsigned.itemsize else signed
+    return low if low.itemsize > high.itemsize else high
+
+
+def of_number(value: object) -> DType:
+    """The dtype of a Python number where nothing else decides: bool, int64, the default dtype."""
+    if isinstance(value, bool):
+        return bool_
+    if isinstance(value, int):
+        return int64
+    if isinstance(value, complex):
+        return default.dtype.to_complex()
+    return default.dtype
+
+
+def category_of_number(value: object) -> int:
+    """The category of a Python number."""
+    if isinstance(value, bool):
+        return BOOL
+    if isinstance(value, int):
+        return INTEGER
+    return COMPLEX if isinstance(value, complex) else FLOATING
+
+
+def result_type(
+    tensors: Iterable[tuple[DType, tuple[int, ...]]], numbers: Iterable[object] = ()
+) -> DType:
+    """The dtype of an operation on tensors (dtype, shape) and Python numbers, as PyTorch decides it.
+
+    Tensors with dimensions outrank 0-dim tensors, which outrank Python numbers; a lower rank counts
+    only when its category is higher.
+    """
+    dimensioned: DType | None = None
+    scalars: DType | None = None
+    for dtype, shape in tensors:
+        if shape:
+            dimensioned = dtype if dimensioned is None else promote_pair(dimensioned, dtype)
+        else:
+            scalars = dtype if scalars is None else promote_pair(scalars, dtype)
+    wrapped: DType | None = None
+    for number in numbers:
+        kind = of_number(number)
+        wrapped = kind if wrapped is None else promote_pair(wrapped, kind)
+    result = dimensioned
+    for lower in (scalars, wrapped):
+        if lower is not None:
+            result = _outrank(result, lower)
+    return default.dtype if result is None else result
+
+
+def _outrank(result: DType | None, lower: DType) -> DType:
+    if result is None:
+        return lower
+    if lower.category <= result.category:
+        return result
+    if lower.category == COMPLEX and result.category == FLOATING:
+        return result.to_complex()
+    return promote_pair(result, lower)
+
+
+def as_dtype(value: object) -> DType:
+    """A dtype from itself, its name, or Python's `float`, `int`, `bool`, `complex`."""
+    if isinstance(value, DType):
+        return value
+    by_class = {float: default.dtype, int: int64, bool: bool_, complex: complex64}
+    if isinstance(value, type) and value in by_class:
+        return by_class[value]
+    if isinstance(value, str):
+        name = value.removeprefix("torch.")
+        found = DTYPES.get(name) or ALIASES.get(name)
+        if found is not None:
+            return found
+    raise GradcliError(
+        "G025",
+        f"dtype must be a torch.dtype, not {value!r}",
+        help=f"the dtypes are {', '.join(DTYPES)}",
+        kind=TypeError,
+    )

@@ -1,0 +1,177 @@
+"""What a row of the op table says, and how calling a row makes a node.
+
+Constraints: a row is data; the rows themselves stand in gradcli/ops. A missing derivative is an error when
+the table is built, never a silent zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph import node as nodes
+from gradcli.graph.dtype import COMPLEX, DType
+from gradcli.graph.node import NO_ATTRS, Node
+from gradcli.graph.shape import Shape
+from gradcli.source import Span
+
+Rule = Callable[..., Node]
+Infer = Callable[..., tuple[Shape, DType]]
+
+
+class Zero:
+    """The derivative is zero wherever it exists (floor, sign): the input is connected, its gradient is 0."""
+
+
+class NoDerivative:
+    """The input has no derivative, for a `reason` that a user can read (an index, a condition)."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+ZERO = Zero()
+CONDITION = NoDerivative("a condition is true or false, it has no slope")
+INDEX = NoDerivative("an index is a whole number, it has no slope")
+INTEGRAL = NoDerivative("the result jumps between whole numbers or truth values, it has no slope")
+
+Derivative = Rule | Zero | NoDerivative
+
+
+class Op:
+    """A primitive: one row of the op table; calling it makes a node.
+
+    Args:
+        name: PyTorch's name where it has one.
+        infer: `(*inputs, **attrs) -> (shape, dtype)`; raises GradcliError where the inputs do not fit.
+        derivatives: for each input a rule `(g, out, *inputs, **attrs) -> cotangent of the input`, or why
+            there is none. One entry serves all inputs of an op with any number of them (`variadic`).
+        kernel: the name under which backends execute it (array-API name where there is one).
+        text: how it prints in a formula, with inputs as `{0}`, `{1}`: empty for `name(inputs, attrs)`.
+        precedence: of that text; 100 for a call or name.
+        broadcasts: inputs broadcast against each other; the backward loop undoes it.
+        view: the result shares its input's memory in PyTorch.
+        promotes: what a function of the same name does to dtypes before it calls the op:
+            "float" (integers become floating), "same", "numeric" (bool becomes int64), or "" for no function.
+        variadic: takes any number of inputs.
+        torch: PyTorch's name in grad_fn where it is not `name`.
+    """
+
+    __slots__ = (
+        *("broadcasts", "cuts", "derivatives", "infer", "kernel", "name", "precedence"),
+        *("promotes", "saves", "text", "torch", "variadic", "view"),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        infer: Infer,
+        *derivatives: Derivative,
+        kernel: str = "",
+        text: str = "",
+        precedence: int = 100,
+        broadcasts: bool = False,
+        view: bool = False,
+        promotes: str = "",
+        variadic: bool = False,
+        torch: str = "",
+    ) -> None:
+        if name in OPS:
+            raise ValueError(f"op table: {name} stands there twice; keep one row")
+        self.name = name
+        self.infer = infer
+        self.derivatives = derivatives
+        self.kernel = kernel or name
+        self.text = text
+        self.precedence = precedence
+        self.broadcasts = broadcasts
+        self.view = view
+        self.promotes = promotes
+        self.variadic = variadic
+        self.torch = torch or name
+        self.cuts = all(isinstance(rule, NoDerivative) for rule in derivatives)
+        self.saves: dict[Any, tuple[bool, ...]] = {}
+        OPS[name] = self
+
+    def derivative(self, position: int) -> Derivative:
+        """The derivative for input number `position`."""
+        return self.derivatives[0 if self.variadic else position]
+
+    def __call__(self, *inputs: Node, **attrs: Any) -> Node:
+        """Makes the node; raises GradcliError with the current place when the inputs do not fit."""
+        try:
+            shape, dtype = self.infer(*inputs, **attrs)
+        except GradcliError as error:
+            raise error.at(nodes.current.span, operands(inputs)) from None
+        tracked = (
+            nodes.current.tracking
+            and not self.cuts
+            and dtype.category >= 2
+            and any(x.tracked for x in inputs)
+        )
+        return Node(self, inputs, attrs or NO_ATTRS, shape, dtype, tracked)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+OPS: dict[str, Op] = {}
+"""The op table: every primitive by name."""
+
+
+def operands(inputs: tuple[Node, ...]) -> str:
+    """What a label says of an operation's inputs: `X is (2, 3), w is (4, 5)`."""
+    from gradcli.graph.shape import text
+
+    said = []
+    for place, node in zip("abcdefgh", inputs, strict=False):
+        name = _short(node.span) or place
+        said.append(f"{name} is {text(node.shape)}")
+    return ", ".join(dict.fromkeys(said))
+
+
+def _short(span: Span | None) -> str:
+    if span is None:
+        return ""
+    words = span.text
+    return words if 0 < len(words) <= 24 and "\n" not in words else ""
+
+
+def real_if(dtype: DType) -> DType:
+    """The dtype of a magnitude: the real part's for complex."""
+    return dtype.to_real() if dtype.category == COMPLEX else dtype
+
+
+def _full(*, value: complex, shape: Shape) -> tuple[Shape, DType]:
+    raise AssertionError("constants are made by node.constant, which knows their dtype")
+
+
+def _same(x: Node, **attrs: Any) -> tuple[Shape, DType]:
+    return x.shape, x.dtype
+
+
+def _second(x: Node, value: Node) -> tuple[Shape, DType]:
+    return value.shape, value.dtype
+
+
+FULL = Op("full", _full)
+"""A constant: attrs `value` (a Python number) and `shape`."""
+DATA = Op("data", _full)
+"""A known array."""
+SYMBOL = Op("symbol", _full)
+"""A variable without a value: attr `name`."""
+LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}")
+"""A variable to differentiate by, around its value: attr `owner`, opaque here."""
+DETACH = Op("detach", _same, NoDerivative("detach() cuts the graph"), text="{0}", view=True)
+"""The value without its history."""
+OVERWRITE = Op(
+    "overwrite",
+    _second,
+    lambda g, out, x, value: g,
+    NoDerivative("written where no gradient is recorded"),
+    text="{1}",
+)
+"""The second input's value with the first one's history: a write that autograd was told not to see."""

@@ -1,0 +1,30 @@
+"""Ways through a graph: what a node depends on, in order, without recursion.
+
+Constraints: linear in nodes and edges, for graphs of millions of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from gradcli.graph.node import Node
+
+
+def ancestors(roots: Iterable[Node], follow: Callable[[Node], bool]) -> list[Node]:
+    """The nodes that `roots` depend on, roots included, in topological order (inputs first).
+
+    Only nodes for which `follow` holds are listed and walked through.
+    """
+    seen: set[Node] = set()
+    stack = [root for root in roots if follow(root)]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.extend(x for x in node.inputs if x not in seen and follow(x))
+    return sorted(seen, key=_serial)
+
+
+def _serial(node: Node) -> int:
+    return node.serial

@@ -1,0 +1,370 @@
+"""Elementwise primitives: arithmetic, functions of one number, comparisons, logic.
+
+Constraints: see gradcli/ops. `g` is the cotangent, `out` the result, `x` and `y` the operands; sub-gradients
+are PyTorch's. Complex derivatives are conjugated, as PyTorch defines a gradient.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gradcli.graph import node as nodes
+from gradcli.graph.dtype import DType
+from gradcli.graph.node import Node
+from gradcli.graph.op import CONDITION, FULL, INTEGRAL, OPS, ZERO
+from gradcli.graph.shape import Shape, broadcast
+from gradcli.ops.rows import elementwise, magnitude, predicate, same, to_real, zero
+
+LN2 = math.log(2)
+LN10 = math.log(10)
+TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+def conj(x: Node) -> Node:
+    """The complex conjugate; a real `x` itself, without a node."""
+    return conj_physical(x) if x.dtype.is_complex else x
+
+
+def cast(x: Node, dtype: DType) -> Node:
+    """`x` as `dtype`; without a node when it has that dtype."""
+    return x if x.dtype is dtype else to_dtype(x, dtype=dtype)
+
+
+def _cast_infer(x: Node, *, dtype: DType) -> tuple[Shape, DType]:
+    return x.shape, dtype
+
+
+def _cast_rule(g: Node, out: Node, x: Node, *, dtype: DType) -> Node:
+    return cast(g if x.dtype.is_complex else to_real(g), x.dtype)
+
+
+def _where_infer(condition: Node, x: Node, y: Node) -> tuple[Shape, DType]:
+    return broadcast(condition.shape, x.shape, y.shape), x.dtype
+
+
+def _real_infer(x: Node) -> tuple[Shape, DType]:
+    return magnitude(x)
+
+
+def _complex_infer(x: Node, y: Node) -> tuple[Shape, DType]:
+    return broadcast(x.shape, y.shape), x.dtype.to_complex()
+
+
+# -- arithmetic
+
+add = elementwise(
+    "add",
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: g,
+    promotes="same",
+    text="{0} + {1}",
+    precedence=10,
+)
+sub = elementwise(
+    "sub",
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g,
+    promotes="same",
+    kernel="subtract",
+    text="{0} - {1}",
+    precedence=10,
+)
+mul = elementwise(
+    "mul",
+    lambda g, out, x, y: g * conj(y),
+    lambda g, out, x, y: g * conj(x),
+    promotes="same",
+    kernel="multiply",
+    text="{0}*{1}",
+    precedence=20,
+)
+div = elementwise(
+    "div",
+    lambda g, out, x, y: g / conj(y),
+    lambda g, out, x, y: -g * conj(x / y / y),
+    kernel="divide",
+    text="{0}/{1}",
+    precedence=20,
+)
+neg = elementwise(
+    "neg",
+    lambda g, out, x: -g,
+    promotes="same",
+    kernel="negative",
+    text="-{0}",
+    precedence=30,
+)
+
+
+def _pow_base(g: Node, out: Node, x: Node, y: Node) -> Node:
+    if y.op is FULL:
+        n = y.attrs["value"]
+        if n == 0:
+            return g * 0
+        return g * conj(n * (x if n == 2 else x ** (n - 1)))
+    return where(eq(y, zero(y)), zero(g), g * conj(y * x ** (y - 1)))
+
+
+def _pow_exponent(g: Node, out: Node, x: Node, y: Node) -> Node:
+    at_zero = eq(x, zero(x))
+    if not y.dtype.is_complex:
+        at_zero = logical_and(at_zero, ge(y, zero(y)))
+    return where(at_zero, zero(g), g * conj(out * log(x)))
+
+
+power = elementwise(
+    "pow", _pow_base, _pow_exponent, promotes="same", kernel="pow", text="{0}**{1}", precedence=40
+)
+reciprocal = elementwise("reciprocal", lambda g, out, x: -g * conj(out * out))
+square = elementwise("square", lambda g, out, x: g * conj(2 * x), promotes="")
+nodes.arithmetic.update(add=add, sub=sub, mul=mul, div=div, neg=neg, pow=power)
+
+# -- exponentials and logarithms
+
+exp = elementwise("exp", lambda g, out, x: g * conj(out))
+exp2 = elementwise("exp2", lambda g, out, x: g * conj(out) * LN2)
+expm1 = elementwise("expm1", lambda g, out, x: g * conj(out + 1))
+log = elementwise("log", lambda g, out, x: g / conj(x))
+log2 = elementwise("log2", lambda g, out, x: g / (conj(x) * LN2))
+log10 = elementwise("log10", lambda g, out, x: g / (conj(x) * LN10))
+log1p = elementwise("log1p", lambda g, out, x: g / conj(x + 1))
+sqrt = elementwise("sqrt", lambda g, out, x: g / (2 * conj(out)))
+rsqrt = elementwise("rsqrt", lambda g, out, x: -0.5 * g * conj(out * out * out))
+logaddexp = elementwise(
+    "logaddexp",
+    lambda g, out, x, y: g / (1 + exp(y - x)),
+    lambda g, out, x, y: g / (1 + exp(x - y)),
+    promotes="same",
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    lambda g, out, x, y: g / (1 + exp2(y - x)),
+    lambda g, out, x, y: g / (1 + exp2(x - y)),
+    promotes="same",
+)
+xlogy = elementwise(
+    "xlogy",
+    lambda g, out, x, y: where(logical_and(eq(x, zero(x)), le(y, zero(y))), zero(g), g * log(y)),
+    lambda g, out, x, y: g * x / y,
+)
+
+# -- trigonometric and hyperbolic
+
+sin = elementwise("sin", lambda g, out, x: g * conj(cos(x)))
+cos = elementwise("cos", lambda g, out, x: g * -conj(sin(x)))
+tan = elementwise("tan", lambda g, out, x: g * conj(out * out + 1))
+asin = elementwise("asin", lambda g, out, x: g * conj(rsqrt(1 - x * x)))
+acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(1 - x * x)))
+atan = elementwise("atan", lambda g, out, x: g / conj(x * x + 1))
+sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
+cosh = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
+tanh = elementwise("tanh", lambda g, out, x: g * conj(1 - out * out))
+asinh = elementwise("asinh", lambda g, out, x: g * conj(rsqrt(x * x + 1)))
+acosh = elementwise("acosh", lambda g, out, x: g * conj(rsqrt(x - 1) * rsqrt(x + 1)))
+atanh = elementwise("atanh", lambda g, out, x: g * conj(1 / (1 - x * x)))
+sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out))
+sinc = elementwise(
+    "sinc",
+    lambda g, out, x: (
+        g
+        * conj(
+            where(
+                eq(x, zero(x)),
+                zero(x),
+                (math.pi * x * cos(math.pi * x) - sin(math.pi * x))
+                / (math.pi * where(eq(x, zero(x)), zero(x) + 1, x * x)),
+            )
+        )
+    ),
+)
+
+
+def _per_square_radius(g: Node, x: Node, y: Node) -> Node:
+    radius = x * x + y * y
+    flat = eq(radius, zero(radius))
+    return where(flat, zero(g), g / where(flat, zero(radius) + 1, radius))
+
+
+atan2 = elementwise(
+    "atan2",
+    lambda g, out, x, y: _per_square_radius(g, x, y) * y,
+    lambda g, out, x, y: _per_square_radius(g, x, y) * -x,
+)
+hypot = elementwise(
+    "hypot",
+    lambda g, out, x, y: g * (x / out),
+    lambda g, out, x, y: g * (y / out),
+    promotes="same",
+)
+
+# -- special functions
+
+erf = elementwise("erf", lambda g, out, x: TWO_OVER_SQRT_PI * exp(-(x * x)) * g)
+erfc = elementwise("erfc", lambda g, out, x: -TWO_OVER_SQRT_PI * exp(-(x * x)) * g)
+erfinv = elementwise("erfinv", lambda g, out, x: exp(out * out) * g / TWO_OVER_SQRT_PI)
+lgamma = elementwise("lgamma", lambda g, out, x: g * digamma(x))
+digamma = elementwise("digamma", lambda g, out, x: g * polygamma(x, n=1))
+polygamma = elementwise(
+    "polygamma", lambda g, out, x, *, n: g * polygamma(x, n=n + 1), promotes="", infer=same
+)
+
+# -- magnitude, sign, rounding
+
+absolute = elementwise("abs", lambda g, out, x: g * sgn(x), promotes="same", infer=magnitude)
+sgn = elementwise(
+    "sgn",
+    lambda g, out, x: (g - conj(out) * out * g) / 2 / absolute(x) if x.dtype.is_complex else g * 0,
+    promotes="same",
+)
+sign = elementwise("sign", ZERO, promotes="same")
+floor = elementwise("floor", ZERO, promotes="same")
+ceil = elementwise("ceil", ZERO, promotes="same")
+trunc = elementwise("trunc", ZERO, promotes="same")
+rounded = elementwise("round", ZERO, promotes="", infer=same)
+frac = elementwise("frac", lambda g, out, x: g, promotes="same")
+fmod = elementwise(
+    "fmod",
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g * trunc(x / y),
+    promotes="same",
+)
+remainder = elementwise(
+    "remainder",
+    lambda g, out, x, y: g,
+    lambda g, out, x, y: -g * floor(x / y),
+    promotes="same",
+    text="{0} % {1}",
+    precedence=20,
+)
+floor_divide = elementwise(
+    "floor_divide",
+    INTEGRAL,
+    INTEGRAL,
+    promotes="same",
+    text="{0}//{1}",
+    precedence=20,
+)
+div_floor = elementwise("div_floor", ZERO, ZERO, promotes="", kernel="floor_divide")
+div_trunc = elementwise("div_trunc", ZERO, ZERO, promotes="")
+
+# -- choices
+
+
+def _share(g: Node, wins: Node, ties: Node) -> Node:
+    return where(ties, g / 2, where(wins, g, zero(g)))
+
+
+maximum = elementwise(
+    "maximum",
+    lambda g, out, x, y: _share(g, gt(x, y), eq(x, y)),
+    lambda g, out, x, y: _share(g, gt(y, x), eq(x, y)),
+    promotes="same",
+)
+minimum = elementwise(
+    "minimum",
+    lambda g, out, x, y: _share(g, lt(x, y), eq(x, y)),
+    lambda g, out, x, y: _share(g, lt(y, x), eq(x, y)),
+    promotes="same",
+)
+fmax = elementwise(
+    "fmax",
+    lambda g, out, x, y: where(logical_or(ge(x, y), isnan(y)), g, zero(g)),
+    lambda g, out, x, y: where(logical_or(ge(x, y), isnan(y)), zero(g), g),
+    promotes="same",
+)
+fmin = elementwise(
+    "fmin",
+    lambda g, out, x, y: where(logical_or(le(x, y), isnan(y)), g, zero(g)),
+    lambda g, out, x, y: where(logical_or(le(x, y), isnan(y)), zero(g), g),
+    promotes="same",
+)
+clamp_min = elementwise(
+    "clamp_min",
+    lambda g, out, x, y: where(ge(x, y), g, zero(g)),
+    lambda g, out, x, y: where(lt(x, y), g, zero(g)),
+    promotes="same",
+    kernel="maximum",
+)
+clamp_max = elementwise(
+    "clamp_max",
+    lambda g, out, x, y: where(le(x, y), g, zero(g)),
+    lambda g, out, x, y: where(gt(x, y), g, zero(g)),
+    promotes="same",
+    kernel="minimum",
+)
+relu = elementwise("relu", lambda g, out, x: where(gt(out, zero(out)), g, zero(g)), promotes="same")
+where = elementwise(
+    "where",
+    CONDITION,
+    lambda g, out, c, x, y: where(c, g, zero(g)),
+    lambda g, out, c, x, y: where(c, zero(g), g),
+    infer=_where_infer,
+    promotes="",
+)
+heaviside = elementwise("heaviside", ZERO, ZERO, promotes="same")
+copysign = elementwise(
+    "copysign",
+    lambda g, out, x, y: g * where(eq(x, zero(x)), zero(x), sign(out) * sign(x)),
+    ZERO,
+)
+nextafter = elementwise("nextafter", INTEGRAL, INTEGRAL, promotes="same")
+
+# -- comparisons and logic
+
+_COMPARISONS = {
+    **{"eq": ("equal", "=="), "ne": ("not_equal", "!=")},
+    **{"lt": ("less", "<"), "le": ("less_equal", "<=")},
+    **{"gt": ("greater", ">"), "ge": ("greater_equal", ">=")},
+}
+eq, ne, lt, le, gt, ge = (
+    predicate(name, INTEGRAL, INTEGRAL, kernel=kernel, text=f"{{0}} {sign} {{1}}", precedence=5)
+    for name, (kernel, sign) in _COMPARISONS.items()
+)
+logical_and, logical_or, logical_xor = (
+    predicate(f"logical_{name}", INTEGRAL, INTEGRAL) for name in ("and", "or", "xor")
+)
+logical_not, isnan, isinf, isfinite, isposinf, isneginf, signbit = (
+    predicate(name, INTEGRAL)
+    for name in ("logical_not", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit")
+)
+_BITWISE = {"and": ("&", 9), "or": ("|", 7), "xor": ("^", 8), "left_shift": ("<<", 9)}
+_BITWISE["right_shift"] = (">>", 9)
+bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = (
+    elementwise(
+        f"bitwise_{name}",
+        INTEGRAL,
+        INTEGRAL,
+        promotes="same",
+        text=f"{{0}} {sign} {{1}}",
+        precedence=precedence,
+    )
+    for name, (sign, precedence) in _BITWISE.items()
+)
+bitwise_not = elementwise("bitwise_not", INTEGRAL, promotes="same", text="~{0}", precedence=30)
+
+# -- dtypes and complex parts
+
+to_dtype = elementwise(
+    "cast", _cast_rule, infer=_cast_infer, promotes="", torch="to_copy", text="{0}"
+)
+conj_physical = elementwise(
+    "conj_physical", lambda g, out, x: conj(g), promotes="same", kernel="conj"
+)
+real = elementwise(
+    "real", lambda g, out, x: cast(g, x.dtype), infer=_real_infer, promotes="", view=True
+)
+imag = elementwise(
+    "imag",
+    lambda g, out, x: make_complex(zero(g), g),
+    infer=_real_infer,
+    promotes="",
+    view=True,
+)
+make_complex = elementwise(
+    "complex",
+    lambda g, out, x, y: real(g),
+    lambda g, out, x, y: imag(g),
+    infer=_complex_infer,
+    promotes="",
+)
+clone = elementwise("clone", lambda g, out, x: g, promotes="", text="{0}")

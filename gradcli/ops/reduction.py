@@ -1,0 +1,140 @@
+"""Reductions and scans: sums, products, extremes, cumulative ops, order.
+
+Constraints: see gradcli/ops; `axis` is a tuple of negative axes, a single negative axis for scans and order.
+Ties share a gradient evenly where PyTorch shares it (amax, amin).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.graph.dtype import DType, bool_, int64
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import INTEGRAL, Op
+from gradcli.graph.shape import Shape, reduced
+from gradcli.ops.elementwise import cast, conj, eq, exp, logical_and, where
+from gradcli.ops.movement import expand, flip, reshape
+from gradcli.ops.rows import same, zero
+
+Axes = tuple[int, ...]
+
+
+def restore(value: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+    """A reduction's result (or its cotangent) with the reduced axes back, each of length 1."""
+    if keepdims:
+        return value
+    kept = reduced(x.shape, axis, True)
+    return reshape(value, axes=x.ndim - len(axis), shape=kept)
+
+
+def spread(value: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+    """A reduction's result (or its cotangent) repeated over the reduced axes."""
+    return expand(restore(value, x, axis, keepdims), shape=x.shape)
+
+
+def _reduce(x: Node, *, axis: Axes, keepdims: bool) -> tuple[Shape, DType]:
+    return reduced(x.shape, axis, keepdims), x.dtype
+
+
+def _reduce_truth(x: Node, *, axis: Axes, keepdims: bool) -> tuple[Shape, DType]:
+    return reduced(x.shape, axis, keepdims), bool_
+
+
+def _reduce_index(x: Node, *, axis: int, keepdims: bool) -> tuple[Shape, DType]:
+    return reduced(x.shape, (axis,), keepdims), int64
+
+
+def _order(x: Node, *, axis: int, **attrs: Any) -> tuple[Shape, DType]:
+    return x.shape, int64
+
+
+def _share_extreme(g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool) -> Node:
+    hit = cast(eq(x, restore(out, x, axis, keepdims)), x.dtype)
+    return restore(g, x, axis, keepdims) * (hit / total(hit, axis=axis, keepdims=True))
+
+
+def _first_zero(x: Node, axis: int) -> tuple[Node, Node]:
+    is_zero = eq(x, zero(x))
+    count = cumsum(cast(is_zero, int64), axis=axis)
+    return is_zero, logical_and(is_zero, eq(count, constant(1, int64)))
+
+
+def _prod_rule(g: Node, out: Node, x: Node, *, axis: int, keepdims: bool) -> Node:
+    one = zero(x) + 1
+    is_zero, first = _first_zero(x, axis)
+    others = spread(prod(where(first, one, x), axis=axis, keepdims=keepdims), x, (axis,), keepdims)
+    rest = where(first, others, zero(x))
+    quotient = spread(out, x, (axis,), keepdims) / where(is_zero, one, x)
+    return spread_like(g, x, axis, keepdims) * conj(where(is_zero, rest, quotient))
+
+
+def spread_like(g: Node, x: Node, axis: int, keepdims: bool) -> Node:
+    """A cotangent with the reduced axis back, to broadcast against `x`."""
+    return restore(g, x, (axis,), keepdims)
+
+
+def _cumprod_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
+    one = zero(x) + 1
+    is_zero, first = _first_zero(x, axis)
+    without = where(
+        first, _reverse_cumsum(g * conj(cumprod(where(first, one, x), axis=axis)), axis), zero(g)
+    )
+    quotient = _reverse_cumsum(g * conj(out), axis) / conj(where(is_zero, one, x))
+    return where(is_zero, without, quotient)
+
+
+def _reverse_cumsum(g: Node, axis: int) -> Node:
+    return flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,))
+
+
+def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
+    return exp(x) * _reverse_cumsum(g * exp(-out), axis)
+
+
+total = Op(
+    "sum",
+    _reduce,
+    lambda g, out, x, *, axis, keepdims: _spread_cotangent(g, x, axis, keepdims),
+)
+prod = Op(
+    "prod",
+    lambda x, *, axis, keepdims: _reduce(x, axis=(axis,), keepdims=keepdims),
+    _prod_rule,
+)
+amax = Op("amax", _reduce, _share_extreme, kernel="max")
+amin = Op("amin", _reduce, _share_extreme, kernel="min")
+any_ = Op("any", _reduce_truth, INTEGRAL)
+all_ = Op("all", _reduce_truth, INTEGRAL)
+argmax = Op("argmax", _reduce_index, INTEGRAL)
+argmin = Op("argmin", _reduce_index, INTEGRAL)
+argsort = Op("argsort", _order, INTEGRAL)
+cumsum = Op(
+    "cumsum", same, lambda g, out, x, *, axis: _reverse_cumsum(g, axis), kernel="cumulative_sum"
+)
+cumprod = Op("cumprod", same, _cumprod_rule, kernel="cumulative_prod")
+logcumsumexp = Op("logcumsumexp", same, _logcumsumexp_rule)
+
+
+def _spread_cotangent(g: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+    g = restore(g, x, axis, keepdims)
+    return expand(g, shape=x.shape)
+
+
+def _softmax_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
+    weighted = g * out
+    return weighted - out * total(weighted, axis=(axis,), keepdims=True)
+
+
+softmax = Op("softmax", same, _softmax_rule)
+log_softmax = Op(
+    "log_softmax",
+    same,
+    lambda g, out, x, *, axis: g - exp(out) * total(g, axis=(axis,), keepdims=True),
+)
+logsumexp = Op(
+    "logsumexp",
+    _reduce,
+    lambda g, out, x, *, axis, keepdims: (
+        restore(g, x, axis, keepdims) * exp(x - restore(out, x, axis, keepdims))
+    ),
+)

@@ -1,0 +1,62 @@
+"""The function table: what users call, found by PyTorch's qualified name.
+
+Constraints: a family of functions (a module of gradcli/functions) is imported when a name that no family
+imported so far has is first looked up; families register themselves by being imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+FAMILIES = (
+    *("math", "reduce", "shape", "index", "linalg", "create", "inplace"),
+    *("nn", "loss", "autograd", "types"),
+)
+"""The modules of gradcli/functions, the most used first."""
+
+ENTRIES: dict[str, Any] = {}
+"""Everything that has a name: qualified name (`torch.sum`, `torch.nn.functional.relu`) -> what it means."""
+METHODS: dict[str, Any] = {}
+"""Methods of tensors: name -> function with the tensor as first argument."""
+_waiting = list(FAMILIES)
+
+
+def find(qualified: str) -> Any:
+    """What a qualified name of PyTorch's API means here; None when there is no such name."""
+    return _look(ENTRIES, qualified)
+
+
+def method(name: str) -> Any:
+    """The function behind a tensor's method; None when there is no such method."""
+    return _look(METHODS, name)
+
+
+def names() -> list[str]:
+    """Every qualified name; imports every family."""
+    _look(ENTRIES, "")
+    return list(ENTRIES)
+
+
+def method_names() -> Iterator[str]:
+    """Every method's name; imports every family."""
+    _look(ENTRIES, "")
+    return iter(METHODS)
+
+
+def register(qualified: str, value: Any) -> None:
+    """Adds an entry.
+
+    Raises:
+        ValueError: when the name is taken: one function is one entry.
+    """
+    if qualified in ENTRIES:
+        raise ValueError(f"function table: {qualified} stands there twice; keep one entry")
+    ENTRIES[qualified] = value
+
+
+def _look(table: dict[str, Any], name: str) -> Any:
+    while name not in table and _waiting:
+        importlib.import_module(f"gradcli.functions.{_waiting.pop(0)}")
+    return table.get(name)
