@@ -34,10 +34,21 @@ class Node:
         self.depth = 1
 
     def __eq__(self, other: object) -> bool:
-        """Equal trees say the same; spans do not count."""
-        return type(self) is type(other) and all(
-            _same(getattr(self, name), getattr(other, name)) for name in self.fields
-        )
+        """Equal trees say the same; spans do not count. Works without recursion."""
+        stack: list[tuple[Any, Any]] = [(self, other)]
+        while stack:
+            a, b = stack.pop()
+            if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+                if len(a) != len(b):
+                    return False
+                stack += zip(a, b, strict=True)
+            elif type(a) is not type(b):
+                return False
+            elif isinstance(a, Node):
+                stack += [(getattr(a, name), getattr(b, name)) for name in a.fields]
+            elif repr(a) != repr(b):  # tells 0.0 from -0.0, and takes nan for nan
+                return False
+        return True
 
     def __hash__(self) -> int:
         return hash((type(self), self.span))
@@ -46,10 +57,17 @@ class Node:
         return f"{type(self).__name__}({', '.join(repr(getattr(self, f)) for f in self.fields)})"
 
 
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return type(a) is type(b) and (a == b or a != a)
+def children(node: Node) -> list[Node]:
+    """The nodes right below `node`, in the order of its fields."""
+    found: list[Node] = []
+    pending: list[Any] = [getattr(node, name) for name in reversed(node.fields)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Node):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            pending += reversed(value)
+    return found
 
 
 class Expression(Node):
