@@ -1,0 +1,100 @@
+"""Data for the op_db runner: which ops must pass, what lies outside, whose arguments are reordered.
+
+Constraints: data only; imports neither torch nor gradcli.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+MUST_PASS: dict[str, tuple[str, ...]] = {
+    "creation": (
+        *("arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "logspace"),
+        *("ones", "ones_like", "rand_like", "randint", "randint_like", "randn", "randn_like"),
+        *("zeros", "zeros_like"),
+    ),
+    "arithmetic and powers": (
+        *("__radd__", "__rdiv__", "__rmatmul__", "__rmod__", "__rmul__", "__rpow__", "__rsub__"),
+        *("abs", "add", "addcdiv", "addcmul", "div", "float_power", "floor_divide", "fmod", "mul"),
+        *("neg", "positive", "pow", "reciprocal", "remainder", "rsqrt", "rsub", "sqrt", "square"),
+        *("sub", "true_divide"),
+    ),
+    "exponentials and logarithms": (
+        *("exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2"),
+        "xlogy",
+    ),
+    "trigonometric and hyperbolic": (
+        *("acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "deg2rad"),
+        *("hypot", "rad2deg", "sin", "sinc", "sinh", "tan", "tanh"),
+    ),
+    "rounding and sign": (
+        *("ceil", "copysign", "floor", "frac", "round", "sgn", "sign", "signbit", "trunc"),
+    ),
+    "choices": (
+        *("clamp", "clamp_max", "clamp_min", "fmax", "fmin", "maximum", "minimum", "where"),
+    ),
+    "comparison and logic": (
+        *("allclose", "eq", "equal", "ge", "gt", "isclose", "isfinite", "isinf", "isnan"),
+        *("isneginf", "isposinf", "le", "logical_and", "logical_not", "logical_or"),
+        *("logical_xor", "lt", "ne"),
+    ),
+    "reductions": (
+        *("all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum"),
+        *("linalg.norm", "linalg.vector_norm", "logsumexp", "max", "mean", "min", "norm", "prod"),
+        *("std", "std_mean", "sum", "var", "var_mean"),
+    ),
+    "shapes": (
+        *("H", "T", "broadcast_to", "cat", "chunk", "diag", "expand", "expand_as", "flatten"),
+        *("flip", "mH", "mT", "movedim", "permute", "ravel", "repeat", "repeat_interleave"),
+        *("reshape", "reshape_as", "roll", "split", "split_with_sizes", "squeeze", "stack", "t"),
+        *("tile", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view", "view_as"),
+    ),
+    "indexing": (*("__getitem__", "gather", "index_select", "masked_select", "take"),),
+    "products": (
+        *("addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "einsum", "inner"),
+        *("matmul", "mm", "mv", "outer", "trace", "vdot"),
+    ),
+    "activations": (
+        *("log_softmax", "nn.functional.celu", "nn.functional.elu", "nn.functional.gelu"),
+        *("nn.functional.hardsigmoid", "nn.functional.hardswish", "nn.functional.hardtanh"),
+        *("nn.functional.leaky_relu", "nn.functional.logsigmoid", "nn.functional.mish"),
+        *("nn.functional.prelu", "nn.functional.relu", "nn.functional.relu6"),
+        *("nn.functional.selu", "nn.functional.silu", "nn.functional.softmin"),
+        *("nn.functional.softplus", "nn.functional.softsign", "nn.functional.threshold"),
+        *("sigmoid", "softmax"),
+    ),
+    "losses and layers": (
+        *("nn.functional.binary_cross_entropy", "nn.functional.binary_cross_entropy_with_logits"),
+        *("nn.functional.cross_entropy", "nn.functional.huber_loss", "nn.functional.kl_div"),
+        *("nn.functional.l1_loss", "nn.functional.linear", "nn.functional.mse_loss"),
+        *("nn.functional.nll_loss", "nn.functional.normalize", "nn.functional.smooth_l1_loss"),
+    ),
+}
+"""Point 5 of the issue "The main job, end to end", under the names op_db uses, by family."""
+
+UNINITIALISED = frozenset(
+    {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
+)
+"""Ops whose elements nobody promised: only shape and dtype are compared."""
+
+WITHOUT_GRADIENT: frozenset[str] = frozenset()
+"""Ops whose gradient PyTorch itself does not define uniquely."""
+
+NOT_COUNTED = ("jiterator", "_refs.", "torch.ops.", "torch._", "to_sparse", "sparse.")
+"""Beginnings of op_db names that are no part of PyTorch's public, dense, portable API."""
+
+Call = Callable[..., Any]
+
+ORDER: dict[str, Callable[[Call], Call]] = {
+    "polygamma": lambda f: lambda x, n, **options: f(n, x, **options),
+    "special.polygamma": lambda f: lambda x, n, **options: f(n, x, **options),
+    "einsum": lambda f: lambda tensors, equation: f(equation, tensors),
+    "where": lambda f: lambda x, condition, other: f(condition, x, other),
+}
+"""Ops whose samples put the arguments in another order than the function takes them."""
+
+
+def must_pass() -> list[str]:
+    """Every name of MUST_PASS, once, in order."""
+    return [name for names in MUST_PASS.values() for name in names]

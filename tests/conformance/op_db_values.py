@@ -1,0 +1,142 @@
+"""Values between PyTorch and gradcli, and how closely two results must agree.
+
+Constraints: tensors travel through NumPy; a value that gradcli cannot take raises `Outside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from gradcli.functions import find
+from gradcli.graph.dtype import DTYPES, DType
+from gradcli.tensor import Tensor
+
+RELATIVE = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4, "complex64": 1e-4}
+"""Allowed error, relative to the largest element; float16 rounds at 1e-3."""
+FLOOR = {"float64": 1e-13, "complex128": 1e-13, "float32": 1e-6, "complex64": 1e-6}
+"""Allowed absolute error: cancellation leaves rounding noise where one side has an exact zero."""
+
+
+class Outside(Exception):
+    """A sample uses a feature that gradcli leaves out; the message names it."""
+
+
+def to_gradcli(value: Any, known: dict[int, Tensor]) -> Any:
+    """A sample's argument for gradcli; equal tensors stay one tensor, leaves keep requires_grad."""
+    if isinstance(value, torch.Tensor):
+        if id(value) not in known:
+            known[id(value)] = _tensor(value)
+        return known[id(value)]
+    if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
+        return type(value)(to_gradcli(v, known) for v in value)
+    if isinstance(value, dict):
+        return {k: to_gradcli(v, known) for k, v in value.items()}
+    if isinstance(value, torch.Size):
+        return tuple(value)
+    if isinstance(value, torch.dtype):
+        return dtype_of(value)
+    if isinstance(value, (torch.memory_format, torch.layout, torch.Generator)):
+        raise Outside(type(value).__name__.replace("_", " "))
+    if isinstance(value, slice):
+        return slice(*(to_gradcli(v, known) for v in (value.start, value.stop, value.step)))
+    if isinstance(value, torch.device):
+        return str(value)
+    return value
+
+
+def dtype_of(dtype: torch.dtype) -> DType:
+    """gradcli's dtype of PyTorch's."""
+    name = str(dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise Outside(f"dtype {name}")
+    return DTYPES[name]
+
+
+def array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """A NumPy copy of a dense tensor."""
+    if tensor.layout is not torch.strided:
+        raise Outside("sparse layout")
+    dtype_of(tensor.dtype)
+    return np.array(tensor.numpy(force=True))
+
+
+def _tensor(value: torch.Tensor) -> Tensor:
+    made: Tensor = find("torch.tensor")(array_of(value))
+    made.requires_grad = value.requires_grad
+    return made
+
+
+def leaves(value: Any, kind: type) -> Iterator[Any]:
+    """Every object of class `kind` in nested arguments, each once."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        item = stack.pop(0)
+        if isinstance(item, kind):
+            if id(item) not in seen:
+                seen.add(id(item))
+                yield item
+        elif isinstance(item, (list, tuple)):
+            stack[:0] = list(item)
+        elif isinstance(item, dict):
+            stack[:0] = list(item.values())
+
+
+def difference(ours: Any, theirs: Any, *, values: bool = True) -> str:
+    """Why a result of gradcli is not PyTorch's, in words; empty when it is."""
+    if isinstance(theirs, torch.Tensor):
+        return _tensor_difference(ours, theirs, values)
+    if isinstance(theirs, (list, tuple)):
+        if not isinstance(ours, (list, tuple)) or len(ours) != len(theirs):
+            return f"{type(ours).__name__} in place of {len(theirs)} results"
+        return next(
+            (
+                d
+                for a, b in zip(ours, theirs, strict=True)
+                if (d := difference(a, b, values=values))
+            ),
+            "",
+        )
+    if isinstance(theirs, (float, complex)) and isinstance(ours, type(theirs)):
+        return _array_difference(np.asarray(ours), np.asarray(theirs), "float64")
+    return "" if ours == theirs else f"{ours!r} in place of {theirs!r}"
+
+
+def _tensor_difference(ours: Any, theirs: torch.Tensor, values: bool) -> str:
+    if not isinstance(ours, Tensor):
+        return f"{type(ours).__name__} in place of a tensor"
+    name = dtype_of(theirs.dtype).name
+    if ours.dtype.name != name:
+        return f"dtype {ours.dtype.name} in place of {name}"
+    if tuple(ours.shape) != tuple(theirs.shape):
+        return f"shape {tuple(ours.shape)} in place of {tuple(theirs.shape)}"
+    return _array_difference(ours.array(), array_of(theirs), name) if values else ""
+
+
+def _array_difference(a: Any, b: Any, dtype: str) -> str:
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return f"array {a.dtype}{a.shape} in place of {b.dtype}{b.shape}"
+    wrong = ~_close(a, b, dtype) if a.dtype.kind in "fc" else a != b
+    if not np.any(wrong):
+        return ""
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return f"{a[place]} in place of {b[place]} at {place} ({np.count_nonzero(wrong)} of {a.size})"
+
+
+def _close(a: Any, b: Any, dtype: str) -> Any:
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(b)
+        scale = np.abs(b[finite]).max(initial=0)
+        allowed = RELATIVE.get(dtype, 2e-3) * scale + FLOOR.get(dtype, 1e-3)
+        near = np.abs(a - b) <= allowed
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        return np.where(finite & np.isfinite(a), near, same)
+
+
+def requires_grad(values: Any, kind: type) -> list[Any]:
+    """The tensors of class `kind` in nested values that a gradient flows to."""
+    return [x for x in leaves(values, kind) if x.requires_grad]

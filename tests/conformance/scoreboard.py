@@ -1,0 +1,88 @@
+"""Prints how many of PyTorch's op_db samples agree, op by op, the worst first.
+
+    python tests/conformance/scoreboard.py [--dtype float64] [--listed] [--failures N] [NAME ...]
+
+Constraints: a report, not a test; exits with 0 whatever it finds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
+
+import torch  # noqa: E402
+from op_db_lists import must_pass  # noqa: E402
+from op_db_run import Score, operations, run  # noqa: E402
+
+
+def main() -> None:
+    options = _options()
+    chosen = set(options.names or (must_pass() if options.listed else ()))
+    dtypes = [getattr(torch, name) for name in options.dtype.split(",")]
+    scores = []
+    for name, op in operations().items():
+        if chosen and op.name not in chosen and name not in chosen:
+            continue
+        for dtype in dtypes:
+            if dtype not in op.dtypes:
+                continue
+            started = time.perf_counter()
+            score = run(op, dtype)
+            score.name = f"{name} [{str(dtype).removeprefix('torch.')}]"
+            score.seconds = time.perf_counter() - started
+            scores.append(score)
+    scores.sort(key=_share)
+    for score in scores:
+        _show(score, options.failures)
+    _totals(scores)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="op_db names; all by default")
+    parser.add_argument("--dtype", default="float64,float32")
+    parser.add_argument("--listed", action="store_true", help="only the ops that must pass")
+    parser.add_argument("--failures", type=int, default=0, help="sentences to show for each op")
+    return parser.parse_args()
+
+
+def _share(score: Score) -> float:
+    total = score.forward[1] + score.gradient[1]
+    return (score.forward[0] + score.gradient[0]) / total if total else 1.0
+
+
+def _show(score: Score, failures: int) -> None:
+    forward, gradient = ("{:4d}/{:<4d}".format(*pair) for pair in (score.forward, score.gradient))
+    outside = ", ".join(f"{count} {reason}" for reason, count in score.outside.items())
+    print(
+        f"{score.name:58s} forward {forward} gradient {gradient} {score.seconds:5.1f}s  {outside}"
+    )
+    for sentence, count in score.failures.most_common(failures):
+        print(f"        {count:4d} x {sentence}")
+
+
+def _totals(scores: list[Score]) -> None:
+    passed = [s for s in scores if s.passed]
+    sums = [
+        [sum(getattr(s, w)[i] for s in scores) for i in (0, 1)] for w in ("forward", "gradient")
+    ]
+    print(f"\nops that pass everything: {len(passed)} of {len(scores)}")
+    print("samples: forward {}/{}, gradient {}/{}".format(*sums[0], *sums[1]))
+    by_name: dict[str, bool] = {}
+    for score in scores:
+        plain = score.name.partition(" ")[0]
+        by_name[plain] = by_name.get(plain, True) and score.passed
+    print(f"names that pass in all these dtypes: {sum(by_name.values())} of {len(by_name)}")
+    skipped = sum((s.outside for s in scores), Counter())
+    for reason, count in skipped.most_common():
+        print(f"outside: {count:5d} {reason}")
+
+
+if __name__ == "__main__":
+    main()
