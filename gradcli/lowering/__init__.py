@@ -1,0 +1,1 @@
+"""The interpreter of the language: syntax trees become closures over tensors, and run."""

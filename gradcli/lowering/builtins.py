@@ -1,0 +1,155 @@
+"""Python's harmless built-ins as the language offers them: the same answers, bounded results.
+
+Constraints: classes stay Python's own classes (so `isinstance(x, list)` holds) and are guarded
+where they are called (`values.constructor`); nothing here opens, imports, evaluates or asks.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gradcli.lowering.formatting import format_value
+from gradcli.lowering.limits import BINARY, bounded, feed, too_large
+from gradcli.lowering.values import CONSTRUCTORS, callback
+
+
+def _make_int(value: Any = 0, *base: Any, **named: Any) -> int:
+    try:
+        return int(value, *base, **named)
+    except ValueError as error:
+        if "integer string conversion" in str(error):
+            raise too_large("the integer") from None
+        raise
+
+
+def _make_text(*value: Any) -> str:
+    if len(value) > 1:
+        raise TypeError("decoding str is not supported")
+    return str(*value)
+
+
+def _type(*value: Any) -> type:
+    if len(value) != 1:
+        raise TypeError("type() takes 1 argument")
+    return type(value[0])
+
+
+def _collect(cls: Callable[..., Any]) -> Callable[..., Any]:
+    def construct(*iterable: Any) -> Any:
+        return cls(*(bounded(item) for item in iterable))
+
+    return construct
+
+
+def _make_dict(*mapping: Any, **named: Any) -> dict[Any, Any]:
+    return dict(*(bounded(item) for item in mapping), **named)
+
+
+def _map(function: Any, *iterables: Any) -> Any:
+    return map(callback(function), *map(feed, iterables))
+
+
+def _filter(function: Any, iterable: Any) -> Any:
+    return filter(callback(function), feed(iterable))
+
+
+def _lazily(cls: Callable[..., Any]) -> Callable[..., Any]:
+    def construct(*iterables: Any, **named: Any) -> Any:
+        return cls(*map(feed, iterables), **named)
+
+    return construct
+
+
+def _fed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` over its first argument, interruptible, with guarded keys."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        if "key" in named:
+            named["key"] = callback(named["key"])
+        return function(*map(feed, args), **named)
+
+    return call
+
+
+def _sorted(*iterable: Any, key: Any = None, reverse: Any = False) -> list[Any]:
+    return sorted(*map(bounded, iterable), key=callback(key), reverse=reverse)
+
+
+def _sum(iterable: Iterable[Any], /, start: Any = 0) -> Any:
+    return sum(feed(iterable), start)
+
+
+def _power(base: Any, exp: Any, mod: Any = None) -> Any:
+    return BINARY["**"](base, exp) if mod is None else pow(base, exp, mod)
+
+
+def _iterate(iterable: Any) -> Any:
+    """Without Python's second form, which calls a function for ever."""
+    return iter(iterable)
+
+
+CONSTRUCTORS.update(
+    {
+        bool: bool,
+        complex: complex,
+        dict: _make_dict,
+        enumerate: _lazily(enumerate),
+        filter: _filter,
+        float: float,
+        frozenset: _collect(frozenset),
+        int: _make_int,
+        list: _collect(list),
+        map: _map,
+        range: range,
+        reversed: _lazily(reversed),
+        set: _collect(set),
+        slice: slice,
+        str: _make_text,
+        tuple: _collect(tuple),
+        type: _type,
+        zip: _lazily(zip),
+    }
+)
+
+PYTHON: dict[str, Any] = {
+    **{cls.__name__: cls for cls in CONSTRUCTORS},
+    "Ellipsis": ...,
+    "NotImplemented": NotImplemented,
+    "__name__": "__main__",
+    "abs": abs,
+    "all": _fed(all),
+    "any": _fed(any),
+    "ascii": ascii,
+    "bin": bin,
+    "callable": callable,
+    "chr": chr,
+    "divmod": divmod,
+    "format": format_value,
+    "hash": hash,
+    "hex": hex,
+    "isinstance": isinstance,
+    "issubclass": issubclass,
+    "iter": _iterate,
+    "len": len,
+    "max": _fed(max),
+    "min": _fed(min),
+    "next": next,
+    "oct": oct,
+    "ord": ord,
+    "pow": _power,
+    "repr": repr,
+    "round": round,
+    "sorted": _sorted,
+    "sum": _sum,
+}
+"""The built-ins by name; `print` belongs to an interpreter, which knows where to."""
+
+EXCEPTIONS: dict[str, type[BaseException]] = {
+    name: value
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, Exception)
+}
+"""Python's exceptions by name, without those that end a program."""
+EXCEPTIONS["BaseException"] = BaseException

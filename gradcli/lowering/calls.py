@@ -1,0 +1,122 @@
+"""Calls as closures, and the stack they stand on.
+
+Constraints: arguments are evaluated left to right, then `current.span` is the call; a class is
+called through its guarded constructor. Calls between a script's own functions take no room on the C
+stack, so the limit is Python's thousand; whatever else nests (a `sorted` whose key sorts) is
+stopped by Python's own recursion limit, which is set here to what the stack can bear.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from gradcli.graph.node import current
+from gradcli.language import ast
+from gradcli.lowering.displays import spreading, title
+from gradcli.lowering.lower import lower, lower_all, lower_used, lowers
+from gradcli.lowering.scope import Code, Frame, Scope
+from gradcli.lowering.values import constructor
+
+_STACK = 112 << 20
+_DEPTH_ON_LARGE_STACK, _DEPTH_ON_ANY_STACK = 40_000, 12_000
+
+
+@lowers(ast.Call)
+def call(node: ast.Call, scope: Scope) -> Code:
+    """`function(arguments, keywords)`."""
+    function = lower(node.function, scope)
+    if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.arguments):
+        return _general(node, function, scope)
+    arguments = lower_all(node.arguments, scope)
+    if len(arguments) == 1:
+        return _one_argument(function, arguments[0], node)
+    span = node.span
+
+    def run(frame: Frame) -> Any:
+        callee = function(frame)
+        values = [argument(frame) for argument in arguments]
+        if isinstance(callee, type):
+            callee = constructor(callee)
+        current.span = span
+        return callee(*values)
+
+    return run
+
+
+def _one_argument(function: Code, argument: Code, node: ast.Call) -> Code:
+    span = node.span
+
+    def run(frame: Frame) -> Any:
+        callee = function(frame)
+        value = argument(frame)
+        current.span = span
+        if isinstance(callee, type):
+            callee = constructor(callee)
+        return callee(value)
+
+    return run
+
+
+def _general(node: ast.Call, function: Code, scope: Scope) -> Code:
+    arguments, span = spreading(node.arguments, scope), node.span
+    named = [(keyword.name, lower_used(keyword.value, scope)) for keyword in node.keywords]
+
+    def run(frame: Frame) -> Any:
+        callee = function(frame)
+        values = arguments(frame, callee)
+        keywords: dict[str, Any] = {}
+        for name, value in named:
+            if name is None:
+                _spread(callee, keywords, value(frame))
+            else:
+                _add(callee, keywords, name, value(frame))
+        current.span = span
+        if isinstance(callee, type):
+            callee = constructor(callee)
+        return callee(*values, **keywords)
+
+    return run
+
+
+def _spread(callee: Any, keywords: dict[str, Any], mapping: Any) -> None:
+    if not isinstance(mapping, dict):
+        kind = type(mapping).__name__
+        raise TypeError(f"{title(callee)} after ** must be a mapping, not {kind}")
+    for name, value in mapping.items():
+        if not isinstance(name, str):
+            raise TypeError("keywords must be strings")
+        _add(callee, keywords, name, value)
+
+
+def _add(callee: Any, keywords: dict[str, Any], name: str, value: Any) -> None:
+    if name in keywords:
+        where = title(callee).removesuffix(" argument")
+        raise TypeError(f"{where} got multiple values for keyword argument '{name}'")
+    keywords[name] = value
+
+
+def prepare_stack() -> None:
+    """Sets Python's recursion limit to what the C stack bears; Linux lets the stack grow first.
+
+    The interpreter nests a few Python frames for each level of the script. Python 3.11 counts these
+    and real C recursion (nested generators, `sorted` in `sorted`) with one counter, so the limit
+    must suit the latter.
+    """
+    if sys.getrecursionlimit() >= _DEPTH_ON_ANY_STACK:
+        return
+    sys.setrecursionlimit(_DEPTH_ON_LARGE_STACK if _grow_stack() else _DEPTH_ON_ANY_STACK)
+
+
+def _grow_stack() -> bool:
+    if sys.platform != "linux":
+        return False
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft == resource.RLIM_INFINITY or soft >= _STACK:
+        return True
+    if hard != resource.RLIM_INFINITY and hard < _STACK:
+        return False
+    resource.setrlimit(resource.RLIMIT_STACK, (_STACK, hard))
+    return True

@@ -1,0 +1,147 @@
+"""Functions of a script: `def`, `lambda`, defaults, closures and decorators.
+
+Constraints: a function is a real Python function whose signature Python itself compiled from the
+parameter names, so arguments bind, and fail to bind, in Python's own way and words. Nothing else of
+the script's text is ever compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.node import current
+from gradcli.language import ast
+from gradcli.lowering.failures import leaving_call
+from gradcli.lowering.limits import calls
+from gradcli.lowering.lower import lower, lower_all, lower_block, lowers
+from gradcli.lowering.scope import (
+    RESULT,
+    RETURN,
+    UNBOUND,
+    Code,
+    Frame,
+    Scope,
+    bound_names,
+)
+from gradcli.lowering.targets import store_name
+from gradcli.lowering.values import callback
+
+
+@lowers(ast.FunctionDef)
+def function_definition(node: ast.FunctionDef, scope: Scope) -> Code:
+    """`def name(parameters): body`, decorated from the inside out."""
+    title = f"{scope.title}{node.name}"
+    names = [parameter.name for parameter in node.parameters]
+    inner = Scope(scope.environment, scope, [*names, *bound_names(node.body)], f"{title}.<locals>.")
+    body = lower_block(node.body, inner)
+
+    def run(frame: Frame) -> Any:
+        return frame[RESULT] if body(frame) is RETURN else None
+
+    create = _creator(node.name, title, node.parameters, run, inner)
+    decorators, store = lower_all(node.decorators, scope), store_name(node.name, scope)
+    spans = [decorator.span for decorator in node.decorators]
+
+    def define(frame: Frame) -> None:
+        applied = [decorator(frame) for decorator in decorators]
+        function = create(frame)
+        for decorate, span in zip(reversed(applied), reversed(spans), strict=True):
+            current.span = span
+            function = callback(decorate)(function)
+        store(frame, function)
+
+    return define
+
+
+@lowers(ast.Lambda)
+def lambda_(node: ast.Lambda, scope: Scope) -> Code:
+    """`lambda parameters: body`."""
+    title = f"{scope.title}<lambda>"
+    names = [parameter.name for parameter in node.parameters]
+    inner = Scope(scope.environment, scope, names, f"{title}.<locals>.")
+    return _creator("<lambda>", title, node.parameters, lower(node.body, inner), inner)
+
+
+def _creator(
+    name: str, title: str, parameters: list[ast.Parameter], body: Code, scope: Scope
+) -> Code:
+    """The closure that makes the function anew each time its definition runs."""
+    assert scope.parent is not None
+    make = _signature(parameters)
+    defaults = [
+        lower(parameter.default, scope.parent)
+        for parameter in parameters
+        if parameter.default is not None
+    ]
+    rest = [UNBOUND] * (len(scope.slots) - len(parameters))
+    enter = _entrance(body)
+
+    def create(frame: Frame) -> Any:
+        function = make(enter, frame, rest, [default(frame) for default in defaults])
+        function.__name__, function.__qualname__ = name, title
+        function.__module__ = "__main__"
+        return function
+
+    return create
+
+
+def _entrance(body: Code) -> Code:
+    """`body` in a frame of its own: counted, and with its failures noted at the call."""
+
+    def enter(frame: Frame) -> Any:
+        call = current.span
+        calls.enter()
+        try:
+            return body(frame)
+        except Exception as error:
+            leaving_call(error, call)
+            raise
+        finally:
+            calls.depth -= 1
+            current.span = call
+
+    return enter
+
+
+def _signature(parameters: list[ast.Parameter]) -> Callable[..., Any]:
+    """`make(enter, parent, rest, defaults)`, which makes a function with these parameters."""
+    names = [parameter.name for parameter in parameters]
+    if not all(name.isidentifier() for name in names):
+        raise GradcliError("G001", "a parameter's name is no identifier", parameters[0].span)
+    taken = "_" + max((name for name in names), key=len, default="")
+    values = ", ".join([f"parent{taken}", "None", *names])
+    text = (
+        f"def make(enter{taken}, parent{taken}, rest{taken}, defaults{taken}):\n"
+        f"    def function{taken}({_declared(parameters, f'defaults{taken}')}):\n"
+        f"        return enter{taken}([{values}] + rest{taken})\n"
+        f"    return function{taken}\n"
+    )
+    scope: dict[str, Any] = {"__builtins__": {}}
+    try:
+        exec(compile(text, "<signature>", "exec"), scope)
+    except SyntaxError as error:
+        span = parameters[0].span.to(parameters[-1].span)
+        raise GradcliError("G001", error.msg, span, kind=SyntaxError) from None
+    return scope["make"]  # type: ignore[no-any-return]  # a fresh namespace holds anything
+
+
+def _declared(parameters: list[ast.Parameter], defaults: str) -> str:
+    """The parameter list in Python's syntax; defaults come from the list called `defaults`."""
+    parts: list[str] = []
+    keyword_only = False
+    count = 0
+    for parameter in parameters:
+        text = parameter.name
+        if parameter.kind in ("*", "**"):
+            text = parameter.kind + text
+            keyword_only = keyword_only or parameter.kind == "*"
+        elif parameter.kind == "keyword" and not keyword_only:
+            parts.append("*")
+            keyword_only = True
+        if parameter.default is not None:
+            text += f"={defaults}[{count}]"
+            count += 1
+        parts.append(text)
+    return ", ".join(parts)

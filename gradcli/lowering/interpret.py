@@ -1,0 +1,100 @@
+"""The interpreter: runs scripts and evaluates expressions on one set of variables.
+
+Constraints: nothing but `GradcliError` leaves it for whatever a script does, besides
+`KeyboardInterrupt` and the exceptions of gradcli's own bugs; variables stay between runs, so a
+session can go on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from gradcli.errors import GradcliError
+from gradcli.graph.node import current
+from gradcli.language import ast
+from gradcli.lowering import comprehensions as comprehensions
+from gradcli.lowering import failing as failing
+from gradcli.lowering import functions as functions
+from gradcli.lowering import names
+from gradcli.lowering import statements as statements
+from gradcli.lowering.calls import prepare_stack
+from gradcli.lowering.failures import finish
+from gradcli.lowering.limits import calls
+from gradcli.lowering.lower import lower, lower_block
+from gradcli.lowering.scope import Code, Environment, Scope
+
+
+class Interpreter:
+    """Runs the language on `variables`.
+
+    Args:
+        variables: name -> value; scripts read and write it.
+        stdout: where `print` writes; `sys.stdout` of the moment when None.
+        extra: further built-in names, such as `load` and `save`; a variable shadows them.
+    """
+
+    def __init__(
+        self,
+        variables: dict[str, Any],
+        stdout: TextIO | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.variables = variables
+        self.stdout = stdout
+        self._extra = {"print": self._print, **(extra or {})}
+        self._scope = Scope(Environment(variables, self._lookup))
+        prepare_stack()
+
+    def run(self, script: ast.Script) -> None:
+        """Does what the script says; raises `GradcliError` with its place."""
+        self._perform(script.body, None)
+
+    def evaluate(self, expression: ast.Expression) -> Any:
+        """The value of the expression; raises `GradcliError` with its place."""
+        return self._perform(None, expression)
+
+    def _perform(self, body: list[ast.Statement] | None, expression: ast.Expression | None) -> Any:
+        before, depth = current.span, calls.depth
+        try:
+            code = self._lowered(body, expression)
+            return code([None, None])
+        except Exception as error:
+            failure = finish(error)
+            if failure is error:
+                raise
+            raise failure from error
+        finally:
+            current.span, calls.depth = before, depth
+
+    def _lowered(self, body: list[ast.Statement] | None, expression: ast.Expression | None) -> Code:
+        if expression is not None:
+            return lower(expression, self._scope)
+        return lower_block(body or [], self._scope)
+
+    def _lookup(self, name: str) -> Any:
+        found = self._extra.get(name)
+        return names.lookup(name) if found is None else found
+
+    def _print(
+        self,
+        *values: Any,
+        sep: str | None = " ",
+        end: str | None = "\n",
+        file: Any = None,
+        flush: Any = False,
+    ) -> None:
+        if file is not None:
+            raise GradcliError("G002", "print has no file in gradcli", kind=TypeError)
+        print(*values, sep=sep, end=end, file=self.stdout or sys.stdout, flush=bool(flush))
+
+
+def run(script: ast.Script, variables: dict[str, Any], stdout: TextIO | None = None) -> None:
+    """Runs `script` once; `variables` then holds what it bound."""
+    Interpreter(variables, stdout).run(script)
+
+
+def evaluate(expression: ast.Expression, variables: dict[str, Any]) -> Any:
+    """The value of `expression` over `variables`."""
+    return Interpreter(variables).evaluate(expression)

@@ -1,0 +1,159 @@
+"""What a name means that no variable has: one lookup order, and the modules a script may import.
+
+Constraints: variables come first and are the interpreter's business; then Python's built-ins,
+exceptions, PyTorch's functions without their prefix, and modules. Nothing is imported before a name
+asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gradcli import functions
+from gradcli.errors import GradcliError, did_you_mean
+from gradcli.language.fence import MODULES
+from gradcli.lowering.builtins import EXCEPTIONS, PYTHON
+from gradcli.source import Span
+from gradcli.tensor import Tensor
+
+PREFIXES = (
+    "torch",
+    "torch.nn.functional",
+    "torch.autograd",
+    "torch.linalg",
+    "torch.special",
+    "torch.fft",
+    "torch.autograd.functional",
+    "torch.func",
+)
+"""Where a bare name is looked for, in this order."""
+
+BARE_MODULES = {
+    "F": "torch.nn.functional",
+    "autograd": "torch.autograd",
+    "fft": "torch.fft",
+    "linalg": "torch.linalg",
+    "math": "math",
+    "nn": "torch.nn",
+    "special": "torch.special",
+    "torch": "torch",
+}
+"""Modules that need no import."""
+
+ON_TENSORS = ("abs", "all", "any", "max", "min", "pow", "round", "sum")
+"""Python's names that mean PyTorch's function when the first argument is a tensor."""
+
+
+class Module:
+    """A module of the language, such as `torch.nn.functional`: a prefix of qualified names."""
+
+    __slots__ = ("qualified",)
+
+    def __init__(self, qualified: str) -> None:
+        self.qualified = qualified
+
+    def member(self, name: str) -> Any:
+        """What `module.name` is; G011 (kind `AttributeError`) where there is no such thing."""
+        qualified = f"{self.qualified}.{name}"
+        if qualified in MODULES:
+            return Module(qualified)
+        found = _find(qualified)
+        if found is None:
+            raise GradcliError(
+                "G011",
+                f"module '{self.qualified}' has no attribute '{name}'",
+                help=did_you_mean(name, _members(self.qualified)),
+                kind=AttributeError,
+            )
+        return found
+
+    def __repr__(self) -> str:
+        return f"<module '{self.qualified}'>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Module) and other.qualified == self.qualified
+
+    def __hash__(self) -> int:
+        return hash(self.qualified)
+
+
+def lookup(name: str) -> Any:
+    """What the bare `name` means when no variable has it; None when it means nothing."""
+    found = _known.get(name)
+    if found is None:
+        found = _resolve(name)
+        if found is not None:
+            _known[name] = found
+    return found
+
+
+def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:
+    """The error for a name that means nothing, with the nearest one that does."""
+    candidates = [*variables, *PYTHON, "print", *EXCEPTIONS, *BARE_MODULES]
+    help = did_you_mean(name, candidates) or did_you_mean(name, _bare_names())
+    message = f"name '{name}' is not defined"
+    return GradcliError("G010", message, span, help=help, kind=NameError)
+
+
+def module(qualified: str) -> Module:
+    """The module that `import qualified` names; G002 (kind `ModuleNotFoundError`) for any other."""
+    if qualified not in MODULES:
+        raise GradcliError(
+            "G002",
+            f"No module named '{qualified}'",
+            help="gradcli has torch and math built in; there are no other modules",
+            kind=ModuleNotFoundError,
+        )
+    return Module(qualified)
+
+
+_known: dict[str, Any] = {}
+
+
+def _resolve(name: str) -> Any:
+    if name in ON_TENSORS:
+        return _on_tensors(name, PYTHON[name])
+    for table in (PYTHON, EXCEPTIONS):
+        if name in table:
+            return table[name]
+    if name[0] == "_":
+        return None
+    if name in BARE_MODULES:
+        return Module(BARE_MODULES[name])
+    found = (_find(f"{prefix}.{name}") for prefix in PREFIXES)
+    return next((value for value in found if value is not None), None)
+
+
+def _find(qualified: str) -> Any:
+    prefix, _, name = qualified.rpartition(".")
+    if prefix == "math":
+        from gradcli.lowering.mathematics import MATH
+
+        return MATH.get(name)
+    return None if name[:1] == "_" else functions.find(qualified)
+
+
+def _on_tensors(name: str, python: Callable[..., Any]) -> Callable[..., Any]:
+    """`name` of PyTorch when the first argument is a tensor, else Python's."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        if isinstance(args[0], Tensor) if args else "input" in named:
+            return functions.find(f"torch.{name}")(*args, **named)
+        return python(*args, **named)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _members(qualified: str) -> list[str]:
+    if qualified == "math":
+        from gradcli.lowering.mathematics import MATH
+
+        return list(MATH)
+    prefix = f"{qualified}."
+    return [name[len(prefix) :] for name in functions.names() if name.startswith(prefix)]
+
+
+def _bare_names() -> list[str]:
+    return [name.rpartition(".")[2] for name in functions.names()]

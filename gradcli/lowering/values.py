@@ -1,0 +1,134 @@
+"""What a script sees of a value: its attributes and methods, and what calling a class does.
+
+Constraints: an allow list. A class that is not in the table (members.py), and is none of gradcli's
+own, has no attributes at all; a name with a leading underscore is never looked up (except
+`_version`), so no value leads to a frame, a module, a code object or a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gradcli.errors import GradcliError, did_you_mean
+from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
+
+OPEN: Members = {}
+"""Stands for everything without a leading underscore; told apart by identity."""
+
+CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
+"""What calls of Python's own classes do; builtins.py fills it."""
+
+_OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype")
+_ASSIGNABLE = ("data", "grad", "requires_grad")
+
+
+def get_attribute(value: Any, name: str) -> Any:
+    """`value.name`; G011 (kind `AttributeError`) for what is not there or not shown."""
+    members = _members_of(value.__class__)
+    if members is OPEN:
+        if name[0] != "_" or name == "_version":
+            try:
+                return getattr(value, name)
+            except AttributeError as error:
+                if error.obj is not value or error.name != name:
+                    raise
+    elif name in members:
+        guard = members[name]
+        return getattr(value, name) if guard is None else _bind(guard, value)
+    elif isinstance(value, type):
+        return _class_attribute(value, name)
+    raise no_attribute(value, name)
+
+
+def set_attribute(value: Any, name: str, new: Any) -> None:
+    """`value.name = new`: on tensors, and on gradcli's own objects that list it in `ASSIGNABLE`."""
+    if name not in _assignable(value):
+        raise no_attribute(value, name)
+    setattr(value, name, new)
+
+
+def delete_attribute(value: Any, name: str) -> None:
+    """`del value.name`, where it can be set."""
+    if name not in _assignable(value):
+        raise no_attribute(value, name)
+    delattr(value, name)
+
+
+def no_attribute(value: Any, name: str) -> GradcliError:
+    """The error for an attribute that does not exist or is not shown."""
+    is_class = isinstance(value, type)
+    cls = value if is_class else value.__class__
+    what = f"type object '{cls.__name__}'" if is_class else f"'{cls.__name__}' object"
+    message = f"{what} has no attribute '{name}'"
+    help = did_you_mean(name, _known(cls))
+    return GradcliError("G011", message, help=help, kind=AttributeError)
+
+
+def callback(function: Any) -> Any:
+    """`function` as something a consumer may call: a class by its guarded constructor."""
+    return constructor(function) if isinstance(function, type) else function
+
+
+def constructor(cls: type) -> Callable[..., Any]:
+    """What calling the class `cls` does; G002 for the classes that a script may only look at."""
+    found = CONSTRUCTORS.get(cls)
+    if found is not None:
+        return found
+    if is_open(cls) or issubclass(cls, Exception):
+        return cls
+    raise GradcliError("G002", f"cannot create '{cls.__name__}' instances", kind=TypeError)
+
+
+def is_open(cls: type) -> bool:
+    """Whether a class shows all but underscored names: gradcli's tensors and their company."""
+    return cls.__module__.startswith(_OPEN_MODULES)
+
+
+_learned: dict[type, Members] = dict(MEMBERS)
+
+
+def _members_of(cls: type) -> Members:
+    members = _learned.get(cls)
+    if members is None:
+        members = _learned[cls] = _learn(cls)
+    return members
+
+
+def _learn(cls: type) -> Members:
+    if is_open(cls):
+        return OPEN
+    if issubclass(cls, BaseException):
+        return {"args": None, "value": None} if issubclass(cls, StopIteration) else {"args": None}
+    if cls.__module__ == "numpy":
+        return NUMPY
+    return {}
+
+
+def _class_attribute(cls: type, name: str) -> Any:
+    """`cls.name`: a method to be called with its object, such as `str.upper`, or a static one."""
+    members = _members_of(cls)
+    if (cls, name) in CLASS_METHODS:
+        return CLASS_METHODS[cls, name]
+    if members is OPEN and name[0] != "_" and name != "mro" and hasattr(cls, name):
+        return getattr(cls, name)
+    if name in members and issubclass(cls, BaseException) is False:
+        return members[name] or getattr(cls, name)
+    raise no_attribute(cls, name)
+
+
+def _known(cls: type) -> Iterable[str]:
+    members = _members_of(cls)
+    return [name for name in dir(cls) if name[0] != "_"] if members is OPEN else members
+
+
+def _assignable(value: Any) -> tuple[str, ...]:
+    cls = value.__class__
+    return getattr(cls, "ASSIGNABLE", _ASSIGNABLE) if is_open(cls) else ()
+
+
+def _bind(guard: Callable[..., Any], value: Any) -> Callable[..., Any]:
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return guard(value, *args, **kwargs)
+
+    return method
