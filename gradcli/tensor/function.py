@@ -169,7 +169,8 @@ def _same_tensor(node: Node, args: Sequence[Any]) -> Any:
 
 
 def _view(node: Node, source: Tensor, steps: tuple[Any, ...]) -> Tensor:
-    base = None if source._detached else source._base or source
+    base = source if source._base is None else source._base
+    base = None if source._detached else base
     return Tensor(
         node,
         storage=source._storage,
