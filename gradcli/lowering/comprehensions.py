@@ -6,7 +6,7 @@ and gives `current.span` back to whoever asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from gradcli.graph.node import current
@@ -14,10 +14,31 @@ from gradcli.language import ast
 from gradcli.lowering.limits import MAX_ITEMS, calls, feed, require_items
 from gradcli.lowering.lower import lower, lower_used, lowers
 from gradcli.lowering.scope import UNBOUND, Code, Frame, Scope, target_names
-from gradcli.lowering.targets import Store, store
+from gradcli.lowering.targets import loop_target
 
-Clause = tuple[Code, Store, list[Code], Any]
-"""Of one `for`: its iterable, its target, its conditions, and the place of the iterable."""
+
+class Clause:
+    """One `for` of a comprehension, lowered.
+
+    Attributes:
+        iterable, span: what it goes through, and where that stands.
+        slot, assign: its target, as `loop_target` gives it.
+        condition: its conditions as one; None when there are none.
+    """
+
+    __slots__ = ("assign", "condition", "iterable", "slot", "span")
+
+    def __init__(self, node: ast.Clause, outer: Scope, inner: Scope) -> None:
+        self.iterable = lower_used(node.iterable, outer)
+        self.span = node.iterable.span
+        self.slot, self.assign = loop_target(node.target, inner)
+        self.condition = _together([lower_used(each, inner) for each in node.conditions])
+
+
+def _together(conditions: list[Code]) -> Code | None:
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    return lambda frame: all(condition(frame) for condition in conditions)
 
 
 @lowers(ast.Comprehension)
@@ -30,7 +51,7 @@ def comprehension(node: ast.Comprehension, scope: Scope) -> Code:
     inner = Scope(scope.environment, scope, names, f"{scope.title}{title}.<locals>.")
     first = lower_used(node.clauses[0].iterable, scope)
     clauses = [
-        _clause(clause, scope if i == 0 else inner, inner) for i, clause in enumerate(node.clauses)
+        Clause(clause, scope if i == 0 else inner, inner) for i, clause in enumerate(node.clauses)
     ]
     element = lower(node.element, inner)
     rest = [UNBOUND] * len(inner.slots)
@@ -49,36 +70,33 @@ def comprehension(node: ast.Comprehension, scope: Scope) -> Code:
     return run
 
 
-def _clause(node: ast.Clause, outer: Scope, inner: Scope) -> Clause:
-    conditions = [lower_used(condition, inner) for condition in node.conditions]
-    return (
-        lower_used(node.iterable, outer),
-        store(node.target, inner),
-        conditions,
-        node.iterable.span,
-    )
-
-
 Visit = Callable[[Frame, Any, Any], None]
 """Runs the loops from one clause on: (frame, iterable of that clause, the collection)."""
 
 
 def _nest(clauses: list[Clause], add: Callable[[Frame, Any], None]) -> Visit:
-    (_, assign, conditions, span), *others = clauses
-    inner = _nest(others, add) if others else None
-    iterable = others[0][0] if others else None
+    clause, *others = clauses
+    slot, assign, condition, span = clause.slot, clause.assign, clause.condition, clause.span
+    inner = _inner(others, add) if others else add
 
     def visit(frame: Frame, values: Any, result: Any) -> None:
         for value in values:
-            assign(frame, value)
-            if not conditions or all(condition(frame) for condition in conditions):
-                if inner is None or iterable is None:
-                    add(frame, result)
-                else:
-                    inner(frame, feed(iterable(frame)), result)
+            if assign is None:
+                frame[slot] = value
+            else:
+                assign(frame, value)
+            if condition is None or condition(frame):
+                inner(frame, result)
             current.span = span
 
     return visit
+
+
+def _inner(
+    clauses: list[Clause], add: Callable[[Frame, Any], None]
+) -> Callable[[Frame, Any], None]:
+    visit, iterable = _nest(clauses, add), clauses[0].iterable
+    return lambda frame, result: visit(frame, feed(iterable(frame)), result)
 
 
 def _collector(
@@ -105,22 +123,24 @@ def _collector(
 
 
 def _generator(first: Code, clauses: list[Clause], element: Code, rest: list[Any]) -> Code:
-    def walk(frame: Frame, values: Any, level: int) -> Iterator[Any]:
-        _, assign, conditions, span = clauses[level]
-        for value in values:
-            assign(frame, value)
-            if not conditions or all(condition(frame) for condition in conditions):
-                if level + 1 < len(clauses):
-                    yield from walk(frame, feed(clauses[level + 1][0](frame)), level + 1)
-                else:
-                    yield element(frame)
-            current.span = span
+    last = len(clauses) - 1
 
-    def generate(frame: Frame, values: Any) -> Iterator[Any]:
-        caller = current.span
-        calls.enter()
-        try:
-            for result in walk(frame, values, 0):
+    def walk(frame: Frame, values: Any, level: int, caller: Any) -> Generator[Any, None, Any]:
+        """Yields the elements, `caller` being the place of who asks; gives the last such place."""
+        clause = clauses[level]
+        slot, assign, condition = clause.slot, clause.assign, clause.condition
+        for value in values:
+            if assign is None:
+                frame[slot] = value
+            else:
+                assign(frame, value)
+            if condition is not None and not condition(frame):
+                pass
+            elif level < last:
+                inner = feed(clauses[level + 1].iterable(frame))
+                caller = yield from walk(frame, inner, level + 1, caller)
+            else:
+                result = element(frame)
                 current.span = caller
                 calls.depth -= 1
                 try:
@@ -128,12 +148,17 @@ def _generator(first: Code, clauses: list[Clause], element: Code, rest: list[Any
                 finally:
                     calls.depth += 1
                 caller = current.span
-            current.span = caller
+            current.span = clause.span
+        return caller
+
+    def generate(frame: Frame, values: Any) -> Iterator[Any]:
+        calls.enter()
+        try:
+            current.span = yield from walk(frame, values, 0, current.span)
         finally:
             calls.depth -= 1
 
     def run(frame: Frame) -> Iterator[Any]:
-        values = iter(feed(first(frame)))
-        return generate([frame, None, *rest], values)
+        return generate([frame, None, *rest], iter(feed(first(frame))))
 
     return run

@@ -113,7 +113,7 @@ def chain(node: ast.Chain, scope: Scope) -> Code:
     if len(steps) == 1:
         operand = node.rest[0][1]
         if isinstance(operand, ast.Constant):
-            return _with_constant(first, steps[0][0], operand.value, node)
+            return _with_constant(first, _for_constant(*node.rest[0]), operand.value, node)
         return _binary(first, *steps[0])
 
     def run(frame: Frame) -> Any:
@@ -125,6 +125,14 @@ def chain(node: ast.Chain, scope: Scope) -> Code:
         return value
 
     return run
+
+
+def _for_constant(sign: str, operand: Any) -> Any:
+    """The operator before a literal; what floats and small sums build needs no limit."""
+    kind = type(operand.value)
+    if (sign == "+" and kind in (int, float)) or (sign == "*" and kind is float):
+        return operator.add if sign == "+" else operator.mul
+    return limits.BINARY[sign]
 
 
 def _binary(left: Code, operate: Any, right: Code, span: Any) -> Code:

@@ -14,7 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering.failures import leaving_call
-from gradcli.lowering.limits import calls
+from gradcli.lowering.limits import MAX_CALLS, calls
 from gradcli.lowering.lower import lower, lower_all, lower_block, lowers
 from gradcli.lowering.scope import (
     RESULT,
@@ -35,12 +35,7 @@ def function_definition(node: ast.FunctionDef, scope: Scope) -> Code:
     title = f"{scope.title}{node.name}"
     names = [parameter.name for parameter in node.parameters]
     inner = Scope(scope.environment, scope, [*names, *bound_names(node.body)], f"{title}.<locals>.")
-    body = lower_block(node.body, inner)
-
-    def run(frame: Frame) -> Any:
-        return frame[RESULT] if body(frame) is RETURN else None
-
-    create = _creator(node.name, title, node.parameters, run, inner)
+    create = _creator(node.name, title, node.parameters, _body(node.body, inner), inner)
     decorators, store = lower_all(node.decorators, scope), store_name(node.name, scope)
     spans = [decorator.span for decorator in node.decorators]
 
@@ -53,6 +48,15 @@ def function_definition(node: ast.FunctionDef, scope: Scope) -> Code:
         store(frame, function)
 
     return define
+
+
+def _body(statements: list[ast.Statement], scope: Scope) -> Code:
+    """The closure that gives what the statements return."""
+    first = statements[0]
+    if isinstance(first, ast.Return) and first.value is not None:
+        return lower(first.value, scope)
+    block = lower_block(statements, scope)
+    return lambda frame: frame[RESULT] if block(frame) is RETURN else None
 
 
 @lowers(ast.Lambda)
@@ -69,13 +73,13 @@ def _creator(
 ) -> Code:
     """The closure that makes the function anew each time its definition runs."""
     assert scope.parent is not None
-    make = _signature(parameters)
+    rest = [UNBOUND] * (len(scope.slots) - len(parameters))
+    make = _signature(parameters, bool(rest))
     defaults = [
         lower(parameter.default, scope.parent)
         for parameter in parameters
         if parameter.default is not None
     ]
-    rest = [UNBOUND] * (len(scope.slots) - len(parameters))
     enter = _entrance(body)
 
     def create(frame: Frame) -> Any:
@@ -91,31 +95,33 @@ def _entrance(body: Code) -> Code:
     """`body` in a frame of its own: counted, and with its failures noted at the call."""
 
     def enter(frame: Frame) -> Any:
-        call = current.span
-        calls.enter()
+        call, depth = current.span, calls.depth
+        if depth >= MAX_CALLS:
+            raise RecursionError("maximum recursion depth exceeded")
+        calls.depth = depth + 1
         try:
             return body(frame)
         except Exception as error:
             leaving_call(error, call)
             raise
         finally:
-            calls.depth -= 1
+            calls.depth = depth
             current.span = call
 
     return enter
 
 
-def _signature(parameters: list[ast.Parameter]) -> Callable[..., Any]:
+def _signature(parameters: list[ast.Parameter], has_locals: bool) -> Callable[..., Any]:
     """`make(enter, parent, rest, defaults)`, which makes a function with these parameters."""
     names = [parameter.name for parameter in parameters]
     if not all(name.isidentifier() for name in names):
         raise GradcliError("G001", "a parameter's name is no identifier", parameters[0].span)
     taken = "_" + max((name for name in names), key=len, default="")
-    values = ", ".join([f"parent{taken}", "None", *names])
+    values = ", ".join([f"parent{taken}", "None", *names, *[f"*rest{taken}"][:has_locals]])
     text = (
         f"def make(enter{taken}, parent{taken}, rest{taken}, defaults{taken}):\n"
         f"    def function{taken}({_declared(parameters, f'defaults{taken}')}):\n"
-        f"        return enter{taken}([{values}] + rest{taken})\n"
+        f"        return enter{taken}([{values}])\n"
         f"    return function{taken}\n"
     )
     scope: dict[str, Any] = {"__builtins__": {}}

@@ -15,7 +15,7 @@ from gradcli.lowering import names
 from gradcli.lowering.limits import feed
 from gradcli.lowering.lower import lower, lower_block, lower_used, lowers
 from gradcli.lowering.scope import BREAK, CONTINUE, RESULT, RETURN, Code, Frame, Scope
-from gradcli.lowering.targets import store, store_name
+from gradcli.lowering.targets import loop_target, store, store_name
 
 
 @lowers(ast.ExpressionStatement)
@@ -100,13 +100,17 @@ def while_(node: ast.While, scope: Scope) -> Code:
 @lowers(ast.For)
 def for_(node: ast.For, scope: Scope) -> Code:
     """`for target in iterable: body else: otherwise`."""
-    iterable, assign_to = lower_used(node.iterable, scope), store(node.target, scope)
+    iterable, (slot, assign_to) = lower_used(node.iterable, scope), loop_target(node.target, scope)
     body, otherwise = lower_block(node.body, scope), lower_block(node.otherwise, scope)
-    span = node.iterable.span
+    span, variables = node.iterable.span, scope.environment.variables if scope.is_module else None
 
     def run(frame: Frame) -> Any:
+        box: Any = frame if variables is None else variables
         for value in feed(iterable(frame)):
-            assign_to(frame, value)
+            if assign_to is None:
+                box[slot] = value
+            else:
+                assign_to(frame, value)
             signal = body(frame)
             if signal is not None and signal is not CONTINUE:
                 return None if signal is BREAK else signal

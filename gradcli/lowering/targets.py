@@ -54,6 +54,16 @@ def store_name(name: str, scope: Scope) -> Store:
     return fill
 
 
+def loop_target(target: ast.Expression, scope: Scope) -> tuple[Any, Store | None]:
+    """(where in the variables or the frame, None) for a name, which a loop fills without a call.
+
+    For anything else, (None, its store).
+    """
+    if not isinstance(target, ast.Name):
+        return None, store(target, scope)
+    return (target.id if scope.is_module else scope.slots[target.id]), None
+
+
 def _store_item(target: ast.Subscript, scope: Scope) -> Store:
     owner, index, span = lower(target.value, scope), lower(target.index, scope), target.span
 
