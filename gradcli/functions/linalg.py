@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 from gradcli.graph.op import operands
-from gradcli.graph.shape import text
+from gradcli.graph.shape import axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
@@ -111,16 +111,42 @@ def mv(input: Any, vec: Any) -> Node:
     return _product("mv", input, vec, "ik,k->i")
 
 
-@function("dot", "inner", shown="dot")
+@function("dot")
 def dot(input: Any, tensor: Any) -> Node:
     """The sum of products of two vectors."""
     return _product("dot", input, tensor, "k,k->")
 
 
-@function("vdot", "linalg.vecdot")
+@function("vdot")
 def vdot(input: Any, other: Any) -> Node:
     """The sum of products of two vectors, the first one conjugated."""
     return _product("dot", ops.conj(tensor(input)), other, "k,k->")
+
+
+@function("linalg.vecdot", shown="sum", overload=1, method=False)
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Node:
+    """The sums of products along `dim`, other dims broadcast; `x` is conjugated."""
+    left, right = promoted(x, y)
+    product = ops.conj(left) * right
+    axis = axis_from_right(dim, product.ndim)
+    return reduction.total(product, axis=(axis,), keepdims=False)
+
+
+@composite("inner")
+def inner(input: Any, other: Any) -> Any:
+    """The sums of products over the last dim of both; a scalar multiplies."""
+    x, y = tensor_shape(input), tensor_shape(other)
+    if not x or not y:
+        return input * other
+    if x[-1] != y[-1]:
+        raise GradcliError(
+            "G021",
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(x)} and {list(y)}",
+        )
+    if len(x) == len(y) == 1:
+        return dot(input, other)
+    return tensordot(input, other, dims=([-1], [-1]))
 
 
 @function("bmm")
@@ -208,25 +234,24 @@ def _rmatmul(input: Any, other: Any) -> Any:
     return matmul(other, input)
 
 
-def _plus(name: str, shown: str, spec: str, first: str, second: str) -> Any:
+def _plus(name: str, spec: str, first: str, second: str) -> Any:
     """`beta*input + alpha*(first @ second)`."""
 
     def body(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
-        product = _product(name, mat1, mat2, spec)
-        if name in ("baddbmm",):
-            product = _product("bmm", mat1, mat2, spec)
+        product = _product("bmm" if spec.startswith("b") else name, mat1, mat2, spec)
         added = product if alpha == 1 else alpha * product
         x, added = promoted(input, added)
         return added if beta == 0 else (x if beta == 1 else beta * x) + added
 
     body.__doc__ = f"`beta*input + alpha*({first} @ {second})`."
     body.__name__ = name
-    return function(name, shown=shown)(body)
+    return function(name)(body)
 
 
-addmm = _plus("addmm", "addmm", "ik,kj->ij", "mat1", "mat2")
-addmv = _plus("addmv", "addmv", "ik,k->i", "mat", "vec")
-baddbmm = _plus("baddbmm", "baddbmm", "bik,bkj->bij", "batch1", "batch2")
+addmm = _plus("addmm", "ik,kj->ij", "mat1", "mat2")
+addmv = _plus("addmv", "ik,k->i", "mat", "vec")
+addbmm = _plus("addbmm", "bik,bkj->ij", "batch1", "batch2")
+baddbmm = _plus("baddbmm", "bik,bkj->bij", "batch1", "batch2")
 
 
 @function("addr")
@@ -273,9 +298,9 @@ def _einsum(equation: str, tensors: list[Node]) -> Node:
     inputs, output = _equation(equation, [x.ndim for x in tensors])
     nodes = promoted(*tensors)
     _check_sizes(inputs, nodes)
-    nodes = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
-    inputs = [labels_once(labels) for labels in inputs]
-    result, labels = nodes[0], inputs[0]
+    plain = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
+    nodes, inputs = [x for x, _ in plain], [labels for _, labels in plain]
+    result, labels = plain[0]
     for i in range(1, len(nodes)):
         wanted = set(output).union(*inputs[i + 1 :])
         result, labels = _pair(result, labels, nodes[i], inputs[i], wanted)
@@ -337,8 +362,8 @@ def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:
             sizes[label] = max(known, size)
 
 
-def _diagonals(x: Node, labels: str) -> Node:
-    """`x` with repeated labels reduced to the diagonal over them."""
+def _diagonals(x: Node, labels: str) -> tuple[Node, str]:
+    """`x` with repeated labels reduced to the diagonal over them, and its labels then."""
     from gradcli.functions.shape import permuted
     from gradcli.ops.movement import diagonal
 
@@ -350,9 +375,7 @@ def _diagonals(x: Node, labels: str) -> Node:
         order = tuple(i - x.ndim for i in (*rest, first, second))
         x = diagonal(permuted(x, order), offset=0)
         labels = "".join(labels[i] for i in rest) + label
-        target = labels_once("".join(labels))
-        x, labels = x, target
-    return x
+    return x, labels
 
 
 def _summed(x: Node, labels: str, wanted: set[str]) -> tuple[Node, str]:

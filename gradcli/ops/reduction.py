@@ -6,13 +6,14 @@ Ties share a gradient evenly where PyTorch shares it (amax, amin).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gradcli.graph.dtype import DType, bool_, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
-from gradcli.ops.elementwise import cast, conj, eq, exp, logical_and, where
+from gradcli.ops.elementwise import cast, conj, eq, exp, gt, log, logical_and, where
 from gradcli.ops.movement import expand, flip, reshape
 from gradcli.ops.rows import same, zero
 
@@ -88,7 +89,16 @@ def _reverse_cumsum(g: Node, axis: int) -> Node:
 
 
 def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
-    return exp(x) * _reverse_cumsum(g * exp(-out), axis)
+    # A sum of g*exp(x - out), on a logarithmic scale because exp(x) and exp(-out) may overflow.
+    return _rising(g, out, x, axis) - _rising(-g, out, x, axis)
+
+
+def _rising(g: Node, out: Node, x: Node, axis: int) -> Node:
+    """The share of the positive elements of `g` in the gradient of logcumsumexp."""
+    positive = gt(g, zero(g))
+    logs = where(positive, log(where(positive, g, zero(g) + 1)), constant(-math.inf, g.dtype))
+    later = flip(logcumsumexp(flip(logs - out, axis=(axis,)), axis=axis), axis=(axis,))
+    return exp(later + x)
 
 
 total = Op(

@@ -90,9 +90,14 @@ ORDER: dict[str, Callable[[Call], Call]] = {
     "polygamma": lambda f: lambda x, n, **options: f(n, x, **options),
     "special.polygamma": lambda f: lambda x, n, **options: f(n, x, **options),
     "einsum": lambda f: lambda tensors, equation: f(equation, tensors),
+    "zero_": lambda f: lambda x: f(x.clone()),
     "where": lambda f: lambda x, condition, other: f(condition, x, other),
 }
 """Ops whose samples put the arguments in another order than the function takes them."""
+
+
+RENAMED = {"__rdiv__": "__rtruediv__"}
+"""Methods that op_db calls by an older name of Python's."""
 
 
 def must_pass() -> list[str]:

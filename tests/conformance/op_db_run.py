@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from op_db_lists import NOT_COUNTED, ORDER, UNINITIALISED, WITHOUT_GRADIENT
+from op_db_lists import NOT_COUNTED, ORDER, RENAMED, UNINITIALISED, WITHOUT_GRADIENT
 from op_db_values import Outside, array_of, difference, leaves, requires_grad, to_gradcli
 from torch.testing._internal.common_methods_invocations import op_db
 
@@ -70,10 +70,9 @@ def full_name(op: Any) -> str:
 
 def function_of(op: Any) -> Any:
     """gradcli's function of an OpInfo's name: of torch, else a tensor's method; else None."""
-    names = (op.name, op.name.rstrip("_"))
-    found = next((f for n in names if (f := find(f"torch.{n}")) is not None), None)
-    if found is None:
-        found = method("__rtruediv__" if op.name == "__rdiv__" else op.name.rpartition(".")[2])
+    found = find(f"torch.{op.name}")
+    if not callable(found) and "." not in op.name:
+        found = method(RENAMED.get(op.name, op.name))
     if isinstance(found, property):
         found = found.fget
     arrange = ORDER.get(op.name)
@@ -134,14 +133,17 @@ def _theirs(op: Any, sample: Any) -> Any:
 
 def _gradient(ours: Any, theirs: Any, inputs: list[torch.Tensor], known: dict[int, Tensor]) -> str:
     outputs = requires_grad(theirs, torch.Tensor)
+    cotangents = [_cotangent(x) for x in outputs]
+    try:
+        expected = torch.autograd.grad(
+            outputs, inputs, [torch.from_numpy(v) for v in cotangents], allow_unused=True
+        )
+    except (NotImplementedError, RuntimeError) as error:
+        raise Outside(f"PyTorch has no gradient: {type(error).__name__}") from None
     flat = list(leaves(theirs, torch.Tensor))
     chosen = [o for o, t in zip(leaves(ours, Tensor), flat, strict=False) if t.requires_grad]
     if len(chosen) != len(outputs) or not all(x.requires_grad for x in chosen):
         return "no gradient is recorded"
-    cotangents = [_cotangent(x) for x in outputs]
-    expected = torch.autograd.grad(
-        outputs, inputs, [torch.from_numpy(v) for v in cotangents], allow_unused=True
-    )
     try:
         found = find("torch.autograd.grad")(
             chosen,
