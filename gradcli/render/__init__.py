@@ -1,0 +1,1 @@
+"""Renderers: results, diagnostics and formulas as text. They compute nothing."""

@@ -321,6 +321,15 @@ def _sinc(x: Array) -> Array:
     return np.where(x == 0, 1, np.sin(angle) / np.where(x == 0, 1, angle))
 
 
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(x, x.dtype.type(0))
+
+
+def _binary_cross_entropy(x: Array, y: Array) -> Array:
+    least = x.dtype.type(-100)
+    return -y * np.maximum(np.log(x), least) - (1 - y) * np.maximum(np.log1p(-x), least)
+
+
 KERNELS: dict[str, Callable[..., Array]] = {
     **{"sum": _sum, "prod": _prod, "max": _extreme("max"), "min": _extreme("min")},
     **{"any": _truth("any"), "all": _truth("all")},
@@ -337,6 +346,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
     **{"contract": contract, "sgn": _sgn, "polygamma": _polygamma},
+    **{"softplus": _softplus, "binary_cross_entropy": _binary_cross_entropy},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
     **{"rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "frac": lambda x: x - np.trunc(x)},

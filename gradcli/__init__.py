@@ -1,0 +1,40 @@
+"""gradcli: derivatives of tensor expressions, as a command and as a library.
+
+Constraints: importing this imports nothing heavy; each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradcli.api import Function as Function
+    from gradcli.api import Result as Result
+    from gradcli.api import evaluate as evaluate
+    from gradcli.api import function as function
+    from gradcli.api import run as run
+    from gradcli.errors import GradcliError as GradcliError
+    from gradcli.tensor import Tensor as Tensor
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    **{name: "gradcli.api" for name in ("Function", "Result", "evaluate", "function", "run")},
+    **{"GradcliError": "gradcli.errors", "Tensor": "gradcli.tensor"},
+}
+
+__all__ = ["Function", "GradcliError", "Result", "Tensor", "evaluate", "function", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gradcli' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,286 @@
+"""What a program calls: evaluate an expression with its gradients, keep one as a function, run a script.
+
+Constraints: the command line is a client of this file; arrays in and out are NumPy's, errors are
+`GradcliError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from gradcli.errors import GradcliError, did_you_mean
+from gradcli.execute.evaluate import evaluate as compute
+from gradcli.graph.node import Node, current
+from gradcli.graph.op import LEAF
+from gradcli.graph.walk import ancestors
+from gradcli.language import ast
+from gradcli.language.parser import parse_expression, parse_script
+from gradcli.lowering.interpret import Interpreter
+from gradcli.source import Source, Span
+from gradcli.tensor import Tensor, autograd
+from gradcli.tensor.gradfn import name_of
+
+
+class Step:
+    """A subexpression on the way to the result.
+
+    Attributes:
+        text: its source.
+        grad_fn: the name of what made it.
+        value, grad: its value, and the gradient of the result by it (None where there is none).
+    """
+
+    __slots__ = ("grad", "grad_fn", "text", "value")
+
+    def __init__(self, text: str, grad_fn: str, value: Tensor, grad: Tensor | None) -> None:
+        self.text = text
+        self.grad_fn = grad_fn
+        self.value = value
+        self.grad = grad
+
+
+class Result:
+    """The value of an expression and its gradients.
+
+    Attributes:
+        expression: the source text.
+        output: the value as the language sees it: a tensor, or any Python value.
+        gradients: variable -> its gradient as a tensor, or None where the result does not depend on it;
+            empty when no gradient was asked for, or the result is no scalar and no cotangent was given.
+        scalar: whether the result is a tensor of one element.
+        steps: the subexpressions in the order of computation, when they were asked for.
+    """
+
+    __slots__ = ("expression", "gradients", "output", "steps")
+
+    def __init__(
+        self,
+        expression: str,
+        output: Any,
+        gradients: dict[str, Tensor | None],
+        steps: list[Step],
+    ) -> None:
+        self.expression = expression
+        self.output = output
+        self.gradients = gradients
+        self.steps = steps
+
+    @property
+    def value(self) -> Any:
+        """The value: a NumPy array of a tensor, else the Python value."""
+        return self.output.array() if isinstance(self.output, Tensor) else self.output
+
+    @property
+    def grad_fn(self) -> str | None:
+        """The name of the function that made the result, such as `MeanBackward0`."""
+        made = self.output.grad_fn if isinstance(self.output, Tensor) else None
+        return None if made is None else made.name()
+
+    @property
+    def grads(self) -> dict[str, Any]:
+        """Variable -> gradient as a NumPy array of the variable's shape and dtype, or None."""
+        return {k: None if v is None else v.array() for k, v in self.gradients.items()}
+
+    def __repr__(self) -> str:
+        return f"Result({self.expression!r}, value={self.value!r}, grads={self.grads!r})"
+
+
+def evaluate(
+    expression: str | Source | ast.Expression,
+    bindings: Mapping[str, Any] | None = None,
+    *,
+    wrt: Sequence[str] | None = None,
+    cotangent: Any = None,
+    gradients: bool = True,
+    steps: bool = False,
+    backend: str = "numpy",
+) -> Result:
+    """The value of an expression, and its gradients by its variables.
+
+    Args:
+        expression: text of the language, or its syntax tree.
+        bindings: variable -> array, nested list, number or `Tensor`.
+        wrt: the variables to differentiate by; all floating-point ones by default.
+        cotangent: v of the vector-Jacobian product, in the shape of a non-scalar result.
+        gradients: False computes the value alone.
+        steps: whether to keep every subexpression.
+        backend: only "numpy".
+
+    Raises:
+        GradcliError: for every mistake in the expression, the data or the arguments.
+    """
+    if backend != "numpy":
+        raise GradcliError(
+            "G071", f"backend {backend!r} is not available", help="available: numpy"
+        )
+    tree = expression if isinstance(expression, ast.Expression) else _parsed(expression)
+    variables = {name: as_leaf(name, value) for name, value in (bindings or {}).items()}
+    chosen = differentiated(variables, wrt) if gradients else []
+    for name in chosen:
+        variables[name].requires_grad = True
+    output = Interpreter(dict(variables)).evaluate(tree)
+    found: dict[str, Tensor | None] = {}
+    walked: list[Step] = []
+    if chosen and _has_gradient(output, cotangent):
+        found, walked = _differentiate(output, variables, chosen, cotangent, tree.span, steps)
+    return Result(tree.span.source.text.strip(), output, found, walked)
+
+
+class Function:
+    """An expression as a function of its variables: `f(x=array).grads["x"]`; see `function`."""
+
+    __slots__ = ("_gradients", "_tree", "_wrt")
+
+    def __init__(
+        self, expression: str, wrt: Sequence[str] | None = None, gradients: bool = True
+    ) -> None:
+        self._tree = _parsed(expression)
+        self._wrt = wrt
+        self._gradients = gradients
+
+    def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
+        """Evaluates at the given values; see `evaluate`."""
+        return evaluate(
+            self._tree, bindings, wrt=self._wrt, cotangent=cotangent, gradients=self._gradients
+        )
+
+
+def function(
+    expression: str, wrt: Sequence[str] | None = None, *, gradients: bool = True
+) -> Function:
+    """`expression` parsed once, to be called with arrays: `function("sum(x**2)")(x=array)`.
+
+    Args:
+        expression: text of the language.
+        wrt: the variables to differentiate by; all floating-point ones by default.
+        gradients: False computes the value alone.
+    """
+    return Function(expression, wrt, gradients)
+
+
+def run(
+    source: str | Source,
+    bindings: Mapping[str, Any] | None = None,
+    *,
+    stdout: TextIO | None = None,
+) -> dict[str, Any]:
+    """Runs a script; what it prints goes to `stdout`.
+
+    Returns:
+        The script's variables after its last line.
+
+    Raises:
+        GradcliError: for every mistake in the script or the data; `CheckFailed` for a failed assert.
+    """
+    script = parse_script(source if isinstance(source, Source) else Source("<script>", source))
+    variables: dict[str, Any] = {k: as_leaf(k, v) for k, v in (bindings or {}).items()}
+    Interpreter(variables, stdout).run(script)
+    return variables
+
+
+def _parsed(expression: str | Source) -> ast.Expression:
+    return parse_expression(
+        expression if isinstance(expression, Source) else Source("<expr>", expression)
+    )
+
+
+def as_leaf(name: str, value: Any) -> Any:
+    """A binding's value: arrays, lists and numbers become leaf tensors; bool, str and None stay."""
+    from gradcli.functions import find
+    from gradcli.graph.dtype import default
+
+    if isinstance(value, Tensor):
+        return value.detach() if value.node.tracked else value
+    if value is None or isinstance(value, (bool, str, dict)) or callable(value):
+        return value
+    if isinstance(value, (int, float, list, tuple)):
+        kind = None if _has_complex(value) else default.dtype
+        return find("torch.tensor")(value, dtype=kind)
+    if isinstance(value, complex):
+        return find("torch.tensor")(value)
+    import numpy as np
+
+    from gradcli.functions.create import from_array
+
+    try:
+        return from_array(np.asarray(value))
+    except GradcliError as error:
+        raise GradcliError("G025", f"{name}: {error}", kind=TypeError) from None
+
+
+def _has_complex(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_has_complex(item) for item in value)
+    return isinstance(value, complex) or (isinstance(value, Tensor) and value.dtype.is_complex)
+
+
+def differentiated(variables: Mapping[str, Any], wrt: Sequence[str] | None) -> list[str]:
+    """The variables to differentiate by: the asked ones, checked, or every floating-point one."""
+    floating = [
+        name
+        for name, value in variables.items()
+        if isinstance(value, Tensor) and value.dtype.differentiable
+    ]
+    if wrt is None:
+        return floating
+    for name in wrt:
+        if name not in variables:
+            raise GradcliError(
+                "G012",
+                f"{name} has no value",
+                help=did_you_mean(name, variables) or f"give it one: {name}=3",
+                kind=NameError,
+            )
+        if name not in floating:
+            value = variables[name]
+            kind = value.dtype.name if isinstance(value, Tensor) else type(value).__name__
+            raise GradcliError(
+                "G025",
+                f"{name} is {kind}: only floating-point variables have a gradient",
+                help=f"make it floating: {name}='tensor(...).float()'",
+            )
+    return list(dict.fromkeys(wrt))
+
+
+def _has_gradient(output: Any, cotangent: Any) -> bool:
+    """Whether there is one number, or a cotangent, to differentiate from."""
+    if not isinstance(output, Tensor):
+        return False
+    return cotangent is not None or output.numel() == 1
+
+
+def _differentiate(
+    output: Tensor,
+    variables: Mapping[str, Any],
+    wrt: Sequence[str],
+    cotangent: Any,
+    span: Span,
+    steps: bool,
+) -> tuple[dict[str, Tensor | None], list[Step]]:
+    if not output.requires_grad:
+        return dict.fromkeys(wrt), []
+    current.span = span
+    inner = _subexpressions(output.node) if steps else []
+    inputs = [variables[name] for name in wrt]
+    seed = None if cotangent is None else as_leaf("cotangent", cotangent)
+    parts = autograd.grad(
+        [output], [*inputs, *inner], [seed], retain_graph=steps, allow_unused=True
+    )
+    compute(x.node for x in (output, *parts) if x is not None and x.node.value is None)
+    found = dict(zip(wrt, parts[: len(inputs)], strict=True))
+    walked = [
+        Step(_text(x.node.span), name_of(x.node), x, part)
+        for x, part in zip(inner, parts[len(inputs) :], strict=True)
+    ]
+    return found, walked
+
+
+def _subexpressions(output: Node) -> list[Tensor]:
+    """The differentiable values that functions made on the way to `output`, in order."""
+    order = ancestors([output], lambda node: node.tracked)
+    return [Tensor(node) for node in order if node.call is not None and node.op is not LEAF]
+
+
+def _text(span: Span | None) -> str:
+    return "" if span is None else span.text

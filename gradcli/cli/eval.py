@@ -1,0 +1,103 @@
+"""`gradcli eval`: the value of an expression, its grad_fn and its gradients.
+
+Constraints: parses options, calls the library, hands the result to a renderer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli import api
+from gradcli.cli.inputs import Standard, as_dtype_of, bind, expression_source, no_value, value_of
+from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
+from gradcli.cli.session import prepare
+from gradcli.errors import GradcliError
+from gradcli.graph.shape import text as shape_text
+from gradcli.render.result import result_arrays, result_json, result_text, steps_text
+from gradcli.tensor import Tensor
+
+
+def run(
+    *,
+    expression: str,
+    bindings: tuple[str, ...],
+    wrt: str | None,
+    no_grad: bool,
+    vjp: str | None,
+    steps: bool,
+    format: str | None,
+    output: str | None,
+    **session: Any,
+) -> None:
+    """The command."""
+    prepare(**session)
+    chosen = chosen_format(format, output)
+    standard = Standard()
+    source = expression_source(expression, standard)
+    variables = bind(bindings, standard)
+    if session["dtype"] is not None:
+        variables = as_dtype_of(variables)
+    try:
+        result = api.evaluate(
+            source,
+            variables,
+            wrt=None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()],
+            cotangent=None if vjp is None else _cotangent(vjp, variables),
+            gradients=not no_grad,
+            steps=steps,
+        )
+    except GradcliError as error:
+        raise _unbound(error) from None
+    _show(result, chosen, output)
+    if not no_grad:
+        _remark(result, variables, vjp)
+
+
+def _cotangent(text: str, variables: dict[str, Any]) -> Any:
+    if text.startswith("@") or text == "-":
+        return bind([f"vjp={text}"], Standard())["vjp"]
+    return value_of("vjp", text, variables)
+
+
+def _unbound(error: GradcliError) -> GradcliError:
+    """An unknown name that nobody calls is a variable without a value."""
+    labels = error.diagnostic.labels
+    if error.diagnostic.code != "G010" or not labels:
+        return error
+    span = labels[0].span
+    if span.source.text[span.end :].lstrip().startswith("("):
+        return error
+    missing = no_value(span.text, span)
+    missing.diagnostic.help = [*error.diagnostic.help, *missing.diagnostic.help]
+    return missing
+
+
+def _show(result: api.Result, format: str, output: str | None) -> None:
+    if format == "json":
+        write_text(result_json(result), output)
+    elif format == "text":
+        shown = result_text(result)
+        write_text(f"{steps_text(result.steps)}\n{shown}" if result.steps else shown, output)
+    else:
+        if not isinstance(result.output, Tensor):
+            kind = type(result.output).__name__
+            raise GradcliError("G053", f"the result is {kind}, {format} holds tensors")
+        write_arrays(result_arrays(result), format, output)
+
+
+def _remark(result: api.Result, variables: dict[str, Any], vjp: str | None) -> None:
+    """Says why there are no gradients, where somebody could expect some."""
+    made = result.output
+    floating = any(isinstance(v, Tensor) and v.dtype.differentiable for v in variables.values())
+    if not floating or not isinstance(made, Tensor):
+        return
+    if vjp is None and made.numel() != 1:
+        note(
+            f"the result is {shape_text(tuple(made.shape))}, not a scalar, so it has no gradient",
+            [
+                f"reduce it: mean({result.expression}) or sum({result.expression})",
+                "or give a cotangent of its shape: --vjp V",
+            ],
+        )
+    elif result.gradients and not made.requires_grad:
+        note("no gradient flows to the result: an operation in it has no derivative")

@@ -1,0 +1,158 @@
+"""Command-line text to expressions and variables: EXPR, `NAME=VALUE`, files and standard input.
+
+Constraints: bindings are read left to right, a later one sees the earlier ones; standard input serves one
+reader; text becomes the default dtype, binary files keep theirs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from gradcli.api import as_leaf
+from gradcli.errors import GradcliError
+from gradcli.execute.limits import memory
+from gradcli.graph.dtype import default
+from gradcli.language.parser import parse_expression
+from gradcli.lowering.interpret import Interpreter
+from gradcli.source import Source, Span
+from gradcli.tensor import Tensor
+from gradcli.tensor.storage import Stop
+
+BINDING = re.compile(r"\s*([^\W\d]\w*)\s*(=|:)(.*)", re.DOTALL)
+
+
+class Standard:
+    """Standard input, which one reader may have."""
+
+    def __init__(self) -> None:
+        self.reader: str | None = None
+
+    def take(self, reader: str) -> Any:
+        """The binary stream, for `reader`; raises G070 when it is taken, or is a terminal."""
+        if self.reader is not None:
+            raise GradcliError(
+                "G070",
+                f"standard input is read by {self.reader}, and cannot be read again for {reader}",
+                help="put one of them into a file: @FILE",
+            )
+        self.reader = reader
+        if sys.stdin is None or sys.stdin.isatty():
+            raise GradcliError(
+                "G070",
+                f"{reader} reads standard input, which is a terminal",
+                help="pipe something in: cat data.csv | gradcli ..., or name a file: @FILE",
+            )
+        return sys.stdin.buffer
+
+
+def expression_source(text: str, standard: Standard) -> Source:
+    """The source that EXPR means: itself, `-` for standard input, `@FILE`."""
+    if text == "-":
+        return Source("<stdin>", decoded(standard.take("the expression").read(), "<stdin>"))
+    if text.startswith("@"):
+        return Source(text[1:], read_text(text[1:]))
+    return Source("<expr>", text)
+
+
+def read_text(path: str) -> str:
+    """A text file; raises G050 when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return decoded(file.read(64 << 20), path)
+    except OSError as error:
+        raise GradcliError(
+            "G050", f"{path}: {(error.strerror or str(error)).lower()}", help="check the path"
+        ) from None
+
+
+def decoded(content: bytes, name: str) -> str:
+    """UTF-8 text; raises G050 for anything else."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GradcliError(
+            "G050", f"{name} is not text: byte {error.start} is not UTF-8"
+        ) from None
+
+
+def bind(arguments: Sequence[str], standard: Standard) -> dict[str, Any]:
+    """The variables that `NAME=VALUE` arguments give."""
+    variables: dict[str, Any] = {}
+    for argument in arguments:
+        found = BINDING.fullmatch(argument)
+        if found is None:
+            raise not_a_binding(argument)
+        name, sign, text = found.groups()
+        if sign == ":":
+            raise no_value(name)
+        if name in ("True", "False", "None", "lambda", "if", "else", "for", "in", "is", "not"):
+            raise GradcliError("G070", f"{name} cannot be a variable", help="choose another name")
+        variables[name] = _value(name, text, variables, standard)
+    return variables
+
+
+def not_a_binding(argument: str) -> GradcliError:
+    """G070 for an argument that is no `NAME=VALUE`."""
+    help = ["a binding is NAME=VALUE, such as x=3, x='ones(2,2)' or x=@data.npy"]
+    if any(c in argument for c in "+*/()") or " " in argument:
+        help.append("quote an expression that contains spaces or parentheses")
+    return GradcliError("G070", f"{argument!r} is no binding", help=help)
+
+
+def no_value(name: str, span: Span | None = None) -> GradcliError:
+    """G012: a variable without a value, and the ways to give it one."""
+    return GradcliError(
+        "G012",
+        f"{name} has no value",
+        span,
+        help=[
+            f"give it one: {name}=3, {name}='randn(2,3)', {name}=@data.npy, {name}=@t.csv:column, "
+            f"or {name}=- for standard input"
+        ],
+        kind=NameError,
+    )
+
+
+def _value(name: str, text: str, variables: dict[str, Any], standard: Standard) -> Any:
+    try:
+        if text.startswith("@"):
+            return _from_file(text[1:])
+        if text == "-":
+            from gradcli.files import read_stream
+            from gradcli.functions.data import from_data
+
+            stream = standard.take(name)
+            binary = stream.peek(4)[:4] in (b"\x93NUM", b"PK\x03\x04")
+            return from_data(read_stream(stream, limit=memory.limit), "<stdin>", binary=binary)
+    except GradcliError as error:
+        place = Source(f"<{name}>", text)
+        raise error.at(Span(place, 0, len(text))) from None
+    return value_of(name, text, variables)
+
+
+def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
+    """The value of an expression on the command line, as a leaf."""
+    tree = parse_expression(Source(f"<{name}>", text))
+    with Stop(False):
+        value = Interpreter(dict(variables)).evaluate(tree)
+        return as_leaf(name, value)
+
+
+def _from_file(reference: str) -> Tensor:
+    from gradcli.files import read
+    from gradcli.functions.data import from_data
+
+    return from_data(read(reference, limit=memory.limit), reference)
+
+
+def as_dtype_of(variables: dict[str, Any]) -> dict[str, Any]:
+    """Floating-point variables in the default dtype, as `--dtype` asks."""
+    return {
+        name: value.to(default.dtype)
+        if isinstance(value, Tensor) and value.dtype.is_floating_point
+        else value
+        for name, value in variables.items()
+    }

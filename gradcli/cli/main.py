@@ -1,0 +1,158 @@
+"""The `gradcli` command: its subcommands, and what becomes of every error.
+
+Constraints: `--help` imports neither NumPy nor Lark; a command's module is imported when it runs. Results go to
+stdout, everything else to stderr; no error leaves as a traceback unless `--debug` asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from gradcli import __version__
+from gradcli.cli import commands
+from gradcli.errors import Diagnostic, ExitStatus, GradcliError, did_you_mean
+
+EXAMPLES = """\b
+  gradcli eval "mean(3*(x+2)**2)" x='ones(2,2)'     value, grad_fn and gradient
+  gradcli eval "sum((X@w - y)**2)" X=@X.npy y=@y.csv w='zeros(3)' -w w
+  gradcli run train.py                              a PyTorch autograd script
+  printf '1,2\\n3,4\\n' | gradcli eval "sum(x**2)" x=- -f json
+  gradcli ops softmax                               signature and derivative"""
+
+
+class Commands(click.Group):
+    """The subcommands, with a hint when a name is not among them."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            help = did_you_mean(args[0], self.list_commands(ctx)) or ["gradcli --help lists them"]
+            if any(c in args[0] for c in "(+*@ ="):
+                help = [f"gradcli eval {_quoted(args[0])} ..."]
+            raise GradcliError("G070", f"no such command: {args[0]}", help=help)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table, not of the alphabet."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Derivatives of tensor expressions: values, grad_fn names and gradients.\n\n"
+    + EXAMPLES,
+    epilog="gradcli COMMAND --help says more about each command.",
+)
+@click.version_option(__version__, message="gradcli %(version)s")
+def group() -> None:
+    """The root command."""
+
+
+for _command in commands.COMMANDS:
+    group.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and leaves the process with the contract's exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    status = guarded(lambda: group.main(args=words, prog_name="gradcli", standalone_mode=False), words)
+    _flush()
+    sys.exit(status)
+
+
+def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
+    """Does `work`; turns whatever leaves it into one block on stderr and an exit code."""
+    try:
+        status = work()
+    except GradcliError as error:
+        return report(error.diagnostic, words, error.exit_status)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        return report(_usage(error, words), words, ExitStatus.USAGE)
+    except click.ClickException as error:
+        return report(Diagnostic("G070", error.format_message()), words, ExitStatus.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        _silence()
+        return ExitStatus.OK
+    except MemoryError:
+        shown = Diagnostic("G060", "there is not enough memory", help="work on smaller pieces")
+        return report(shown, words, ExitStatus.USAGE)
+    except Exception as error:
+        return _bug(error, words)
+    return status if isinstance(status, int) else ExitStatus.OK
+
+
+def report(diagnostic: Diagnostic, words: Sequence[str], status: int) -> int:
+    """Prints one diagnostic on stderr; returns `status`."""
+    from gradcli.render.diagnostic import render_diagnostic
+    from gradcli.render.markup import use_colour
+
+    flag = commands.colour_flag(words)
+    _flush()
+    try:
+        colour = use_colour(sys.stderr, flag, os.environ)
+        print(render_diagnostic(diagnostic, colour=colour), file=sys.stderr)
+    except (BrokenPipeError, ValueError):
+        _silence()
+    return int(status)
+
+
+def _usage(error: click.UsageError, words: Sequence[str]) -> Diagnostic:
+    help = []
+    if isinstance(error, click.NoSuchOption):
+        word = error.option_name
+        minus = next((w for w in words if w.startswith(word[:2]) and not w.isalpha()), word)
+        if not minus.startswith("--") and any(c.isalnum() for c in minus[1:]) and len(minus) > 2:
+            help = [f"an expression that starts with a minus comes after --: -- {_quoted(minus)}"]
+        help += [f"did you mean {p}?" for p in (error.possibilities or [])[:1]]
+    message = error.format_message().partition(" (Did you mean")[0].rstrip(".")
+    if error.ctx is not None:
+        help.append(f"{error.ctx.command_path} --help shows examples and options")
+    return Diagnostic("G070", message[:1].lower() + message[1:], help=help)
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
+
+
+def _bug(error: Exception, words: Sequence[str]) -> int:
+    if "--debug" in words:
+        import traceback
+
+        traceback.print_exception(error)
+    shown = Diagnostic(
+        "G099",
+        f"this is a bug in gradcli {__version__}: {type(error).__name__}: {error}",
+        help="please report it with the command; --debug shows where it happened",
+    )
+    return report(shown, words, ExitStatus.BUG)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError):
+        _silence()
+
+
+def _silence() -> None:
+    """Sends what is left of stdout nowhere, so that a closed pipe says nothing at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass
+
+

@@ -1,0 +1,116 @@
+"""`gradcli ops`: the function table to read and to search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.cli.outputs import write_text
+from gradcli.errors import GradcliError, did_you_mean
+from gradcli.graph.op import NoDerivative
+from gradcli.render.formula import derivatives, elementwise
+from gradcli.tensor import registry
+from gradcli.tensor.function import Function, signature_text
+from gradcli.tensor.gradfn import backward_name
+
+
+def run(*, name: str | None, format: str) -> None:
+    """The command."""
+    entries = table()
+    if name is not None:
+        entries = found(entries, name)
+    records = [describe(qualified, entry) for qualified, entry in entries.items()]
+    if format == "json":
+        from gradcli.files import json_text
+
+        write_text(json_text(records), None)
+    elif name is not None and len(records) == 1:
+        write_text(_page(records[0]), None)
+    else:
+        write_text(_list(records), None)
+
+
+def table() -> dict[str, Function]:
+    """Every function once, by the name that users write, in alphabetical order."""
+    entries: dict[str, Function] = {}
+    methods = {f"Tensor.{n}": registry.METHODS[n] for n in registry.method_names()}
+    for qualified, entry in {**registry.ENTRIES, **methods}.items():
+        short = qualified.removeprefix("torch.")
+        hidden = short.rpartition(".")[2].startswith("_")
+        if isinstance(entry, Function) and not hidden and entry not in entries.values():
+            entries[short] = entry
+    return dict(sorted(entries.items(), key=lambda item: item[0].lower()))
+
+
+def found(entries: dict[str, Function], name: str) -> dict[str, Function]:
+    """The function of that name; else those whose name or description contains it."""
+    wanted = name.removeprefix("torch.").removeprefix("F.")
+    exact = registry.find(f"torch.{wanted}") or registry.find(f"torch.nn.functional.{wanted}")
+    exact = exact or registry.method(wanted.removeprefix("Tensor."))
+    if isinstance(exact, Function):
+        return {wanted: exact}
+    hits = {
+        key: entry
+        for key, entry in entries.items()
+        if wanted.lower() in key.lower() or wanted.lower() in entry.doc.lower()
+    }
+    if not hits:
+        known = [key.rpartition(".")[2] for key in entries]
+        raise GradcliError(
+            "G010",
+            f"no function is called {name}, and none mentions it",
+            help=did_you_mean(wanted, known) or "gradcli ops lists all",
+        )
+    return hits
+
+
+def describe(qualified: str, entry: Function) -> dict[str, Any]:
+    """What there is to say of a function."""
+    op = elementwise(entry.qualified)
+    record: dict[str, Any] = {
+        "name": qualified,
+        "signature": f"{entry.__name__}{signature_text(entry)}",
+        "description": (entry.doc or "").strip().partition("\n")[0],
+        "also": aliases(qualified, entry),
+    }
+    if op is not None and not op.cuts:
+        record["grad_fn"] = backward_name(op.torch)
+        record["derivative"] = dict(zip("xyz", derivatives(op), strict=False))
+    elif op is not None:
+        rule = op.derivatives[0]
+        record["derivative"] = {"none": rule.reason if isinstance(rule, NoDerivative) else ""}
+    elif entry.on_nodes and isinstance(entry.overload, int):
+        record["grad_fn"] = backward_name(entry.shown, entry.overload)
+    elif entry.on_nodes:
+        record["grad_fn"] = f"{backward_name(entry.shown)} and its overloads"
+    return record
+
+
+def aliases(qualified: str, entry: Function) -> list[str]:
+    """The other names of the same function."""
+    names = [n for n, e in registry.ENTRIES.items() if e is entry]
+    names += [f"Tensor.{n}" for n, e in registry.METHODS.items() if e is entry]
+    return [n for n in names if n.removeprefix("torch.") != qualified]
+
+
+def _page(record: dict[str, Any]) -> str:
+    lines = [record["signature"], f"    {record['description']}".rstrip()]
+    for by, text in record.get("derivative", {}).items():
+        lines.append(f"derivative  {by}: {text}" if by != "none" else f"derivative  none: {text}")
+    if "derivative" in record and "none" not in record["derivative"]:
+        lines.append("            g is the cotangent, out the result, x and y the arguments")
+    if "grad_fn" in record:
+        lines.append(f"grad_fn     {record['grad_fn']}")
+    if record["also"]:
+        lines.append(f"also        {', '.join(record['also'])}")
+    return "\n".join(line for line in lines if line)
+
+
+def _list(records: list[dict[str, Any]]) -> str:
+    width = min(max(len(r["name"]) for r in records), 32)
+    rows = []
+    for record in records:
+        said = record["description"]
+        if not said and "derivative" in record:
+            said = ", ".join(f"d/d{by}: {text}" for by, text in record["derivative"].items())
+        rows.append(f"{record['name']:{width}}  {said}".rstrip())
+    return "\n".join(rows)

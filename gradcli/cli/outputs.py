@@ -1,0 +1,70 @@
+"""Where results go: stdout as text or bytes, or a file whose suffix says the format.
+
+Constraints: nothing is written when the run fails; a file appears whole or not at all; binary formats are refused
+on a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradcli.errors import GradcliError
+
+TEXT = ("text", "json")
+SUFFIXES = {
+    **{".json": "json", ".npz": "npz", ".npy": "npy", ".csv": "csv"},
+    **{".txt": "text", ".text": "text"},
+}
+
+
+def chosen_format(format: str | None, output: str | None) -> str:
+    """The format that `--format`, else the suffix of `--output`, asks for."""
+    if format is not None or output is None:
+        return format or "text"
+    suffix = Path(output).suffix.lower()
+    if suffix not in SUFFIXES:
+        if not suffix or output.startswith("/dev/"):
+            return "text"
+        raise GradcliError(
+            "G070",
+            f"{output}: no format has the suffix {suffix}",
+            help=f"say which with -f, or use one of {', '.join(SUFFIXES)}",
+        )
+    return SUFFIXES[suffix]
+
+
+def write_text(text: str, output: str | None) -> None:
+    """Writes text and a line end."""
+    if output is None:
+        print(text)
+        return
+    from gradcli.files import write_file
+
+    content = (text + "\n").encode()
+    write_file(Path(output), lambda stream: stream.write(content))
+
+
+def write_arrays(arrays: Mapping[str, Any], format: str, output: str | None) -> None:
+    """Writes arrays in a binary format or CSV."""
+    from gradcli.files import write, write_stream
+
+    if output is not None:
+        write(Path(output), arrays, format)
+        return
+    if format != "csv" and sys.stdout.isatty():
+        raise GradcliError(
+            "G053",
+            f"{format} is binary, and stdout is a terminal",
+            help="name a file with -o, or redirect: > result." + format,
+        )
+    sys.stdout.flush()
+    write_stream(sys.stdout.buffer, arrays, format)
+    sys.stdout.buffer.flush()
+
+
+def note(text: str, help: list[str] | None = None) -> None:
+    """A remark on stderr."""
+    print(f"note: {text}", *(f"help: {line}" for line in help or ()), sep="\n", file=sys.stderr)

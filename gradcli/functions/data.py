@@ -1,0 +1,66 @@
+"""`load` and `save`: the language's only way to files, and only below the working directory.
+
+Constraints: the path is checked after links are followed; text files get the default dtype.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.limits import memory
+from gradcli.functions.create import from_array
+from gradcli.graph.dtype import default
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite
+
+BINARY = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".feather")
+"""Files that say their dtype themselves."""
+
+
+@composite("load", method=False)
+def load(file: str) -> Any:
+    """The data of a file below the working directory: `load("data.csv")`, `load("data.npz:key")`."""
+    from gradcli.files import read
+
+    return from_data(read(_text(file), root=Path.cwd(), limit=memory.limit), file)
+
+
+def from_data(array: Any, reference: str, *, binary: bool | None = None) -> Tensor:
+    """A tensor of a file's data; text gets the default dtype, a binary file says its own."""
+    if binary is None:
+        binary = any(suffix in reference.lower() for suffix in BINARY)
+    if array.dtype.kind == "f" and not binary:
+        array = array.astype(NUMPY_DTYPES[default.dtype], copy=False)
+    return from_array(array)
+
+
+@composite("save", method=False)
+def save(file: Any, *values: Any, **named: Any) -> None:
+    """Writes tensors to a file below the working directory: `save("g.npy", g)`, `save("r.npz", w=w)`."""
+    from gradcli.files import write
+
+    if isinstance(file, Tensor) and values and isinstance(values[0], str):
+        file, values = values[0], (file, *values[1:])
+    path = Path.cwd() / _text(file)
+    if not path.resolve().is_relative_to(Path.cwd().resolve()):
+        raise GradcliError("G053", f"{file} is outside the working directory", kind=PermissionError)
+    arrays = {f"arr_{i}" if i or len(values) > 1 else "value": v for i, v in enumerate(values)}
+    arrays.update(named)
+    for name, value in arrays.items():
+        if not isinstance(value, Tensor):
+            raise GradcliError(
+                "G014", f"save(): {name} is {type(value).__name__}, not a Tensor", kind=TypeError
+            )
+    format = path.suffix.lstrip(".") or "npy"
+    write(path, {name: value.array() for name, value in arrays.items()}, format)
+
+
+def _text(file: Any) -> str:
+    if not isinstance(file, str):
+        raise GradcliError(
+            "G013", f"a file name must be str, not {type(file).__name__}", kind=TypeError
+        )
+    return file

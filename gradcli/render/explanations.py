@@ -1,0 +1,199 @@
+"""What every error code means: its cause, the way out, and a command that shows it.
+
+Constraints: a table of texts; the one-line titles stand in errors.CODES.
+"""
+
+from __future__ import annotations
+
+EXPLANATIONS: dict[str, tuple[str, str, str]] = {
+    "G001": (
+        "A bracket, quote, comma or operator is missing or too many.",
+        "The caret shows where the text stops making sense; what is missing is often just before it.",
+        'gradcli eval "mean(3*(x+2)"',
+    ),
+    "G002": (
+        "gradcli runs the part of Python that autograd snippets use. Other imports, classes and "
+        "system access are refused before anything runs.",
+        "Keep the numerical part, and give data in as bindings: x=@data.npy.",
+        'gradcli eval "open(1)"',
+    ),
+    "G003": (
+        "Brackets, calls or blocks lie inside each other hundreds of levels deep, or a function calls "
+        "itself without end.",
+        "Give parts a name of their own, or use a loop.",
+        'gradcli eval "$(python3 -c \'print("-" * 9999 + "1")\')"',
+    ),
+    "G010": (
+        "Neither a variable, nor a function, nor a module has this name.",
+        "Check the spelling; gradcli ops NAME searches the functions.",
+        'gradcli eval "men(x)" x=1',
+    ),
+    "G011": (
+        "The value has no attribute or method of this name.",
+        "Check the spelling; gradcli ops lists the methods of tensors.",
+        'gradcli eval "x.meann()" x=1',
+    ),
+    "G012": (
+        "The expression uses a variable that has no value.",
+        "Give it one after the expression: x=3, x='ones(2,2)', x=@data.npy, or x=- for standard input.",
+        'gradcli eval "x**2"',
+    ),
+    "G013": (
+        "An argument is missing, too many, unknown, or of the wrong kind.",
+        "gradcli ops NAME shows the function's arguments.",
+        'gradcli eval "softmax(x)" x=[1,2]',
+    ),
+    "G014": (
+        "The operation is not defined for values of these types.",
+        "Make both tensors (tensor(...)) or both numbers (.item()).",
+        "gradcli eval \"x + 'a'\" x=1",
+    ),
+    "G020": (
+        "Two shapes are matched from the right; sizes must be equal, or one of them 1.",
+        "Add a dimension (x[:, None]), transpose, or check which axis is meant.",
+        "gradcli eval \"x + y\" x='ones(3)' y='ones(4)'",
+    ),
+    "G021": (
+        "In X @ w the last size of X must be the first (or second to last) size of w.",
+        "Transpose one factor: w.T, or X.T.",
+        "gradcli eval \"X @ w\" X='ones(2,3)' w='ones(4,5)'",
+    ),
+    "G022": (
+        "A position lies outside the tensor, or a value cannot be a position.",
+        "Positions run from 0 to size - 1, or from -1 backwards; masks are bool tensors of the same shape.",
+        "gradcli eval \"x[5]\" x=[1,2]",
+    ),
+    "G023": (
+        "dim must name a dimension the tensor has: 0 to ndim - 1, or -1 backwards.",
+        "Check .shape; a number has no dimensions.",
+        "gradcli eval \"sum(x, dim=2)\" x=[1,2]",
+    ),
+    "G024": (
+        "A reshape keeps the number of elements; joined tensors agree in every other size.",
+        "Use -1 for the size that follows from the others.",
+        "gradcli eval \"x.view(3)\" x=[1,2]",
+    ),
+    "G025": (
+        "The operation is not defined for this dtype; only floating-point tensors have gradients.",
+        "Convert: .float(), .double(), .long().",
+        "gradcli eval \"mean(x)\" x='tensor([1,2])'",
+    ),
+    "G026": (
+        "An argument has a value that the function does not take.",
+        "gradcli ops NAME describes the function.",
+        "gradcli eval \"div(x, 2, rounding_mode='up')\" x=1",
+    ),
+    "G030": (
+        "backward() starts at a value that no input with requires_grad=True leads to: there is no such "
+        "input, it was computed under no_grad() or detached, or an operation without derivative "
+        "(argmax, comparison, round to an index) lies between.",
+        "Set requires_grad=True on the input, before the result is computed. Setting it on the loss "
+        "silences the error and trains nothing.",
+        "printf 'x = torch.ones(2)\\nx.sum().backward()\\n' | gradcli run -",
+    ),
+    "G031": (
+        "A backward pass frees what it used. A second pass through the same part finds it gone.",
+        "Compute the loss anew in each round, add losses up before one backward(), or pass retain_graph=True.",
+        "printf 'x = torch.ones(2, requires_grad=True)\\ny = (x*x).sum()\\ny.backward()\\ny.backward()\\n'"
+        " | gradcli run -",
+    ),
+    "G032": (
+        "The gradient needs a value as it was when it was used, and an in-place operation has changed it.",
+        "Make a new tensor: x = x + 1 for x += 1.",
+        "printf 'x = torch.ones(2, requires_grad=True)\\ny = x.exp()\\ny += 1\\ny.sum().backward()\\n'"
+        " | gradcli run -",
+    ),
+    "G033": (
+        "A leaf (made by the user, requires_grad=True) cannot be changed in place while gradients are recorded.",
+        "Update parameters inside `with torch.no_grad():`.",
+        "printf 'w = torch.ones(2, requires_grad=True)\\nw -= 1\\n' | gradcli run -",
+    ),
+    "G034": (
+        "Only a single number has a gradient. A tensor result has a Jacobian, or a gradient per cotangent.",
+        "Reduce it with .sum() or .mean(), or give backward(v) a cotangent of its shape (--vjp V).",
+        "printf 'x = torch.ones(2, requires_grad=True)\\n(x*2).backward()\\n' | gradcli run -",
+    ),
+    "G035": (
+        "grad() was asked for an input that the output does not depend on.",
+        "Pass allow_unused=True to get None for it.",
+        "printf 'x = torch.ones(2, requires_grad=True)\\ntorch.autograd.grad((x*2).sum(), x*3)\\n'"
+        " | gradcli run -",
+    ),
+    "G036": (
+        "A cotangent has the shape of the result that it belongs to.",
+        "Use ones_like(result), or reduce the result first.",
+        "gradcli eval \"x**2\" x=[1,2] --vjp [1,2,3]",
+    ),
+    "G037": (
+        "The operation is defined, its derivative is not.",
+        "gradcli ops NAME says why.",
+        "gradcli ops argmax",
+    ),
+    "G040": (
+        "Python's own rules were broken: a key that is not there, a division by zero, a wrong type.",
+        "The message is Python's; the caret shows the operation.",
+        'gradcli eval "1/0"',
+    ),
+    "G041": (
+        "The condition of an assert is false. The exit code is 1, so that CI sees it.",
+        "The label shows both sides of the comparison.",
+        "echo 'assert 1 + 1 == 3' | gradcli run -",
+    ),
+    "G042": (
+        "The script raised an exception itself and nothing caught it.",
+        "The caret shows the raise.",
+        "echo 'raise ValueError(1)' | gradcli run -",
+    ),
+    "G050": (
+        "The file is not there, may not be read, is a directory, or is of a kind that gradcli does not open.",
+        "Check the path. Pickles (.pt, .pkl) can run code and are never opened: save as .npy or safetensors.",
+        'gradcli eval "x" x=@missing.npy',
+    ),
+    "G051": (
+        "The content is not what the format promises: truncated, ragged, not a number.",
+        "The message names line and column, or the position in the file.",
+        "printf '1,2\\n3\\n' | gradcli eval \"x\" x=-",
+    ),
+    "G052": (
+        "The file has no member, key or column of this name.",
+        "The help lists those there are.",
+        'gradcli eval "x" x=@data.npz:weights',
+    ),
+    "G053": (
+        "The result cannot be written there, or not in this format. Nothing half-written is left.",
+        "Check the folder and its rights, or choose another format with -f.",
+        'gradcli eval "x" x=1 -o /nowhere/x.npy',
+    ),
+    "G060": (
+        "A result would need more memory than the limit, which is 80 % of what is free unless --max-memory says "
+        "otherwise.",
+        "Work on smaller pieces, use a smaller dtype, or raise --max-memory.",
+        'gradcli eval "ones(10**6, 10**6)"',
+    ),
+    "G061": (
+        "--timeout ran out.",
+        "Raise it, or check the loop's condition.",
+        "echo 'while True: pass' | gradcli run - --timeout 1",
+    ),
+    "G062": (
+        "A whole number, text or list would grow beyond any use.",
+        "Use floating-point numbers, or tensors.",
+        'gradcli eval "10**10**10"',
+    ),
+    "G070": (
+        "The command line itself is wrong: an unknown option, a binding without =, a value that is no number.",
+        "gradcli COMMAND --help shows examples.",
+        "gradcli eval x y",
+    ),
+    "G071": (
+        "The backend is not installed, or cannot run here.",
+        "gradcli backends lists those that can.",
+        "gradcli backends",
+    ),
+    "G099": (
+        "This is a mistake in gradcli, not in your input.",
+        "Please report the command; --debug shows where it happened.",
+        "gradcli --version",
+    ),
+}
+"""Code -> (why it happens, what to do, a command that shows it)."""
