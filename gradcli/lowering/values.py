@@ -1,7 +1,7 @@
 """What a script sees of a value: its attributes and methods, and what calling a class does.
 
 Constraints: an allow list. A class that is not in the table (members.py), and is none of gradcli's
-own, has no attributes at all; a name with a leading underscore is never looked up (except
+own, has no attributes; a name with a leading underscore is never looked up (but for `__name__` and
 `_version`), so no value leads to a frame, a module, a code object or a file.
 """
 
@@ -20,6 +20,7 @@ CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 """What calls of Python's own classes do; builtins.py fills it."""
 
 _OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype")
+_SHOWN = ("_version", "__name__")
 _ASSIGNABLE = ("data", "grad", "requires_grad")
 
 
@@ -27,7 +28,7 @@ def get_attribute(value: Any, name: str) -> Any:
     """`value.name`; G011 (kind `AttributeError`) for what is not there or not shown."""
     members = _members_of(value.__class__)
     if members is OPEN:
-        if name[0] != "_" or name == "_version":
+        if name[0] != "_" or name in _SHOWN:
             try:
                 return getattr(value, name)
             except AttributeError as error:
@@ -38,6 +39,8 @@ def get_attribute(value: Any, name: str) -> Any:
         return getattr(value, name) if guard is None else _bind(guard, value)
     elif isinstance(value, type):
         return _class_attribute(value, name)
+    elif name == "__name__" and callable(value):
+        return getattr(value, name)
     raise no_attribute(value, name)
 
 
@@ -107,6 +110,8 @@ def _learn(cls: type) -> Members:
 
 def _class_attribute(cls: type, name: str) -> Any:
     """`cls.name`: a method to be called with its object, such as `str.upper`, or a static one."""
+    if name == "__name__":
+        return cls.__name__
     members = _members_of(cls)
     if (cls, name) in CLASS_METHODS:
         return CLASS_METHODS[cls, name]

@@ -14,6 +14,8 @@ from gradcli.language.parser import parse_script
 from gradcli.lowering.interpret import Interpreter
 from gradcli.source import Source
 
+Interpreter({})  # raises Python's recursion limit, which hypothesis must not see change
+
 Run = Callable[[str], str]
 
 
