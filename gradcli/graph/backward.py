@@ -77,27 +77,28 @@ def propagate(node: Node, cotangent: Node, needed: Collection[Node]) -> list[tup
             part = rule(cotangent, node, *inputs, position=position, **node.attrs)
         else:
             part = rule(cotangent, node, *inputs, **node.attrs)
-        passed.append((x, unbroadcast(part, batch + x.shape) if op.broadcasts else part))
+        passed.append((x, unbroadcast(part, batch, x.shape) if op.broadcasts else part))
     return passed
 
 
-def unbroadcast(cotangent: Node, shape: Shape) -> Node:
-    """Sums `cotangent` over the axes along which a value of `shape` was repeated, matched from the right."""
-    if cotangent.shape == shape:
+def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
+    """Sums `cotangent` over the axes along which a value of `shape` was repeated.
+
+    The result has the shape `batch + shape`; axes are matched from the right.
+    """
+    if cotangent.shape == batch + shape:
         return cotangent
     total = OPS["sum"]
-    extra = cotangent.ndim - len(shape)
+    added = tuple(range(len(batch) - cotangent.ndim, -len(shape)))
     repeated = tuple(
         axis for axis in range(-len(shape), 0) if shape[axis] == 1 and cotangent.shape[axis] != 1
     )
-    if extra > 0:
-        cotangent = total(
-            cotangent, axis=tuple(range(-cotangent.ndim, -len(shape))), keepdims=False
-        )
+    if added:
+        cotangent = total(cotangent, axis=added, keepdims=False)
     if repeated:
         cotangent = total(cotangent, axis=repeated, keepdims=True)
-    if cotangent.shape != shape:
-        cotangent = OPS["expand"](cotangent, shape=shape)
+    if cotangent.shape != batch + shape:
+        cotangent = OPS["expand"](cotangent, shape=batch + shape)
     return cotangent
 
 

@@ -1,7 +1,7 @@
 """Elementwise primitives: arithmetic, functions of one number, comparisons, logic.
 
-Constraints: see gradcli/ops. `g` is the cotangent, `out` the result, `x` and `y` the operands; sub-gradients
-are PyTorch's. Complex derivatives are conjugated, as PyTorch defines a gradient.
+Constraints: see gradcli/ops. `g` is the cotangent, `out` the result, `x` and `y` the operands;
+sub-gradients are PyTorch's. Complex derivatives are conjugated, as PyTorch defines a gradient.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from gradcli.graph import node as nodes
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
-from gradcli.graph.op import CONDITION, FULL, INTEGRAL, OPS, ZERO
+from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.rows import elementwise, magnitude, predicate, same, to_real, zero
 
@@ -210,10 +210,18 @@ polygamma = elementwise(
 
 # -- magnitude, sign, rounding
 
-absolute = elementwise("abs", lambda g, out, x: g * sgn(x), promotes="same", infer=magnitude)
+
+def _turn(g: Node, out: Node, x: Node) -> Node:
+    # The part of g across the direction of x: along it, sgn does not change.
+    return (g - out * out * conj(g)) / (2 * cast(absolute(x), x.dtype))
+
+
+absolute = elementwise(
+    "abs", lambda g, out, x: cast(g, x.dtype) * sgn(x), promotes="same", infer=magnitude
+)
 sgn = elementwise(
     "sgn",
-    lambda g, out, x: (g - conj(out) * out * g) / 2 / absolute(x) if x.dtype.is_complex else g * 0,
+    lambda g, out, x: _turn(g, out, x) if x.dtype.is_complex else g * 0,
     promotes="same",
 )
 sign = elementwise("sign", ZERO, promotes="same")

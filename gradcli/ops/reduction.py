@@ -95,9 +95,10 @@ def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
 
 def _rising(g: Node, out: Node, x: Node, axis: int) -> Node:
     """The share of the positive elements of `g` in the gradient of logcumsumexp."""
-    positive = gt(g, zero(g))
-    logs = where(positive, log(where(positive, g, zero(g) + 1)), constant(-math.inf, g.dtype))
-    later = flip(logcumsumexp(flip(logs - out, axis=(axis,)), axis=axis), axis=(axis,))
+    nothing = constant(-math.inf, g.dtype)
+    counts = logical_and(gt(g, zero(g)), gt(out, nothing))
+    logs = where(counts, log(where(counts, g, zero(g) + 1)) - where(counts, out, zero(g)), nothing)
+    later = flip(logcumsumexp(flip(logs, axis=(axis,)), axis=axis), axis=(axis,))
     return exp(later + x)
 
 

@@ -368,7 +368,11 @@ def _constant(node: Node, values: list[Array]) -> Array:
 
 
 def _cast(node: Node, values: list[Array]) -> Array:
-    return values[0].astype(NUMPY_DTYPES[node.dtype])
+    value, wanted = values[0], NUMPY_DTYPES[node.dtype]
+    # NumPy warns when it drops an imaginary part; a bool asks whether either part is not zero.
+    return (value.real if value.dtype.kind == "c" and wanted.kind in "iuf" else value).astype(
+        wanted
+    )
 
 
 MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {

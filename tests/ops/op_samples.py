@@ -1,0 +1,183 @@
+"""Where each op of the table is tested: shapes, a domain for each input, attributes.
+
+Constraints: one line an op; every differentiable op has one, and a test says so. Domains keep away
+from kinks, poles and branch cuts, because a numeric derivative knows no side.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcli.graph.dtype import complex128, float64
+
+Shape = tuple[int, ...]
+Domain = tuple[float, float]
+
+
+class Case(NamedTuple):
+    """One call of an op: a shape (numbers are drawn) or an array (given) for each input."""
+
+    inputs: tuple[Any, ...]
+    domains: tuple[Domain, ...]
+    attrs: dict[str, Any]
+
+
+ANY: Domain = (-2.0, 2.0)
+ONE = ((), (3,), (2, 3), (0,), (2, 0))
+TWO = (
+    *(((), ()), ((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((), (2, 3)), ((2, 1), (1, 3))),
+    *(((2, 1, 2), (3, 1)), ((0,), (1,)), ((2, 0), ())),
+)
+
+
+def unary(low: float = -2.0, high: float = 2.0, **attrs: Any) -> list[Case]:
+    """Scalar, vector, matrix and empty inputs between `low` and `high`."""
+    return [Case((shape,), ((low, high),), attrs) for shape in ONE]
+
+
+def binary(x: Domain = ANY, y: Domain = ANY) -> list[Case]:
+    """Pairs of equal and of broadcast shapes, each input in its domain."""
+    return [Case(shapes, (x, y), {}) for shapes in TWO]
+
+
+def calls(*inputs: tuple[Any, ...], domain: Domain = ANY, **attrs: Any) -> list[Case]:
+    """The same attributes for several tuples of inputs."""
+    return [Case(given, (domain,) * len(given), attrs) for given in inputs]
+
+
+def reductions(low: float = -2.0, high: float = 2.0, empty: bool = True) -> list[Case]:
+    """One axis, several, all, kept and dropped, of vectors, matrices and stacks."""
+    found = []
+    for keepdims in (False, True):
+        for shape, axis in (
+            ((3,), (-1,)),
+            ((2, 3), (-2,)),
+            ((2, 3), (-2, -1)),
+            ((2, 3, 2), (-3, -1)),
+        ):
+            found += calls((shape,), domain=(low, high), axis=axis, keepdims=keepdims)
+    return found + (calls(((2, 0),), axis=(-1,), keepdims=False) if empty else [])
+
+
+def along(low: float = -2.0, high: float = 2.0, **attrs: Any) -> list[Case]:
+    """Scans and normalisations along one axis."""
+    shapes = (((3,), -1), ((2, 3), -1), ((2, 3), -2), ((2, 3, 2), -2), ((2, 0), -1))
+    return [Case((shape,), ((low, high),), {"axis": axis, **attrs}) for shape, axis in shapes]
+
+
+ROWS = np.array([[0, 2], [1, 0]])
+COLUMNS = np.array([1, 3])
+CHOICE = np.array([[True, False, True], [False, False, True]])
+POSITIVE = unary(0.3, 3.0)
+INSIDE = unary(-0.8, 0.8)
+STEPS = unary(0.1, 0.9)
+
+SAMPLES: dict[str, list[Case]] = {
+    # arithmetic
+    **{name: binary() for name in ("add", "sub", "mul")},
+    "div": binary(y=(0.4, 2.0)),
+    "pow": binary(x=(0.3, 2.0)),
+    **{name: unary() for name in ("neg", "square", "clone", "conj_physical")},
+    "reciprocal": POSITIVE,
+    # exponentials, logarithms, trigonometry
+    **{name: unary() for name in ("exp", "exp2", "expm1", "sin", "cos", "sinh", "cosh", "tanh")},
+    **{name: unary() for name in ("atan", "asinh", "sigmoid", "erf", "erfc")},
+    **{name: POSITIVE for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt")},
+    **{name: INSIDE for name in ("tan", "asin", "acos", "atanh", "erfinv")},
+    "acosh": unary(1.2, 3.0),
+    "sinc": unary(0.2, 2.0),
+    **{name: binary() for name in ("logaddexp", "logaddexp2")},
+    "xlogy": binary(y=(0.3, 2.0)),
+    **{name: binary(x=(0.3, 2.0)) for name in ("atan2", "hypot")},
+    **{name: unary(0.5, 3.0) for name in ("lgamma", "digamma")},
+    "polygamma": unary(0.5, 3.0, n=1) + unary(0.5, 3.0, n=2),
+    # magnitude, sign, rounding
+    "abs": POSITIVE + unary(-3.0, -0.3),
+    "sgn": POSITIVE + unary(-3.0, -0.3),
+    **{name: STEPS for name in ("sign", "floor", "ceil", "trunc", "frac")},
+    "round": unary(0.6, 0.9) + unary(0.61, 0.64, decimals=1),
+    **{name: binary(x=(2.2, 2.8), y=(1.0, 1.05)) for name in ("fmod", "remainder")},
+    **{name: binary(x=(2.2, 2.8), y=(1.0, 1.05)) for name in ("div_floor", "div_trunc")},
+    # choices
+    **{name: binary() for name in ("maximum", "minimum", "fmax", "fmin", "clamp_min", "clamp_max")},
+    "relu": POSITIVE + unary(-3.0, -0.3),
+    "where": calls((CHOICE, (2, 3), (2, 3)), (CHOICE, (3,), ()), (np.array(True), (2,), (2,))),
+    "heaviside": binary(x=(0.3, 2.0)),
+    "copysign": binary(x=(0.3, 2.0), y=(0.3, 2.0)),
+    "nextafter": binary(),
+    # networks
+    "softplus": unary(),
+    "binary_cross_entropy": binary(x=(0.2, 0.8), y=(0.0, 1.0)),
+    # dtypes and complex parts
+    "cast": unary(dtype=complex128) + unary(dtype=float64),
+    "real": unary(),
+    "imag": unary(),
+    "complex": binary(),
+    # movement
+    "reshape": calls(((2, 3),), axes=2, shape=(6,))
+    + calls(((4, 2, 3),), ((0, 2, 3),), axes=2, shape=(3, 2))
+    + calls(((),), axes=0, shape=(1, 1)),
+    "permute": calls(((2, 3, 4),), axes=(-1, -3, -2)) + calls(((2, 0),), axes=(-1, -2)),
+    "expand": calls(((3,),), ((1,),), ((2, 1),), ((),), shape=(4, 2, 3)),
+    "slice": calls(((4, 5),), slices=((1, 2, 2), (0, 3, 1))) + calls(((3,),), slices=((0, 0, 1),)),
+    "embed": calls(((2, 3),), slices=((1, 2, 2), (0, 3, 1)), shape=(4, 5)),
+    "slice_put": calls(((4, 5), (2, 3)), slices=((1, 2, 2), (0, 3, 1))),
+    "flip": calls(((2, 3),), axis=(-1,)) + calls(((2, 3),), axis=(-2, -1)),
+    "cat": calls(((2, 3), (2, 1), (2, 2)), axis=-1) + calls(((3,), (0,)), axis=-1),
+    **{name: calls(((3, 4),), ((2, 4, 3),), diagonal=1) for name in ("tril", "triu")},
+    "diagonal": calls(((3, 4),), ((2, 3, 3),), offset=1) + calls(((4, 3),), offset=-1),
+    "diagonal_embed": calls(((3,),), ((2, 3),), offset=1, shape=(4, 4)),
+    # indexing
+    "index": calls(((3, 4, 2), ROWS, ROWS + 1), ((3, 4, 2), ROWS), axes=3),
+    "index_add": calls(((2, 2, 4), ROWS), shape=(3, 4)) + calls(((2, 2), ROWS, ROWS), shape=(3, 4)),
+    "index_put": calls(((3, 4), (2,), np.array([0, 2]), COLUMNS), axes=2)
+    + calls(((4, 3), (2, 3), COLUMNS), axes=2),
+    # products and reductions
+    "contract": calls(((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), spec="ik,kj->ij")
+    + calls(((3,), (3,)), ((0,), (0,)), spec="k,k->")
+    + calls(((3,), (2,)), spec="i,j->ij")
+    + calls(((2, 3, 4), (2, 4, 2)), spec="bik,bkj->bji"),
+    "sum": reductions(),
+    "prod": [
+        *along(0.3, 2.0, keepdims=False),
+        *calls((np.array([2.0, 0.0, 3.0]),), axis=-1, keepdims=True),
+    ],
+    "amax": reductions(empty=False),
+    "amin": reductions(empty=False),
+    "logsumexp": reductions(empty=False),
+    **{name: along() for name in ("cumsum", "logcumsumexp", "softmax", "log_softmax")},
+    "cumprod": along(0.3, 2.0),
+}
+"""A case or more for each op; a new differentiable op needs a line here."""
+
+COMPLEX = frozenset(
+    {
+        *("add", "sub", "mul", "div", "pow", "neg", "reciprocal", "square", "exp", "expm1", "log"),
+        *("log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
+        *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "sinc", "abs", "sgn"),
+        *(
+            "cast",
+            "conj_physical",
+            "real",
+            "imag",
+            "clone",
+            "where",
+            "reshape",
+            "permute",
+            "expand",
+        ),
+        *("slice", "embed", "slice_put", "flip", "cat", "tril", "triu", "diagonal"),
+        *("diagonal_embed", "index", "index_add", "index_put", "contract", "sum", "prod", "cumsum"),
+        "cumprod",
+    }
+)
+"""Ops that are checked on complex numbers too."""
+ONLY_COMPLEX = frozenset({"imag"})
+"""Ops that have no derivative for real numbers."""
+NO_FORMULA = {
+    "leaf": "the identity around a variable",
+    "overwrite": "a value with another one's history; its gradient is by design not its slope",
+}
+"""Rows that are bookkeeping of autograd rather than mathematics."""
