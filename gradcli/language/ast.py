@@ -1,8 +1,8 @@
 """The syntax tree of gradcli's language: what the text says, with the span it says it in.
 
-Constraints: data only; knows no graph and prints nothing (print.py does). Left-associative operators of one
-precedence are one flat `Chain`, so a chain of 100,000 operators is a tree of depth one; everything else counts
-its depth while it is built (build.py) and is refused beyond `MAX_DEPTH`.
+Constraints: data only; knows no graph and prints nothing (print.py does). Left-associative operators
+of one precedence are one flat `Chain`, so a chain of 100,000 operators is a tree of depth two;
+every node counts its depth while it is built (make.py) and is refused beyond `MAX_DEPTH`.
 Chosen over dataclasses because 40 of them cost 16 ms at start-up.
 """
 
@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 from gradcli.source import Span
 
 MAX_DEPTH = 500
-"""How deep expressions and blocks may nest: what the interpreter can walk on any platform's stack."""
+"""How deep expressions and blocks may nest: what the interpreter can walk on any stack."""
 
 
 class Node:
-    """A piece of syntax: its fields by position or name, its `span`, and its `depth` (1 for a leaf)."""
+    """A piece of syntax: its fields, its `span`, and its `depth` (1 for a leaf)."""
 
     __slots__ = ("depth", "span")
     fields: ClassVar[tuple[str, ...]] = ()
@@ -100,7 +100,7 @@ class FormattedString(Expression):
 
 
 class Placeholder(Node):
-    """`{value!conversion:spec}` of an f-string; `prefix` is `value=`'s text of a `{value=}`, else ''."""
+    """`{value!conversion:spec}` of an f-string; `prefix` is the text up to `=` of a `{value=}`."""
 
     __slots__ = ("value", "conversion", "spec", "prefix")
     value: Expression
@@ -160,7 +160,7 @@ class Unary(Expression):
 
 
 class Chain(Expression):
-    """Left-associative operators of one precedence: `first op1 x1 op2 x2 ...` as `rest = [(op1, x1), ...]`.
+    """Left-associative operators of one precedence: `first op1 x1 ...`, `rest = [(op1, x1), ...]`.
 
     Operators: `| ^ & << >> + - * / // % @` as Python writes them.
     """
@@ -204,7 +204,7 @@ class Conditional(Expression):
 
 
 class Parameter(Node):
-    """A parameter of a function: `kind` is "" (by position or keyword), "*", "**" or "keyword" (keyword-only)."""
+    """A parameter: `kind` is "" (by position or keyword), "*", "**" or "keyword" (keyword-only)."""
 
     __slots__ = ("name", "default", "kind")
     name: str
@@ -309,7 +309,7 @@ class AugmentedAssign(Statement):
 
 
 class If(Statement):
-    """`branches` are (test, body) of `if` and each `elif`; `otherwise` is the body of `else` or []."""
+    """`branches` are (test, body) of `if` and each `elif`; `otherwise` is the body of `else`."""
 
     __slots__ = ("branches", "otherwise")
     branches: list[tuple[Expression, list[Statement]]]

@@ -146,15 +146,17 @@ def _arguments(span: Span, *items: Any) -> tuple[list[Any], list[ast.Keyword]]:
             continue
         if None in seen or (keywords and not isinstance(item, ast.Starred)):
             raise error(item.span, "an argument by position comes after one by keyword")
-        if len(items) > 1 and _bare_generator(item):
-            raise error(item.span, "a generator beside other arguments needs parentheses")
+        if isinstance(item, list):
+            (item,) = item
+            if len(items) > 1:
+                raise error(item.span, "a generator beside other arguments needs parentheses")
         positional.append(item)
     return positional, keywords
 
 
-def _bare_generator(item: Any) -> bool:
-    generator = isinstance(item, ast.Comprehension) and item.kind == "generator"
-    return generator and not item.span.text.startswith("(")
+def _bare_generator(span: Span, *children: Any) -> list[ast.Comprehension]:
+    """A generator without parentheses, in a list that tells `_arguments` so."""
+    return [_comprehension("generator")(span, *children)]
 
 
 def _call(span: Span, function: ast.Expression, arguments: Any) -> ast.Expression:
@@ -248,6 +250,7 @@ EXPRESSIONS: dict[str, Builder] = {
     "constant": _constant,
     "group": _group,
     "generator": _comprehension("generator"),
+    "bare_generator": _bare_generator,
     "list_comprehension": _comprehension("list"),
     "set_comprehension": _comprehension("set"),
     "dict_comprehension": _dict_comprehension,

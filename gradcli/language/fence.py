@@ -13,8 +13,6 @@ from gradcli.errors import GradcliError
 from gradcli.language import ast
 from gradcli.source import Span
 
-WHY = "Gradcli runs the part of Python that autograd snippets are written in"
-
 FENCE: dict[str, tuple[str, str]] = {
     "async": ("asynchronous code is outside the language", ""),
     "await": ("asynchronous code is outside the language", ""),
@@ -148,7 +146,7 @@ def refusal(construct: str, span: Span, name: str = "") -> GradcliError:
     """The error for a construct of `FENCE` at `span`."""
     sentence, way_out = FENCE[construct]
     message = sentence.format(name=name)
-    return GradcliError("G002", message, span, help=way_out or (), notes=[WHY], kind=SyntaxError)
+    return GradcliError("G002", message, span, help=way_out or (), kind=SyntaxError)
 
 
 def check(tree: ast.Node) -> None:

@@ -84,7 +84,7 @@ class Lexer:
                 yield Token("NEWLINE", "", last_end, last_end)
             for _ in self.indents[1:]:
                 yield Token("DEDENT", "", last_end, last_end)
-        yield Token("END", "", max(last_end, 0), max(last_end, 0))
+        yield Token("END", "", last_end, last_end)
 
     def read(self, position: int) -> Token:
         """The token at `position` or, after blanks, behind it."""
@@ -97,12 +97,10 @@ class Lexer:
         kind = found.lastgroup
         start, end = found.span(kind)
         text = found.group(kind)
+        if kind == "LITERAL" and around == "field":
+            return self._in_field(text, start, end)
         if kind == "LITERAL":
-            return (
-                Token(text, text, start, end)
-                if around != "field"
-                else self._in_field(text, start, end)
-            )
+            return Token(text, text, start, end)
         if kind == "NAME":
             return self._word(text, start, end)
         if kind == "UNKNOWN":

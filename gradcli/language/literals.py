@@ -13,7 +13,7 @@ from gradcli.source import Span
 MAX_BITS = 14_000
 """Integers stay below the 4,300 decimal digits that Python converts to text at most."""
 
-ESCAPE = re.compile(
+ESCAPE = (
     r"\\(?:(\r\n?|\n)|([\\'\"abfnrtv])|([0-7]{1,3})"
     r"|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|N\{([^{}]+)\}|([xuUN]))"
 )
@@ -70,7 +70,7 @@ def string_body(text: str, span: Span, *, raw: bool, braces: bool = False) -> st
     With `braces`, as in an f-string's text, `{{` and `}}` stand for one brace.
     """
     pieces, position = [], 0
-    escapes = () if raw or "\\" not in text else ESCAPE.finditer(text)
+    escapes = () if raw or "\\" not in text else re.finditer(ESCAPE, text)
     for escape in escapes:
         place = Span(span.source, span.start + escape.start(), span.start + escape.end())
         pieces += [_plain(text[position : escape.start()], braces), _escaped(escape, place)]

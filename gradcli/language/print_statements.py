@@ -69,7 +69,9 @@ def _with(p: Printer, node: ast.With) -> str:
 
 
 def _raise(p: Printer, node: ast.Raise) -> str:
-    return _words(p, "raise", node.exception, "from" if node.cause else None, node.cause)
+    exception = f" {p.show(node.exception, 'expression')}" if node.exception else ""
+    cause = f" from {p.show(node.cause, 'expression')}" if node.cause else ""
+    return f"raise{exception}{cause}"
 
 
 def _names(names: list[tuple[str, str | None]]) -> str:

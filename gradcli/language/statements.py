@@ -36,15 +36,10 @@ def _augmented_assign(
     return make(ast.AugmentedAssign, span, target, operator.text[:-1], value)
 
 
-def _delete(span: Span, goal: ast.Expression) -> ast.Delete:
-    check_target(goal, "delete")
-    if isinstance(goal, ast.Tuple) and not goal.span.text.startswith("("):
-        return make(ast.Delete, span, goal.items)
-    return make(ast.Delete, span, [goal])
-
-
-def _raise(span: Span, exception: Any, cause: Any) -> ast.Raise:
-    return make(ast.Raise, span, exception, cause)
+def _delete(span: Span, *targets: ast.Expression) -> ast.Delete:
+    for target in targets:
+        check_target(target, "delete")
+    return make(ast.Delete, span, list(targets))
 
 
 def _renamed(span: Span, name: Token | str, alias: Token | None) -> tuple[str, str | None]:
@@ -127,7 +122,7 @@ STATEMENTS: dict[str, Builder] = {
     "return_statement": node(ast.Return),
     "assert_statement": node(ast.Assert),
     "delete_statement": _delete,
-    "raise_statement": _raise,
+    "raise_statement": node(ast.Raise),
     "import_statement": display(ast.Import),
     "from_import": lambda span, module, *names: make(ast.ImportFrom, span, module, list(names)),
     "renamed": _renamed,
