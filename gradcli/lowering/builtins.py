@@ -8,11 +8,26 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TextIO
 
+from gradcli.errors import GradcliError
 from gradcli.lowering.formatting import format_value
 from gradcli.lowering.limits import BINARY, bounded, feed, too_large
 from gradcli.lowering.values import CONSTRUCTORS, callback
+
+
+def printer(stream: Callable[[], TextIO]) -> Callable[..., None]:
+    """`print`, to whatever `stream` gives at the time; G002 for a `file`."""
+
+    def write(*values: Any, file: Any = None, **options: Any) -> None:
+        if file is not None:
+            raise GradcliError("G002", "print has no file in gradcli", kind=TypeError)
+        for name in options.keys() - {"sep", "end", "flush"}:
+            raise TypeError(f"'{name}' is an invalid keyword argument for print()")
+        print(*values, file=stream(), **options)
+
+    write.__name__ = write.__qualname__ = "print"
+    return write
 
 
 def _make_int(value: Any = 0, *base: Any, **named: Any) -> int:

@@ -9,15 +9,15 @@ is.
 from __future__ import annotations
 
 import os
-import traceback
 from typing import Any
 
 from gradcli.errors import GradcliError, Label
 from gradcli.graph.node import current
 from gradcli.source import Span
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_PACKAGE = os.path.dirname(os.path.dirname(_HERE)) + os.sep
+_HERE = os.path.dirname(__file__) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_MEANT = (TypeError, ValueError, ArithmeticError, MemoryError, RecursionError)
 _UNCATCHABLE = frozenset(("G061", "G099"))
 
 
@@ -104,14 +104,20 @@ def finish(error: Exception) -> Exception:
 
 
 def is_bug(error: BaseException) -> bool:
-    """Whether gradcli's own code, below the interpreter, raised `error` without meaning to."""
-    if isinstance(error, (MemoryError, RecursionError)) or failure_of(error).error is not None:
+    """Whether gradcli's own code, below the interpreter, raised `error` without meaning to.
+
+    Conversions of the user's values (`int` of a nan, an unknown format) fail in Python's own words
+    wherever they stand, so the classes of these are never taken for bugs.
+    """
+    if isinstance(error, _MEANT) or failure_of(error).error is not None:
         return False
-    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        name = os.path.abspath(frame.f_code.co_filename)
-        if name.startswith(_PACKAGE):
-            return not name.startswith(_HERE)
-    return False
+    innermost = ""
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        innermost = name if name.startswith(_PACKAGE) else innermost
+        trace = trace.tb_next
+    return bool(innermost) and not innermost.startswith(_HERE)
 
 
 def described(error: BaseException) -> str:

@@ -8,10 +8,8 @@ session can go on.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any, TextIO
 
-from gradcli.errors import GradcliError
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering import comprehensions as comprehensions
@@ -19,6 +17,7 @@ from gradcli.lowering import failing as failing
 from gradcli.lowering import functions as functions
 from gradcli.lowering import names
 from gradcli.lowering import statements as statements
+from gradcli.lowering.builtins import printer
 from gradcli.lowering.calls import prepare_stack
 from gradcli.lowering.failures import finish
 from gradcli.lowering.limits import calls
@@ -32,18 +31,12 @@ class Interpreter:
     Args:
         variables: name -> value; scripts read and write it.
         stdout: where `print` writes; `sys.stdout` of the moment when None.
-        extra: further built-in names, such as `load` and `save`; a variable shadows them.
     """
 
-    def __init__(
-        self,
-        variables: dict[str, Any],
-        stdout: TextIO | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, variables: dict[str, Any], stdout: TextIO | None = None) -> None:
         self.variables = variables
         self.stdout = stdout
-        self._extra = {"print": self._print, **(extra or {})}
+        self._print = printer(lambda: self.stdout or sys.stdout)
         self._scope = Scope(Environment(variables, self._lookup))
         prepare_stack()
 
@@ -74,20 +67,7 @@ class Interpreter:
         return lower_block(body or [], self._scope)
 
     def _lookup(self, name: str) -> Any:
-        found = self._extra.get(name)
-        return names.lookup(name) if found is None else found
-
-    def _print(
-        self,
-        *values: Any,
-        sep: str | None = " ",
-        end: str | None = "\n",
-        file: Any = None,
-        flush: Any = False,
-    ) -> None:
-        if file is not None:
-            raise GradcliError("G002", "print has no file in gradcli", kind=TypeError)
-        print(*values, sep=sep, end=end, file=self.stdout or sys.stdout, flush=bool(flush))
+        return self._print if name == "print" else names.lookup(name)
 
 
 def run(script: ast.Script, variables: dict[str, Any], stdout: TextIO | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
+from gradcli.tensor import Tensor
 
 OPEN: Members = {}
 """Stands for everything without a leading underscore; told apart by identity."""
@@ -47,14 +48,14 @@ def get_attribute(value: Any, name: str) -> Any:
 def set_attribute(value: Any, name: str, new: Any) -> None:
     """`value.name = new`: on tensors, and on gradcli's own objects that list it in `ASSIGNABLE`."""
     if name not in _assignable(value):
-        raise no_attribute(value, name)
+        raise not_writable(value, name)
     setattr(value, name, new)
 
 
 def delete_attribute(value: Any, name: str) -> None:
     """`del value.name`, where it can be set."""
     if name not in _assignable(value):
-        raise no_attribute(value, name)
+        raise not_writable(value, name)
     delattr(value, name)
 
 
@@ -66,6 +67,13 @@ def no_attribute(value: Any, name: str) -> GradcliError:
     message = f"{what} has no attribute '{name}'"
     help = did_you_mean(name, _known(cls))
     return GradcliError("G011", message, help=help, kind=AttributeError)
+
+
+def not_writable(value: Any, name: str) -> GradcliError:
+    """The error for an attribute that can be read at most."""
+    get_attribute(value, name)
+    message = f"attribute '{name}' of '{type(value).__name__}' objects is not writable"
+    return GradcliError("G011", message, kind=AttributeError)
 
 
 def callback(function: Any) -> Any:
@@ -85,7 +93,7 @@ def constructor(cls: type) -> Callable[..., Any]:
 
 def is_open(cls: type) -> bool:
     """Whether a class shows all but underscored names: gradcli's tensors and their company."""
-    return cls.__module__.startswith(_OPEN_MODULES)
+    return cls.__module__.startswith(_OPEN_MODULES) or issubclass(cls, Tensor)
 
 
 _learned: dict[type, Members] = dict(MEMBERS)
