@@ -78,9 +78,6 @@ UNINITIALISED = frozenset(
 )
 """Ops whose elements nobody promised: only shape and dtype are compared."""
 
-WITHOUT_GRADIENT: frozenset[str] = frozenset()
-"""Ops whose gradient PyTorch itself does not define uniquely."""
-
 NOT_COUNTED = ("jiterator", "_refs.", "torch.ops.", "torch._", "to_sparse", "sparse.")
 """Beginnings of op_db names that are no part of PyTorch's public, dense, portable API."""
 
@@ -96,8 +93,16 @@ ORDER: dict[str, Callable[[Call], Call]] = {
 """Ops whose samples put the arguments in another order than the function takes them."""
 
 
-RENAMED = {"__rdiv__": "__rtruediv__"}
-"""Methods that op_db calls by an older name of Python's."""
+RENAMED = {"__rdiv__": "__rtruediv__", "rand_like": "randn_like"}
+"""op_db's names whose samples call another function: an older name of Python's, and a slip."""
+
+LOOSER = {
+    # PyTorch's gradient is 1/6 rounded to float32, for float64 inputs too.
+    "nn.functional.hardsigmoid": {"float64": 1e-7},
+    # Both sides add up logarithms around 1000, so that float32 leaves three digits.
+    "logcumsumexp": {"float32": 5e-3},
+}
+"""Relative errors that PyTorch's own rounding asks for."""
 
 
 def must_pass() -> list[str]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from op_db_lists import NOT_COUNTED, ORDER, RENAMED, UNINITIALISED, WITHOUT_GRADIENT
-from op_db_values import Outside, array_of, difference, leaves, requires_grad, to_gradcli
+from op_db_lists import LOOSER, NOT_COUNTED, ORDER, RENAMED, UNINITIALISED
+from op_db_values import Comparison, Outside, array_of, leaves, requires_grad, to_gradcli
 from torch.testing._internal.common_methods_invocations import op_db
 
 from gradcli.functions import find
@@ -70,9 +70,10 @@ def full_name(op: Any) -> str:
 
 def function_of(op: Any) -> Any:
     """gradcli's function of an OpInfo's name: of torch, else a tensor's method; else None."""
-    found = find(f"torch.{op.name}")
-    if not callable(found) and "." not in op.name:
-        found = method(RENAMED.get(op.name, op.name))
+    name = RENAMED.get(op.name, op.name)
+    found = find(f"torch.{name}")
+    if not callable(found) and "." not in name:
+        found = method(name)
     if isinstance(found, property):
         found = found.fget
     arrange = ORDER.get(op.name)
@@ -85,87 +86,109 @@ def samples(op: Any, dtype: torch.dtype) -> Iterator[Any]:
     yield from op.sample_inputs("cpu", dtype, requires_grad=op.supports_autograd)
 
 
-def run(op: Any, dtype: torch.dtype) -> Score:
-    """Scores every sample of `op` in `dtype`."""
-    score = Score(full_name(op))
-    function = function_of(op)
+def run(op: Any, dtype: torch.dtype, function: Any = None) -> Score:
+    """Scores every sample of `op` in `dtype`.
+
+    Args:
+        op: an OpInfo.
+        dtype: of the samples.
+        function: what is called under gradcli; the function of the op's name by default.
+    """
+    trial = Trial(op, function_of(op) if function is None else function)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for sample in samples(op, dtype):
             try:
-                _compare(op, function, sample, score)
+                trial.compare(sample)
             except Outside as reason:
-                score.outside[str(reason)] += 1
-    return score
+                trial.score.outside[str(reason)] += 1
+    return trial.score
 
 
-def _compare(op: Any, function: Any, sample: Any, score: Score) -> None:
-    arguments = (sample.input, *sample.args)
-    known: dict[int, Tensor] = {}
-    ours_arguments = to_gradcli(arguments, known)
-    ours_options = to_gradcli(sample.kwargs, known)
-    theirs = _theirs(op, sample)
-    expects_gradient = bool(requires_grad(theirs, torch.Tensor)) and op.name not in WITHOUT_GRADIENT
-    try:
-        if function is None:
+class Trial:
+    """An op on both sides: the samples are compared one by one and counted in `score`."""
+
+    def __init__(self, op: Any, function: Any) -> None:
+        self.op = op
+        self.function = function
+        self.score = Score(full_name(op))
+        self.results = Comparison(values=op.name not in UNINITIALISED, looser=LOOSER.get(op.name))
+
+    def compare(self, sample: Any) -> None:
+        """Compares value and gradient of one sample; raises Outside when it cannot be compared."""
+        known: dict[int, Tensor] = {}
+        given = (sample.input, *sample.args)
+        arguments, options = to_gradcli(given, known), to_gradcli(sample.kwargs, known)
+        theirs = self._theirs(sample)
+        try:
+            ours = self._ours(arguments, options)
+            problem = self.results.difference(ours, theirs)
+        except Exception as error:
+            ours, problem = None, _sentence(error)
+        self.score.count("forward", problem)
+        if requires_grad(theirs, torch.Tensor):
+            inputs = requires_grad((given, sample.kwargs), torch.Tensor)
+            self.score.count("gradient", problem or self._gradient(ours, theirs, inputs, known))
+
+    def _ours(self, arguments: Any, options: Any) -> Any:
+        if self.function is None:
             raise LookupError("no such function")
         find("torch.manual_seed")(SEED)
-        ours = function(*ours_arguments, **ours_options)
-        problem = difference(ours, theirs, values=op.name not in UNINITIALISED)
-    except Exception as error:
-        ours, problem = None, _sentence(error)
-    score.count("forward", problem)
-    if expects_gradient:
-        inputs = requires_grad((arguments, sample.kwargs), torch.Tensor)
-        score.count("gradient", problem or _gradient(ours, theirs, inputs, known))
+        return self.function(*arguments, **options)
 
+    def _theirs(self, sample: Any) -> Any:
+        torch.manual_seed(SEED)
+        try:
+            theirs = self.op.op(sample.input, *sample.args, **sample.kwargs)
+        except Exception as error:
+            raise Outside(f"PyTorch refuses the sample: {type(error).__name__}") from None
+        for tensor in leaves(theirs, torch.Tensor):
+            array_of(tensor)
+        return theirs
 
-def _theirs(op: Any, sample: Any) -> Any:
-    torch.manual_seed(SEED)
-    try:
-        theirs = op.op(sample.input, *sample.args, **sample.kwargs)
-    except Exception as error:
-        raise Outside(f"PyTorch refuses the sample: {type(error).__name__}") from None
-    for tensor in leaves(theirs, torch.Tensor):
-        array_of(tensor)
-    return theirs
-
-
-def _gradient(ours: Any, theirs: Any, inputs: list[torch.Tensor], known: dict[int, Tensor]) -> str:
-    outputs = requires_grad(theirs, torch.Tensor)
-    cotangents = [_cotangent(x) for x in outputs]
-    try:
-        expected = torch.autograd.grad(
-            outputs, inputs, [torch.from_numpy(v) for v in cotangents], allow_unused=True
-        )
-    except (NotImplementedError, RuntimeError) as error:
-        raise Outside(f"PyTorch has no gradient: {type(error).__name__}") from None
-    flat = list(leaves(theirs, torch.Tensor))
-    chosen = [o for o, t in zip(leaves(ours, Tensor), flat, strict=False) if t.requires_grad]
-    if len(chosen) != len(outputs) or not all(x.requires_grad for x in chosen):
-        return "no gradient is recorded"
-    try:
-        found = find("torch.autograd.grad")(
-            chosen,
-            [known[id(x)] for x in inputs],
-            [find("torch.tensor")(v) for v in cotangents],
-            allow_unused=True,
-        )
-        pairs = zip(found, expected, inputs, strict=True)
-        return next((d for pair in pairs if (d := _gradient_difference(*pair))), "")
-    except Exception as error:
-        return _sentence(error)
+    def _gradient(
+        self, ours: Any, theirs: Any, inputs: list[torch.Tensor], known: dict[int, Tensor]
+    ) -> str:
+        outputs = requires_grad(theirs, torch.Tensor)
+        cotangents = [_cotangent(x) for x in outputs]
+        expected = _their_gradients(outputs, inputs, cotangents)
+        flags = [t.requires_grad for t in leaves(theirs, torch.Tensor)]
+        chosen = [o for o, flag in zip(leaves(ours, Tensor), flags, strict=False) if flag]
+        if len(chosen) != len(outputs) or not all(x.requires_grad for x in chosen):
+            return "no gradient is recorded"
+        try:
+            found = find("torch.autograd.grad")(
+                chosen,
+                [known[id(x)] for x in inputs],
+                [find("torch.tensor")(v) for v in cotangents],
+                allow_unused=True,
+            )
+            pairs = zip(map(_or_zeros, found, inputs), expected, strict=True)
+            return next((d for pair in pairs if (d := self.results.difference(*pair))), "")
+        except Exception as error:
+            return _sentence(error)
 
 
 def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
-def _gradient_difference(ours: Any, theirs: Any, x: torch.Tensor) -> str:
-    """Unlike a value, a gradient that is absent on one side equals zeros on the other."""
-    if ours is None:
-        ours = find("torch.zeros")(*x.shape, dtype=to_gradcli(x.dtype, {}))
-    return difference(ours, torch.zeros_like(x) if theirs is None else theirs)
+def _their_gradients(
+    outputs: list[torch.Tensor], inputs: list[torch.Tensor], cotangents: list[Any]
+) -> list[torch.Tensor]:
+    given = [torch.from_numpy(v) for v in cotangents]
+    try:
+        found = torch.autograd.grad(outputs, inputs, given, allow_unused=True)
+    except (NotImplementedError, RuntimeError) as error:
+        raise Outside(f"PyTorch has no gradient: {type(error).__name__}") from None
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+
+def _or_zeros(gradient: Any, x: torch.Tensor) -> Any:
+    """A gradient that is absent on one side equals zeros on the other."""
+    if gradient is not None:
+        return gradient
+    return find("torch.zeros")(*x.shape, dtype=to_gradcli(x.dtype, {}))
 
 
 def _cotangent(output: torch.Tensor) -> Any:

@@ -15,9 +15,15 @@ from gradcli.functions import find
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.tensor import Tensor
 
-RELATIVE = {"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4, "complex64": 1e-4}
-"""Allowed error, relative to the largest element; float16 rounds at 1e-3."""
-FLOOR = {"float64": 1e-13, "complex128": 1e-13, "float32": 1e-6, "complex64": 1e-6}
+RELATIVE = {
+    **{"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4, "complex64": 1e-4},
+    "float16": 2e-3,
+}
+"""Allowed error, relative to the largest element."""
+FLOOR = {
+    **{"float64": 1e-13, "complex128": 1e-13, "float32": 1e-6, "complex64": 1e-6},
+    "float16": 1e-3,
+}
 """Allowed absolute error: cancellation leaves rounding noise where one side has an exact zero."""
 
 
@@ -86,55 +92,58 @@ def leaves(value: Any, kind: type) -> Iterator[Any]:
             stack[:0] = list(item.values())
 
 
-def difference(ours: Any, theirs: Any, *, values: bool = True) -> str:
-    """Why a result of gradcli is not PyTorch's, in words; empty when it is."""
-    if isinstance(theirs, torch.Tensor):
-        return _tensor_difference(ours, theirs, values)
-    if isinstance(theirs, (list, tuple)):
-        if not isinstance(ours, (list, tuple)) or len(ours) != len(theirs):
-            return f"{type(ours).__name__} in place of {len(theirs)} results"
-        return next(
-            (
-                d
-                for a, b in zip(ours, theirs, strict=True)
-                if (d := difference(a, b, values=values))
-            ),
-            "",
-        )
-    if isinstance(theirs, (float, complex)) and isinstance(ours, type(theirs)):
-        return _array_difference(np.asarray(ours), np.asarray(theirs), "float64")
-    return "" if ours == theirs else f"{ours!r} in place of {theirs!r}"
+class Comparison:
+    """How closely results must agree.
 
+    Args:
+        values: whether elements are compared, or dtype and shape alone.
+        looser: dtype name -> a relative error that is allowed where RELATIVE allows less.
+    """
 
-def _tensor_difference(ours: Any, theirs: torch.Tensor, values: bool) -> str:
-    if not isinstance(ours, Tensor):
-        return f"{type(ours).__name__} in place of a tensor"
-    name = dtype_of(theirs.dtype).name
-    if ours.dtype.name != name:
-        return f"dtype {ours.dtype.name} in place of {name}"
-    if tuple(ours.shape) != tuple(theirs.shape):
-        return f"shape {tuple(ours.shape)} in place of {tuple(theirs.shape)}"
-    return _array_difference(ours.array(), array_of(theirs), name) if values else ""
+    def __init__(self, *, values: bool = True, looser: dict[str, float] | None = None) -> None:
+        self.values = values
+        self.relative = {**RELATIVE, **(looser or {})}
 
+    def difference(self, ours: Any, theirs: Any) -> str:
+        """Why a result of gradcli is not PyTorch's, in words; empty when it is."""
+        if isinstance(theirs, torch.Tensor):
+            return self._of_tensors(ours, theirs)
+        if isinstance(theirs, (list, tuple)):
+            if not isinstance(ours, (list, tuple)) or len(ours) != len(theirs):
+                return f"{type(ours).__name__} in place of {len(theirs)} results"
+            pairs = zip(ours, theirs, strict=True)
+            return next((d for pair in pairs if (d := self.difference(*pair))), "")
+        if isinstance(theirs, (float, complex)) and isinstance(ours, type(theirs)):
+            return self._of_arrays(np.asarray(ours), np.asarray(theirs), "float64")
+        return "" if ours == theirs else f"{ours!r} in place of {theirs!r}"
 
-def _array_difference(a: Any, b: Any, dtype: str) -> str:
-    if a.dtype != b.dtype or a.shape != b.shape:
-        return f"array {a.dtype}{a.shape} in place of {b.dtype}{b.shape}"
-    wrong = ~_close(a, b, dtype) if a.dtype.kind in "fc" else a != b
-    if not np.any(wrong):
-        return ""
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    return f"{a[place]} in place of {b[place]} at {place} ({np.count_nonzero(wrong)} of {a.size})"
+    def _of_tensors(self, ours: Any, theirs: torch.Tensor) -> str:
+        if not isinstance(ours, Tensor):
+            return f"{type(ours).__name__} in place of a tensor"
+        name = dtype_of(theirs.dtype).name
+        if ours.dtype.name != name:
+            return f"dtype {ours.dtype.name} in place of {name}"
+        if tuple(ours.shape) != tuple(theirs.shape):
+            return f"shape {tuple(ours.shape)} in place of {tuple(theirs.shape)}"
+        return self._of_arrays(ours.array(), array_of(theirs), name) if self.values else ""
 
+    def _of_arrays(self, a: Any, b: Any, dtype: str) -> str:
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return f"array {a.dtype}{a.shape} in place of {b.dtype}{b.shape}"
+        wrong = ~self._close(a, b, dtype) if a.dtype.kind in "fc" else a != b
+        if not np.any(wrong):
+            return ""
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        count = np.count_nonzero(wrong)
+        return f"{a[place]} in place of {b[place]} at {place} ({count} of {a.size})"
 
-def _close(a: Any, b: Any, dtype: str) -> Any:
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(b)
-        scale = np.abs(b[finite]).max(initial=0)
-        allowed = RELATIVE.get(dtype, 2e-3) * scale + FLOOR.get(dtype, 1e-3)
-        near = np.abs(a - b) <= allowed
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        return np.where(finite & np.isfinite(a), near, same)
+    def _close(self, a: Any, b: Any, dtype: str) -> Any:
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(b)
+            scale = np.abs(b[finite]).max(initial=0)
+            near = np.abs(a - b) <= self.relative[dtype] * scale + FLOOR[dtype]
+            same = (a == b) | (np.isnan(a) & np.isnan(b))
+            return np.where(finite & np.isfinite(a), near, same)
 
 
 def requires_grad(values: Any, kind: type) -> list[Any]:
