@@ -112,9 +112,9 @@ def _usage(error: click.UsageError, words: Sequence[str]) -> Diagnostic:
     help = []
     if isinstance(error, click.NoSuchOption):
         word = error.option_name
-        minus = next((w for w in words if w.startswith(word[:2]) and not w.isalpha()), word)
-        if not minus.startswith("--") and any(c.isalnum() for c in minus[1:]) and len(minus) > 2:
-            help = [f"an expression that starts with a minus comes after --: -- {_quoted(minus)}"]
+        if not word.startswith("--"):
+            whole = next((w for w in words if w.startswith(word)), word)
+            help = [f"an expression that starts with a minus comes after --: -- {_quoted(whole)}"]
         help += [f"did you mean {p}?" for p in (error.possibilities or [])[:1]]
     message = error.format_message().partition(" (Did you mean")[0].rstrip(".")
     if error.ctx is not None:

@@ -90,8 +90,8 @@ def lookup(name: str) -> Any:
 
 def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:
     """The error for a name that means nothing, with the nearest one that does."""
-    candidates = [*variables, *PYTHON, "print", *EXCEPTIONS, *BARE_MODULES]
-    help = did_you_mean(name, candidates) or did_you_mean(name, _bare_names())
+    known = [*variables, *PYTHON, "print", *EXCEPTIONS, *BARE_MODULES, *_bare_names()]
+    help = did_you_mean(name, known)
     message = f"name '{name}' is not defined"
     return GradcliError("G010", message, span, help=help, kind=NameError)
 

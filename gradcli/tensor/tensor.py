@@ -13,7 +13,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.evaluate import array, settle
-from gradcli.graph.dtype import DType
+from gradcli.graph.dtype import DType, default
 from gradcli.graph.node import Node
 from gradcli.graph.op import DETACH, LEAF
 from gradcli.graph.shape import numel
@@ -312,7 +312,9 @@ class Tensor:
             suffixes.append("requires_grad=True")
         elif self.node.tracked:
             suffixes.append(f"grad_fn=<{name_of(self.node)}>")
-        return tensor_text(self.array(), self.dtype.name, suffixes=suffixes)
+        return tensor_text(
+            self.array(), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
+        )
 
     def __format__(self, spec: str) -> str:
         from gradcli.tensor.text import scalar_format

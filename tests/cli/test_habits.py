@@ -1,0 +1,227 @@
+"""What every command shares: exit codes, errors as one block, streams, colour, limits, help."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gradcli.errors import CODES
+from gradcli.render.explanations import EXPLANATIONS
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "place", "help"),
+    [
+        (["eval", "mean(x"], "", "G001", "<expr>:1:", ""),
+        (["eval", "import os"], "", "G0", "<expr>:1:1", ""),
+        (["eval", "men(x)", "x=1"], "", "G010", "<expr>:1:1", "did you mean mean?"),
+        (["eval", "mean(3*x)"], "", "G012", "<expr>:1:8", "x=3"),
+        (["eval", "x", "x:2,3"], "", "G012", "", "x=3"),
+        (["eval", "x + y", "x=ones(3)", "y=ones(4)"], "", "G020", "<expr>:1:1", ""),
+        (["eval", "X @ w", "X=ones(2,3)", "w=ones(5,3)"], "", "G021", "1:1", "X @ w.T?"),
+        (["eval", "x[5]", "x=[1,2]"], "", "G022", "<expr>:1:1", ""),
+        (["eval", "sum(x, dim=3)", "x=[1,2]"], "", "G023", "<expr>:1:1", ""),
+        (["eval", "x.view(3)", "x=[1,2]"], "", "G024", "<expr>:1:1", ""),
+        (["eval", "mean(x)", "x=tensor([1])"], "", "G025", "<expr>:1:1", ".float()"),
+        (["eval", "sum(x, dims=0)", "x=[1]"], "", "G013", "<expr>:1:1", "did you mean dim?"),
+        (["eval", "1/0"], "", "G040", "<expr>:1:1", ""),
+        (["eval", "10**10**10"], "", "G062", "<expr>:1:1", ""),
+        (["eval", "x", "x=@missing.npy"], "", "G050", "<x>:1:1", ""),
+        (["eval", "x", "x=-"], "1,2\n3\n", "G051", "", ""),
+        (["eval", "ones(10**6, 10**6)"], "", "G060", "<expr>:1:1", "--max-memory"),
+        (["eval", "x", "x=1", "-w", "y"], "", "G012", "", ""),
+        (["eval", "x", "y"], "", "G070", "", "NAME=VALUE"),
+        (["eval", "x", "x=1", "--formt", "json"], "", "G070", "", "--format"),
+        (["eval", "-x", "x=1"], "", "G070", "", "-- -x"),
+        (["evla", "x"], "", "G070", "", "did you mean eval?"),
+        (["eval", "x", "x=1", "-o", "r.xyz"], "", "G070", "", "-f"),
+        (["eval", "x", "x=1", "--max-memory", "lots"], "", "G070", "", "512MB"),
+        (["run", "missing.py"], "", "G050", "", ""),
+        (["run", "-"], "while True: pass", "G061", "", "--timeout"),
+        (["run", "-"], "raise ValueError('no')", "G042", "<stdin>:1:1", ""),
+        (["run", "-"], "class A: pass", "G002", "<stdin>:1:1", ""),
+        (["ops", "nosuchfunction"], "", "G010", "", ""),
+        (["explain", "G999"], "", "G010", "", ""),
+    ],
+)
+def test_errors_are_one_block_with_a_way_out(gradcli, arguments, stdin, code, place, help):
+    extra = ["--timeout", "0.5"] if code == "G061" else []
+    done = gradcli(*arguments, *extra, stdin=stdin)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error[{code}")
+    assert done.stderr.count("error[") == 1
+    assert place in done.stderr
+    assert help in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_assert_is_exit_code_1(gradcli):
+    done = gradcli("run", "-", stdin="print('before')\nassert 1 + 1 == 3, 'sums'\n")
+    assert done.returncode == 1
+    assert done.stdout == "before\n"
+    assert done.stderr.startswith("error[G041]")
+
+
+def test_a_shebang_line_works(gradcli, tmp_path: Path):
+    script = tmp_path / "s.py"
+    script.write_text("#!/usr/bin/env -S gradcli run\nprint(x * 2)\n")
+    done = gradcli("run", "s.py", "x=3")
+    assert done.stdout == "tensor(6.)\n"
+
+
+def test_explanations_cover_every_code(gradcli):
+    assert set(EXPLANATIONS) == set(CODES)
+    done = gradcli("explain", "g021")
+    assert done.stdout.startswith("G021: matrix shapes do not fit")
+    assert "gradient by x: g*y" in gradcli("explain", "MulBackward0").stdout
+
+
+def test_every_explanation_s_example_shows_its_code(gradcli, tmp_path: Path):
+    tool = tmp_path / "bin"
+    tool.mkdir()
+    (tool / "gradcli").write_text(f'#!/bin/sh\nexec {sys.executable} -m gradcli "$@"\n')
+    (tool / "gradcli").chmod(0o755)
+    np_file = tmp_path / "data.npz"
+    import numpy as np
+
+    np.savez(np_file, X=np.ones(2), w=np.ones(2))
+    environment = {**os.environ, "PATH": f"{tool}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    for code, (_, _, example) in EXPLANATIONS.items():
+        if code in ("G037", "G071", "G099"):
+            continue
+        done = subprocess.run(
+            ["sh", "-c", example],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+        )
+        assert f"error[{code}]" in done.stderr, (code, done.stderr)
+
+
+def test_help_shows_examples_first(gradcli):
+    for command in ([], ["eval"], ["run"], ["ops"], ["explain"], ["backends"]):
+        done = gradcli(*command, "--help")
+        assert done.returncode == 0
+        assert done.stdout.index("gradcli ") < done.stdout.index("Options:")
+        assert gradcli(*command, "-h").stdout == done.stdout
+    assert gradcli("--version").stdout.startswith("gradcli ")
+
+
+def test_help_imports_neither_numpy_nor_lark():
+    code = (
+        "import sys; sys.argv = ['gradcli', 'eval', '--help']\n"
+        "from gradcli.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert not {'numpy', 'lark', 'rich', 'scipy'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+def test_eval_imports_neither_rich_nor_scipy():
+    code = (
+        "import sys; sys.argv = ['gradcli', 'eval', 'mean(x*2)', 'x=ones(2)']\n"
+        "from gradcli.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "assert not {'rich', 'scipy', 'numpy.random', 'inspect', 'json'} & set(sys.modules) - BASE\n"
+    )
+    base = "import sys, numpy, click\nBASE = set(sys.modules)\n"
+    done = subprocess.run([sys.executable, "-c", base + code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_colour_only_adds_style(gradcli):
+    plain = gradcli("eval", "1/0").stderr
+    assert "\x1b" not in plain
+    coloured = gradcli("eval", "1/0", "--color", "always").stderr
+    assert "\x1b[" in coloured
+    import re
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    assert "\x1b[" in gradcli("eval", "1/0", FORCE_COLOR="1").stderr
+    assert "\x1b[" not in gradcli("eval", "1/0", FORCE_COLOR="1", NO_COLOR="1").stderr
+    assert "\x1b[" not in gradcli("eval", "1/0", "--color=never", FORCE_COLOR="1").stderr
+
+
+def test_a_closed_pipe_is_silent(tmp_path: Path):
+    command = f"{sys.executable} -m gradcli eval 'print(1) or arange(100000)' --no-grad | head -1"
+    script = "for i in range(100000): print(i)"
+    command = f"echo '{script}' | {sys.executable} -m gradcli run - | head -1"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_interrupt_ends_with_130():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradcli", "run", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"print('ready', flush=True)\nwhile True: pass\n")
+    process.stdin.close()
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_binary_output_is_refused_on_a_terminal(tmp_path: Path):
+    pexpect = pytest.importorskip("pexpect")
+    child = pexpect.spawn(
+        sys.executable, ["-m", "gradcli", "eval", "x", "x=1", "-f", "npy"], cwd=str(ROOT)
+    )
+    child.expect("G053.*stdout is a terminal")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2
+
+
+def test_standard_input_that_is_a_terminal_is_no_hang():
+    pexpect = pytest.importorskip("pexpect")
+    child = pexpect.spawn(
+        sys.executable, ["-m", "gradcli", "eval", "sum(x)", "x=-"], cwd=str(ROOT), timeout=20
+    )
+    child.expect("which is a terminal")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2
+
+
+def test_memory_is_refused_before_it_is_allocated(gradcli):
+    done = gradcli("eval", "sum(x[:, None] * x)", "x=ones(100000)", "--max-memory", "1GB")
+    assert done.returncode == 2
+    assert "error[G060]" in done.stderr
+    assert "40.0 GB" in done.stderr
+
+
+def test_settings_come_from_the_environment(gradcli):
+    done = gradcli("eval", "x/3", "x=1", GRADCLI_PRECISION="8")
+    assert done.stdout.startswith("tensor(0.33333334,")
+
+
+def test_completion_script_is_there(gradcli):
+    done = gradcli(_GRADCLI_COMPLETE="bash_source")
+    assert "_gradcli_completion" in done.stdout
