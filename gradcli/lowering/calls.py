@@ -15,8 +15,10 @@ from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering.displays import spreading, title
 from gradcli.lowering.lower import lower, lower_all, lower_used, lowers
+from gradcli.lowering.names import BARE_MODULES
 from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.lowering.values import constructor
+from gradcli.source import Span
 
 _STACK = 112 << 20
 _DEPTH_ON_LARGE_STACK, _DEPTH_ON_ANY_STACK = 40_000, 12_000
@@ -31,7 +33,7 @@ def call(node: ast.Call, scope: Scope) -> Code:
     arguments = lower_all(node.arguments, scope)
     if len(arguments) == 1:
         return _one_argument(function, arguments[0], node)
-    span = node.span
+    span = _place(node)
 
     def run(frame: Frame) -> Any:
         callee = function(frame)
@@ -44,8 +46,22 @@ def call(node: ast.Call, scope: Scope) -> Code:
     return run
 
 
-def _one_argument(function: Code, argument: Code, node: ast.Call) -> Code:
+def _place(node: ast.Call) -> Span:
+    """The call's span; its parts are the arguments, after what the method belongs to."""
+    parts = [argument.span for argument in node.arguments]
+    parts += [keyword.value.span for keyword in node.keywords]
+    owner = node.function.value if isinstance(node.function, ast.Attribute) else None
+    while isinstance(owner, ast.Attribute):
+        owner = owner.value
+    if owner is not None and not (isinstance(owner, ast.Name) and owner.id in BARE_MODULES):
+        assert isinstance(node.function, ast.Attribute)
+        parts.insert(0, node.function.value.span)
     span = node.span
+    return Span(span.source, span.start, span.end, tuple(parts))
+
+
+def _one_argument(function: Code, argument: Code, node: ast.Call) -> Code:
+    span = _place(node)
 
     def run(frame: Frame) -> Any:
         callee = function(frame)
@@ -59,7 +75,7 @@ def _one_argument(function: Code, argument: Code, node: ast.Call) -> Code:
 
 
 def _general(node: ast.Call, function: Code, scope: Scope) -> Code:
-    arguments, span = spreading(node.arguments, scope), node.span
+    arguments, span = spreading(node.arguments, scope), _place(node)
     named = [(keyword.name, lower_used(keyword.value, scope)) for keyword in node.keywords]
 
     def run(frame: Frame) -> Any:

@@ -17,6 +17,7 @@ from gradcli.lowering.lower import lower, lower_used, lowers
 from gradcli.lowering.names import Module, unknown
 from gradcli.lowering.scope import PARENT, UNBOUND, Code, Frame, Scope
 from gradcli.lowering.values import get_attribute
+from gradcli.source import Span
 
 
 @lowers(ast.Constant)
@@ -68,9 +69,10 @@ def _module_variable(node: ast.Name, scope: Scope) -> Code:
     variables, lookup, id = scope.environment.variables, scope.environment.lookup, node.id
 
     def load(frame: Frame) -> Any:
-        if id in variables:
+        try:
             return variables[id]
-        value = lookup(id)
+        except KeyError:
+            value = lookup(id)
         if value is None:
             raise unknown(id, node.span, scope.visible())
         return value
@@ -106,14 +108,15 @@ def unary(node: ast.Unary, scope: Scope) -> Code:
 def chain(node: ast.Chain, scope: Scope) -> Code:
     """`a + b - c`: left to right, in one loop however long it is."""
     first = lower(node.first, scope)
-    steps = [
-        (limits.BINARY[sign], lower(operand, scope), node.first.span.to(operand.span))
-        for sign, operand in node.rest
-    ]
+    steps = []
+    left = node.first.span
+    for sign, operand in node.rest:
+        left = Span.operation(left, operand.span)
+        steps.append((limits.BINARY[sign], lower(operand, scope), left))
     if len(steps) == 1:
         operand = node.rest[0][1]
         if isinstance(operand, ast.Constant):
-            return _with_constant(first, _for_constant(*node.rest[0]), operand.value, node)
+            return _with_constant(first, _for_constant(*node.rest[0]), operand.value, left)
         return _binary(first, *steps[0])
 
     def run(frame: Frame) -> Any:
@@ -135,7 +138,7 @@ def _for_constant(sign: str, operand: Any) -> Any:
     return limits.BINARY[sign]
 
 
-def _binary(left: Code, operate: Any, right: Code, span: Any) -> Code:
+def _binary(left: Code, operate: Any, right: Code, span: Span) -> Code:
     def run(frame: Frame) -> Any:
         value = left(frame)
         other = right(frame)
@@ -145,9 +148,7 @@ def _binary(left: Code, operate: Any, right: Code, span: Any) -> Code:
     return run
 
 
-def _with_constant(left: Code, operate: Any, other: Any, node: ast.Expression) -> Code:
-    span = node.span
-
+def _with_constant(left: Code, operate: Any, other: Any, span: Span) -> Code:
     def run(frame: Frame) -> Any:
         value = left(frame)
         current.span = span
@@ -160,9 +161,10 @@ def _with_constant(left: Code, operate: Any, other: Any, node: ast.Expression) -
 def power(node: ast.Power, scope: Scope) -> Code:
     """`base ** exponent`."""
     base, operate = lower(node.base, scope), limits.BINARY["**"]
+    span = Span.operation(node.base.span, node.exponent.span)
     if isinstance(node.exponent, ast.Constant):
-        return _with_constant(base, operate, node.exponent.value, node)
-    return _binary(base, operate, lower(node.exponent, scope), node.span)
+        return _with_constant(base, operate, node.exponent.value, span)
+    return _binary(base, operate, lower(node.exponent, scope), span)
 
 
 @lowers(ast.Compare)
@@ -171,12 +173,13 @@ def compare(node: ast.Compare, scope: Scope) -> Code:
     first = lower(node.first, scope)
     if len(node.rest) == 1:
         sign, operand = node.rest[0]
+        span = Span.operation(node.first.span, operand.span)
         if isinstance(operand, ast.Constant):
-            return _with_constant(first, limits.COMPARE[sign], operand.value, node)
-        return _binary(first, limits.COMPARE[sign], lower(operand, scope), node.span)
+            return _with_constant(first, limits.COMPARE[sign], operand.value, span)
+        return _binary(first, limits.COMPARE[sign], lower(operand, scope), span)
     lefts = [node.first, *(operand for _, operand in node.rest)]
     steps = [
-        (limits.COMPARE[sign], lower(operand, scope), left.span.to(operand.span))
+        (limits.COMPARE[sign], lower(operand, scope), Span.operation(left.span, operand.span))
         for left, (sign, operand) in zip(lefts, node.rest, strict=False)
     ]
     last = len(steps) - 1
