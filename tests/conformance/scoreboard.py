@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
 import torch  # noqa: E402
 from op_db_lists import must_pass  # noqa: E402
 from op_db_run import Score, operations, run  # noqa: E402
+from op_db_text import written  # noqa: E402
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
             if dtype not in op.dtypes:
                 continue
             started = time.perf_counter()
-            score = run(op, dtype)
+            score = run(op, dtype, written(op) if options.text else None)
             score.name = f"{name} [{str(dtype).removeprefix('torch.')}]"
             score.seconds = time.perf_counter() - started
             scores.append(score)
@@ -48,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", help="op_db names; all by default")
     parser.add_argument("--dtype", default="float64,float32")
     parser.add_argument("--listed", action="store_true", help="only the ops that must pass")
+    parser.add_argument("--text", action="store_true", help="through the language")
     parser.add_argument("--failures", type=int, default=0, help="sentences to show for each op")
     return parser.parse_args()
 

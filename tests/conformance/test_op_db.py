@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")
 
 from op_db_lists import must_pass  # noqa: E402
-from op_db_run import operations, run  # noqa: E402
+from op_db_run import Score, operations, run  # noqa: E402
+from op_db_text import written  # noqa: E402
 
 OPERATIONS = {name: op for name, op in operations().items() if op.name in set(must_pass())}
 
@@ -21,7 +22,17 @@ def test_all_samples_agree(name: str, dtype: str) -> None:
     op = OPERATIONS[name]
     if getattr(torch, dtype) not in op.dtypes:
         pytest.skip(f"PyTorch's {name} does not take {dtype}")
-    score = run(op, getattr(torch, dtype))
+    _passes(run(op, getattr(torch, dtype)))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_all_samples_agree_when_written_as_expressions(name: str) -> None:
+    op = OPERATIONS[name]
+    dtype = torch.float64 if torch.float64 in op.dtypes else min(op.dtypes, key=str)
+    _passes(run(op, dtype, written(op)))
+
+
+def _passes(score: Score) -> None:
     problems = [f"{count} x {sentence}" for sentence, count in score.failures.most_common(5)]
     assert not problems, "\n".join(problems)
     assert score.forward[1] > 0, f"every sample was skipped: {dict(score.outside)}"
