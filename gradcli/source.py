@@ -33,14 +33,22 @@ class Source:
 
 
 class Span:
-    """A half-open range of characters of one source."""
+    """A half-open range of characters of one source.
 
-    __slots__ = ("end", "source", "start")
+    Args:
+        source, start, end: the text, and where the span begins and ends in it.
+        parts: the spans of an operation's operands, so that an error can name them.
+    """
 
-    def __init__(self, source: Source, start: int, end: int) -> None:
+    __slots__ = ("end", "parts", "source", "start")
+
+    def __init__(
+        self, source: Source, start: int, end: int, parts: tuple[Span, ...] = ()
+    ) -> None:
         self.source = source
         self.start = start
         self.end = max(start, end)
+        self.parts = parts
 
     @property
     def text(self) -> str:
@@ -50,6 +58,12 @@ class Span:
     def to(self, other: Span) -> Span:
         """The smallest span that covers this one and `other`, of the same source."""
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))
+
+    @staticmethod
+    def operation(*operands: Span) -> Span:
+        """The span from the first operand to the last one, which are its parts."""
+        first, last = operands[0], operands[-1]
+        return Span(first.source, first.start, last.end, operands)
 
     def __repr__(self) -> str:
         line, column = self.source.position(self.start)

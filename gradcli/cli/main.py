@@ -6,6 +6,7 @@ stdout, everything else to stderr; no error leaves as a traceback unless `--debu
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ for _command in commands.COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and leaves the process with the contract's exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # A graph is many small objects that all live: collecting them again and again only costs.
+    gc.set_threshold(50_000, 20, 100)
     status = guarded(lambda: group.main(args=words, prog_name="gradcli", standalone_mode=False), words)
     _flush()
     sys.exit(status)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
-from gradcli.graph.op import operands
+from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
@@ -89,9 +89,10 @@ def _inner(x: Node, y: Node, left: int, right: int, name: str) -> None:
 
 def _transposed(x: Node, y: Node) -> list[str]:
     """Help that transposes one factor, where that makes the product fit."""
-    names = [n.span.text if n.span and len(n.span.text) < 20 else "" for n in (x, y)]
-    if not all(names):
+    names = operand_names(2)
+    if not names:
         return []
+    names = [n if n.replace(".", "").isidentifier() else f"({n})" for n in names]
     if y.ndim == 2 and y.shape[1] == x.shape[-1]:
         return [f"did you mean {names[0]} @ {names[1]}.T?"]
     if x.ndim == 2 and x.shape[0] == y.shape[0]:

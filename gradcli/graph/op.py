@@ -14,7 +14,6 @@ from gradcli.graph import node as nodes
 from gradcli.graph.dtype import COMPLEX, DType
 from gradcli.graph.node import NO_ATTRS, Node
 from gradcli.graph.shape import Shape
-from gradcli.source import Span
 
 Rule = Callable[..., Node]
 Infer = Callable[..., tuple[Shape, DType]]
@@ -126,18 +125,19 @@ def operands(inputs: tuple[Node, ...]) -> str:
     """What a label says of an operation's inputs: `X is (2, 3), w is (4, 5)`."""
     from gradcli.graph.shape import text
 
-    said = []
-    for place, node in zip("abcdefgh", inputs, strict=False):
-        name = _short(node.span) or place
-        said.append(f"{name} is {text(node.shape)}")
-    return ", ".join(dict.fromkeys(said))
+    names = operand_names(len(inputs))
+    shapes = [text(node.shape) for node in inputs]
+    if not names:
+        return " and ".join(shapes) if len(shapes) < 4 else ""
+    return ", ".join(f"{name} is {shape}" for name, shape in zip(names, shapes, strict=True))
 
 
-def _short(span: Span | None) -> str:
-    if span is None:
-        return ""
-    words = span.text
-    return words if 0 < len(words) <= 24 and "\n" not in words else ""
+def operand_names(count: int) -> list[str]:
+    """The source texts of the current operation's operands; empty where they are not so many, or long."""
+    span = nodes.current.span
+    names = [part.text for part in span.parts] if span is not None else []
+    short = all(len(name) <= 24 and "\n" not in name for name in names)
+    return names if len(names) == count and short else []
 
 
 def real_if(dtype: DType) -> DType:

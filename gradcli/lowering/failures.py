@@ -88,13 +88,13 @@ def raisable(value: BaseException, error: GradcliError) -> BaseException:
 
 
 def finish(error: Exception) -> Exception:
-    """The `GradcliError`, with its places, that the user reads; a bug comes back as it is."""
+    """The `GradcliError`, with its places, that the user reads; a bug and a closed pipe come back."""
     record = failure_of(error)
     if isinstance(error, GradcliError):
         result = error
     elif record.error is not None:
         result = record.error
-    elif is_bug(error):
+    elif isinstance(error, BrokenPipeError) or is_bug(error):
         return error
     else:
         result = _from_python(error)

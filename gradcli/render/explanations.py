@@ -21,7 +21,7 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "Brackets, calls or blocks lie inside each other hundreds of levels deep, or a function calls "
         "itself without end.",
         "Give parts a name of their own, or use a loop.",
-        'gradcli eval "$(python3 -c \'print("[" * 9999)\')"',
+        "gradcli eval \"$(printf '[%.0s' $(seq 9999); printf ']%.0s' $(seq 9999))\"",
     ),
     "G010": (
         "Neither a variable, nor a function, nor a module has this name.",

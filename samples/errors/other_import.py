@@ -1,0 +1,4 @@
+import torch
+import numpy as np
+
+print(np.ones(3))

@@ -1,0 +1,4 @@
+import torch
+
+y = torch.sum((torch.ones(3) + 1)
+print(y)
