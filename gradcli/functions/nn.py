@@ -1,1 +1,774 @@
-"""Neural network functions of torch.nn.functional."""
+"""Functions of networks: activations, softmax, linear maps, normalisation, attention, padding.
+
+Constraints: composed of ops unless ops/activation.py says why not. A branch that `where` does not
+choose never puts NaN into a gradient: what it computes from is put back into its domain first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import array
+from gradcli.functions import math as arithmetic
+from gradcli.functions.create import from_array
+from gradcli.functions.index import positions
+from gradcli.functions.linalg import addmm, matmul
+from gradcli.functions.reduce import mean_of, vector_norm_of
+from gradcli.functions.shape import part, reshaped
+from gradcli.graph.dtype import ALIASES, BOOL, DType, complex64, complex128, int64, result_type
+from gradcli.graph.node import Node, constant, lift
+from gradcli.graph.op import DETACH, OVERWRITE
+from gradcli.graph.shape import axis_from_right, broadcast, numel
+from gradcli.ops import activation as own
+from gradcli.ops import elementwise as ops
+from gradcli.ops import movement, reduction
+from gradcli.ops.indexing import index
+from gradcli.ops.linalg import contract
+from gradcli.ops.rows import zero
+from gradcli.tensor import Tensor, registry
+from gradcli.tensor.function import Function, composite, function
+from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.write import refuse_leaf, write
+
+C_NAMES: dict[DType, str] = {
+    **{dtype: alias.capitalize() for alias, dtype in ALIASES.items()},
+    **{complex64: "ComplexFloat", complex128: "ComplexDouble"},
+}
+"""Dtypes as PyTorch's kernels name them: `Long`, `Half`."""
+
+
+def c_name(x: Any) -> str:
+    """The dtype of a node or tensor as PyTorch's kernels name it."""
+    return C_NAMES.get(x.dtype) or {"int8": "Char", "uint8": "Byte"}.get(x.dtype.name, "Bool")
+
+
+def floating(x: Any, kernel: str) -> Node:
+    """A floating-point operand; raises G025, as PyTorch's `kernel` does, for any other."""
+    node = tensor(x)
+    if not node.dtype.is_floating_point:
+        raise no_kernel(kernel, node)
+    return node
+
+
+def no_kernel(kernel: str, x: Any) -> GradcliError:
+    """G025 for a dtype that PyTorch's `kernel` does not take."""
+    return GradcliError(
+        "G025",
+        f"\"{kernel}\" not implemented for '{c_name(x)}'",
+        help="convert it: .float()",
+        kind=NotImplementedError,
+    )
+
+
+def internal(shown: str, overload: int = 0) -> Callable[[Callable[..., Any]], Function]:
+    """An entry without a name of its own: a step of other functions, `shown` in grad_fn."""
+    return lambda body: Function(shown, body, on_nodes=True, overload=overload)
+
+
+add_number, sub_number, mul_number, div_number = (
+    internal(entry.__name__, 1)(entry.body)
+    for entry in (arithmetic.add, arithmetic.sub, arithmetic.mul, arithmetic.div)
+)
+"""A tensor and a number, as PyTorch's own functions combine them: the other overload in grad_fn."""
+
+
+@internal("clone")
+def kept_above(x: Node, least: float) -> Node:
+    """`x`, at least `least`, with the derivative of `x` itself everywhere."""
+    return OVERWRITE(x, ops.clamp_min(x, lift(least, x)))
+
+
+def only(condition: Node, x: Node) -> Node:
+    """`x` where `condition` holds, 0 elsewhere: what a branch computes from."""
+    return ops.where(condition, x, zero(x))
+
+
+# -- activations
+
+
+def activation(
+    *names: str, shown: str = "", method: bool = False, in_place: int = 0
+) -> Callable[[Callable[..., Node]], Function]:
+    """An entry of one tensor and numbers; its last argument, `inplace`, writes to the tensor.
+
+    `in_place` is PyTorch's overload of the form that writes, for the digit in grad_fn.
+    """
+
+    def decorate(body: Callable[..., Node]) -> Function:
+        # What the form that writes saves for the gradient is its own, so that nobody changed it.
+        def kept(input: Node, *args: Any, **kwargs: Any) -> Node:
+            return body(ops.clone(input), *args, **kwargs)
+
+        fresh = Function(names[0], body, on_nodes=True, shown=shown)
+        written = Function(names[0], kept, on_nodes=True, shown=shown, overload=in_place)
+        parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
+
+        def entry(input: Any, *args: Any, **kwargs: Any) -> Any:
+            numbers = [_number(value) for value in args]
+            named = {name: _number(value) for name, value in kwargs.items()}
+            if (dict(zip(parameters, numbers, strict=False)) | named).get("inplace"):
+                refuse_leaf(input)
+                return write(input, written(input, *numbers, **named))
+            return fresh(input, *numbers, **named)
+
+        entry.__wrapped__ = body  # type: ignore[attr-defined]
+        entry.__doc__ = body.__doc__
+        return composite(*names, method=method)(entry)
+
+    return decorate
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
+
+
+@activation("nn.functional.relu", shown="relu")
+def relu(input: Any, inplace: bool = False) -> Node:
+    """`max(input, 0)`; the derivative at 0 is 0."""
+    return ops.relu(tensor(input))
+
+
+@activation("nn.functional.leaky_relu", in_place=1)
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Node:
+    """`input` above 0, `negative_slope*input` below; the derivative at 0 is `negative_slope`."""
+    x = floating(input, "leaky_relu_cpu")
+    return ops.where(ops.gt(x, zero(x)), x, x * negative_slope)
+
+
+def _elu(x: Node, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Node:
+    below = ops.expm1(ops.clamp_max(x, zero(x)) * rate) * (alpha * scale)
+    return ops.where(ops.le(x, zero(x)), below, x * scale)
+
+
+@activation("nn.functional.elu", in_place=1)
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+    """`input` above 0, `alpha*(exp(input) - 1)` below."""
+    return _elu(floating(input, "elu_cpu"), alpha)
+
+
+@activation("celu", "nn.functional.celu", in_place=1)
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+    """`input` above 0, `alpha*(exp(input/alpha) - 1)` below."""
+    if alpha == 0:
+        raise GradcliError("G026", "ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _elu(floating(input, "elu_cpu"), alpha, rate=1 / alpha)
+
+
+@activation("selu", "nn.functional.selu", shown="elu", in_place=1)
+def selu(input: Any, inplace: bool = False) -> Node:
+    """`elu` with the scale and alpha that keep mean 0 and variance 1 (Klambauer 2017)."""
+    return _elu(floating(input, "elu_cpu"), 1.6732632423543772, 1.0507009873554805)
+
+
+@activation("nn.functional.gelu")
+def gelu(input: Any, *, approximate: str = "none") -> Node:
+    """`input` times its normal distribution function, which "tanh" approximates."""
+    x = floating(input, "GeluKernelImpl")
+    if approximate == "none":
+        return x * 0.5 * (ops.erf(x * math.sqrt(0.5)) + 1)
+    if approximate != "tanh":
+        raise GradcliError("G026", "approximate argument must be either none or tanh.")
+    inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
+    return x * 0.5 * (ops.tanh(inner) + 1)
+
+
+@activation("nn.functional.silu")
+def silu(input: Any, inplace: bool = False) -> Node:
+    """`input*sigmoid(input)`."""
+    x = tensor(input)
+    return (x if x.dtype.is_complex else floating(x, "silu_cpu")) * ops.sigmoid(x)
+
+
+@activation("nn.functional.mish")
+def mish(input: Any, inplace: bool = False) -> Node:
+    """`input*tanh(softplus(input))`."""
+    x = floating(input, "mish_cpu")
+    return x * ops.tanh(own.softplus(x))
+
+
+def _between(x: Node, low: Node, high: Node, inside: Node) -> Node:
+    """`low` up to `low`, `high` from `high`, `inside` between, with slope 0 at both ends."""
+    return ops.where(ops.le(x, low), low, ops.where(ops.ge(x, high), high, inside))
+
+
+@activation("nn.functional.hardtanh")
+def hardtanh(
+    input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Node:
+    """`input` between `min_val` and `max_val`; the derivative at both is 0."""
+    if min_val > max_val:
+        raise GradcliError("G026", "min_val cannot be greater than max_val", kind=ValueError)
+    return _hardtanh(tensor(input), min_val, max_val)
+
+
+def _hardtanh(x: Node, low: float, high: float) -> Node:
+    if x.dtype.category == BOOL:
+        raise GradcliError("G025", "Bool inputs not supported for hardtanh")
+    if x.dtype.is_complex:
+        raise GradcliError(
+            "G025", "clamp is not supported for complex types", kind=NotImplementedError
+        )
+    return _between(x, lift(low, x), lift(high, x), x)
+
+
+@activation("nn.functional.relu6", shown="hardtanh")
+def relu6(input: Any, inplace: bool = False) -> Node:
+    """`input` between 0 and 6."""
+    return _hardtanh(tensor(input), 0, 6)
+
+
+@activation("nn.functional.hardsigmoid")
+def hardsigmoid(input: Any, inplace: bool = False) -> Node:
+    """`(input + 3)/6` between 0 and 1."""
+    x = floating(input, "hardsigmoid_cpu")
+    shifted = x + 3
+    return _between(shifted, zero(x), zero(x) + 6, shifted) / 6
+
+
+@activation("nn.functional.hardswish")
+def hardswish(input: Any, inplace: bool = False) -> Node:
+    """`input*(input + 3)/6` between -3 and 3, 0 below, `input` above."""
+    x = floating(input, "hardswish_cpu")
+    above = ops.ge(x, zero(x) + 3)
+    below = ops.le(x, zero(x) - 3)
+    middle = only(ops.logical_not(ops.logical_or(above, below)), x)
+    return ops.where(below, zero(x) * -1.0, ops.where(above, x, middle * (middle + 3) / 6 + 0 * x))
+
+
+@activation("hardshrink", "nn.functional.hardshrink", method=True)
+def hardshrink(input: Any, lambd: float = 0.5) -> Node:
+    """`input` outside of [-lambd, lambd], 0 inside."""
+    x = floating(input, "hardshrink_cpu")
+    return ops.where(_within(x, lambd), zero(x), x)
+
+
+@activation("nn.functional.softshrink")
+def softshrink(input: Any, lambd: float = 0.5) -> Node:
+    """`input` moved by `lambd` towards 0, 0 inside of [-lambd, lambd]."""
+    x = floating(input, "softshrink_check")
+    if lambd < 0:
+        raise GradcliError(
+            "G026",
+            "lambda must be in range [0, 3.40282e+38] for input dtype "
+            f"{c_name(x)}, but found {lambd:g}",
+        )
+    moved = ops.where(ops.gt(x, zero(x)), x - lambd, x + lambd)
+    return ops.where(_within(x, lambd), x * 0, moved)
+
+
+def _within(x: Node, size: float) -> Node:
+    bound = lift(size, x)
+    return ops.logical_and(ops.ge(x, -bound), ops.le(x, bound))
+
+
+@composite("nn.functional.tanhshrink")
+def tanhshrink(input: Any) -> Any:
+    """`input - tanh(input)`."""
+    return input - input.tanh()
+
+
+@composite("nn.functional.softsign")
+def softsign(input: Any) -> Any:
+    """`input/(|input| + 1)`."""
+    return input / (input.abs() + 1)
+
+
+@activation("nn.functional.softplus")
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Node:
+    """`log(1 + exp(beta*input))/beta`; `input` itself where `beta*input` is above `threshold`."""
+    x = floating(input, "softplus_cpu")
+    scaled = x if beta == 1 else x * beta
+    smooth = own.softplus(scaled)
+    return ops.where(ops.gt(scaled, lift(threshold, x)), x, smooth if beta == 1 else smooth / beta)
+
+
+@activation("nn.functional.logsigmoid", shown="log_sigmoid")
+def logsigmoid(input: Any) -> Node:
+    """`log(sigmoid(input))`, without overflow."""
+    return log_sigmoid_of(floating(input, "log_sigmoid_cpu"))
+
+
+def log_sigmoid_of(x: Node) -> Node:
+    """`log(sigmoid(x))` of a floating-point node, exact for large `|x|`."""
+    return -own.softplus(-x)
+
+
+@activation("threshold", "nn.functional.threshold", in_place=1)
+def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
+    """`input` where it is above `threshold`, `value` elsewhere."""
+    x = tensor(input)
+    if x.dtype.category == BOOL or x.dtype.is_complex:
+        raise no_kernel("threshold_cpu", x)
+    return ops.where(ops.le(x, lift(threshold, x)), lift(value, x), x)
+
+
+@function("nn.functional.glu")
+def glu(input: Any, dim: int = -1) -> Node:
+    """The first half along `dim` times the sigmoid of the second half."""
+    x = tensor(input)
+    if x.ndim == 0:
+        raise GradcliError("G024", "glu does not support scalars because halving size must be even")
+    axis = axis_from_right(dim, x.ndim)
+    size = x.shape[axis]
+    if size % 2:
+        raise GradcliError(
+            "G024",
+            f"Halving dimension must be even, but dimension {axis + x.ndim} is size {size}",
+        )
+    half = size // 2
+    x = floating(x, "glu_cpu")
+    return part(x, axis, 0, half) * ops.sigmoid(part(x, axis, half, half))
+
+
+@composite("prelu", "nn.functional.prelu")
+def prelu(input: Any, weight: Any) -> Any:
+    """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
+    rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1
+    if input.dtype is not weight.dtype:
+        raise GradcliError(
+            "G025",
+            f"prelu: Type promoting not supported. Got {c_name(input)} and {c_name(weight)}",
+        )
+    if numel(weight.shape) not in (1, channels):
+        raise GradcliError(
+            "G024",
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+            f"{numel(weight.shape)} and channel size = {channels}.",
+        )
+    if len(weight.shape) > 1:
+        raise GradcliError(
+            "G024",
+            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+            f"{len(weight.shape)}",
+        )
+    shape = [1] * rank
+    if rank > 1:
+        shape[1] = numel(weight.shape)
+    return _prelu(input, weight if tuple(weight.shape) == tuple(shape) else weight.reshape(*shape))
+
+
+@internal("_prelu_kernel")
+def _prelu(input: Any, weight: Any) -> Node:
+    below = ops.clamp_max(input, zero(input))
+    return ops.where(ops.gt(input, zero(input)), input, weight * below)
+
+
+# -- softmax
+
+
+def _rows(name: str, op: Any) -> Callable[..., Any]:
+    """`op` along a dim, under its two signatures: `torch.NAME` and `torch.nn.functional.NAME`."""
+
+    @internal(name)
+    def of(input: Any, dim: int) -> Node:
+        x = floating(input, f"{name}_lastdim_kernel_impl")
+        axis = axis_from_right(dim, x.ndim)
+        return op(x, axis=axis) if x.ndim else reshaped(op(reshaped(x, (1,)), axis=-1), ())
+
+    @composite(name, f"special.{name}")
+    def along(input: Any, dim: int, dtype: Any = None) -> Any:
+        return of(input if dtype is None else input.to(dtype), dim)
+
+    @composite(f"nn.functional.{name}")
+    def functional(
+        input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+    ) -> Any:
+        implicit = 0 if len(input.shape) in (0, 1, 3) else 1
+        return along(input, implicit if dim is None else dim, dtype)
+
+    for entry in (along, functional):
+        entry.doc = f"The {name.replace('_', ' ')} along `dim`, in `dtype` where one is given."
+    return functional
+
+
+softmax = _rows("softmax", reduction.softmax)
+log_softmax = _rows("log_softmax", reduction.log_softmax)
+
+
+@composite("nn.functional.softmin")
+def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """The softmax of `-input` along `dim`."""
+    return softmax(-input, dim, dtype=dtype)
+
+
+@composite("nn.functional.one_hot")
+def one_hot(input: Any, num_classes: int = -1) -> Any:
+    """A row for each class number: 1 at its place, 0 elsewhere; int64."""
+    if input.dtype is not int64:
+        raise GradcliError("G025", "one_hot is only applicable to index tensor of type LongTensor.")
+    known = input.array()
+    if known.size == 0 and num_classes <= 0:
+        raise GradcliError("G026", "Can not infer total number of classes from empty tensor.")
+    if known.size and known.min() < 0:
+        raise GradcliError("G026", "Class values must be non-negative.")
+    classes = int(known.max()) + 1 if num_classes == -1 else num_classes
+    if known.size and known.max() >= classes:
+        raise GradcliError("G026", "Class values must be smaller than num_classes.")
+    return from_array((known[..., None] == np.arange(classes)).astype(np.int64))
+
+
+# -- linear maps
+
+
+@composite("nn.functional.linear")
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """`input @ weight.T + bias` along the last dim; `weight` is (out, in) or (in,)."""
+    rank, out = len(input.shape), weight.shape[0] if weight.shape else 1
+    if rank == 0 or not weight.shape:
+        raise GradcliError(
+            "G021",
+            "both arguments to linear need to be at least 1D, but they are "
+            f"{rank}D and {len(weight.shape)}D",
+        )
+    if bias is None:
+        return matmul(input, weight.t())
+    if rank != 2 and (len(weight.shape) != 2 or len(bias.shape) != 1):
+        return matmul(input, weight.t()) + bias
+    count = numel(input.shape[:-1])
+    rows = input if rank == 2 else input.reshape(count, input.shape[-1])
+    if tuple(bias.shape) != (out,) and input.shape[-1:] == weight.shape[1:]:
+        bias.expand(count, out)
+    result = addmm(bias, rows, weight.t())
+    return result if rank == 2 else result.view(*input.shape[:-1], out)
+
+
+@composite("bilinear", "nn.functional.bilinear", method=False)
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """`input1 @ weight[k] @ input2 + bias[k]` for each k; `weight` is (out, in1, in2)."""
+    _check_bilinear(input1, input2, weight, bias)
+    x, y = (v.reshape(-1, v.shape[-1]) for v in (input1, input2))
+    result = _trilinear(x, weight, y).view(*input1.shape[:-1], weight.shape[0])
+    return result if bias is None else result + bias
+
+
+@internal("_trilinear")
+def _trilinear(x: Node, weight: Node, y: Node) -> Node:
+    return contract(contract(x, weight, spec="ni,oij->noj"), y, spec="noj,nj->no")
+
+
+def _check_bilinear(input1: Any, input2: Any, weight: Any, bias: Any) -> None:
+    ranks = [len(v.shape) for v in (input1, input2)]
+    misfit = ""
+    if ranks[0] != ranks[1]:
+        misfit = f"input dimensions do not match: got {ranks[0]} and {ranks[1]}"
+    elif len(weight.shape) != 3:
+        misfit = f"weight must have 3 dimensions: got {len(weight.shape)}"
+    elif input1.shape[:-1] != input2.shape[:-1]:
+        misfit = "input batch dimensions do not match"
+    for i, v in enumerate((input1, input2), 1):
+        if not misfit and v.shape[-1] != weight.shape[i]:
+            got = f"got {v.shape[-1]} but expected {weight.shape[i]}"
+            misfit = f"input{i} size does not match weight size: {got}"
+    if not misfit and bias is not None and bias.shape[0] != weight.shape[0]:
+        got = f"got {bias.shape[0]} but expected {weight.shape[0]}"
+        misfit = f"bias size does not match weight size: {got}"
+    if misfit:
+        raise GradcliError("G021", f"bilinear(): {misfit}")
+
+
+@composite("nn.functional.embedding")
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """The rows of `weight` at the positions `input`; the row `padding_idx` gets no gradient."""
+    if max_norm is not None or scale_grad_by_freq or sparse:
+        raise GradcliError(
+            "G026", "embedding: max_norm, scale_grad_by_freq and sparse are not supported"
+        )
+    if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise GradcliError("G022", "Padding_idx must be within num_embeddings", kind=AssertionError)
+    padding = -1 if padding_idx is None else padding_idx % weight.shape[0]
+    return _embedding(weight, input, padding)
+
+
+@function("embedding", method=False)
+def _embedding(weight: Any, indices: Any, padding_idx: int = -1) -> Node:
+    """The rows of `weight` at the positions `indices`; the row `padding_idx` gets no gradient."""
+    x, chosen = tensor(weight), tensor(indices)
+    if x.ndim != 2:
+        raise GradcliError("G021", "'weight' must be 2-D")
+    if chosen.dtype.name not in ("int64", "int32"):
+        raise GradcliError(
+            "G022",
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got torch.{c_name(chosen)}Tensor instead (while checking arguments "
+            "for embedding)",
+        )
+    known = array(chosen)
+    if ((known < 0) | (known >= x.shape[0])).any():
+        raise GradcliError("G022", "index out of range in self", kind=IndexError)
+    rows = index(x, positions(known), axes=2)
+    if padding_idx < 0:
+        return rows
+    padding = ops.eq(positions(known[..., None]), constant(padding_idx, int64))
+    return ops.where(padding, DETACH(rows), rows)
+
+
+# -- distances and normalisation
+
+
+@composite("nn.functional.normalize")
+def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
+    """`input` over its norm of order `p` along `dim`, which counts as at least `eps`."""
+    return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+
+
+@composite("cosine_similarity", "nn.functional.cosine_similarity", method=False)
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """The cosine of the angle between `x1` and `x2` along `dim`; norms count as at least `eps`."""
+    common = result_type([(x.dtype, tuple(x.shape)) for x in (x1, x2)])
+    if not common.is_floating_point:
+        name = C_NAMES.get(common, "Bool")
+        raise GradcliError(
+            "G025",
+            f"expected common dtype to be floating point, yet common dtype is {name}",
+        )
+    shape = broadcast(tuple(x1.shape), tuple(x2.shape))
+    units = []
+    for x in (x1, x2):
+        whole = x.to(common) if tuple(x.shape) == shape else x.to(common).expand(*shape)
+        units.append(whole / kept_above(whole.norm(2, dim, keepdim=True), eps))
+    return (units[0] * units[1]).sum(dim)
+
+
+@composite("pairwise_distance", "nn.functional.pairwise_distance", method=False)
+def pairwise_distance(
+    x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Any:
+    """The norm of order `p` of `x1 - x2 + eps` along the last dim."""
+    return _last_norm(add_number(x1 - x2, eps), p, keepdim)
+
+
+@internal("norm", 1)
+def _last_norm(x: Node, p: float, keepdim: bool) -> Node:
+    return vector_norm_of(x, p, (-1,) if x.ndim else (), keepdim)
+
+
+def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tuple[int, ...]:
+    """The axes that `normalized_shape` speaks of, after checking shapes as PyTorch does."""
+    if not isinstance(normalized_shape, (list, tuple)):
+        raise GradcliError(
+            "G013",
+            f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not "
+            f"{type(normalized_shape).__name__}",
+            help="put it into a tuple: (n,)",
+            kind=TypeError,
+        )
+    wanted = list(normalized_shape)
+    if not wanted:
+        raise GradcliError(
+            "G024",
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+            "element, but got normalized_shape = []",
+        )
+    for word, value in parameters.items():
+        if value is not None and list(value.shape) != wanted:
+            raise GradcliError(
+                "G024",
+                f"Expected {word} to be of same shape as normalized_shape, but got {word} of shape "
+                f"{list(value.shape)} and normalized_shape = {wanted}",
+            )
+    if list(x.shape[len(x.shape) - len(wanted) :]) != wanted:
+        sizes = ", ".join(map(str, wanted))
+        raise GradcliError(
+            "G024",
+            f"Given normalized_shape={wanted}, expected input with shape "
+            f"[*{', ' if name == 'layer_norm' else ''}{sizes}], but got input of size"
+            f"{list(x.shape)}",
+        )
+    return tuple(range(-len(wanted), 0))
+
+
+@function("layer_norm", "nn.functional.layer_norm", method=False, shown="native_layer_norm")
+def layer_norm(
+    input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05
+) -> Node:
+    """`input` with mean 0 and variance 1 over the last dims, times `weight`, plus `bias`."""
+    x = floating(input, "LayerNormKernelImpl")
+    axes = _trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
+    for parameter in (weight, bias):
+        if parameter is not None and parameter.dtype is not x.dtype:
+            raise GradcliError(
+                "G025",
+                f"mixed dtype (CPU): expect parameter to have scalar type of {c_name(x)}",
+            )
+    centred = x - mean_of(x, axes, True)
+    result = centred * ops.rsqrt(mean_of(centred * centred, axes, True) + eps)
+    result = result if weight is None else result * weight
+    return result if bias is None else result + bias
+
+
+@composite("rms_norm", "nn.functional.rms_norm", method=False)
+def rms_norm(
+    input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+) -> Any:
+    """`input` over the root of its mean square over the last dims, times `weight`."""
+    if not input.dtype.differentiable:
+        raise no_kernel("rms_norm", input)
+    axes = _trailing("rms_norm", input, normalized_shape, weight=weight)
+    least = _EPSILON[input.dtype.to_real().name] if eps is None else eps
+    result = input * add_number(input.pow(2).mean(axes, True), least).rsqrt()
+    return result if weight is None else result * weight
+
+
+_EPSILON = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
+
+
+@composite("nn.functional.dropout")
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """In training, each element is 0 with probability `p`, else it is divided by `1 - p`."""
+    if not 0 <= p <= 1:
+        raise GradcliError(
+            "G026",
+            f"dropout probability has to be between 0 and 1, but got {p}",
+            kind=ValueError,
+        )
+    if not training or p == 0:
+        return input
+    kept = registry.find("torch.empty_like")(input)
+    kept = kept.bernoulli_(1 - p) / (1 - p) if p < 1 else kept * 0
+    return input.mul_(kept) if inplace else input * kept
+
+
+@composite("dropout", method=False)
+def _dropout(input: Any, p: float, train: bool) -> Any:
+    """`torch.nn.functional.dropout` with its arguments spelled out."""
+    return dropout(input, p, train)
+
+
+# -- attention
+
+
+@composite("nn.functional.scaled_dot_product_attention")
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """`softmax(query @ key.T * scale + attn_mask) @ value`; `scale` is 1/sqrt(size) by default."""
+    ranks = [len(v.shape) for v in (query, key, value)]
+    if min(ranks) < 2:
+        raise GradcliError(
+            "G021",
+            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
+            f"{ranks[0]} key.dim: {ranks[1]} and value.dim: {ranks[2]} instead.",
+        )
+    if attn_mask is not None and is_causal:
+        raise GradcliError(
+            "G026",
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True",
+        )
+    if enable_gqa:
+        groups = query.shape[-3] // key.shape[-3]
+        key, value = (v.repeat_interleave(groups, -3) for v in (key, value))
+    if is_causal:
+        attn_mask = from_array(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
+    mask = _additive(attn_mask, query)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    fused = (
+        ranks == [4, 4, 4]
+        and dropout_p == 0
+        and query.shape[-1] == key.shape[-1] == value.shape[-1]
+        and not (mask is not None and mask.requires_grad)
+    )
+    if fused:
+        return _flash(query, key, value, mask, scale)
+    return _attention(query, key, value, mask, scale, dropout_p)
+
+
+def _additive(mask: Any, query: Any) -> Any:
+    """A mask of truth values as 0 where it holds and -inf elsewhere; any other mask itself."""
+    if mask is None or mask.dtype.category != BOOL:
+        return mask
+    return from_array(np.where(mask.array(), 0.0, -np.inf)).to(query.dtype)
+
+
+def _attention(
+    query: Any, key: Any, value: Any, mask: Any, scale: float, dropout_p: float = 0.0
+) -> Any:
+    # PyTorch spreads the scale over both factors, so that their product does not overflow.
+    root = math.sqrt(scale)
+    scores = mul_number(query, root) @ mul_number(key.transpose(-2, -1), root)
+    weights = _safe_softmax(scores if mask is None else scores + mask)
+    return dropout(weights, dropout_p) @ value
+
+
+@internal("_scaled_dot_product_flash_attention_for_cpu")
+def _flash(query: Node, key: Node, value: Node, mask: Node | None, scale: float) -> Node:
+    added = None if mask is None else Tensor(mask)
+    return _attention(Tensor(query), Tensor(key), Tensor(value), added, scale).node  # type: ignore[no-any-return]
+
+
+@internal("_safe_softmax")
+def _safe_softmax(x: Node) -> Node:
+    """The softmax of the last dim, 0 in rows where everything is masked."""
+    x = floating(x, "softmax_lastdim_kernel_impl")
+    masked = reduction.all_(ops.isneginf(x), axis=(-1,), keepdims=True)
+    return only(ops.logical_not(masked), reduction.softmax(ops.where(masked, zero(x), x), axis=-1))
+
+
+# -- padding
+
+
+@function("nn.functional.pad", shown="constant_pad_nd")
+def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Node:
+    """`input` with `value` around it: `pad` is (before, after) of the last dim, then outwards.
+
+    Negative numbers crop. Modes other than "constant" are refused.
+    """
+    x = tensor(input)
+    if mode != "constant":
+        known = mode in ("reflect", "replicate", "circular")
+        raise GradcliError(
+            "G026",
+            f"padding mode {mode} is not supported"
+            if known
+            else f"Unrecognised padding mode {mode}",
+            help='pad(x, ..., mode="constant", value=0)',
+            kind=NotImplementedError,
+        )
+    if len(pad) % 2:
+        raise GradcliError("G024", "Padding length must be divisible by 2")
+    if len(pad) > 2 * x.ndim:
+        raise GradcliError(
+            "G024",
+            "Padding length should be less than or equal to two times the input dimension but got "
+            f"padding length {len(pad)} and input of dimension {x.ndim}",
+        )
+    around = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)]
+    around = [(0, 0)] * (x.ndim - len(around)) + around[::-1]
+    return _padded(x, around, 0 if value is None else value)
+
+
+def _padded(x: Node, around: list[tuple[int, int]], value: float) -> Node:
+    taken, placed, shape = [], [], []
+    for (before, after), size in zip(around, x.shape, strict=True):
+        kept = size + min(before, 0) + min(after, 0)
+        if kept < 0:
+            raise GradcliError("G024", "narrow(): length must be non-negative.")
+        taken.append((max(-before, 0), kept, 1))
+        placed.append((max(before, 0), kept, 1))
+        shape.append(size + before + after)
+    filled = constant(value, x.dtype, tuple(shape))
+    return movement.slice_put(filled, movement.slice_(x, slices=tuple(taken)), slices=tuple(placed))
+
+
+for _name in ("sigmoid", "tanh"):
+    registry.register(f"torch.nn.functional.{_name}", registry.find(f"torch.{_name}"))
