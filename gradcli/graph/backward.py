@@ -7,9 +7,10 @@ carry extra leading axes (a batch of cotangents), because rules count axes from 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import LEAF, OPS, NoDerivative, Zero
+from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Zero, results
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 
@@ -40,18 +41,25 @@ def backward(
     order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
     needed = _leading_to(order, targets)
     cotangents: dict[Node, Node] = {}
+    gathered: dict[Node, dict[Node, Node]] = {}
     for output, cotangent in seeds:
         _accumulate(cotangents, output, cotangent)
     found: dict[Node, Node] = {}
     while order:
         node = order.pop()
-        cotangent = cotangents.pop(node, None)
+        if node in gathered:
+            cotangent: Any = _bundled(node, gathered.pop(node))
+        else:
+            cotangent = cotangents.pop(node, None)
         if cotangent is None or node not in needed:
             continue
         if before is not None:
             cotangent = before(node, cotangent)
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
+        if node.op is ITEM:
+            gathered.setdefault(node.inputs[0], {})[node] = cotangent
+            continue
         parts = propagate(node, cotangent, needed)
         for x, part in parts:
             _accumulate(cotangents, x, part)
@@ -60,11 +68,12 @@ def backward(
     return found
 
 
-def propagate(node: Node, cotangent: Node, needed: Collection[Node]) -> list[tuple[Node, Node]]:
+def propagate(node: Node, cotangent: Any, needed: Collection[Node]) -> list[tuple[Node, Node]]:
     """The cotangents that `node` passes to those of its inputs that are `needed`, broadcasting undone."""
     passed = []
     op, inputs = node.op, node.inputs
-    batch = cotangent.shape[: cotangent.ndim - node.ndim]
+    out: Any = results(node) if op.multiple else node
+    batch = _batch(cotangent[0], out[0]) if op.multiple else _batch(cotangent, out)
     for position, x in enumerate(inputs):
         if not x.tracked or x not in needed:
             continue
@@ -74,11 +83,27 @@ def propagate(node: Node, cotangent: Node, needed: Collection[Node]) -> list[tup
         if isinstance(rule, Zero):
             part = constant(0, x.dtype, batch + x.shape)
         elif op.variadic:
-            part = rule(cotangent, node, *inputs, position=position, **node.attrs)
+            part = rule(cotangent, out, *inputs, position=position, **node.attrs)
         else:
-            part = rule(cotangent, node, *inputs, **node.attrs)
+            part = rule(cotangent, out, *inputs, **node.attrs)
         passed.append((x, unbroadcast(part, batch, x.shape) if op.broadcasts else part))
     return passed
+
+
+def _batch(cotangent: Node, out: Node) -> Shape:
+    return cotangent.shape[: cotangent.ndim - out.ndim]
+
+
+def _bundled(node: Node, gathered: dict[Node, Node]) -> tuple[Node, ...]:
+    """The cotangents of all results of `node`, in order: zero for those that nothing came to."""
+    given: dict[int, Node] = {}
+    for item, part in gathered.items():
+        _accumulate(given, item.attrs["index"], part)
+    outs = results(node)
+    first = next(iter(given))
+    batch = _batch(given[first], outs[first])
+    zeros = (constant(0, out.dtype, batch + out.shape) for out in outs)
+    return tuple(given.get(i, zero) for i, zero in enumerate(zeros))
 
 
 def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
@@ -136,6 +161,6 @@ def _leading_to(order: list[Node], targets: Callable[[Node], bool] | None) -> se
     return needed
 
 
-def _accumulate(cotangents: dict[Node, Node], node: Node, part: Node) -> None:
+def _accumulate(cotangents: dict[Any, Node], node: Any, part: Node) -> None:
     known = cotangents.get(node)
     cotangents[node] = part if known is None else known + part

@@ -6,17 +6,18 @@ the table is built, never a silent zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
-from gradcli.graph.dtype import COMPLEX, DType
+from gradcli.graph.dtype import COMPLEX, SCALAR_TYPES, DType
 from gradcli.graph.node import NO_ATTRS, Node
 from gradcli.graph.shape import Shape
 
 Rule = Callable[..., Node]
-Infer = Callable[..., tuple[Shape, DType]]
+Infer = Callable[..., Any]
+"""(shape, dtype) of the result, or one such pair for each of several results."""
 
 
 class Zero:
@@ -57,11 +58,14 @@ class Op:
             "float" (integers become floating), "same", "numeric" (bool becomes int64), or "" for no function.
         variadic: takes any number of inputs.
         torch: PyTorch's name in grad_fn where it is not `name`.
+        multiple: has several results: `infer` gives a (shape, dtype) for each, `many` makes the nodes, and
+            rules get tuples `g` and `out`.
+        refuses: category of dtypes that it does not take -> PyTorch's sentence, with `{dtype}` in it.
     """
 
     __slots__ = (
-        *("broadcasts", "cuts", "derivatives", "infer", "kernel", "name", "precedence"),
-        *("promotes", "saves", "text", "torch", "variadic", "view"),
+        *("broadcasts", "cuts", "derivatives", "infer", "kernel", "multiple", "name"),
+        *("precedence", "promotes", "refuses", "saves", "text", "torch", "variadic", "view"),
     )
 
     def __init__(
@@ -77,6 +81,8 @@ class Op:
         promotes: str = "",
         variadic: bool = False,
         torch: str = "",
+        multiple: bool = False,
+        refuses: Mapping[int, str] = NO_ATTRS,
     ) -> None:
         if name in OPS:
             raise ValueError(f"op table: {name} stands there twice; keep one row")
@@ -91,6 +97,8 @@ class Op:
         self.promotes = promotes
         self.variadic = variadic
         self.torch = torch or name
+        self.multiple = multiple
+        self.refuses = refuses
         self.cuts = all(isinstance(rule, NoDerivative) for rule in derivatives)
         self.saves: dict[Any, tuple[bool, ...]] = {}
         OPS[name] = self
@@ -101,10 +109,25 @@ class Op:
 
     def __call__(self, *inputs: Node, **attrs: Any) -> Node:
         """Makes the node; raises GradcliError with the current place when the inputs do not fit."""
+        shape, dtype = self._inferred(inputs, attrs)
+        return self._node(inputs, attrs, shape, dtype)
+
+    def many(self, *inputs: Node, **attrs: Any) -> tuple[Node, ...]:
+        """Makes the nodes of an op with several results; raises as a call does."""
+        kinds = self._inferred(inputs, attrs)
+        return results(self._node(inputs, attrs, (), kinds[0][1]), kinds)
+
+    def _inferred(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Any:
         try:
-            shape, dtype = self.infer(*inputs, **attrs)
+            if self.refuses and inputs[-1].dtype.category in self.refuses:
+                raise self.refusal(inputs[-1].dtype)
+            return self.infer(*inputs, **attrs)
         except GradcliError as error:
             raise error.at(nodes.current.span, operands(inputs)) from None
+
+    def _node(
+        self, inputs: tuple[Node, ...], attrs: dict[str, Any], shape: Shape, dtype: DType
+    ) -> Node:
         tracked = (
             nodes.current.tracking
             and not self.cuts
@@ -112,6 +135,11 @@ class Op:
             and any(x.tracked for x in inputs)
         )
         return Node(self, inputs, attrs or NO_ATTRS, shape, dtype, tracked)
+
+    def refusal(self, dtype: DType) -> GradcliError:
+        """G025 for a dtype that the op does not take."""
+        sentence = self.refuses[dtype.category].format(dtype=SCALAR_TYPES[dtype])
+        return GradcliError("G025", sentence, kind=NotImplementedError)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -157,6 +185,17 @@ def _second(x: Node, value: Node) -> tuple[Shape, DType]:
     return value.shape, value.dtype
 
 
+def results(bundle: Node, kinds: Any = None) -> tuple[Node, ...]:
+    """The results of a node of an op with several."""
+    kinds = bundle.op.infer(*bundle.inputs, **bundle.attrs) if kinds is None else kinds
+    return tuple(
+        Node(ITEM, (bundle,), {"index": i}, shape, dtype, bundle.tracked and dtype.differentiable)
+        for i, (shape, dtype) in enumerate(kinds)
+    )
+
+
+ITEM = Op("item", _full, NoDerivative("the backward loop gathers the cotangents of all results"))
+"""One result of an op with several: attr `index`."""
 FULL = Op("full", _full)
 """A constant: attrs `value` (a Python number) and `shape`."""
 DATA = Op("data", _full)

@@ -94,6 +94,13 @@ def _logcumsumexp(x: Array, *, axis: int) -> Array:
     return np.logaddexp.accumulate(x, axis=axis) if x.ndim else x
 
 
+def _logaddexp(x: Array, y: Array) -> Array:
+    if x.dtype.kind != "c":
+        return np.logaddexp(x, y)
+    top = np.where(x.real >= y.real, x, y)
+    return top + np.log(np.exp(x - top) + np.exp(y - top))
+
+
 def _argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
     if x.ndim == 0:
         return np.zeros((), np.int64)
@@ -336,7 +343,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"argmax": _position("argmax"), "argmin": _position("argmin"), "argsort": _argsort},
     **{"cumulative_sum": _scan(np.add), "cumulative_prod": _scan(np.multiply)},
     **{"logcumsumexp": _logcumsumexp, "softmax": _softmax, "log_softmax": _log_softmax},
-    **{"logsumexp": _logsumexp, "sigmoid": _sigmoid, "pow": _power, "round": _round},
+    **{"logaddexp": _logaddexp, "logsumexp": _logsumexp, "sigmoid": _sigmoid, "pow": _power, "round": _round},
     **{"div_trunc": _trunc_divide, "floor_divide": _floor_divide, "sinc": _sinc},
     **{"fmod": _integer_guard(np.fmod), "remainder": _integer_guard(np.remainder)},
     **{"slice": _slice, "embed": _embed, "slice_put": _slice_put, "reshape": _reshape},
@@ -379,6 +386,7 @@ MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
     "full": _constant,
     "cast": _cast,
     "leaf": lambda node, values: values[0],
+    "item": lambda node, values: np.asarray(values[0][node.attrs["index"]], NUMPY_DTYPES[node.dtype]),
 }
 """The ops that are executed from the node rather than from their inputs and attributes alone."""
 
@@ -400,8 +408,10 @@ class NumPy:
         kernel = self.kernels.get(op.name)
         if kernel is None:
             kernel = self.kernels[op.name] = self.kernel(op.name, op.kernel)
-        wanted = NUMPY_DTYPES[node.dtype]
         value = kernel(*values, **node.attrs) if node.attrs else kernel(*values)
+        if op.multiple:
+            return tuple(value)
+        wanted = NUMPY_DTYPES[node.dtype]
         return value if value.dtype == wanted else value.astype(wanted)
 
     def kernel(self, name: str, kernel: str) -> Callable[..., Array]:
