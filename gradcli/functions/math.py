@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import FLOATING, INTEGER, bool_
+from gradcli.graph.dtype import COMPLEX, FLOATING, INTEGER, SCALAR_TYPES, DType, bool_
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS
@@ -46,6 +46,7 @@ _SPECIAL_ENTRIES = frozenset(
         "remainder",
         "sign",
         "fmod",
+        "heaviside",
         "clone",
     }
 )
@@ -64,26 +65,57 @@ for _op in list(OPS.values()):
 def add(input: Any, other: Any, *, alpha: float = 1) -> Node:
     """`input + alpha*other`."""
     x, y = promoted(input, other)
-    return ops.add(x, y) if alpha == 1 else ops.add(x, ops.mul(y, promoted(y, alpha)[1]))
+    return _added(x, y, alpha)
+
+
+def _added(x: Node, y: Node, alpha: complex) -> Node:
+    """`x + alpha*y` for operands of one dtype, which a factor may not change."""
+    if isinstance(alpha, bool) and x.dtype is not bool_:
+        raise GradcliError("G025", "Boolean alpha only supported for Boolean results.")
+    if alpha == 1:
+        return ops.add(x, y)
+    for kind, category, what in _FACTORS:
+        if isinstance(alpha, kind) and x.dtype.category < category:
+            raise GradcliError("G025", f"For {what} number.")
+    scaled = ops.logical_and if x.dtype is bool_ else ops.mul
+    return ops.add(x, scaled(y, promoted(y, alpha)[1]))
+
+
+_FACTORS = (
+    (float, FLOATING, "integral input tensors, argument alpha must not be a floating point"),
+    (complex, COMPLEX, "non-complex input tensors, argument alpha must not be a complex"),
+)
 
 
 @function("sub", "subtract")
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Node:
     """`input - alpha*other`."""
+    return _subtracted(input, other, alpha)
+
+
+def _subtracted(input: Any, other: Any, alpha: complex) -> Node:
+    bools = [_is_bool(v) for v in (input, other)]
+    if all(bools):
+        raise GradcliError("G025", f"{_MINUS} two bool tensors {_NOT_SUPPORTED} {_EXCLUSIVE}")
+    if any(bools):
+        raise GradcliError("G025", f"{_MINUS} a bool tensor {_NOT_SUPPORTED} {ops.MASK}")
     x, y = promoted(input, other)
-    if x.dtype is bool_:
-        raise GradcliError(
-            "G025",
-            "Subtraction, the `-` operator, with two bool tensors is not supported. "
-            "Use the `^` or `logical_xor()` operator instead.",
-        )
-    return ops.sub(x, y) if alpha == 1 else ops.sub(x, ops.mul(y, promoted(y, alpha)[1]))
+    return ops.sub(x, y) if alpha == 1 else _added(x, y, -alpha)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, Node) and value.dtype is bool_)
+
+
+_MINUS = "Subtraction, the `-` operator, with"
+_NOT_SUPPORTED = "is not supported."
+_EXCLUSIVE = "Use the `^` or `logical_xor()` operator instead."
 
 
 @function("rsub", "Tensor.__rsub__", overload=1)
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Node:
     """`other - alpha*input`."""
-    return sub.body(other, input, alpha=alpha)
+    return _subtracted(other, input, alpha)
 
 
 @function("mul", "multiply", "Tensor.__rmul__")
@@ -151,6 +183,8 @@ def _swapped(name: str, entry: Any) -> None:
 
 
 _swapped("__rmod__", remainder)
+_swapped("__rlshift__", registry.find("torch.bitwise_left_shift"))
+_swapped("__rrshift__", registry.find("torch.bitwise_right_shift"))
 
 
 @composite("Tensor.__rfloordiv__")
@@ -171,6 +205,8 @@ def pow(input: Any, exponent: Any) -> Node:
     x, y = promoted(input, exponent)
     if x.dtype.category <= INTEGER and isinstance(exponent, int) and exponent < 0:
         raise GradcliError("G026", "Integers to negative integer powers are not allowed.")
+    if x.dtype is bool_ and isinstance(exponent, Node):
+        raise refused("pow", x)
     return ops.power(x, y)
 
 
@@ -215,6 +251,16 @@ def round(input: Any, *, decimals: int = 0) -> Node:
     return ops.rounded(x, decimals=decimals) if decimals else ops.rounded(x)
 
 
+@function("heaviside")
+def heaviside(input: Any, values: Any) -> Node:
+    """0 where `input` is negative, `values` where it is 0, 1 where it is positive."""
+    if isinstance(input, Node) and isinstance(values, Node) and input.dtype is not values.dtype:
+        raise GradcliError(
+            "G025", "heaviside is not yet implemented for tensors with different dtypes."
+        )
+    return ops.heaviside(*promoted(input, values))
+
+
 # -- choices
 
 
@@ -246,6 +292,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Node:
         raise GradcliError("G013", "torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = common_dtype([v for v in (input, min, max) if v is not None])
     x = ops.cast(tensor_operand(input), dtype)
+    if dtype is bool_ and None not in (min, max):
+        raise refused("clamp_cpu", x)
     if min is not None:
         x = ops.clamp_min(x, promoted(x, min)[1])
     return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
@@ -270,13 +318,39 @@ def clamp_max(input: Any, max: Any) -> Node:
 def lerp(input: Any, end: Any, weight: Any) -> Node:
     """`input + weight*(end - input)`."""
     x, y = promoted(input, end)
+    if x.dtype.category < FLOATING:
+        raise refused("lerp_kernel_scalar", x)
+    for name, value in (("end", end), ("weight", weight)):
+        if not isinstance(value, Node) or (name == "weight" and not value.shape):
+            continue
+        if value.dtype is not x.dtype or value.dtype is not input.dtype:
+            raise GradcliError(
+                "G025",
+                f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
+                f"{_c_name(value.dtype)}",
+            )
     return x + promoted(x, weight)[1] * (y - x)
+
+
+def _c_name(dtype: DType) -> str:
+    return SCALAR_TYPES[dtype].lower()
+
+
+def refused(kernel: str, x: Node) -> GradcliError:
+    """G025: PyTorch's sentence about a kernel that does not take the dtype of `x`."""
+    return GradcliError(
+        "G025",
+        f"\"{kernel}\" not implemented for '{SCALAR_TYPES[x.dtype]}'",
+        kind=NotImplementedError,
+    )
 
 
 @function()
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
     """`input + value*tensor1*tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
+    if x.dtype is bool_:
+        raise refused("addcmul_cpu_out", x)
     return x + (y * z if value == 1 else value * y * z)
 
 
@@ -284,7 +358,19 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
     """`input + value*tensor1/tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
+    if common_dtype((tensor1, tensor2)).category < FLOATING:
+        raise GradcliError("G025", _INTEGER_ADDCDIV)
     return x + (y / z if value == 1 else value * (y / z))
+
+
+_INTEGER_ADDCDIV = (
+    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will "
+    "perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be "
+    "implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer "
+    "inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv "
+    "behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all "
+    "dtypes."
+)
 
 
 @function("logit", "special.logit")

@@ -85,6 +85,13 @@ ALIASES: dict[str, DType] = {
 }
 """PyTorch's other names for dtypes."""
 
+SCALAR_TYPES: dict[DType, str] = {
+    **{bool_: "Bool", uint8: "Byte", int8: "Char", int16: "Short", int32: "Int", int64: "Long"},
+    **{float16: "Half", float32: "Float", float64: "Double"},
+    **{complex64: "ComplexFloat", complex128: "ComplexDouble"},
+}
+"""What PyTorch's error messages call the dtypes."""
+
 _COMPLEX = {float16: complex64, float32: complex64, float64: complex128}
 _REAL = {complex64: float32, complex128: float64}
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 
 from gradcli.graph import node as nodes
-from gradcli.graph.dtype import DType
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from gradcli.graph.node import Node
-from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO
+from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Op
 from gradcli.graph.shape import Shape, broadcast
-from gradcli.ops.rows import elementwise, magnitude, predicate, same, to_real, zero
+from gradcli.ops.rows import elementwise, lacks, magnitude, predicate, same, to_real, zero
 
 LN2 = math.log(2)
 LN10 = math.log(10)
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+MASK = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+NO_CLAMP = {COMPLEX: "clamp is not supported for complex types"}
 
 
 def conj(x: Node) -> Node:
@@ -91,6 +93,7 @@ neg = elementwise(
     lambda g, out, x: -g,
     promotes="same",
     kernel="negative",
+    refuses={BOOL: f"Negation, the `-` operator, on a bool tensor is not supported. {MASK}"},
     text="-{0}",
     precedence=30,
 )
@@ -132,20 +135,23 @@ sqrt = elementwise("sqrt", lambda g, out, x: g / (2 * conj(out)))
 rsqrt = elementwise("rsqrt", lambda g, out, x: -0.5 * g * conj(out * out * out))
 logaddexp = elementwise(
     "logaddexp",
-    lambda g, out, x, y: g / (1 + exp(y - x)),
-    lambda g, out, x, y: g / (1 + exp(x - y)),
+    lambda g, out, x, y: g / conj(1 + exp(y - x)),
+    lambda g, out, x, y: g / conj(1 + exp(x - y)),
     promotes="same",
+    refuses=lacks("logaddexp_cpu", BOOL, INTEGER),
 )
 logaddexp2 = elementwise(
     "logaddexp2",
     lambda g, out, x, y: g / (1 + exp2(y - x)),
     lambda g, out, x, y: g / (1 + exp2(x - y)),
     promotes="same",
+    refuses=lacks("logaddexp2_cpu", BOOL, INTEGER, COMPLEX),
 )
 xlogy = elementwise(
     "xlogy",
     lambda g, out, x, y: where(logical_and(eq(x, zero(x)), le(y, zero(y))), zero(g), g * log(y)),
     lambda g, out, x, y: g * x / y,
+    refuses=lacks("xlogy_cpu", COMPLEX),
 )
 
 # -- trigonometric and hyperbolic
@@ -189,12 +195,14 @@ atan2 = elementwise(
     "atan2",
     lambda g, out, x, y: _per_square_radius(g, x, y) * y,
     lambda g, out, x, y: _per_square_radius(g, x, y) * -x,
+    refuses=lacks("atan2_cpu", COMPLEX),
 )
 hypot = elementwise(
     "hypot",
     lambda g, out, x, y: g * (x / out),
     lambda g, out, x, y: g * (y / out),
     promotes="same",
+    refuses=lacks("hypot_cpu", BOOL, INTEGER, COMPLEX),
 )
 
 # -- special functions
@@ -217,30 +225,55 @@ def _turn(g: Node, out: Node, x: Node) -> Node:
 
 
 absolute = elementwise(
-    "abs", lambda g, out, x: cast(g, x.dtype) * sgn(x), promotes="same", infer=magnitude
+    "abs",
+    lambda g, out, x: cast(g, x.dtype) * sgn(x),
+    promotes="same",
+    infer=magnitude,
+    refuses=lacks("abs_cpu", BOOL),
 )
 sgn = elementwise(
     "sgn",
     lambda g, out, x: _turn(g, out, x) if x.dtype.is_complex else g * 0,
     promotes="same",
 )
-sign = elementwise("sign", ZERO, promotes="same")
-floor = elementwise("floor", ZERO, promotes="same")
-ceil = elementwise("ceil", ZERO, promotes="same")
-trunc = elementwise("trunc", ZERO, promotes="same")
-rounded = elementwise("round", ZERO, promotes="", infer=same)
-frac = elementwise("frac", lambda g, out, x: g, promotes="same")
+sign = elementwise(
+    "sign",
+    ZERO,
+    promotes="same",
+    refuses={
+        COMPLEX: "Unlike NumPy, torch.sign is not intended to support complex numbers. "
+        "Please use torch.sgn instead."
+    },
+)
+
+
+def _whole(name: str, promotes: str = "same") -> Op:
+    refuses = lacks(f"{name}_vml_cpu", BOOL)
+    refuses[COMPLEX] = f"{name} is not supported for complex inputs"
+    return elementwise(name, ZERO, promotes=promotes, refuses=refuses)
+
+
+floor, ceil, trunc = (_whole(name) for name in ("floor", "ceil", "trunc"))
+rounded = _whole("round", promotes="")
+frac = elementwise(
+    "frac",
+    lambda g, out, x: g,
+    promotes="same",
+    refuses=lacks("frac_cpu", BOOL, INTEGER, COMPLEX),
+)
 fmod = elementwise(
     "fmod",
     lambda g, out, x, y: g,
     lambda g, out, x, y: -g * trunc(x / y),
     promotes="same",
+    refuses=lacks("fmod_cpu", BOOL, COMPLEX),
 )
 remainder = elementwise(
     "remainder",
     lambda g, out, x, y: g,
     lambda g, out, x, y: -g * floor(x / y),
     promotes="same",
+    refuses=lacks("remainder_cpu", BOOL, COMPLEX),
     text="{0} % {1}",
     precedence=20,
 )
@@ -251,9 +284,23 @@ floor_divide = elementwise(
     promotes="same",
     text="{0}//{1}",
     precedence=20,
+    refuses=lacks("div_floor_cpu", BOOL, COMPLEX),
 )
-div_floor = elementwise("div_floor", ZERO, ZERO, promotes="", kernel="floor_divide")
-div_trunc = elementwise("div_trunc", ZERO, ZERO, promotes="")
+div_floor = elementwise(
+    "div_floor",
+    ZERO,
+    ZERO,
+    promotes="",
+    kernel="floor_divide",
+    refuses=floor_divide.refuses,
+)
+div_trunc = elementwise(
+    "div_trunc",
+    ZERO,
+    ZERO,
+    promotes="",
+    refuses=lacks("div_trunc_cpu", BOOL, COMPLEX),
+)
 
 # -- choices
 
@@ -262,35 +309,44 @@ def _share(g: Node, wins: Node, ties: Node) -> Node:
     return where(ties, g / 2, where(wins, g, zero(g)))
 
 
+def _no_complex(name: str) -> dict[int, str]:
+    return {COMPLEX: f"{name} not implemented for complex tensors."}
+
+
 maximum = elementwise(
     "maximum",
     lambda g, out, x, y: _share(g, gt(x, y), eq(x, y)),
     lambda g, out, x, y: _share(g, gt(y, x), eq(x, y)),
     promotes="same",
+    refuses=_no_complex("maximum"),
 )
 minimum = elementwise(
     "minimum",
     lambda g, out, x, y: _share(g, lt(x, y), eq(x, y)),
     lambda g, out, x, y: _share(g, lt(y, x), eq(x, y)),
     promotes="same",
+    refuses=_no_complex("minimum"),
 )
 fmax = elementwise(
     "fmax",
     lambda g, out, x, y: where(logical_or(ge(x, y), isnan(y)), g, zero(g)),
     lambda g, out, x, y: where(logical_or(ge(x, y), isnan(y)), zero(g), g),
     promotes="same",
+    refuses=_no_complex("fmax"),
 )
 fmin = elementwise(
     "fmin",
     lambda g, out, x, y: where(logical_or(le(x, y), isnan(y)), g, zero(g)),
     lambda g, out, x, y: where(logical_or(le(x, y), isnan(y)), zero(g), g),
     promotes="same",
+    refuses=_no_complex("fmin"),
 )
 clamp_min = elementwise(
     "clamp_min",
     lambda g, out, x, y: where(ge(x, y), g, zero(g)),
     lambda g, out, x, y: where(lt(x, y), g, zero(g)),
     promotes="same",
+    refuses=NO_CLAMP,
     kernel="maximum",
 )
 clamp_max = elementwise(
@@ -298,9 +354,15 @@ clamp_max = elementwise(
     lambda g, out, x, y: where(le(x, y), g, zero(g)),
     lambda g, out, x, y: where(gt(x, y), g, zero(g)),
     promotes="same",
+    refuses=NO_CLAMP,
     kernel="minimum",
 )
-relu = elementwise("relu", lambda g, out, x: where(gt(out, zero(out)), g, zero(g)), promotes="same")
+relu = elementwise(
+    "relu",
+    lambda g, out, x: where(gt(out, zero(out)), g, zero(g)),
+    promotes="same",
+    refuses={**NO_CLAMP, BOOL: "Boolean inputs not supported for relu"},
+)
 where = elementwise(
     "where",
     CONDITION,
@@ -309,24 +371,45 @@ where = elementwise(
     infer=_where_infer,
     promotes="",
 )
-heaviside = elementwise("heaviside", ZERO, ZERO, promotes="same")
+heaviside = elementwise(
+    "heaviside",
+    ZERO,
+    ZERO,
+    promotes="same",
+    refuses={COMPLEX: "heaviside is not yet implemented for complex tensors."},
+)
 copysign = elementwise(
     "copysign",
     lambda g, out, x, y: g * where(eq(x, zero(x)), zero(x), sign(out) * sign(x)),
     ZERO,
+    refuses=lacks("copysign_cpu", COMPLEX),
 )
-nextafter = elementwise("nextafter", lambda g, out, x, y: g, ZERO, promotes="same")
+nextafter = elementwise(
+    "nextafter",
+    lambda g, out, x, y: g,
+    ZERO,
+    promotes="same",
+    refuses=lacks("nextafter_cpu", BOOL, INTEGER, COMPLEX),
+)
 
 # -- comparisons and logic
 
 _COMPARISONS = {
-    **{"eq": ("equal", "=="), "ne": ("not_equal", "!=")},
-    **{"lt": ("less", "<"), "le": ("less_equal", "<=")},
-    **{"gt": ("greater", ">"), "ge": ("greater_equal", ">=")},
+    **{"eq": ("equal", "==", ()), "ne": ("not_equal", "!=", ())},
+    **{"lt": ("less", "<", (COMPLEX,)), "le": ("less_equal", "<=", (COMPLEX,))},
+    **{"gt": ("greater", ">", (COMPLEX,)), "ge": ("greater_equal", ">=", (COMPLEX,))},
 }
 eq, ne, lt, le, gt, ge = (
-    predicate(name, INTEGRAL, INTEGRAL, kernel=kernel, text=f"{{0}} {sign} {{1}}", precedence=5)
-    for name, (kernel, sign) in _COMPARISONS.items()
+    predicate(
+        name,
+        INTEGRAL,
+        INTEGRAL,
+        kernel=kernel,
+        text=f"{{0}} {sign} {{1}}",
+        precedence=5,
+        refuses=lacks(f"{name}_cpu", *missing),
+    )
+    for name, (kernel, sign, missing) in _COMPARISONS.items()
 )
 logical_and, logical_or, logical_xor = (
     predicate(f"logical_{name}", INTEGRAL, INTEGRAL) for name in ("and", "or", "xor")
@@ -335,8 +418,12 @@ logical_not, isnan, isinf, isfinite, isposinf, isneginf, signbit = (
     predicate(name, INTEGRAL)
     for name in ("logical_not", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit")
 )
-_BITWISE = {"and": ("&", 9), "or": ("|", 7), "xor": ("^", 8), "left_shift": ("<<", 9)}
-_BITWISE["right_shift"] = (">>", 9)
+_NO_BITS = (FLOATING, COMPLEX)
+_BITWISE = {
+    **{"and": ("&", 9, "bitwise_and_cpu"), "or": ("|", 7, "bitwise_or_cpu")},
+    **{"xor": ("^", 8, "bitwise_xor_cpu"), "left_shift": ("<<", 9, "lshift_cpu")},
+    "right_shift": (">>", 9, "rshift_cpu"),
+}
 bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = (
     elementwise(
         f"bitwise_{name}",
@@ -345,10 +432,18 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift = 
         promotes="same",
         text=f"{{0}} {sign} {{1}}",
         precedence=precedence,
+        refuses=lacks(kernel, *_NO_BITS, *([BOOL] if "shift" in name else [])),
     )
-    for name, (sign, precedence) in _BITWISE.items()
+    for name, (sign, precedence, kernel) in _BITWISE.items()
 )
-bitwise_not = elementwise("bitwise_not", INTEGRAL, promotes="same", text="~{0}", precedence=30)
+bitwise_not = elementwise(
+    "bitwise_not",
+    INTEGRAL,
+    promotes="same",
+    text="~{0}",
+    precedence=30,
+    refuses=lacks("bitwise_not_cpu", *_NO_BITS),
+)
 
 # -- dtypes and complex parts
 

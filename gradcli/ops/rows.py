@@ -12,7 +12,7 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.op import OPS, Derivative, Op
 from gradcli.graph.shape import Shape, broadcast
 
-__all__ = ["OPS", "elementwise", "predicate", "to_real", "zero"]
+__all__ = ["OPS", "elementwise", "lacks", "predicate", "to_real", "zero"]
 
 
 def elementwise(name: str, *derivatives: Derivative, **row: Any) -> Op:
@@ -26,6 +26,11 @@ def predicate(name: str, *derivatives: Derivative, **row: Any) -> Op:
     """A row for an elementwise op whose result is a truth value."""
     row.setdefault("promotes", "same")
     return elementwise(name, *derivatives, infer=truth, **row)
+
+
+def lacks(kernel: str, *categories: int) -> dict[int, str]:
+    """Categories of dtypes that an op does not take, in PyTorch's sentence about its kernel."""
+    return dict.fromkeys(categories, f"\"{kernel}\" not implemented for '{{dtype}}'")
 
 
 def same(*inputs: Node, **attrs: Any) -> tuple[Shape, DType]:

@@ -265,9 +265,9 @@ def _index_add(x: Array, *indices: Array, shape: Shape) -> Array:
     sizes, rest = shape[: len(indices)], shape[len(indices) :]
     picked = np.broadcast_shapes(*(i.shape for i in indices))
     lead = x.shape[: x.ndim - len(picked) - len(rest)]
-    flat = (
-        np.ravel_multi_index(np.broadcast_arrays(*indices), sizes) if numel(sizes) else indices[0]
-    )
+    flat = np.zeros(0, np.int64)
+    if numel(sizes):
+        flat = np.ravel_multi_index(np.broadcast_arrays(*indices), sizes)
     out = np.zeros((numel(lead), numel(sizes), numel(rest)), x.dtype)
     slabs = np.reshape(x, (numel(lead), numel(picked), numel(rest)))
     flat = np.reshape(flat, -1)
