@@ -124,10 +124,10 @@ def _mse(input: Node, target: Node, how: str) -> Node:
     return reduced((x - y) ** 2, how)
 
 
-def _weighted(losses: Any, weight: Any, how: str) -> Any:
+def _weighted(losses: Any, weight: Any, how: str, over: bool = True) -> Any:
     if weight.shape != losses.shape:
         raise GradcliError("G024", "Weights and input must have the same size.", kind=ValueError)
-    return reduced(losses * weight, how, over=weight.sum())
+    return reduced(losses * weight, how, over=weight.sum() if over else None)
 
 
 @composite("nn.functional.l1_loss")
@@ -187,7 +187,7 @@ def huber_loss(
     """`d**2/2` where `d = |input - target|` is below `delta`, `delta*(d - delta/2)` beyond."""
     how = chosen(reduction)
     if weight is not None:
-        return _weighted(_huber(input, target, delta, "none"), weight, how)
+        return _weighted(_huber(input, target, delta, "none"), weight, how, over=False)
     return _huber(input, target, delta, how)
 
 
@@ -693,16 +693,16 @@ def multi_margin_loss(
     not_differentiable("multi_margin_loss", weight=weight)
     if p not in (1, 2):
         raise GradcliError("G026", "only p == 1 and p == 2 supported", kind=ValueError)
-    x, known = _rows_and_labels("multi_margin_loss_cpu_kernel", input, target)
+    x = _rows(input)
     rows, classes = x.shape
-    if known.size != rows:
+    if target.ndim > 1 or target.size != rows:
         raise GradcliError(
             "G024",
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
             f"samples (batch size). Expected target size [{rows}], but got {list(target.shape)}. "
             f"Input has shape {list(input.shape)}.",
         )
-    known = known.reshape(rows, 1)
+    known = _labels("multi_margin_loss_cpu_kernel", x, target).reshape(rows, 1)
     if ((known < 0) | (known >= classes)).any():
         raise GradcliError("G022", "target out of range")
     over = margin - gather_along(x, positions(known), -1) + x
@@ -720,18 +720,23 @@ def _mask(known: Any) -> Node:
     return data(known, known.shape, bool_)
 
 
-def _rows_and_labels(kernel: str, input: Node, target: Node) -> tuple[Node, Any]:
-    """The input as rows of classes, and the target's class numbers as an array."""
-    x = floating(input, kernel)
+def _rows(x: Node) -> Node:
+    """The input as rows of classes."""
     if x.ndim > 2 or 0 in x.shape[1:]:
         raise GradcliError(
             "G024",
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"{list(x.shape)}",
         )
+    return reshaped(x, x.shape if x.ndim == 2 else (1, x.size))
+
+
+def _labels(kernel: str, x: Node, target: Node) -> Any:
+    """The target's class numbers as an array, for an input that the kernel takes."""
+    floating(x, kernel)
     if target.dtype is not int64:
         raise GradcliError("G025", f"expected scalar type Long but found {c_name(target)}")
-    return reshaped(x, x.shape if x.ndim == 2 else (1, x.size)), array(target)
+    return array(target)
 
 
 def _by_row(losses: Node, input: Node, how: str) -> Node:
@@ -753,11 +758,12 @@ def multilabel_margin_loss(
     A row of `target` lists the right classes and ends with -1.
     """
     how = chosen(reduction, size_average, reduce)
-    x, known = _rows_and_labels("multilabel_margin_loss_forward_out_frame", input, target)
+    x = _rows(input)
     rows, classes = x.shape
     if target.shape != input.shape:
         sizes = f"{list(target.shape)} for input of size: {list(input.shape)}"
         raise GradcliError("G024", f"inconsistent target size: {sizes}")
+    known = _labels("multilabel_margin_loss_forward_out_frame", x, target)
     if ((known < -1) | (known >= classes)).any():
         raise GradcliError("G022", "argument #2 'target' is out of range")
     known = known.reshape(rows, classes)

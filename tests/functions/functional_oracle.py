@@ -100,7 +100,7 @@ def compare(expression: str, arrays: Arrays, *, order: int = 2, double: float = 
     """Value, dtype, grad_fn name and gradients up to `order` are PyTorch's; `double` in float64."""
     mine, my_inputs = ours(expression, arrays)
     other, other_inputs = theirs(expression, arrays)
-    assert_close(mine, other, "value")
+    assert_close(mine, other, "value", double)
     names = [None if r.grad_fn is None else r.grad_fn.name() for r in (mine, other)]
     assert names[0] == names[1]
     if other.grad_fn is None or order == 0:
