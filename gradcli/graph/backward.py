@@ -40,38 +40,53 @@ def backward(
     seeds = list(seeds)
     order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
     needed = _leading_to(order, targets)
-    cotangents: dict[Node, Node] = {}
-    gathered: dict[Node, dict[Node, Node]] = {}
+    cotangents = Cotangents()
     for output, cotangent in seeds:
-        _accumulate(cotangents, output, cotangent)
+        cotangents.add(output, cotangent)
     found: dict[Node, Node] = {}
     while order:
         node = order.pop()
-        if node in gathered:
-            cotangent: Any = _bundled(node, gathered.pop(node))
-        else:
-            cotangent = cotangents.pop(node, None)
+        cotangent = cotangents.take(node)
         if cotangent is None or node not in needed:
             continue
         if before is not None:
             cotangent = before(node, cotangent)
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
-        if node.op is ITEM:
-            gathered.setdefault(node.inputs[0], {})[node] = cotangent
-            continue
         parts = propagate(node, cotangent, needed)
         for x, part in parts:
-            _accumulate(cotangents, x, part)
+            cotangents.add(x, part, node)
         if after is not None and node.op is not LEAF:
             after(node, saved(node, [part for _, part in parts]))
     return found
+
+
+class Cotangents:
+    """What has come to each node so far; to a node with several results, by result."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Node, Node] = {}
+        self._items: dict[Node, dict[int, Node]] = {}
+
+    def add(self, node: Node, part: Node, source: Node | None = None) -> None:
+        """Adds what `source`, one of the users of `node`, passes to it."""
+        if source is not None and source.op is ITEM:
+            _accumulate(self._items.setdefault(node, {}), source.attrs["index"], part)
+        else:
+            _accumulate(self._sums, node, part)
+
+    def take(self, node: Node) -> Any:
+        """The whole cotangent of `node`: a node, a tuple for several results, None for nothing."""
+        items = self._items.pop(node, None)
+        return self._sums.pop(node, None) if items is None else _completed(node, items)
 
 
 def propagate(node: Node, cotangent: Any, needed: Collection[Node]) -> list[tuple[Node, Node]]:
     """The cotangents that `node` passes to those of its inputs that are `needed`, broadcasting undone."""
     passed = []
     op, inputs = node.op, node.inputs
+    if op is ITEM:
+        return [(inputs[0], cotangent)]
     out: Any = results(node) if op.multiple else node
     batch = _batch(cotangent[0], out[0]) if op.multiple else _batch(cotangent, out)
     for position, x in enumerate(inputs):
@@ -94,16 +109,13 @@ def _batch(cotangent: Node, out: Node) -> Shape:
     return cotangent.shape[: cotangent.ndim - out.ndim]
 
 
-def _bundled(node: Node, gathered: dict[Node, Node]) -> tuple[Node, ...]:
+def _completed(node: Node, items: dict[int, Node]) -> tuple[Node, ...]:
     """The cotangents of all results of `node`, in order: zero for those that nothing came to."""
-    given: dict[int, Node] = {}
-    for item, part in gathered.items():
-        _accumulate(given, item.attrs["index"], part)
     outs = results(node)
-    first = next(iter(given))
-    batch = _batch(given[first], outs[first])
+    first = next(iter(items))
+    batch = _batch(items[first], outs[first])
     zeros = (constant(0, out.dtype, batch + out.shape) for out in outs)
-    return tuple(given.get(i, zero) for i, zero in enumerate(zeros))
+    return tuple(items.get(i, zero) for i, zero in enumerate(zeros))
 
 
 def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
