@@ -21,7 +21,7 @@ from gradcli.graph.shape import axis_from_right
 from gradcli.ops import indexing, movement
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import Hidden, composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.write import write
 
@@ -285,19 +285,10 @@ def getitem(input: Any, index: Any) -> Any:
     """`x[index]`: ints, slices, None, `...`, lists and tensors of positions, masks."""
     if isinstance(index, list) and any(isinstance(i, (slice, type(None))) for i in index):
         index = tuple(index)
-    hidden = Hidden(index)
+    hidden = Hidden(index if isinstance(index, tuple) else (index,))
     if _is_advanced(index):
         return _read_positions(input, hidden)
     return _BASIC[_last_kind(index)](input, hidden)
-
-
-class Hidden(tuple[Any, ...]):
-    """An index on its way through a function call: its tensors are positions, not operands."""
-
-    __slots__ = ()
-
-    def __new__(cls, index: Any) -> Hidden:
-        return tuple.__new__(cls, index if isinstance(index, tuple) else (index,))
 
 
 def _last_kind(index: Any) -> str:

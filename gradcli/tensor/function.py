@@ -149,14 +149,20 @@ def signature_text(function: Function) -> str:
     return str(signature.replace(parameters=bare, return_annotation=empty))
 
 
+class Hidden(tuple[Any, ...]):
+    """Arguments on their way through a function call that are no operands: they stay tensors."""
+
+    __slots__ = ()
+
+
 def _to_node(value: Any, found: list[Node]) -> Any:
     if isinstance(value, Tensor):
         node = value.node
         found.append(node)
         return node
-    if isinstance(value, (list, tuple)) and any(
-        isinstance(v, (Tensor, list, tuple)) for v in value
-    ):
+    if not isinstance(value, (list, tuple)) or isinstance(value, Hidden):
+        return value
+    if any(isinstance(v, (Tensor, list, tuple)) for v in value):
         return [_to_node(v, found) for v in value]
     return value
 
@@ -348,7 +354,16 @@ _C_NAMES = {
 }
 
 __all__ = [
-    *("OPS", "Function", "as_floating", "as_numeric", "common_dtype", "composite", "current"),
+    *(
+        "Hidden",
+        "OPS",
+        "Function",
+        "as_floating",
+        "as_numeric",
+        "common_dtype",
+        "composite",
+        "current",
+    ),
     *("from_op", "function", "not_a_tensor", "promoted", "signature_text", "tensor_operand"),
     *("unsupported",),
 ]
