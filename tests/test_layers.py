@@ -94,7 +94,7 @@ def test_budgets(path: Path) -> None:
 
 TABLES = {
     *("gradcli.ops.elementwise", "gradcli.execute.backends.numpy", "gradcli.language.ast"),
-    *("gradcli.render.explanations", "gradcli.language.tables"),
+    *("gradcli.render.explanations", "gradcli.language.tables", "gradcli.language.fence"),
     *(f"gradcli.functions.{name}" for name in ("math", "reduce", "shape", "index", "linalg")),
     *(f"gradcli.functions.{name}" for name in ("create", "nn", "loss", "inplace")),
 }
