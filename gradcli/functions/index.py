@@ -391,7 +391,7 @@ def _grid(indices: Node, axis: int) -> list[Node]:
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Node:
     """`input` read along `dim` at `index`: one position for every element of the result."""
     x, chosen = tensor(input), tensor(index)
-    if chosen.dtype is not int64 and chosen.dtype.name != "int32":
+    if chosen.dtype is not int64 and chosen.dtype.name != "int32" and chosen.size:
         raise GradcliError("G022", "gather(): Expected dtype int32/int64 for index")
     axis = axis_from_right(dim, x.ndim)
     if chosen.ndim != x.ndim and chosen.size and (x.ndim or chosen.ndim > 1):
@@ -400,8 +400,10 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
         )
     if x.ndim == 0:
         return reshaped(x, chosen.shape)
-    if chosen.size:
-        _fits(x, chosen, axis)
+    if not chosen.size:
+        nothing = movement.slice_(reshaped(x, (x.size,)), slices=((0, 0, 1),))
+        return reshaped(nothing, chosen.shape)
+    _fits(x, chosen, axis)
     known = in_range_or_raise(chosen, x.shape[axis], axis + x.ndim)
     return gather_along(x, known, axis)
 

@@ -220,7 +220,9 @@ def movedim(input: Any, source: Any, destination: Any) -> Node:
 def squeeze(input: Any, dim: Any = None) -> Node:
     """Without the dims of length 1: all of them, or those among `dim`."""
     x = tensor(input)
-    axes = axes_of(dim, x.ndim) if dim is not None else tuple(range(-x.ndim, 0))
+    axes = tuple(range(-x.ndim, 0)) if dim is None else ()
+    if dim is not None and dim != () and dim != []:
+        axes = axes_of(dim, x.ndim)
     kept = [n for i, n in enumerate(x.shape) if not (n == 1 and i - x.ndim in axes)]
     return reshaped(x, tuple(kept))
 
@@ -297,7 +299,14 @@ def expand_as(input: Any, other: Any) -> Any:
     return input.expand(other.shape)
 
 
-@function("Tensor.repeat", "tile", shown="repeat")
+@composite("tile")
+def tile(input: Any, *dims: Any) -> Any:
+    """Repeated along the last dims the given number of times."""
+    times = sizes_of(dims)
+    return input.repeat(*(1,) * (len(input.shape) - len(times)), *times)
+
+
+@function("Tensor.repeat")
 def repeat(input: Any, *repeats: Any) -> Node:
     """Repeated along each dim the given number of times."""
     x = tensor(input)
@@ -323,7 +332,9 @@ def broadcast_tensors(*tensors: Any) -> tuple[Node, ...]:
 
 
 @composite("repeat_interleave")
-def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
+def repeat_interleave(
+    input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+) -> Any:
     """Each element (or slice along `dim`) repeated `repeats` times in place."""
     from gradcli.tensor import Tensor
     from gradcli.tensor.registry import find

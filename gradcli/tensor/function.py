@@ -23,6 +23,8 @@ from gradcli.tensor.tensor import Tensor
 Body = Callable[..., Any]
 RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 """NumPy's names of parameters, which PyTorch also takes."""
+IDLE = frozenset({"device", "layout", "memory_format", "non_blocking", "out", "pin_memory"})
+"""Parameters of PyTorch that say nothing here, where all tensors lie in the machine's memory."""
 
 
 class Function:
@@ -65,8 +67,8 @@ class Function:
                 return self.body(*args, **kwargs)
             return self._apply(args, kwargs)
         except TypeError as error:
-            renamed = self._checked(args, kwargs, error)
-        return self(*args, **renamed)
+            args, kwargs = self._checked(args, kwargs, error)
+        return self(*args, **kwargs)
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         found: list[Node] = []
@@ -102,20 +104,17 @@ class Function:
 
     def _checked(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
-    ) -> dict[str, Any]:
-        """After a TypeError: the keywords under PyTorch's names, or the error in a user's words."""
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """After a TypeError: the arguments as the body takes them, or the error in a user's words."""
         import inspect
 
         signature = inspect.signature(self.body)
         try:
             signature.bind(*args, **kwargs)
         except TypeError as misfit:
-            renamed = {
-                RENAMED[k] if k not in signature.parameters and k in RENAMED else k: v
-                for k, v in kwargs.items()
-            }
-            if renamed.keys() != kwargs.keys():
-                return renamed
+            fitted = _fitted(signature, args, kwargs)
+            if fitted is not None:
+                return fitted
             unknown = [k for k in kwargs if k not in signature.parameters]
             raise GradcliError(
                 "G013",
@@ -137,6 +136,33 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"
+
+
+def _fitted(
+    signature: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The arguments with PyTorch's other ways to give them undone; None where there are none."""
+    fitted: dict[str, Any] = {}
+    for name, value in kwargs.items():
+        parameter = signature.parameters.get(name)
+        if parameter is not None and parameter.kind is parameter.VAR_POSITIONAL:
+            args = (*args, value)
+        elif parameter is None and name in IDLE:
+            _refuse_elsewhere(name, value)
+        elif parameter is None and name in RENAMED:
+            fitted[RENAMED[name]] = value
+        else:
+            fitted[name] = value
+    return (args, fitted) if fitted.keys() != kwargs.keys() else None
+
+
+def _refuse_elsewhere(name: str, value: Any) -> None:
+    if name == "out" and value is not None:
+        raise GradcliError(
+            "G013", "out= is not supported", help="assign the result: y = ...", kind=TypeError
+        )
+    if name == "device" and str(value).partition(":")[0] not in ("None", "cpu"):
+        raise GradcliError("G071", f"there is no device {value} here", help="device='cpu'")
 
 
 def signature_text(function: Function) -> str:
