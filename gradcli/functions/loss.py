@@ -397,6 +397,8 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
     at = safe.reshape(-1) if x.ndim == 1 else np.expand_dims(safe, axis)
     shape = () if x.ndim == 1 else known.shape
     losses = -reshaped(gather_along(x, positions(at), axis), shape)
+    if weight is None and kept.all():
+        return reduced(losses, how)
     chosen_weight = constant(1, x.dtype, shape)
     if weight is not None:
         chosen_weight = index(weight, positions(safe.reshape(shape)), axes=1)
@@ -533,7 +535,7 @@ def _variance(input: Any, var: Any) -> Any:
         if number is None:
             message = f"gaussian_nll_loss(): var must be Tensor or float, not {type(var).__name__}"
             raise GradcliError("G014", message, kind=TypeError)
-        var = registry.find("torch.full_like")(input, number)
+        var = number * registry.find("torch.ones_like")(input)
     if bool((var.array() < 0).any()):
         raise GradcliError("G026", "var has negative entry/entries", kind=ValueError)
     if var.shape == input.shape:

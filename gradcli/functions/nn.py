@@ -448,22 +448,20 @@ def _rows(name: str, op: Any) -> Callable[..., Any]:
         axis = axis_from_right(dim, x.ndim)
         return op(x, axis=axis) if x.ndim else reshaped(op(reshaped(x, (1,)), axis=-1), ())
 
-    @composite(name, f"special.{name}")
-    @checked
     def along(input: Any, dim: int, dtype: Any = None) -> Any:
         return of(input if dtype is None else input.to(dtype), dim)
 
-    @composite(f"nn.functional.{name}")
-    @checked
     def functional(
         input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
     ) -> Any:
         implicit = 0 if len(input.shape) in (0, 1, 3) else 1
         return along(input, implicit if dim is None else dim, dtype)
 
-    for entry in (along, functional):
-        entry.doc = f"The {name.replace('_', ' ')} along `dim`, in `dtype` where one is given."
-    return functional
+    for body in (along, functional):
+        body.__name__ = name
+        body.__doc__ = f"The {name.replace('_', ' ')} along `dim`, in `dtype` where one is given."
+    composite(name, f"special.{name}")(checked(along))
+    return composite(f"nn.functional.{name}")(checked(functional))
 
 
 softmax = _rows("softmax", reduction.softmax)
@@ -572,9 +570,10 @@ def embedding(
         raise GradcliError(
             "G026", "embedding: max_norm, scale_grad_by_freq and sparse are not supported"
         )
-    if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
+    rows = weight.shape[0] if weight.shape else 0
+    if padding_idx is not None and not -rows <= padding_idx < rows:
         raise GradcliError("G022", "Padding_idx must be within num_embeddings", kind=AssertionError)
-    padding = -1 if padding_idx is None else padding_idx % weight.shape[0]
+    padding = -1 if padding_idx is None else padding_idx % rows
     return _embedding(weight, input, padding)
 
 
@@ -771,8 +770,7 @@ def scaled_dot_product_attention(
             "is_causal=True",
         )
     if enable_gqa:
-        groups = query.shape[-3] // key.shape[-3]
-        key, value = (v.repeat_interleave(groups, -3) for v in (key, value))
+        key, value = (_repeated_heads(v, query) for v in (key, value))
     if is_causal:
         attn_mask = from_array(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
     mask = _additive(attn_mask, query)
@@ -788,6 +786,17 @@ def scaled_dot_product_attention(
     return _attention(query, key, value, mask, scale, dropout_p)
 
 
+def _repeated_heads(shared: Any, query: Any) -> Any:
+    """Keys or values with each head repeated until there are as many as in `query`."""
+    heads, own_heads = (v.shape[-3] if len(v.shape) > 2 else 0 for v in (query, shared))
+    if own_heads == 0 or heads % own_heads:
+        raise GradcliError(
+            "G024",
+            "Number of heads in key and value must divide the number of heads in query",
+        )
+    return shared.repeat_interleave(heads // own_heads, -3)
+
+
 def _additive(mask: Any, query: Any) -> Any:
     """A mask of truth values as 0 where it holds and -inf elsewhere; any other mask itself."""
     if mask is None or mask.dtype.category != BOOL:
@@ -799,8 +808,8 @@ def _attention(
     query: Any, key: Any, value: Any, mask: Any, scale: float, dropout_p: float = 0.0
 ) -> Any:
     # PyTorch spreads the scale over both factors, so that their product does not overflow.
-    root = math.sqrt(scale)
-    scores = mul_number(query, root) @ mul_number(key.transpose(-2, -1), root)
+    root = math.sqrt(abs(scale))
+    scores = mul_number(query, math.copysign(root, scale)) @ mul_number(key.transpose(-2, -1), root)
     weights = _safe_softmax(scores if mask is None else scores + mask)
     return dropout(weights, dropout_p) @ value
 

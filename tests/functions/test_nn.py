@@ -71,6 +71,7 @@ SEVERAL = [
     ("F.scaled_dot_product_attention(x, x, x, is_causal=True)", {"x": (2, 3, 4)}),
     ("F.scaled_dot_product_attention(x, y, y, scale=0.5)", {"x": (2, 3, 4), "y": (2, 6, 4)}),
     ("F.scaled_dot_product_attention(x, x, x, m)", {"x": (2, 3, 4), "m": (3, 3)}),
+    ("F.scaled_dot_product_attention(x, x, x, scale=-0.5)", {"x": (2, 3, 4)}),
 ]
 """Functions of several tensors, with the shape of each."""
 ONCE = [
@@ -78,6 +79,10 @@ ONCE = [
     ("F.scaled_dot_product_attention(x, y, y)", {"x": (2, 2, 3, 4), "y": (2, 2, 5, 4)}),
     ("F.scaled_dot_product_attention(x, x, x, is_causal=True)", {"x": (1, 2, 3, 4)}),
     ("F.scaled_dot_product_attention(x, x, x, c)", {"x": (1, 2, 3, 4), "c": (3, 3)}),
+    (
+        "F.scaled_dot_product_attention(x, y, y, enable_gqa=True)",
+        {"x": (1, 4, 3, 4), "y": (1, 2, 3, 4)},
+    ),
     ("F.scaled_dot_product_attention(x, x, x, m)", {"x": (1, 2, 3, 4), "m": (3, 3)}),
 ]
 """Functions of several tensors without a second derivative in PyTorch."""
