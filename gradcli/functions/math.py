@@ -415,10 +415,15 @@ _LARGEST = {
 }
 
 
-@function()
+@function("polygamma", "special.polygamma", method=False)
 def polygamma(n: int, input: Any) -> Node:
     """The n-th derivative of the digamma function."""
+    if n < 0:
+        raise GradcliError("G026", "polygamma(n, x) does not support negative n.")
     return ops.polygamma(as_floating(input), n=n)
+
+
+_swapped("polygamma", polygamma)
 
 
 @composite("isclose")

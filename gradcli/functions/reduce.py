@@ -7,7 +7,6 @@ dimensions with length 1. Ties and gradients at singular points are PyTorch's.
 from __future__ import annotations
 
 import builtins
-from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,9 +19,10 @@ from gradcli.ops import movement, reduction
 from gradcli.ops.elementwise import cast
 from gradcli.tensor.function import as_floating, as_numeric, composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.results import named_results
 
 Dim = int | Sequence[int] | None
-EXTREMES = {name: namedtuple(name, ["values", "indices"]) for name in ("max", "min")}
+EXTREMES = {name: named_results(name, "values", "indices") for name in ("max", "min")}
 """What `max(dim)` and `min(dim)` return."""
 
 
@@ -381,7 +381,8 @@ def norm(
     if p == "nuc":
         from gradcli.tensor.registry import find
 
-        return find("torch.linalg.matrix_norm")(input, "nuc")
+        axes = (-2, -1) if dim is None else dim
+        return find("torch.linalg.matrix_norm")(input, "nuc", axes, keepdim, dtype=dtype)
     order = 2 if p in ("fro", None) else float(p)
     return vector_norm(input, order, dim, keepdim, dtype=dtype)
 

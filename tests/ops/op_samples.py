@@ -93,6 +93,11 @@ SAMPLES: dict[str, list[Case]] = {
     **{name: binary(x=(0.3, 2.0)) for name in ("atan2", "hypot")},
     **{name: unary(0.5, 3.0) for name in ("lgamma", "digamma")},
     "polygamma": unary(0.5, 3.0, n=1) + unary(0.5, 3.0, n=2),
+    **{name: unary() for name in ("i0", "i1", "i1e", "erfcx", "log_ndtr")},
+    **{name: POSITIVE for name in ("i0e", "entr", "frexp")},
+    "ndtri": STEPS,
+    "xlog1py": binary(y=(-0.5, 2.0)),
+    "ldexp": binary(),
     # magnitude, sign, rounding
     "abs": POSITIVE + unary(-3.0, -0.3),
     "sgn": POSITIVE + unary(-3.0, -0.3),
@@ -134,6 +139,15 @@ SAMPLES: dict[str, list[Case]] = {
     "index_add": calls(((2, 2, 4), ROWS), shape=(3, 4)) + calls(((2, 2), ROWS, ROWS), shape=(3, 4)),
     "index_put": calls(((3, 4), (2,), np.array([0, 2]), COLUMNS), axes=2)
     + calls(((4, 3), (2, 3), COLUMNS), axes=2),
+    # windows
+    "windows": calls(((2, 7),), ((7,),), kernel=(3,), stride=(2,), dilation=(1,))
+    + calls(((2, 5, 6),), kernel=(2, 3), stride=(1, 2), dilation=(3, 2))
+    + calls(((0, 4),), kernel=(2,), stride=(1,), dilation=(1,)),
+    "overlap_add": calls(((2, 3, 3),), stride=(2,), dilation=(1,), shape=(8,))
+    + calls(((2, 3, 3, 2),), stride=(1, 2), dilation=(2, 1), shape=(5, 5))
+    + calls(((4, 2),), stride=(1,), dilation=(1,), shape=(5,)),
+    "window_sum": calls(((2, 7),), ((7,),), kernel=(3,), stride=(2,))
+    + calls(((2, 5, 6),), kernel=(2, 3), stride=(1, 2)),
     # products and reductions
     "contract": calls(((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), spec="ik,kj->ij")
     + calls(((3,), (3,)), ((0,), (0,)), spec="k,k->")
@@ -171,7 +185,7 @@ COMPLEX = frozenset(
         ),
         *("slice", "embed", "slice_put", "flip", "cat", "tril", "triu", "diagonal"),
         *("diagonal_embed", "index", "index_add", "index_put", "contract", "sum", "prod", "cumsum"),
-        "cumprod",
+        *("cumprod", "windows", "overlap_add", "window_sum"),
     }
 )
 """Ops that are checked on complex numbers too."""
@@ -179,6 +193,10 @@ ONLY_COMPLEX = frozenset({"imag"})
 """Ops that have no derivative for real numbers."""
 NO_FORMULA = {
     "leaf": "the identity around a variable",
+    **dict.fromkeys(
+        ("igamma", "igammac", "zeta"),
+        "no derivative by the first input; tests/functions/test_special.py checks the other",
+    ),
     "overwrite": "a value with another one's history; its gradient is by design not its slope",
 }
-"""Rows that are bookkeeping of autograd rather than mathematics."""
+"""Rows that are bookkeeping of autograd, or whose derivatives are tested elsewhere."""

@@ -20,7 +20,9 @@ from gradcli.graph.backward import backward
 from gradcli.graph.node import Node, data
 from gradcli.graph.op import DETACH, OPS, Op
 from gradcli.ops.elementwise import cos, sin
+from gradcli.tensor.registry import names
 
+names()  # imports every family, and with it the rows that only it needs
 STEP = 1e-5
 TOLERANCE = 2e-6
 

@@ -6,6 +6,7 @@ only by the kernels that need it.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -261,21 +262,28 @@ def _index_put(x: Array, y: Array, *indices: Array, axes: int) -> Array:
 
 
 def _index_add(x: Array, *indices: Array, shape: Shape) -> Array:
-    """Adds slabs of `x` at flat positions: a bincount where it applies, which is far faster than add.at."""
+    """Adds slabs of `x` at flat positions; a bincount is far faster than add.at."""
     sizes, rest = shape[: len(indices)], shape[len(indices) :]
     picked = np.broadcast_shapes(*(i.shape for i in indices))
     lead = x.shape[: x.ndim - len(picked) - len(rest)]
     flat = np.zeros(0, np.int64)
     if numel(sizes):
         flat = np.ravel_multi_index(np.broadcast_arrays(*indices), sizes)
-    out = np.zeros((numel(lead), numel(sizes), numel(rest)), x.dtype)
-    slabs = np.reshape(x, (numel(lead), numel(picked), numel(rest)))
     flat = np.reshape(flat, -1)
-    if numel(lead) == 1 and numel(rest) == 1 and x.dtype == np.float64:
-        out[0, :, 0] = np.bincount(flat, slabs[0, :, 0], minlength=numel(sizes))
-    else:
-        np.add.at(out, (slice(None), flat), slabs)
+    if x.dtype.kind in "fc":
+        cells = (np.arange(numel(lead))[:, None] * numel(sizes) + flat)[..., None] * numel(rest)
+        cells = np.reshape(cells + np.arange(numel(rest)), -1)
+        return _summed_at(cells, np.reshape(x, -1), numel(lead + shape)).reshape(lead + shape)
+    out = np.zeros((numel(lead), numel(sizes), numel(rest)), x.dtype)
+    np.add.at(out, (slice(None), flat), x.reshape(numel(lead), numel(picked), numel(rest)))
     return out.reshape(lead + shape)
+
+
+def _summed_at(cells: Array, values: Array, size: int) -> Array:
+    if values.dtype.kind == "c":
+        parts = (_summed_at(cells, part, size) for part in (values.real, values.imag))
+        return (next(parts) + 1j * next(parts)).astype(values.dtype, copy=False)
+    return np.bincount(cells, values, minlength=size).astype(values.dtype, copy=False)
 
 
 def _scipy(name: str) -> Callable[..., Array]:
@@ -343,7 +351,13 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"argmax": _position("argmax"), "argmin": _position("argmin"), "argsort": _argsort},
     **{"cumulative_sum": _scan(np.add), "cumulative_prod": _scan(np.multiply)},
     **{"logcumsumexp": _logcumsumexp, "softmax": _softmax, "log_softmax": _log_softmax},
-    **{"logaddexp": _logaddexp, "logsumexp": _logsumexp, "sigmoid": _sigmoid, "pow": _power, "round": _round},
+    **{
+        "logaddexp": _logaddexp,
+        "logsumexp": _logsumexp,
+        "sigmoid": _sigmoid,
+        "pow": _power,
+        "round": _round,
+    },
     **{"div_trunc": _trunc_divide, "floor_divide": _floor_divide, "sinc": _sinc},
     **{"fmod": _integer_guard(np.fmod), "remainder": _integer_guard(np.remainder)},
     **{"slice": _slice, "embed": _embed, "slice_put": _slice_put, "reshape": _reshape},
@@ -352,7 +366,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"index_add": _index_add, "tril": _triangle(np.tril), "triu": _triangle(np.triu)},
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
-    **{"contract": contract, "sgn": _sgn, "polygamma": _polygamma},
+    **{"svd": lambda x: np.linalg.svd(x, full_matrices=False), "contract": contract, "sgn": _sgn, "polygamma": _polygamma},
     **{"softplus": _softplus, "binary_cross_entropy": _binary_cross_entropy},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
@@ -386,9 +400,23 @@ MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
     "full": _constant,
     "cast": _cast,
     "leaf": lambda node, values: values[0],
-    "item": lambda node, values: np.asarray(values[0][node.attrs["index"]], NUMPY_DTYPES[node.dtype]),
+    "item": lambda node, values: np.asarray(
+        values[0][node.attrs["index"]], NUMPY_DTYPES[node.dtype]
+    ),
 }
 """The ops that are executed from the node rather than from their inputs and attributes alone."""
+
+
+RARER = ("window", "special", "ordering")
+"""Modules beside this one with more KERNELS, imported when an op has none here."""
+
+
+def _rarer(kernel: str) -> Callable[..., Array] | None:
+    for name in RARER:
+        module = importlib.import_module(f"gradcli.execute.backends.{name}")
+        if kernel in module.KERNELS:
+            return module.KERNELS[kernel]  # type: ignore[no-any-return]
+    return None
 
 
 class NumPy:
@@ -416,7 +444,7 @@ class NumPy:
 
     def kernel(self, name: str, kernel: str) -> Callable[..., Array]:
         """The function that executes op `name`, whose kernel name is `kernel`."""
-        found = KERNELS.get(kernel) or getattr(np, kernel, None)
+        found = KERNELS.get(kernel) or getattr(np, kernel, None) or _rarer(kernel)
         if found is None:
             raise GradcliError("G099", f"the numpy backend has no kernel for {name}")
         return found  # type: ignore[no-any-return]

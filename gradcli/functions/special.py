@@ -1,0 +1,128 @@
+"""`torch.special` and relatives: Bessel, gamma and error functions, polynomials, divisors.
+
+Constraints: an entry says promotion and PyTorch's names; derivatives stand in gradcli/ops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.dtype import BOOL, FLOATING, float16
+from gradcli.graph.node import Node
+from gradcli.graph.op import Op
+from gradcli.ops import elementwise as ops
+from gradcli.ops import reduction, special
+from gradcli.ops.movement import reshape
+from gradcli.tensor.function import as_floating, function, promoted
+from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.results import named_results
+
+TAKES_HALF = frozenset({"i0", "i0e", "i1", "i1e", "entr", "igamma", "igammac", "xlog1py"})
+"""Functions that PyTorch also has for float16."""
+
+
+def _half(op: Op, x: Node) -> Node:
+    if x.dtype is float16 and op.name not in TAKES_HALF:
+        raise GradcliError(
+            "G025", f"\"{op.name}_cpu\" not implemented for 'Half'", kind=NotImplementedError
+        )
+    return x
+
+
+def _unary(op: Op, *names: str) -> None:
+    def body(input: Any) -> Node:
+        return op(_half(op, as_floating(input)))
+
+    body.__doc__ = f"`{op.name}` of each element."
+    function(*(names or (f"special.{op.name}",)), shown=op.torch)(body)
+
+
+for _op in (
+    *(special.i0e, special.i1, special.i1e, special.entr, special.erfcx, special.ndtri),
+    *(special.log_ndtr, *special.NO_SLOPE.values()),
+):
+    _unary(_op)
+_unary(special.i0, "i0", "special.i0")
+
+
+def _degree_kind(input: Any, other: Any) -> int:
+    """Which of the three overloads: two tensors, a number first, a number second."""
+    return 0 if hasattr(input, "node") and hasattr(other, "node") else 1 + hasattr(input, "node")
+
+
+def _binary(
+    op: Op, *names: str, floating: bool = True, overload: Callable[..., int] | int = 0
+) -> None:
+    def body(input: Any, other: Any) -> Node:
+        x, y = promoted(input, other, floating=floating)
+        _half(op, x)
+        return op(x, y)
+
+    body.__doc__ = f"`{op.name}` of the elements of both."
+    function(*names, shown=op.torch, overload=overload)(body)
+
+
+_binary(special.igamma, "igamma", "special.gammainc", floating=False)
+_binary(special.igammac, "igammac", "special.gammaincc", floating=False)
+_binary(special.gcd, "gcd", floating=False)
+_binary(special.lcm, "lcm", floating=False)
+for _op in (special.zeta, special.xlog1py, *special.POLYNOMIALS.values()):
+    _binary(_op, f"special.{_op.name}", overload=_degree_kind)
+
+
+@function("special.ndtr", shown="mul", overload=1)
+def ndtr(input: Any) -> Node:
+    """The distribution function of the normal distribution."""
+    return (ops.erf(as_floating(input) / math.sqrt(2)) + 1) * 0.5
+
+
+@function("mvlgamma", "special.multigammaln")
+def mvlgamma(input: Any, p: int) -> Node:
+    """The logarithm of the multivariate gamma function in `p` dimensions."""
+    if p < 1:
+        raise GradcliError("G026", "p has to be greater than or equal to 1")
+    given = tensor(input)
+    if given.dtype.category == BOOL:
+        raise GradcliError("G025", "The input tensor may not be a boolean tensor.")
+    x = as_floating(given)
+    column = reshape(x, axes=0, shape=(1,))
+    shifts = ops.cast(_halves(p), x.dtype)
+    total = reduction.total(ops.lgamma(column + shifts), axis=(-1,), keepdims=False)
+    return total + p * (p - 1) * math.log(math.pi) / 4
+
+
+def _halves(p: int) -> Node:
+    """0, -1/2, ..., -(p - 1)/2."""
+    import numpy as np
+
+    from gradcli.graph.dtype import float64
+    from gradcli.graph.node import data
+
+    return data(np.arange(p) * -0.5, (p,), float64)
+
+
+@function("ldexp")
+def ldexp(input: Any, other: Any) -> Node:
+    """`input * 2**other`."""
+    if not isinstance(other, Node):
+        raise GradcliError(
+            "G014",
+            f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}",
+            kind=TypeError,
+        )
+    return special.ldexp(*promoted(input, other, floating=True))
+
+
+FREXP = named_results("frexp", "mantissa", "exponent")
+
+
+@function("frexp")
+def frexp(input: Any) -> Any:
+    """`mantissa` from 1/2 to 1 and `exponent` with `input == mantissa * 2**exponent`."""
+    x = tensor(input)
+    if x.dtype.category != FLOATING:
+        raise GradcliError("G025", "torch.frexp() only supports floating-point dtypes")
+    return FREXP(special.frexp(x), special.frexp_exponent(x))
