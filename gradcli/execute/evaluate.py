@@ -21,6 +21,9 @@ from gradcli.graph.walk import ancestors
 SMALL = 32768
 """Elements up to which a node is computed at once; beyond, it waits until its value is needed."""
 
+SWEEP = 1 << 17
+"""Elements in a graph from which it pays to plan sweeps over tiles."""
+
 backend = NumPy()
 
 
@@ -30,27 +33,53 @@ def evaluate(nodes: Iterable[Node]) -> None:
     Raises:
         GradcliError: with the place of the op that failed; G060 when the results would not fit into memory.
     """
-    order = ancestors(nodes, lambda node: node.value is None)
-    if sum(node.size * node.dtype.itemsize for node in order) > memory.unchecked:
-        memory.check(order)
+    targets = {node for node in nodes if node.value is None}
+    order = ancestors(targets, lambda node: node.value is None)
+    if sum(node.size for node in order) > SWEEP:
+        from gradcli.execute import schedule
+
+        with np.errstate(all="ignore"):
+            found = schedule.run(order, targets, _in_one_piece)
+        if found is not None:
+            for node, value in found.items():
+                node.value = value
+                _let_go(node)
+            return
     order.reverse()
     with np.errstate(all="ignore"):
         while order:
             compute(order.pop())
 
 
+def _in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
+    """The value of one node from those computed so far."""
+    memory.refuse_node(node)
+    return _guarded(node, [values[x] if x in values else x.value for x in node.inputs])
+
+
 def compute(node: Node) -> None:
     """Gives `node` its value; its inputs have theirs."""
+    if node.size > SMALL:
+        memory.refuse_node(node)
+    node.value = _guarded(node, [x.value for x in node.inputs])
+    _let_go(node)
+
+
+def _let_go(node: Node) -> None:
+    if not node.tracked or node.released:
+        node.inputs = ()
+
+
+def _guarded(node: Node, values: list[Any]) -> Any:
+    """Runs the kernel; whatever it raises becomes an error with the node's place."""
     try:
-        node.value = backend.run(node, [x.value for x in node.inputs])
+        return backend.run(node, values)
     except GradcliError as error:
         raise error.at(node.span) from None
     except MemoryError:
         raise memory.error([node]) from None
     except (TypeError, ValueError, AttributeError, IndexError) as error:
         raise unfit(node, error) from error
-    if not node.tracked or node.released:
-        node.inputs = ()
 
 
 def unfit(node: Node, error: Exception) -> GradcliError:

@@ -14,15 +14,10 @@ from gradcli.graph.shape import text
 
 
 class MemoryLimit:
-    """How many bytes results may take.
-
-    Attributes:
-        unchecked: a sum of sizes below this is not looked at more closely, to keep small work fast.
-    """
+    """How many bytes results may take."""
 
     def __init__(self) -> None:
         self._limit: int | None = None
-        self.unchecked = 1 << 24
 
     @property
     def limit(self) -> int:
@@ -34,13 +29,11 @@ class MemoryLimit:
     def set(self, limit: int) -> None:
         """Sets the limit, in bytes."""
         self._limit = limit
-        self.unchecked = min(self.unchecked, limit)
 
-    def check(self, order: Sequence[Node]) -> None:
-        """Refuses an evaluation of which one node alone does not fit."""
-        for node in order:
-            if node.size * node.dtype.itemsize > self.limit and node.op.name not in VIRTUAL:
-                raise self.error([node])
+    def refuse_node(self, node: Node) -> None:
+        """Refuses a result that does not fit; raises G060 with the place."""
+        if node.size * node.dtype.itemsize > self.limit and node.op.name not in VIRTUAL:
+            raise self.error([node])
 
     def refuse(self, count: int, itemsize: int) -> None:
         """Refuses an array of `count` elements that does not fit.

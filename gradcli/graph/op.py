@@ -60,11 +60,12 @@ class Op:
         torch: PyTorch's name in grad_fn where it is not `name`.
         multiple: has several results: `infer` gives a (shape, dtype) for each, `many` makes the nodes, and
             rules get tuples `g` and `out`.
+        elementwise: each element of the result depends on the elements at its place in the inputs.
         refuses: category of dtypes that it does not take -> PyTorch's sentence, with `{dtype}` in it.
     """
 
     __slots__ = (
-        *("broadcasts", "cuts", "derivatives", "infer", "kernel", "multiple", "name"),
+        *("broadcasts", "cuts", "derivatives", "elementwise", "infer", "kernel", "multiple", "name"),
         *("precedence", "promotes", "refuses", "saves", "text", "torch", "variadic", "view"),
     )
 
@@ -82,6 +83,7 @@ class Op:
         variadic: bool = False,
         torch: str = "",
         multiple: bool = False,
+        elementwise: bool = False,
         refuses: Mapping[int, str] = NO_ATTRS,
     ) -> None:
         if name in OPS:
@@ -98,6 +100,7 @@ class Op:
         self.variadic = variadic
         self.torch = torch or name
         self.multiple = multiple
+        self.elementwise = elementwise
         self.refuses = refuses
         self.cuts = all(isinstance(rule, NoDerivative) for rule in derivatives)
         self.saves: dict[Any, tuple[bool, ...]] = {}
@@ -202,9 +205,9 @@ DATA = Op("data", _full)
 """A known array."""
 SYMBOL = Op("symbol", _full)
 """A variable without a value: attr `name`."""
-LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}")
+LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}", elementwise=True)
 """A variable to differentiate by, around its value: attr `owner`, opaque here."""
-DETACH = Op("detach", _same, NoDerivative("detach() cuts the graph"), text="{0}", view=True)
+DETACH = Op("detach", _same, NoDerivative("detach() cuts the graph"), text="{0}", view=True, elementwise=True)
 """The value without its history."""
 OVERWRITE = Op(
     "overwrite",

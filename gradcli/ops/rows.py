@@ -19,6 +19,7 @@ def elementwise(name: str, *derivatives: Derivative, **row: Any) -> Op:
     """A row for an op on broadcast operands of one dtype, which is also the result's."""
     row.setdefault("broadcasts", len(derivatives) > 1)
     row.setdefault("promotes", "float")
+    row["elementwise"] = True
     return Op(name, row.pop("infer", same), *derivatives, **row)
 
 

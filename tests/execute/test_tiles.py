@@ -1,0 +1,151 @@
+"""Sweeps over tiles give what node-by-node evaluation gives: any expression, shape, thread count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gradcli
+from gradcli.execute import evaluate, tiles
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(evaluate, "SMALL", 0)
+    monkeypatch.setattr(tiles, "TILE", 64)
+    yield
+
+
+def both(expression: str, bindings: dict[str, np.ndarray]) -> list[dict[str, np.ndarray | None]]:
+    found = []
+    before = evaluate.SWEEP
+    for sweep in (0, 1 << 60):
+        evaluate.SWEEP = sweep
+        try:
+            result = gradcli.evaluate(expression, bindings)
+            found.append({"value": result.value, **result.grads})
+        finally:
+            evaluate.SWEEP = before
+    return found
+
+
+def same(expression: str, bindings: dict[str, np.ndarray]) -> None:
+    swept, plain = both(expression, bindings)
+    assert swept.keys() == plain.keys()
+    for name, expected in plain.items():
+        if expected is None:
+            assert swept[name] is None
+            continue
+        assert swept[name].shape == expected.shape, name
+        assert swept[name].dtype == expected.dtype, name
+        np.testing.assert_allclose(swept[name], expected, rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+EXPRESSIONS = [
+    "mean(3*(x+2)**2)",
+    "mean(tanh(x)*exp(-x*x)+log1p(exp(x)))",
+    "sum(x*v)",
+    "sum(x*u[:,None])",
+    "sum(softmax(x,1)*x)",
+    "sum(log_softmax(x,0)*x)",
+    "sum(((x-x.mean(1,keepdim=True))/x.std(1,keepdim=True))**2*x)",
+    "sum(((x-x.mean(0))/(x.std(0)+1))**2*x)",
+    "sum(x.T*exp(x.T))",
+    "x.std() + x.var() + x.norm()",
+    "mean((x@v-u)**2)",
+    "mean(softplus(x@v)-u*(x@v))",
+    "sum((x.T@x)**2)",
+    "sum((x@x.T)*2)",
+    "sum(x[1:]*x[:-1])",
+    "sum(x[:,1:]*v[1:])",
+    "sum(where(x>0,x,x*x))",
+    "x.amax() + x.amin(0).sum() + x.amax(1).sum()",
+    "sum(x.reshape(-1)*2)",
+    "sum(cat([x, x*2]) ** 2)",
+    "sum(cumsum(x, 1) * x)",
+    "sum(x.sum(1).exp() * u)",
+    "mean(sigmoid(x) * relu(x))",
+    "((x - x.mean())**2).mean() * x.sum()",
+    "sum(x * 0 + x.expand(3, *x.shape))",
+    "logsumexp(x, 1).sum() + logsumexp(x, (0, 1))",
+]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("rows", [1, 2, 37, 64, 65, 300])
+def test_expressions(expression: str, rows: int) -> None:
+    if rows == 1 and "std(0)" in expression:
+        pytest.skip("the deviation of one row is NaN")
+    rng = np.random.default_rng(rows)
+    x, v, u = rng.standard_normal((rows, 5)), rng.standard_normal(5), rng.standard_normal(rows)
+    bindings = {"x": x, "v": v, "u": u}
+    same(expression, {k: b for k, b in bindings.items() if k in expression})
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_views_nan_and_inf(expression: str) -> None:
+    rng = np.random.default_rng(0)
+    x = np.asfortranarray(rng.standard_normal((90, 5)))
+    x[3, 2], x[50, 0], x[60, 1] = np.nan, np.inf, -np.inf
+    wide = rng.standard_normal((180, 2))
+    bindings = {"x": x, "v": wide[:5, 0], "u": wide[::2, 1]}
+    same(expression, {k: b for k, b in bindings.items() if k in expression})
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS[:4] + EXPRESSIONS[10:14])
+def test_the_bits_do_not_depend_on_the_number_of_threads(
+    expression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    bindings = {
+        "x": rng.standard_normal((1000, 5)).astype(np.float32),
+        "v": rng.standard_normal(5).astype(np.float32),
+        "u": rng.standard_normal(1000).astype(np.float32),
+    }
+    bindings = {k: b for k, b in bindings.items() if k in expression}
+    found = []
+    for threads in (1, 2, 3, 8):
+        monkeypatch.setattr(tiles, "THREADS", [threads])
+        monkeypatch.setattr(evaluate, "SWEEP", 0)
+        result = gradcli.evaluate(expression, bindings)
+        found.append((result.value.tobytes(), [g is None or g.tobytes() for g in result.grads.values()]))
+    assert all(f == found[0] for f in found)
+
+
+LEAVES = st.sampled_from(["x", "v", "u[:,None]", "1.5", "x.mean()", "x.sum(0)", "x.sum(1,True)"])
+FORMS = st.sampled_from(
+    [
+        *("({0}+{1})", "({0}*{1})", "({0}-{1})", "maximum({0},{1})", "where({0}>{1},{0},{1})"),
+        *("tanh({0})", "exp(-{0}*{0})", "({0})**2", "softmax({0}*x,1)", "sigmoid({0})"),
+        *("({0}*x).cumsum(1)", "({0}*x).flip(1)", "({0}-({0}*x).mean(1,True))"),
+    ]
+)
+EXPRESSION = st.recursive(
+    LEAVES, lambda inner: st.builds(lambda f, a, b: f.format(a, b), FORMS, inner, inner), max_leaves=8
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(EXPRESSION, st.integers(1, 200), st.integers(1, 4), st.integers(0, 99))
+def test_random_expressions(expression: str, rows: int, columns: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    same(
+        f"sum(x * 0 + {expression})",
+        {
+            "x": rng.standard_normal((rows, columns)),
+            "v": rng.standard_normal(columns),
+            "u": rng.standard_normal(rows),
+        },
+    )
+
+
+def test_a_hundred_million_small_numbers_add_up() -> None:
+    x = np.full(10**7, 0.1, np.float32)
+    evaluate.SMALL = 32768
+    tiles.TILE = 98304
+    total = float(gradcli.evaluate("sum(x)", {"x": x}, gradients=False).value)
+    assert total == pytest.approx(1e6, rel=1e-6)
