@@ -5,7 +5,24 @@ array library. Rules are `(g, out, x, y, *, attrs)`: `g` the cotangent, `out` th
 (counted from the right), so that a cotangent with leading batch axes passes through every rule.
 """
 
-from gradcli.ops import activation, elementwise, indexing, linalg, movement, reduction
+from gradcli.ops import (
+    activation,
+    decomposition,
+    elementwise,
+    indexing,
+    linalg,
+    movement,
+    reduction,
+)
 from gradcli.ops.rows import OPS
 
-__all__ = ["OPS", "activation", "elementwise", "indexing", "linalg", "movement", "reduction"]
+__all__ = [
+    "OPS",
+    "activation",
+    "decomposition",
+    "elementwise",
+    "indexing",
+    "linalg",
+    "movement",
+    "reduction",
+]

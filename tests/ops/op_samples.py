@@ -148,6 +148,8 @@ SAMPLES: dict[str, list[Case]] = {
     + calls(((4, 2),), stride=(1,), dilation=(1,), shape=(5,)),
     "window_sum": calls(((2, 7),), ((7,),), kernel=(3,), stride=(2,))
     + calls(((2, 5, 6),), kernel=(2, 3), stride=(1, 2)),
+    # decompositions
+    "linalg_svd": calls(((3, 3),), ((2, 4, 2),), ((2, 3),)),
     # products and reductions
     "contract": calls(((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), spec="ik,kj->ij")
     + calls(((3,), (3,)), ((0,), (0,)), spec="k,k->")

@@ -7,7 +7,7 @@ of L = Re(sum(conj(c)*out)) satisfies dL = Re(sum(conj(g)*dx)), for real and com
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,18 +61,17 @@ def test_first_and_second_derivative(name: str, case: Case, kind: str) -> None:
 @pytest.mark.parametrize(("name", "case", "kind"), CASES)
 def test_a_batch_of_cotangents_equals_a_loop(name: str, case: Case, kind: str) -> None:
     numbers = _numbers(name)
-    values = _values(case, kind, numbers)
-    inputs = [_variable(v) for v in values]
-    out = OPS[name](*inputs, **case.attrs)
-    batch = np.stack([_like(out, numbers) for _ in range(3)])
-    together = _gradients(out, _constant(batch), inputs)
+    inputs = [_variable(v) for v in _values(case, kind, numbers)]
+    outs = _results(OPS[name], case, inputs)
+    batches = [np.stack([_like(out, numbers) for _ in range(3)]) for out in outs]
+    together = _gradients(outs, map(_constant, batches), inputs)
     for row in range(3):
-        alone = _gradients(out, _constant(batch[row]), inputs)
+        alone = _gradients(outs, (_constant(batch[row]) for batch in batches), inputs)
         for x, both, one in zip(inputs, together, alone, strict=True):
             if one is not None:
                 assert both is not None
                 assert array(both).shape == (3, *x.shape)
-                np.testing.assert_allclose(array(both)[row], array(one), rtol=1e-12, atol=1e-13)
+                np.testing.assert_allclose(array(both)[row], array(one), rtol=1e-11, atol=1e-12)
 
 
 def test_a_wrong_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,44 +92,46 @@ def check(op: Op, case: Case, kind: str) -> None:
     """Asserts that first and second derivatives of one call are those of numeric differences."""
     numbers = _numbers(op.name)
     values = _values(case, kind, numbers)
-    places = [i for i, v in enumerate(values) if v.dtype.kind in "fc"]
-    cotangent = _like(op(*map(_variable, values), **case.attrs), numbers)
+    inputs = [_variable(v) for v in values]
+    outs = _results(op, case, inputs)
+    cotangents = [_like(out, numbers) for out in outs]
 
     def loss(arrays: list[Any]) -> float:
-        return _inner(cotangent, array(op(*map(_constant, arrays), **case.attrs)))
+        found = _results(op, case, [_constant(v) for v in arrays])
+        return sum(_inner(c, array(out)) for c, out in zip(cotangents, found, strict=True))
 
-    inputs = [_variable(v) for v in values]
-    first = _gradients(op(*inputs, **case.attrs), _constant(cotangent), inputs)
-    for place in places:
+    first = _gradients(outs, map(_constant, cotangents), inputs)
+    for place in (i for i, v in enumerate(values) if v.dtype.kind in "fc"):
         found = first[place]
         assert found is None or found.shape == values[place].shape, "first: another shape"
         step = _steps(values, [place], numbers)
-        _agree(f"first, input {place}", loss, values, step, [first[place]])
-    _check_second(op, case, [*values, cotangent], numbers)
+        _agree(f"first, input {place}", loss, values, step, [found])
+    _check_second(op, case, values, cotangents, numbers)
 
 
-def _check_second(op: Op, case: Case, values: list[Any], numbers: np.random.Generator) -> None:
-    """The gradient of a random mixture of the first gradients, by the inputs and the cotangent."""
+def _check_second(
+    op: Op, case: Case, values: list[Any], cotangents: list[Any], numbers: np.random.Generator
+) -> None:
+    """The gradient of a random mixture of the first gradients, by the inputs and the cotangents."""
     weights: dict[int, Any] = {}
+    everything = [*values, *cotangents]
 
     def slopes(nodes: list[Node]) -> list[Node | None]:
-        *inputs, cotangent = nodes
-        return _gradients(op(*inputs, **case.attrs), cotangent, inputs)
+        inputs = nodes[: len(values)]
+        return _gradients(_results(op, case, inputs), nodes[len(values) :], inputs)
 
     def loss(arrays: list[Any]) -> float:
-        parts = slopes([_variable(v) for v in arrays])
-        return float(
-            sum(_inner(weights[i], array(g)) for i, g in enumerate(parts) if g is not None)
-        )
+        parts = enumerate(slopes([_variable(v) for v in arrays]))
+        return sum(_inner(weights[i], array(g)) for i, g in parts if g is not None)
 
-    nodes = [_variable(v) for v in values]
-    parts = slopes(nodes)
-    weights.update({i: _like(g, numbers) for i, g in enumerate(parts) if g is not None})
-    seeds = [(g, _constant(weights[i])) for i, g in enumerate(parts) if g is not None and g.tracked]
+    nodes = [_variable(v) for v in everything]
+    parts = [(i, g) for i, g in enumerate(slopes(nodes)) if g is not None]
+    weights.update({i: _like(g, numbers) for i, g in parts})
+    seeds = [(g, _constant(weights[i])) for i, g in parts if g.tracked]
     second = backward(seeds, set(nodes).__contains__)
-    places = [i for i, v in enumerate(values) if v.dtype.kind in "fc"]
-    step = _steps(values, places, numbers)
-    _agree("second", loss, values, step, [second.get(nodes[i]) for i in places])
+    places = [i for i, v in enumerate(everything) if v.dtype.kind in "fc"]
+    step = _steps(everything, places, numbers)
+    _agree("second", loss, everything, step, [second.get(nodes[i]) for i in places])
 
 
 def _agree(
@@ -154,8 +155,16 @@ def _agree(
     )
 
 
-def _gradients(out: Node, cotangent: Node, inputs: list[Node]) -> list[Node | None]:
-    found = backward([(out, cotangent)], set(inputs).__contains__)
+def _results(op: Op, case: Case, inputs: list[Node]) -> list[Node]:
+    """The results of an op that have a derivative."""
+    outs = op.many(*inputs, **case.attrs) if op.multiple else (op(*inputs, **case.attrs),)
+    return [out for out in outs if out.dtype.differentiable]
+
+
+def _gradients(
+    outs: list[Node], cotangents: Iterable[Node], inputs: list[Node]
+) -> list[Node | None]:
+    found = backward(zip(outs, cotangents, strict=True), set(inputs).__contains__)
     return [found.get(x) for x in inputs]
 
 
