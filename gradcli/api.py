@@ -22,6 +22,10 @@ from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.gradfn import name_of
 
 
+Derivatives = dict[str, "Tensor | None"]
+"""Variable -> derivative; None where the result does not depend on the variable."""
+
+
 class Step:
     """A subexpression on the way to the result.
 
@@ -48,23 +52,27 @@ class Result:
         output: the value as the language sees it: a tensor, or any Python value.
         gradients: variable -> its gradient as a tensor, or None where the result does not depend on it;
             empty when no gradient was asked for, or the result is no scalar and no cotangent was given.
-        scalar: whether the result is a tensor of one element.
+        jacobians: variable -> tensor of the shape `output.shape + variable.shape`, when asked for.
+        hessians: variable -> variable -> tensor of their shapes together, when asked for.
+        tangent: the derivative in the directions that `jvp` gave.
+        products: variable -> the Hessian times the vectors that `hvp` gave.
         steps: the subexpressions in the order of computation, when they were asked for.
     """
 
-    __slots__ = ("expression", "gradients", "output", "steps")
+    __slots__ = (
+        *("expression", "gradients", "hessians", "jacobians", "output", "products"),
+        *("steps", "tangent"),
+    )
 
-    def __init__(
-        self,
-        expression: str,
-        output: Any,
-        gradients: dict[str, Tensor | None],
-        steps: list[Step],
-    ) -> None:
+    def __init__(self, expression: str, output: Any) -> None:
         self.expression = expression
         self.output = output
-        self.gradients = gradients
-        self.steps = steps
+        self.gradients: Derivatives = {}
+        self.jacobians: Derivatives = {}
+        self.hessians: dict[str, Derivatives] = {}
+        self.tangent: Tensor | None = None
+        self.products: Derivatives = {}
+        self.steps: list[Step] = []
 
     @property
     def value(self) -> Any:
@@ -80,10 +88,24 @@ class Result:
     @property
     def grads(self) -> dict[str, Any]:
         """Variable -> gradient as a NumPy array of the variable's shape and dtype, or None."""
-        return {k: None if v is None else v.array() for k, v in self.gradients.items()}
+        return _arrays(self.gradients)
+
+    @property
+    def jacobian(self) -> dict[str, Any]:
+        """Variable -> Jacobian as a NumPy array of the shape `output.shape + variable.shape`."""
+        return _arrays(self.jacobians)
+
+    @property
+    def hessian(self) -> dict[str, dict[str, Any]]:
+        """Variable -> variable -> Hessian block as a NumPy array."""
+        return {name: _arrays(row) for name, row in self.hessians.items()}
 
     def __repr__(self) -> str:
         return f"Result({self.expression!r}, value={self.value!r}, grads={self.grads!r})"
+
+
+def _arrays(derivatives: Derivatives) -> dict[str, Any]:
+    return {name: None if part is None else part.array() for name, part in derivatives.items()}
 
 
 def evaluate(
@@ -93,8 +115,8 @@ def evaluate(
     wrt: Sequence[str] | None = None,
     cotangent: Any = None,
     gradients: bool = True,
-    steps: bool = False,
     backend: str = "numpy",
+    **more: Any,
 ) -> Result:
     """The value of an expression, and its gradients by its variables.
 
@@ -104,8 +126,9 @@ def evaluate(
         wrt: the variables to differentiate by; all floating-point ones by default.
         cotangent: v of the vector-Jacobian product, in the shape of a non-scalar result.
         gradients: False computes the value alone.
-        steps: whether to keep every subexpression.
         backend: only "numpy".
+        more: `jacobian=True`, `hessian=True`, `jvp={variable: direction}`, `hvp={variable: vector}`
+            for further derivatives; `steps=True` keeps every subexpression.
 
     Raises:
         GradcliError: for every mistake in the expression, the data or the arguments.
@@ -120,43 +143,84 @@ def evaluate(
     for name in chosen:
         variables[name].requires_grad = True
     output = Interpreter(dict(variables)).evaluate(tree)
-    found: dict[str, Tensor | None] = {}
-    walked: list[Step] = []
-    if chosen and _has_gradient(output, cotangent):
-        found, walked = _differentiate(output, variables, chosen, cotangent, tree.span, steps)
-    return Result(tree.span.source.text.strip(), output, found, walked)
+    result = Result(tree.span.source.text.strip(), output)
+    if chosen and isinstance(output, Tensor):
+        current.span = tree.span
+        _further(result, {name: variables[name] for name in chosen}, **more)
+        if cotangent is not None or output.numel() == 1:
+            _differentiate(result, {n: variables[n] for n in chosen}, cotangent, more.get("steps"))
+    return result
+
+
+def _further(
+    result: Result,
+    variables: Mapping[str, Tensor],
+    jacobian: bool = False,
+    hessian: bool = False,
+    jvp: Mapping[str, Any] | None = None,
+    hvp: Mapping[str, Any] | None = None,
+    steps: bool = False,
+) -> None:
+    """Adds the derivatives beyond the gradient that were asked for."""
+    if not (jacobian or hessian or jvp or hvp):
+        return
+    from gradcli.tensor import derivatives
+
+    inputs, output = list(variables.values()), result.output
+    if jacobian:
+        parts = derivatives.jacobian(output, inputs)
+        result.jacobians = dict(zip(variables, parts, strict=True))
+    if hessian:
+        blocks = derivatives.hessian(output, inputs)
+        rows = (dict(zip(variables, row, strict=True)) for row in blocks)
+        result.hessians = dict(zip(variables, rows, strict=True))
+    if jvp:
+        chosen, vectors = _directions(jvp, variables)
+        result.tangent = derivatives.jvp(output, chosen, vectors)
+    if hvp:
+        chosen, vectors = _directions(hvp, variables)
+        result.products = dict(zip(hvp, derivatives.hvp(output, chosen, vectors), strict=True))
+
+
+def _directions(
+    given: Mapping[str, Any], variables: Mapping[str, Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The variables and vectors of `{variable: vector}`."""
+    for name in given:
+        if name not in variables:
+            raise GradcliError(
+                "G012",
+                f"{name} is no variable to differentiate by",
+                help=did_you_mean(name, variables) or f"there are {', '.join(variables)}",
+                kind=NameError,
+            )
+    vectors = [as_leaf(name, vector) for name, vector in given.items()]
+    return [variables[name] for name in given], vectors
 
 
 class Function:
     """An expression as a function of its variables: `f(x=array).grads["x"]`; see `function`."""
 
-    __slots__ = ("_gradients", "_tree", "_wrt")
+    __slots__ = ("_options", "_tree")
 
-    def __init__(
-        self, expression: str, wrt: Sequence[str] | None = None, gradients: bool = True
-    ) -> None:
+    def __init__(self, expression: str, **options: Any) -> None:
         self._tree = _parsed(expression)
-        self._wrt = wrt
-        self._gradients = gradients
+        self._options = options
 
     def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
         """Evaluates at the given values; see `evaluate`."""
-        return evaluate(
-            self._tree, bindings, wrt=self._wrt, cotangent=cotangent, gradients=self._gradients
-        )
+        return evaluate(self._tree, bindings, cotangent=cotangent, **self._options)
 
 
-def function(
-    expression: str, wrt: Sequence[str] | None = None, *, gradients: bool = True
-) -> Function:
+def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) -> Function:
     """`expression` parsed once, to be called with arrays: `function("sum(x**2)")(x=array)`.
 
     Args:
         expression: text of the language.
         wrt: the variables to differentiate by; all floating-point ones by default.
-        gradients: False computes the value alone.
+        options: as of `evaluate`: `gradients=False`, `jacobian=True`, `hessian=True`, ...
     """
-    return Function(expression, wrt, gradients)
+    return Function(expression, wrt=wrt, **options)
 
 
 def run(
@@ -243,37 +307,26 @@ def differentiated(variables: Mapping[str, Any], wrt: Sequence[str] | None) -> l
     return list(dict.fromkeys(wrt))
 
 
-def _has_gradient(output: Any, cotangent: Any) -> bool:
-    """Whether there is one number, or a cotangent, to differentiate from."""
-    if not isinstance(output, Tensor):
-        return False
-    return cotangent is not None or output.numel() == 1
-
-
 def _differentiate(
-    output: Tensor,
-    variables: Mapping[str, Any],
-    wrt: Sequence[str],
-    cotangent: Any,
-    span: Span,
-    steps: bool,
-) -> tuple[dict[str, Tensor | None], list[Step]]:
+    result: Result, variables: Mapping[str, Tensor], cotangent: Any, steps: bool | None
+) -> None:
+    """Adds the gradients, and the subexpressions when they were asked for."""
+    output = result.output
     if not output.requires_grad:
-        return dict.fromkeys(wrt), []
-    current.span = span
+        result.gradients = dict.fromkeys(variables)
+        return
     inner = _subexpressions(output.node) if steps else []
-    inputs = [variables[name] for name in wrt]
+    inputs = list(variables.values())
     seed = None if cotangent is None else as_leaf("cotangent", cotangent)
     parts = autograd.grad(
         [output], [*inputs, *inner], [seed], retain_graph=steps, allow_unused=True
     )
     compute(x.node for x in (output, *parts) if x is not None and x.node.value is None)
-    found = dict(zip(wrt, parts[: len(inputs)], strict=True))
-    walked = [
+    result.gradients = dict(zip(variables, parts[: len(inputs)], strict=True))
+    result.steps = [
         Step(_text(x.node.span), name_of(x.node), x, part)
         for x, part in zip(inner, parts[len(inputs) :], strict=True)
     ]
-    return found, walked
 
 
 def _subexpressions(output: Node) -> list[Tensor]:

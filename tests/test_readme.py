@@ -28,7 +28,7 @@ def test_the_readme_has_a_tour() -> None:
 def test_block_prints_what_it_shows(block: str, tmp_path: Path) -> None:
     tool = tmp_path / "bin" / "gradcli"
     tool.parent.mkdir()
-    tool.write_text(f"#!/bin/sh\nexec {sys.executable} -m gradcli \"$@\"\n")
+    tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m gradcli "$@"\n')
     tool.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tool.parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
     root = str(Path(__file__).parent.parent)

@@ -110,6 +110,7 @@ Examples:
   gradcli eval "x @ w" x=@data.npy w=[1,2] --vjp 'ones(5)'
   gradcli eval "mean((X@w-y)**2)" X=@t.csv:a,b y=@t.csv:c w=[0,0] -w w
   gradcli eval "sum(sin(x))" x=- -f json < x.json
+  gradcli eval "x**2" x=[1,2] --jacobian
   gradcli eval "x**2 + y" x=2 y='x*3' --steps     a binding may use earlier ones
   gradcli eval -- "-x**2" x=-3                    after -- a leading minus is no option
 
@@ -132,6 +133,20 @@ tsv, json:path, safetensors:key) or '-' for stdin.""",
             metavar="V",
             help="Cotangent for a result that is no scalar, as backward(V) takes it.",
         ),
+        _option(
+            "--jvp",
+            metavar="X=V",
+            multiple=True,
+            help="The derivative in the direction V of the variable X (forward mode).",
+        ),
+        _option(
+            "--hvp",
+            metavar="X=V",
+            multiple=True,
+            help="The Hessian of a scalar times the vector V, by X.",
+        ),
+        _option("--jacobian", is_flag=True, help="The derivative of every element of the result."),
+        _option("--hessian", is_flag=True, help="The second derivatives of a scalar."),
         _option(
             "--steps", is_flag=True, help="Every subexpression with value, grad_fn and gradient."
         ),

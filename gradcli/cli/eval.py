@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli import api
-from gradcli.cli.inputs import Standard, as_dtype_of, bind, expression_source, no_value, value_of
+from gradcli.cli.inputs import Standard, as_dtype_of, bind, expression_source, no_value, vector, vectors
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
 from gradcli.cli.session import prepare
 from gradcli.errors import GradcliError
@@ -24,6 +24,10 @@ def run(
     wrt: str | None,
     no_grad: bool,
     vjp: str | None,
+    jvp: tuple[str, ...],
+    hvp: tuple[str, ...],
+    jacobian: bool,
+    hessian: bool,
     steps: bool,
     format: str | None,
     output: str | None,
@@ -42,21 +46,19 @@ def run(
             source,
             variables,
             wrt=None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()],
-            cotangent=None if vjp is None else _cotangent(vjp, variables),
+            cotangent=None if vjp is None else vector("vjp", vjp, variables),
             gradients=not no_grad,
+            jvp=vectors("--jvp", jvp, variables),
+            hvp=vectors("--hvp", hvp, variables),
+            jacobian=jacobian,
+            hessian=hessian,
             steps=steps,
         )
     except GradcliError as error:
         raise _unbound(error) from None
     _show(result, chosen, output)
-    if not no_grad:
-        _remark(result, variables, vjp)
-
-
-def _cotangent(text: str, variables: dict[str, Any]) -> Any:
-    if text.startswith("@") or text == "-":
-        return bind([f"vjp={text}"], Standard())["vjp"]
-    return value_of("vjp", text, variables)
+    if not no_grad and not (vjp or jvp or jacobian):
+        _remark(result, variables)
 
 
 def _unbound(error: GradcliError) -> GradcliError:
@@ -85,18 +87,19 @@ def _show(result: api.Result, format: str, output: str | None) -> None:
         write_arrays(result_arrays(result), format, output)
 
 
-def _remark(result: api.Result, variables: dict[str, Any], vjp: str | None) -> None:
+def _remark(result: api.Result, variables: dict[str, Any]) -> None:
     """Says why there are no gradients, where somebody could expect some."""
     made = result.output
     floating = any(isinstance(v, Tensor) and v.dtype.differentiable for v in variables.values())
     if not floating or not isinstance(made, Tensor):
         return
-    if vjp is None and made.numel() != 1:
+    if made.numel() != 1:
         note(
             f"the result is {shape_text(tuple(made.shape))}, not a scalar, so it has no gradient",
             [
                 f"reduce it: mean({result.expression}) or sum({result.expression})",
                 "or give a cotangent of its shape: --vjp V",
+                "or ask for the derivative of every element: --jacobian",
             ],
         )
     elif result.gradients and not made.requires_grad:

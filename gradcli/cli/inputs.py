@@ -141,6 +141,26 @@ def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
         return as_leaf(name, value)
 
 
+def vector(name: str, text: str, variables: dict[str, Any]) -> Any:
+    """A cotangent or direction, in any form that a binding's value takes; it may use the bindings."""
+    return _value(name, text, variables, Standard())
+
+
+def vectors(
+    option: str, texts: Sequence[str], variables: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The vectors that `X=V` options give, by variable; None when there are none."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        match = BINDING.fullmatch(text)
+        if match is None or match[2] != "=":
+            raise GradcliError(
+                "G070", f"{option} {text!r} names no variable", help=f"write it as {option} x=V"
+            )
+        found[match[1]] = _value(match[1], match[3], variables, Standard())
+    return found or None
+
+
 def _from_file(reference: str) -> Tensor:
     from gradcli.files import read
     from gradcli.functions.data import from_data

@@ -14,9 +14,24 @@ from gradcli.tensor import Tensor
 def result_text(result: Result) -> str:
     """The value with its grad_fn, then each gradient under its variable's name."""
     blocks = [str(result.output)]
-    for name, gradient in result.gradients.items():
-        blocks.append(f"{name}.grad:\n{gradient!s}")
+    blocks += [f"{name}:\n{part!s}" for name, part in derivatives(result).items()]
     return "\n".join(blocks)
+
+
+def derivatives(result: Result) -> dict[str, Tensor | None]:
+    """Every derivative of a result under the name that text and npz give it."""
+    named: dict[str, Tensor | None] = {}
+    if result.tangent is not None:
+        named["jvp"] = result.tangent
+    for kind, parts in (
+        ("grad", result.gradients),
+        ("jacobian", result.jacobians),
+        ("hvp", result.products),
+    ):
+        named.update({f"{name}.{kind}": part for name, part in parts.items()})
+    for first, row in result.hessians.items():
+        named.update({f"{first}.{second}.hessian": part for second, part in row.items()})
+    return named
 
 
 def steps_text(steps: list[Step]) -> str:
@@ -48,6 +63,7 @@ def result_json(result: Result, backend: str = "numpy") -> str:
         "grads": result.grads,
         "backend": backend,
     }
+    record.update(_further(result))
     if result.steps:
         record["steps"] = [
             {
@@ -61,6 +77,23 @@ def result_json(result: Result, backend: str = "numpy") -> str:
     return json_text(record)
 
 
+def _further(result: Result) -> dict[str, Any]:
+    """The derivatives beyond the gradient, where there are any."""
+    known = {
+        "jacobian": result.jacobian,
+        "hessian": result.hessian,
+        "jvp": _plain(result.tangent),
+        "hvp": {name: _plain(part) for name, part in result.products.items()},
+    }
+    asked = {
+        "jacobian": bool(result.jacobians),
+        "hessian": bool(result.hessians),
+        "jvp": result.tangent is not None,
+        "hvp": bool(result.products),
+    }
+    return {name: value for name, value in known.items() if asked[name]}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.array()
@@ -72,9 +105,10 @@ def _plain(value: Any) -> Any:
 
 
 def result_arrays(result: Result) -> dict[str, Any]:
-    """The members of an npz: `value`, and `grad.NAME` for each gradient there is."""
+    """The members of an npz: `value`, `grad.NAME`, `jacobian.NAME`, `hessian.NAME.NAME`, ..."""
     arrays = {"value": result.value}
-    for name, gradient in result.grads.items():
-        if gradient is not None:
-            arrays[f"grad.{name}"] = gradient
+    for name, part in derivatives(result).items():
+        if part is not None:
+            *variables, kind = name.split(".")
+            arrays[".".join([kind, *variables])] = part.array()
     return arrays

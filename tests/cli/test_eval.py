@@ -185,3 +185,30 @@ def test_a_million_rows(gradcli, tmp_path: Path):
 def test_non_finite_json_is_valid_json(gradcli):
     done = gradcli("eval", "x/y", "x=[0,1,-1]", "y=0", "--no-grad", "-f", "json")
     assert json.loads(done.stdout)["value"] == ["NaN", "Infinity", "-Infinity"]
+
+
+def test_jacobian_and_hessian(gradcli):
+    done = gradcli("eval", "x**2*y", "x=[1,2]", "y=3", "--jacobian", "-f", "json")
+    assert json.loads(done.stdout)["jacobian"] == {"x": [[6, 0], [0, 12]], "y": [1, 4]}
+    done = gradcli("eval", "sum(x**2*y)", "x=[1,2]", "y=3", "--hessian", "-f", "json")
+    assert json.loads(done.stdout)["hessian"]["x"] == {"x": [[6, 0], [0, 6]], "y": [2, 4]}
+    done = gradcli("eval", "x**2", "x=[1,2]", "--hessian")
+    assert done.returncode == 2
+    assert "error[G034]" in done.stderr
+
+
+def test_products_with_vectors(gradcli):
+    done = gradcli("eval", "x**2*y", "x=[1,2]", "y=3", "--jvp", "x=[1,10]")
+    assert done.stdout.endswith("jvp:\ntensor([  6., 120.])\n")
+    done = gradcli("eval", "sum(x**3)", "x=[1,2]", "--hvp", "x=ones(2)")
+    assert done.stdout.endswith("x.hvp:\ntensor([ 6., 12.])\n")
+    done = gradcli("eval", "x**2", "x=[1,2]", "--jvp", "z=1")
+    assert done.returncode == 2
+    assert "error[G012]" in done.stderr
+
+
+def test_a_jacobian_that_does_not_fit_is_refused_with_its_size(gradcli):
+    done = gradcli("eval", "exp(x)", "x=ones(100000)", "--jacobian", "--max-memory", "1GB")
+    assert done.returncode == 2
+    assert "error[G060]" in done.stderr
+    assert "40.0 GB" in done.stderr

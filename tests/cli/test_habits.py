@@ -139,7 +139,9 @@ def test_eval_imports_neither_rich_nor_scipy():
         "assert not {'rich', 'scipy', 'numpy.random', 'inspect', 'json'} & set(sys.modules) - BASE\n"
     )
     base = "import sys, numpy, click\nBASE = set(sys.modules)\n"
-    done = subprocess.run([sys.executable, "-c", base + code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", base + code], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
