@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradcli.api import Function as Function
-    from gradcli.api import Result as Result
     from gradcli.api import evaluate as evaluate
     from gradcli.api import function as function
     from gradcli.api import run as run
     from gradcli.errors import GradcliError as GradcliError
+    from gradcli.result import Result as Result
     from gradcli.tensor import Tensor as Tensor
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    **{name: "gradcli.api" for name in ("Function", "Result", "evaluate", "function", "run")},
+    **{name: "gradcli.api" for name in ("Function", "evaluate", "function", "run")},
+    "Result": "gradcli.result",
     **{"GradcliError": "gradcli.errors", "Tensor": "gradcli.tensor"},
 }
 

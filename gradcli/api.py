@@ -17,95 +17,10 @@ from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression, parse_script
 from gradcli.lowering.interpret import Interpreter
+from gradcli.result import Result, Step
 from gradcli.source import Source, Span
 from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.gradfn import name_of
-
-
-Derivatives = dict[str, "Tensor | None"]
-"""Variable -> derivative; None where the result does not depend on the variable."""
-
-
-class Step:
-    """A subexpression on the way to the result.
-
-    Attributes:
-        text: its source.
-        grad_fn: the name of what made it.
-        value, grad: its value, and the gradient of the result by it (None where there is none).
-    """
-
-    __slots__ = ("grad", "grad_fn", "text", "value")
-
-    def __init__(self, text: str, grad_fn: str, value: Tensor, grad: Tensor | None) -> None:
-        self.text = text
-        self.grad_fn = grad_fn
-        self.value = value
-        self.grad = grad
-
-
-class Result:
-    """The value of an expression and its gradients.
-
-    Attributes:
-        expression: the source text.
-        output: the value as the language sees it: a tensor, or any Python value.
-        gradients: variable -> its gradient as a tensor, or None where the result does not depend on it;
-            empty when no gradient was asked for, or the result is no scalar and no cotangent was given.
-        jacobians: variable -> tensor of the shape `output.shape + variable.shape`, when asked for.
-        hessians: variable -> variable -> tensor of their shapes together, when asked for.
-        tangent: the derivative in the directions that `jvp` gave.
-        products: variable -> the Hessian times the vectors that `hvp` gave.
-        steps: the subexpressions in the order of computation, when they were asked for.
-    """
-
-    __slots__ = (
-        *("expression", "gradients", "hessians", "jacobians", "output", "products"),
-        *("steps", "tangent"),
-    )
-
-    def __init__(self, expression: str, output: Any) -> None:
-        self.expression = expression
-        self.output = output
-        self.gradients: Derivatives = {}
-        self.jacobians: Derivatives = {}
-        self.hessians: dict[str, Derivatives] = {}
-        self.tangent: Tensor | None = None
-        self.products: Derivatives = {}
-        self.steps: list[Step] = []
-
-    @property
-    def value(self) -> Any:
-        """The value: a NumPy array of a tensor, else the Python value."""
-        return self.output.array() if isinstance(self.output, Tensor) else self.output
-
-    @property
-    def grad_fn(self) -> str | None:
-        """The name of the function that made the result, such as `MeanBackward0`."""
-        made = self.output.grad_fn if isinstance(self.output, Tensor) else None
-        return None if made is None else made.name()
-
-    @property
-    def grads(self) -> dict[str, Any]:
-        """Variable -> gradient as a NumPy array of the variable's shape and dtype, or None."""
-        return _arrays(self.gradients)
-
-    @property
-    def jacobian(self) -> dict[str, Any]:
-        """Variable -> Jacobian as a NumPy array of the shape `output.shape + variable.shape`."""
-        return _arrays(self.jacobians)
-
-    @property
-    def hessian(self) -> dict[str, dict[str, Any]]:
-        """Variable -> variable -> Hessian block as a NumPy array."""
-        return {name: _arrays(row) for name, row in self.hessians.items()}
-
-    def __repr__(self) -> str:
-        return f"Result({self.expression!r}, value={self.value!r}, grads={self.grads!r})"
-
-
-def _arrays(derivatives: Derivatives) -> dict[str, Any]:
-    return {name: None if part is None else part.array() for name, part in derivatives.items()}
 
 
 def evaluate(

@@ -18,6 +18,7 @@ FLOORS = [
     ["gradcli.tensor"],
     ["gradcli.functions"],
     ["gradcli.lowering"],
+    ["gradcli.result"],
     ["gradcli.api"],
     ["gradcli.render"],
     ["gradcli.cli"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.api import Result, Step
+from gradcli.result import Result, Step
 from gradcli.tensor import Tensor
 
 
