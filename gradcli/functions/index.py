@@ -371,10 +371,11 @@ def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) 
 
 def gather_along(x: Node, indices: Node, axis: int) -> Node:
     """`x` read along `axis` at `indices`, which say a position for every element of the result."""
-    return indexing.index(x, *_grid(indices, axis), axes=x.ndim)
+    return indexing.index(x, *grid(indices, axis), axes=x.ndim)
 
 
-def _grid(indices: Node, axis: int) -> list[Node]:
+def grid(indices: Node, axis: int) -> list[Node]:
+    """Positions along every axis of what `indices` say along one, to broadcast to its shape."""
     rank = indices.ndim
     grid = []
     for i in range(rank):
