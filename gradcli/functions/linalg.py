@@ -16,6 +16,7 @@ from gradcli.graph.shape import axis_from_right, text
 from gradcli.ops import decomposition, reduction
 from gradcli.ops import elementwise as ops
 from gradcli.ops.linalg import contract
+from gradcli.ops.movement import reshape
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 
@@ -146,8 +147,6 @@ def inner(input: Any, other: Any) -> Any:
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(x)} and {list(y)}",
         )
-    if len(x) == len(y) == 1:
-        return dot(input, other)
     return tensordot(input, other, dims=([-1], [-1]))
 
 
@@ -178,7 +177,17 @@ def _vectors(input: Any, vec2: Any) -> tuple[Node, Node]:
 @function("Tensor._batched_matmul", shown="unsafe_view")
 def _batched(input: Any, other: Any) -> Node:
     """The product of stacks of matrices or vectors, leading dims broadcast."""
-    x, y = _one_dtype(tensor(input), tensor(other))
+    return _matrix_product(tensor(input), tensor(other))
+
+
+@function("Tensor._folded_matmul", shown="clone")
+def _folded(input: Any, other: Any) -> Node:
+    """The product of one matrix with a stack, which PyTorch computes transposed."""
+    return _matrix_product(tensor(input), tensor(other))
+
+
+def _matrix_product(x: Node, y: Node) -> Node:
+    x, y = _one_dtype(x, y)
     _inner(x, y, x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], "matmul")
     left, right, result = "ik", "kj", "ij"
     if x.ndim == 1:
@@ -204,6 +213,8 @@ def matmul(input: Any, other: Any) -> Any:
         return chosen(input, other)
     if ranks == (1, 2):
         return _vector_matrix(input, other)
+    if ranks[0] == 2 and input.requires_grad:
+        return _folded(input, other)
     return _batched(input, other)
 
 
@@ -288,16 +299,17 @@ def _trace(input: Any) -> Node:
 @composite("einsum", method=False)
 def einsum(equation: str, *operands: Any) -> Any:
     """An Einstein sum: `einsum("ij,jk->ik", x, y)`."""
-    given = (
-        operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
-    )
-    return _einsum(equation, list(given))
+    given = operands
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        given = operands[0]
+    inputs, output = _equation(equation, [len(tensor_shape(x)) for x in given])
+    sums = not set().union(*inputs) <= set(output)
+    kinds = ("permute", "sum") if len(given) == 1 else ("mul", "view")
+    return _EINSUMS[kinds[sums]](inputs, output, list(given))
 
 
-@function("Tensor._einsum", shown="view")
-def _einsum(equation: str, tensors: list[Node]) -> Node:
+def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
     """An Einstein sum, contracted from the left."""
-    inputs, output = _equation(equation, [x.ndim for x in tensors])
     nodes = promoted(*tensors)
     _check_sizes(inputs, nodes)
     plain = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
@@ -308,6 +320,13 @@ def _einsum(equation: str, tensors: list[Node]) -> Node:
         result, labels = _pair(result, labels, nodes[i], inputs[i], wanted)
     result, labels = _summed(result, labels, set(output))
     return _ordered(result, labels, output)
+
+
+_EINSUMS = {
+    name: function(f"Tensor._einsum_{name}", shown=name, overload=int(name == "sum"))(_einsum)
+    for name in ("permute", "sum", "mul", "view")
+}
+"""By what PyTorch does last, and shows: rearrange, add up, multiply, or view a matrix product."""
 
 
 def labels_once(labels: str) -> str:
@@ -431,25 +450,30 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     return einsum(f"{left},{''.join(right)}->{''.join(kept)}", a, b)
 
 
-@composite("kron")
-def kron(input: Any, other: Any) -> Any:
+@function("kron", shown="unsafe_view")
+def kron(input: Any, other: Any) -> Node:
     """The Kronecker product."""
-    rank = max(len(input.shape), len(other.shape))
-    x = input.reshape(*(1,) * (rank - len(input.shape)), *input.shape)
-    y = other.reshape(*(1,) * (rank - len(other.shape)), *other.shape)
-    wide = x.reshape(*(n for size in x.shape for n in (size, 1)))
-    high = y.reshape(*(n for size in y.shape for n in (1, size)))
-    shape = [a * b for a, b in zip(x.shape, y.shape, strict=True)]
-    return (wide * high).reshape(*shape)
+    x, y = promoted(tensor(input), tensor(other))
+    rank = max(x.ndim, y.ndim)
+    first, second = ((1,) * (rank - n.ndim) + n.shape for n in (x, y))
+    wide = reshape(x, axes=x.ndim, shape=tuple(n for size in first for n in (size, 1)))
+    high = reshape(y, axes=y.ndim, shape=tuple(n for size in second for n in (1, size)))
+    shape = tuple(a * b for a, b in zip(first, second, strict=True))
+    return reshape(wide * high, axes=2 * rank, shape=shape)
 
 
 @composite("chain_matmul", "linalg.multi_dot", method=False)
 def multi_dot(*tensors: Any) -> Any:
-    """The product of several matrices."""
+    """The product of several matrices; the first and the last may be vectors."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    result = given[0]
-    for factor in given[1:]:
-        result = matmul(result, factor)
+    return _chain(list(given))
+
+
+@function("Tensor._chain", shown="view")
+def _chain(tensors: list[Node]) -> Node:
+    result = tensors[0]
+    for factor in tensors[1:]:
+        result = _matrix_product(result, factor)
     return result
 
 

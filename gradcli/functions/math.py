@@ -50,12 +50,28 @@ _SPECIAL_ENTRIES = frozenset(
         "clone",
     }
 )
+
+
+def _number_last(input: Any, other: Any) -> int:
+    """The overload that takes a Python number: PyTorch's second."""
+    return int(isinstance(other, (bool, int, float, complex)))
+
+
+def _tensor_last(input: Any, other: Any) -> int:
+    return 1 - _number_last(input, other)
+
+
+def _numbers_count(input: Any, other: Any) -> int:
+    return 2 if _number_last(input, other) else _number_last(other, input)
+
+
+_OVERLOADS: dict[str, Any] = {"copysign": _number_last, "xlogy": _numbers_count}
 for _op in list(OPS.values()):
     if _op.promotes and _op.name not in _SPECIAL_ENTRIES:
         _names = [_op.name, *_ALSO.get(_op.name, [])]
         if _op.name in SPECIAL:
             _names.append(f"special.{_op.name}")
-        from_op(_op, *_names)
+        from_op(_op, *_names, overload=_OVERLOADS.get(_op.name, 0))
 
 
 # -- arithmetic
@@ -112,7 +128,9 @@ _NOT_SUPPORTED = "is not supported."
 _EXCLUSIVE = "Use the `^` or `logical_xor()` operator instead."
 
 
-@function("rsub", "Tensor.__rsub__", overload=1)
+@function(
+    "rsub", "Tensor.__rsub__", overload=lambda input, other, *, alpha=1: _number_last(input, other)
+)
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Node:
     """`other - alpha*input`."""
     return _subtracted(other, input, alpha)
@@ -134,7 +152,7 @@ def _radd(input: Any, other: Any) -> Node:
 @function(
     "div",
     "divide",
-    overload=lambda input, other, *, rounding_mode=None: int(rounding_mode is not None),
+    overload=lambda input, other, *, rounding_mode=None: 2 if rounding_mode else 0,
 )
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Node:
     """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""
@@ -162,15 +180,13 @@ def _rtruediv(input: Any, other: Any) -> Any:
     return input.reciprocal() * other
 
 
-@function(
-    "remainder", "Tensor.__mod__", overload=lambda i, o: 0 if isinstance(o, (int, float)) else 1
-)
+@function("remainder", "Tensor.__mod__", overload=_tensor_last)
 def remainder(input: Any, other: Any) -> Node:
     """The remainder with the divisor's sign, as Python's `%`."""
     return ops.remainder(*promoted(input, other))
 
 
-@function("fmod", overload=lambda i, o: 0 if isinstance(o, (int, float)) else 1)
+@function("fmod", overload=_tensor_last)
 def fmod(input: Any, other: Any) -> Node:
     """The remainder with the dividend's sign, as C's `fmod`."""
     return ops.fmod(*promoted(input, other))
@@ -244,7 +260,9 @@ def sign(input: Any) -> Node:
     return x * 1 if x.dtype is bool_ else ops.sign(x)
 
 
-@function("round", "special.round")
+@function(
+    "round", "special.round", overload=lambda input, *, decimals=None: int(decimals is not None)
+)
 def round(input: Any, *, decimals: int = 0) -> Node:
     """The nearest whole number, halves to even; to `decimals` digits after the point."""
     x = tensor_operand(input)
@@ -299,13 +317,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Node:
     return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
 
 
-@function("clamp_min")
+@function("clamp_min", overload=lambda input, min: _tensor_last(input, min))
 def clamp_min(input: Any, min: Any) -> Node:
     """`input`, at least `min`."""
     return ops.clamp_min(*promoted(input, min))
 
 
-@function("clamp_max")
+@function("clamp_max", overload=lambda input, max: _tensor_last(input, max))
 def clamp_max(input: Any, max: Any) -> Node:
     """`input`, at most `max`."""
     return ops.clamp_max(*promoted(input, max))
@@ -314,7 +332,7 @@ def clamp_max(input: Any, max: Any) -> Node:
 # -- composed of ops
 
 
-@function()
+@function(overload=lambda input, end, weight: _tensor_last(input, weight))
 def lerp(input: Any, end: Any, weight: Any) -> Node:
     """`input + weight*(end - input)`."""
     x, y = promoted(input, end)

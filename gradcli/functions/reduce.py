@@ -17,8 +17,10 @@ from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
 from gradcli.ops.elementwise import cast
-from gradcli.tensor.function import as_floating, as_numeric, composite, function, promoted
+from gradcli.tensor import registry
+from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.results import named_results
 
 Dim = int | Sequence[int] | None
@@ -153,15 +155,10 @@ def along(x: Node, indices: Node, axis: int) -> Node:
     return gather_along(x, indices, axis)
 
 
-def _extreme(name: str, position: Any, reduce: Any, choose: Any) -> Any:
-    def overload(input: Any, dim: Any = None, *args: Any, **options: Any) -> int:
-        return 1 if dim is None and "other" not in options else 0
-
-    @function(name, overload=overload)
-    def extreme(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def _extreme(name: str, position: Any, reduce: Any) -> Any:
+    @function(f"Tensor._{name}", shown=name, overload=lambda input, dim, _: int(dim is None))
+    def extreme(input: Any, dim: Any, keepdim: bool) -> Any:
         x = tensor(input)
-        if isinstance(dim, Node) or other is not None:
-            return choose(*promoted(x, dim if other is None else other))
         if dim is None:
             _nonempty(name, x, axes_of(None, x.ndim))
             return reduce(x, axis=axes_of(None, x.ndim), keepdims=False)
@@ -180,7 +177,17 @@ def _extreme(name: str, position: Any, reduce: Any, choose: Any) -> Any:
             values, indices = (_squeezed(v, axis) for v in (values, indices))
         return EXTREMES[name](values, indices)
 
-    return extreme
+    @composite(name)
+    def either(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+        second = dim if isinstance(dim, Tensor) else other
+        if second is not None:
+            return registry.find(f"torch.{name}imum")(input, second)
+        return extreme(input, dim, keepdim)
+
+    either.doc = (
+        f"The {name}imum: of all elements, with its positions along `dim`, or of two tensors."
+    )
+    return either
 
 
 def _squeezed(x: Node, axis: int) -> Node:
@@ -189,8 +196,8 @@ def _squeezed(x: Node, axis: int) -> Node:
     return movement.reshape(x, axes=x.ndim, shape=tuple(shape))
 
 
-max = _extreme("max", reduction.argmax, reduction.amax, ops.maximum)
-min = _extreme("min", reduction.argmin, reduction.amin, ops.minimum)
+max = _extreme("max", reduction.argmax, reduction.amax)
+min = _extreme("min", reduction.argmin, reduction.amin)
 
 
 def _position(name: str, op: Any) -> Any:
@@ -379,10 +386,8 @@ def norm(
 ) -> Any:
     """The norm of order `p` over `dim`; of all elements by default."""
     if p == "nuc":
-        from gradcli.tensor.registry import find
-
         axes = (-2, -1) if dim is None else dim
-        return find("torch.linalg.matrix_norm")(input, "nuc", axes, keepdim, dtype=dtype)
+        return registry.find("torch.linalg.matrix_norm")(input, "nuc", axes, keepdim, dtype=dtype)
     order = 2 if p in ("fro", None) else float(p)
     return vector_norm(input, order, dim, keepdim, dtype=dtype)
 

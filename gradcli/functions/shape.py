@@ -671,10 +671,10 @@ def diag(input: Any, diagonal: int = 0) -> Any:
     return diag_embed(input, diagonal) if rank == 1 else _diagonal_copy(input, diagonal)
 
 
-@function("diagonal_copy", shown="diagonal", method=False)
-def _diagonal_copy(input: Any, offset: int = 0) -> Node:
-    """The diagonal of a matrix."""
-    return movement.diagonal(input, offset=offset)
+@function("diagonal_copy", shown="DiagonalBackward0_copy", method=False)
+def _diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """The diagonals over two dims, copied."""
+    return diagonal.body(input, offset, dim1, dim2)
 
 
 @composite("meshgrid", method=False)

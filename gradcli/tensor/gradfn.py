@@ -12,10 +12,19 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 
 
+WHOLE = frozenset({"CopyBackwards", "NotImplemented"})
+"""Names that PyTorch shows as they are."""
+
+
 @lru_cache(maxsize=None)
 def backward_name(name: str, overload: int = 0) -> str:
-    """`mul` -> `MulBackward0`, `linalg_vector_norm` -> `LinalgVectorNormBackward0`."""
-    camel = "".join(part[:1].upper() + part[1:] for part in name.strip("_").split("_"))
+    """`mul` -> `MulBackward0`, `log1p` -> `Log1PBackward0`, a whole name -> itself."""
+    if "Backward" in name or name in WHOLE:
+        return name
+    camel, capital = "", True
+    for character in name.strip("_"):
+        camel += "" if character == "_" else character.upper() if capital else character
+        capital = not character.isalpha()
     return f"{camel}Backward{overload}"
 
 
