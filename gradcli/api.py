@@ -48,10 +48,7 @@ def evaluate(
     Raises:
         GradcliError: for every mistake in the expression, the data or the arguments.
     """
-    if backend != "numpy":
-        raise GradcliError(
-            "G071", f"backend {backend!r} is not available", help="available: numpy"
-        )
+    _refuse_backend(backend)
     tree = expression if isinstance(expression, ast.Expression) else _parsed(expression)
     variables = {name: as_leaf(name, value) for name, value in (bindings or {}).items()}
     chosen = differentiated(variables, wrt) if gradients else []
@@ -65,6 +62,12 @@ def evaluate(
         if cotangent is not None or output.numel() == 1:
             _differentiate(result, {n: variables[n] for n in chosen}, cotangent, more.get("steps"))
     return result
+
+
+def _refuse_backend(backend: str) -> None:
+    if backend != "numpy":
+        message = f"backend {backend!r} is not available"
+        raise GradcliError("G071", message, help="available: numpy")
 
 
 def _further(

@@ -80,9 +80,7 @@ def _everywhere() -> list[click.Parameter]:
             expose_value=False,
             help="Colour of messages; also NO_COLOR and FORCE_COLOR.",
         ),
-        _option(
-            "--debug", is_flag=True, expose_value=False, help="Show a traceback for a bug."
-        ),
+        _option("--debug", is_flag=True, expose_value=False, help="Show a traceback for a bug."),
     ]
 
 

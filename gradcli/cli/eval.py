@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli import api
-from gradcli.cli.inputs import Standard, as_dtype_of, bind, expression_source, no_value, vector, vectors
+from gradcli.cli.inputs import (
+    Standard,
+    as_dtype_of,
+    bind,
+    expression_source,
+    no_value,
+    vector,
+    vectors,
+)
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
 from gradcli.cli.session import prepare
 from gradcli.errors import GradcliError
@@ -23,42 +31,49 @@ def run(
     bindings: tuple[str, ...],
     wrt: str | None,
     no_grad: bool,
-    vjp: str | None,
-    jvp: tuple[str, ...],
-    hvp: tuple[str, ...],
-    jacobian: bool,
-    hessian: bool,
-    steps: bool,
     format: str | None,
     output: str | None,
-    **session: Any,
+    seed: int | None,
+    dtype: str | None,
+    precision: int | None,
+    max_memory: str | None,
+    timeout: float | None,
+    **asked: Any,
 ) -> None:
-    """The command."""
-    prepare(**session)
+    """The command; `asked` are the options that say which derivatives."""
+    prepare(seed=seed, dtype=dtype, precision=precision, max_memory=max_memory, timeout=timeout)
     chosen = chosen_format(format, output)
     standard = Standard()
     source = expression_source(expression, standard)
     variables = bind(bindings, standard)
-    if session["dtype"] is not None:
+    if dtype is not None:
         variables = as_dtype_of(variables)
+    names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
     try:
         result = api.evaluate(
-            source,
-            variables,
-            wrt=None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()],
-            cotangent=None if vjp is None else vector("vjp", vjp, variables),
-            gradients=not no_grad,
-            jvp=vectors("--jvp", jvp, variables),
-            hvp=vectors("--hvp", hvp, variables),
-            jacobian=jacobian,
-            hessian=hessian,
-            steps=steps,
+            source, variables, wrt=names, gradients=not no_grad, **_derivatives(variables, **asked)
         )
     except GradcliError as error:
         raise _unbound(error) from None
     _show(result, chosen, output)
-    if not no_grad and not (vjp or jvp or jacobian):
+    if not (no_grad or asked["vjp"] or asked["jvp"] or asked["jacobian"]):
         _remark(result, variables)
+
+
+def _derivatives(
+    variables: dict[str, Any],
+    vjp: str | None,
+    jvp: tuple[str, ...],
+    hvp: tuple[str, ...],
+    **flags: bool,
+) -> dict[str, Any]:
+    """The derivatives asked for, as `evaluate` takes them."""
+    return {
+        "cotangent": None if vjp is None else vector("vjp", vjp, variables),
+        "jvp": vectors("--jvp", jvp, variables),
+        "hvp": vectors("--hvp", hvp, variables),
+        **flags,
+    }
 
 
 def _unbound(error: GradcliError) -> GradcliError:

@@ -73,9 +73,7 @@ def decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise GradcliError(
-            "G050", f"{name} is not text: byte {error.start} is not UTF-8"
-        ) from None
+        raise GradcliError("G050", f"{name} is not text: byte {error.start} is not UTF-8") from None
 
 
 def bind(arguments: Sequence[str], standard: Standard) -> dict[str, Any]:
@@ -146,9 +144,7 @@ def vector(name: str, text: str, variables: dict[str, Any]) -> Any:
     return _value(name, text, variables, Standard())
 
 
-def vectors(
-    option: str, texts: Sequence[str], variables: dict[str, Any]
-) -> dict[str, Any] | None:
+def vectors(option: str, texts: Sequence[str], variables: dict[str, Any]) -> dict[str, Any] | None:
     """The vectors that `X=V` options give, by variable; None when there are none."""
     found: dict[str, Any] = {}
     for text in texts:

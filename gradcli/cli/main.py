@@ -48,8 +48,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Derivatives of tensor expressions: values, grad_fn names and gradients.\n\n"
-    + EXAMPLES,
+    help="Derivatives of tensor expressions: values, grad_fn names and gradients.\n\n" + EXAMPLES,
     epilog="gradcli COMMAND --help says more about each command.",
 )
 @click.version_option(__version__, message="gradcli %(version)s")
@@ -66,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # A graph is many small objects that all live: collecting them again and again only costs.
     gc.set_threshold(50_000, 20, 100)
-    status = guarded(lambda: group.main(args=words, prog_name="gradcli", standalone_mode=False), words)
+    status = guarded(
+        lambda: group.main(args=words, prog_name="gradcli", standalone_mode=False), words
+    )
     _flush()
     sys.exit(status)
 
@@ -157,5 +158,3 @@ def _silence() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
         pass
-
-

@@ -6,8 +6,6 @@ partial results are combined follow from shapes alone, so that the bits do not d
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array
 from gradcli.execute.inplace import WRITERS
 from gradcli.execute.limits import memory
 from gradcli.execute.plan import CROSS, ROWS, Rows
+from gradcli.execute.threads import on_threads
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 
@@ -63,7 +62,7 @@ class Sweep:
             memory.refuse_node(node)
             values[node] = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
         partials: dict[Node, list[Any]] = {n: [None] * len(tiles) for n in self.crosses}
-        _on_threads(len(tiles), lambda: _Worker(self, values, tiles, partials))
+        on_threads(len(tiles), lambda: _Worker(self, values, tiles, partials))
         for node, pieces in partials.items():
             values[node] = _combined(node, pieces)
 
@@ -317,42 +316,3 @@ def _combined(node: Node, pieces: list[Any]) -> Array:
     if ufunc is np.add and wanted.kind == "f":
         return stacked.sum(axis=0, dtype=np.float64).astype(wanted)
     return np.asarray(ufunc.reduce(stacked, axis=0)).astype(wanted)
-
-
-def thread_count() -> int:
-    """How many threads a sweep uses."""
-    return THREADS[0] or os.cpu_count() or 1
-
-
-THREADS = [0]
-"""The number that `--threads` asked for; 0 for one a core."""
-
-
-def _on_threads(count: int, make: Callable[[], Callable[[int], None]]) -> None:
-    """Does tiles 0 to count - 1, each thread with a worker of its own."""
-    workers = min(thread_count(), count)
-    numbers = iter(range(count))
-    lock = threading.Lock()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            worker = make()
-            with np.errstate(all="ignore"):
-                while not failures:
-                    with lock:
-                        number = next(numbers, None)
-                    if number is None:
-                        return
-                    worker(number)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(workers - 1)]
-    for thread in threads:
-        thread.start()
-    work()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcli
-from gradcli.execute import evaluate, tiles
+from gradcli.execute import evaluate, threads, tiles
 
 
 @pytest.fixture(autouse=True)
@@ -108,11 +108,13 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(
     }
     bindings = {k: b for k, b in bindings.items() if k in expression}
     found = []
-    for threads in (1, 2, 3, 8):
-        monkeypatch.setattr(tiles, "THREADS", [threads])
+    for count in (1, 2, 3, 8):
+        monkeypatch.setattr(threads, "THREADS", [count])
         monkeypatch.setattr(evaluate, "SWEEP", 0)
         result = gradcli.evaluate(expression, bindings)
-        found.append((result.value.tobytes(), [g is None or g.tobytes() for g in result.grads.values()]))
+        found.append(
+            (result.value.tobytes(), [g is None or g.tobytes() for g in result.grads.values()])
+        )
     assert all(f == found[0] for f in found)
 
 
@@ -125,7 +127,9 @@ FORMS = st.sampled_from(
     ]
 )
 EXPRESSION = st.recursive(
-    LEAVES, lambda inner: st.builds(lambda f, a, b: f.format(a, b), FORMS, inner, inner), max_leaves=8
+    LEAVES,
+    lambda inner: st.builds(lambda f, a, b: f.format(a, b), FORMS, inner, inner),
+    max_leaves=8,
 )
 
 

@@ -1,0 +1,51 @@
+"""Numbered pieces of work on several threads; NumPy lets go of the interpreter while it computes.
+
+Constraints: which thread does which piece may differ from run to run, so pieces must not depend on each other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+
+def thread_count() -> int:
+    """How many threads a sweep uses."""
+    return THREADS[0] or os.cpu_count() or 1
+
+
+THREADS = [0]
+"""The number that `--threads` asked for; 0 for one a core."""
+
+
+def on_threads(count: int, make: Callable[[], Callable[[int], None]]) -> None:
+    """Does tiles 0 to count - 1, each thread with a worker of its own."""
+    workers = min(thread_count(), count)
+    numbers = iter(range(count))
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker = make()
+            with np.errstate(all="ignore"):
+                while not failures:
+                    with lock:
+                        number = next(numbers, None)
+                    if number is None:
+                        return
+                    worker(number)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(workers - 1)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
