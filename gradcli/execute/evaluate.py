@@ -1,7 +1,7 @@
 """Values on demand: computes what is asked for and what it needs, in one pass, each node once.
 
-Constraints: no recursion; a node through which nobody can differentiate lets go of its inputs as soon as its
-value is known, so that memory follows what can still be used.
+Constraints: no recursion; a node through which nobody can differentiate lets go of its inputs as
+soon as its value is known, so that memory follows what can still be used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def evaluate(nodes: Iterable[Node]) -> None:
     """Gives every node of `nodes` its value.
 
     Raises:
-        GradcliError: with the place of the op that failed; G060 when the results would not fit into memory.
+        GradcliError: with the place of the op that failed; G060 when the results would not fit into
+            memory.
     """
     targets = {node for node in nodes if node.value is None}
     order = ancestors(targets, lambda node: node.value is None)
@@ -83,7 +84,7 @@ def _guarded(node: Node, values: list[Any]) -> Any:
 
 
 def unfit(node: Node, error: Exception) -> GradcliError:
-    """What a kernel's own complaint becomes: the op does not take these dtypes, or gradcli has a bug."""
+    """What a kernel's complaint becomes: the op refuses these dtypes, or gradcli has a bug."""
     if node.op is SYMBOL:
         name = node.attrs["name"]
         return GradcliError(

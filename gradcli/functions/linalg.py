@@ -1,7 +1,7 @@
 """Products of vectors, matrices and tensors.
 
-Constraints: every product is the op `contract`; an entry says which labels, and PyTorch's sentence when the
-shapes do not fit.
+Constraints: every product is the op `contract`; an entry says which labels, and PyTorch's sentence
+when the shapes do not fit.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def _inner(x: Node, y: Node, left: int, right: int, name: str) -> None:
             message.replace("tensor (", "tensor [").replace("src (", "src [").replace(")", "]")
         )
     elif name == "mv":
-        message = f"size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec ({y.size})"
+        rows, inner = x.shape
+        message = f"size mismatch, got input ({rows}), mat ({rows}x{inner}), vec ({y.size})"
     elif name == "bmm":
         message = (
             f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
@@ -299,7 +300,7 @@ def _trace(input: Any) -> Node:
 @composite("einsum", method=False)
 def einsum(equation: str, *operands: Any) -> Any:
     """An Einstein sum: `einsum("ij,jk->ik", x, y)`."""
-    given = operands
+    given: Any = operands
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         given = operands[0]
     inputs, output = _equation(equation, [len(tensor_shape(x)) for x in given])
@@ -335,7 +336,7 @@ def labels_once(labels: str) -> str:
 
 
 def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """Labels of operands and result, `...` spelled out in letters that the equation does not use."""
+    """Labels of operands and result, `...` spelled out in unused letters."""
     text = equation.replace(" ", "")
     left, arrow, output = text.partition("->")
     inputs = left.split(",")

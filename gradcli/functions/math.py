@@ -1,7 +1,7 @@
 """Elementwise functions: arithmetic, powers, functions of one number, comparisons, logic.
 
-Constraints: most are ops under their own name (`from_op`); an entry here says only what promotion or
-overloads add.
+Constraints: most are ops under their own name (`from_op`); an entry here says only what promotion
+or overloads add.
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ def heaviside(input: Any, values: Any) -> Node:
 
 @function("where")
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """`input` where `condition` holds, `other` elsewhere; of `condition` alone, the indices where it holds."""
+    """`input` where `condition` holds, `other` elsewhere; of `condition` alone, where it holds."""
     if input is None or other is None:
         from gradcli.functions.index import nonzero_columns
 

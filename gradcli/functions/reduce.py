@@ -20,8 +20,8 @@ from gradcli.ops.elementwise import cast
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.results import named_results
+from gradcli.tensor.tensor import Tensor
 
 Dim = int | Sequence[int] | None
 EXTREMES = {name: named_results(name, "values", "indices") for name in ("max", "min")}
@@ -327,7 +327,7 @@ def var_mean(
 
 
 def vector_norm_of(x: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
-    """`(sum |x|**order)**(1/order)` over negative axes, with its limits for 0 and the infinities."""
+    """`(sum |x|**order)**(1/order)` over negative axes, and its limits at 0 and infinity."""
     size = ops.absolute(x)
     if order == float("inf"):
         return reduction.amax(size, axis=axes, keepdims=keepdims)

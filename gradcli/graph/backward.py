@@ -1,7 +1,8 @@
 """Reverse mode as graph to graph: the one loop that applies derivative rules.
 
-Constraints: linear in the graph, no recursion; broadcasting is undone here and nowhere else. Cotangents may
-carry extra leading axes (a batch of cotangents), because rules count axes from the right.
+Constraints: linear in the graph, no recursion; broadcasting is undone here and nowhere else.
+Cotangents may carry extra leading axes (a batch of cotangents), because rules count axes from the
+right.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ def backward(
     """The cotangents of `targets` for cotangents of outputs.
 
     Args:
-        seeds: (output, its cotangent) pairs; a cotangent's shape is the output's, after leading batch axes.
-        targets: says whether to differentiate by a node; None means every leaf that the outputs depend on.
-        before: called with each node and its whole cotangent, before its rule; returns the cotangent to use.
+        seeds: (output, its cotangent) pairs; a cotangent's shape is the output's, after leading
+            batch axes.
+        targets: says whether to differentiate by a node; None means every leaf that the outputs
+            depend on.
+        before: called with each node and its whole cotangent, before its rule; returns the
+            cotangent to use.
         after: called with each node whose rules were applied, and the forward nodes that they used.
 
     Returns:
@@ -82,7 +86,7 @@ class Cotangents:
 
 
 def propagate(node: Node, cotangent: Any, needed: Collection[Node]) -> list[tuple[Node, Node]]:
-    """The cotangents that `node` passes to those of its inputs that are `needed`, broadcasting undone."""
+    """The cotangents that `node` passes to the `needed` ones of its inputs, broadcasting undone."""
     passed = []
     op, inputs = node.op, node.inputs
     if op is ITEM:

@@ -97,7 +97,7 @@ _REAL = {complex64: float32, complex128: float64}
 
 
 class _Default:
-    """Holds the dtype of floating-point literals; `torch.set_default_dtype` and `--dtype` set it."""
+    """The dtype of floating-point literals; `torch.set_default_dtype` and `--dtype` set it."""
 
     __slots__ = ("dtype",)
 
@@ -146,7 +146,7 @@ def category_of_number(value: object) -> int:
 def result_type(
     tensors: Iterable[tuple[DType, tuple[int, ...]]], numbers: Iterable[object] = ()
 ) -> DType:
-    """The dtype of an operation on tensors (dtype, shape) and Python numbers, as PyTorch decides it.
+    """The dtype of an operation on tensors (dtype, shape) and Python numbers, as in PyTorch.
 
     Tensors with dimensions outrank 0-dim tensors, which outrank Python numbers; a lower rank counts
     only when its category is higher.

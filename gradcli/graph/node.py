@@ -1,8 +1,8 @@
 """The graph's one datum: a node is an operation on nodes, with its shape, dtype and source span.
 
-Constraints: immutable for its readers. Two things change over a node's life and neither changes what it
-means: its `value` becomes known, and a node whose value is known and through which nobody can
-differentiate lets go of its `inputs`.
+Constraints: immutable for its readers. Two things change over a node's life and neither changes
+what it means: its `value` becomes known, and a node whose value is known and through which nobody
+can differentiate lets go of its `inputs`.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ class Node:
     Attributes:
         value: the array, or None while unknown; never looked into on this floor.
         span: the source text that it came from.
-        serial: its creation number; inputs always have smaller ones, so sorting by it is a topological order.
-        call: (grad_fn name, the nodes PyTorch's function took), where a function made this node; else None.
+        serial: its creation number; inputs always have smaller ones, so sorting by it is a
+            topological order.
+        call: (grad_fn name, the nodes PyTorch's function took), where a function made this node;
+            else None.
         hooks: functions of the cotangent that a user registered, or None.
         pending: put off because it is large.
         released: its derivative was used up by a backward pass without `retain_graph`.
@@ -112,7 +114,8 @@ class Node:
     def __repr__(self) -> str:
         return f"{self.op.name}#{self.serial}{self.shape}:{self.dtype.name}"
 
-    # Arithmetic, so that derivative rules read as formulas; a number takes the other operand's dtype.
+    # Arithmetic, so that derivative rules read as formulas; a number takes the other operand's
+    # dtype.
     def __add__(self, other: Node | complex) -> Node:
         return arithmetic["add"](self, lift(other, self))
 
@@ -163,7 +166,7 @@ def constant(value: complex, dtype: DType, shape: Shape = ()) -> Node:
 
 
 def data(value: Any, shape: Shape, dtype: DType) -> Node:
-    """A node around a known array; the caller says what it is, since no array is looked into here."""
+    """A node around a known array; the caller says what it is: no array is looked into here."""
     from gradcli.graph.op import DATA
 
     return Node(DATA, (), NO_ATTRS, shape, dtype, False, value)

@@ -1,7 +1,7 @@
 """What a row of the op table says, and how calling a row makes a node.
 
-Constraints: a row is data; the rows themselves stand in gradcli/ops. A missing derivative is an error when
-the table is built, never a silent zero.
+Constraints: a row is data; the rows themselves stand in gradcli/ops. A missing derivative is an
+error when the table is built, never a silent zero.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from gradcli.graph.node import NO_ATTRS, Node
 from gradcli.graph.shape import Shape
 
 Rule = Callable[..., Node]
+NOTHING: Mapping[int, str] = {}
 Infer = Callable[..., Any]
 """(shape, dtype) of the result, or one such pair for each of several results."""
 
 
 class Zero:
-    """The derivative is zero wherever it exists (floor, sign): the input is connected, its gradient is 0."""
+    """The derivative is zero wherever it exists (floor, sign): the input is connected."""
 
 
 class NoDerivative:
@@ -46,26 +47,32 @@ class Op:
 
     Args:
         name: PyTorch's name where it has one.
-        infer: `(*inputs, **attrs) -> (shape, dtype)`; raises GradcliError where the inputs do not fit.
-        derivatives: for each input a rule `(g, out, *inputs, **attrs) -> cotangent of the input`, or why
-            there is none. One entry serves all inputs of an op with any number of them (`variadic`).
+        infer: `(*inputs, **attrs) -> (shape, dtype)`; raises GradcliError where the inputs do not
+            fit.
+        derivatives: for each input a rule `(g, out, *inputs, **attrs) -> cotangent of the input`,
+            or why there is none. One entry serves all inputs of an op with any number of them
+            (`variadic`).
         kernel: the name under which backends execute it (array-API name where there is one).
-        text: how it prints in a formula, with inputs as `{0}`, `{1}`: empty for `name(inputs, attrs)`.
+        text: how it prints in a formula, with inputs as `{0}`, `{1}`: empty for `name(inputs,
+            attrs)`.
         precedence: of that text; 100 for a call or name.
         broadcasts: inputs broadcast against each other; the backward loop undoes it.
         view: the result shares its input's memory in PyTorch.
         promotes: what a function of the same name does to dtypes before it calls the op:
-            "float" (integers become floating), "same", "numeric" (bool becomes int64), or "" for no function.
+            "float" (integers become floating), "same", "numeric" (bool becomes int64), or "" for no
+            function.
         variadic: takes any number of inputs.
         torch: PyTorch's name in grad_fn where it is not `name`.
-        multiple: has several results: `infer` gives a (shape, dtype) for each, `many` makes the nodes, and
-            rules get tuples `g` and `out`.
+        multiple: has several results: `infer` gives a (shape, dtype) for each, `many` makes the
+            nodes, and rules get tuples `g` and `out`.
         elementwise: each element of the result depends on the elements at its place in the inputs.
-        refuses: category of dtypes that it does not take -> PyTorch's sentence, with `{dtype}` in it.
+        refuses: category of dtypes that it does not take -> PyTorch's sentence, with `{dtype}` in
+            it.
     """
 
     __slots__ = (
-        *("broadcasts", "cuts", "derivatives", "elementwise", "infer", "kernel", "multiple", "name"),
+        *("broadcasts", "cuts", "derivatives", "elementwise", "infer", "kernel", "multiple"),
+        "name",
         *("precedence", "promotes", "refuses", "saves", "text", "torch", "variadic", "view"),
     )
 
@@ -84,7 +91,7 @@ class Op:
         torch: str = "",
         multiple: bool = False,
         elementwise: bool = False,
-        refuses: Mapping[int, str] = NO_ATTRS,
+        refuses: Mapping[int, str] = NOTHING,
     ) -> None:
         if name in OPS:
             raise ValueError(f"op table: {name} stands there twice; keep one row")
@@ -164,7 +171,7 @@ def operands(inputs: tuple[Node, ...]) -> str:
 
 
 def operand_names(count: int) -> list[str]:
-    """The source texts of the current operation's operands; empty where they are not so many, or long."""
+    """The source texts of the current operands; empty where they are long or not so many."""
     span = nodes.current.span
     names = [part.text for part in span.parts] if span is not None else []
     short = all(len(name) <= 24 and "\n" not in name for name in names)
@@ -207,7 +214,14 @@ SYMBOL = Op("symbol", _full)
 """A variable without a value: attr `name`."""
 LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}", elementwise=True)
 """A variable to differentiate by, around its value: attr `owner`, opaque here."""
-DETACH = Op("detach", _same, NoDerivative("detach() cuts the graph"), text="{0}", view=True, elementwise=True)
+DETACH = Op(
+    "detach",
+    _same,
+    NoDerivative("detach() cuts the graph"),
+    text="{0}",
+    view=True,
+    elementwise=True,
+)
 """The value without its history."""
 OVERWRITE = Op(
     "overwrite",
@@ -216,4 +230,4 @@ OVERWRITE = Op(
     NoDerivative("written where no gradient is recorded"),
     text="{1}",
 )
-"""The second input's value with the first one's history: a write that autograd was told not to see."""
+"""The second input's value with the first one's history: a write that autograd does not see."""

@@ -1,6 +1,6 @@
 """Decompositions of matrices, of the last two axes.
 
-Constraints: see gradcli/ops. Singular vectors are unique up to a sign (a phase, for complex numbers)
+Constraints: see gradcli/ops. Singular vectors are unique up to a sign (a phase, for complex ones)
 and only where singular values differ; their derivative holds for results that do not depend on
 that choice.
 """

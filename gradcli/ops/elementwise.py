@@ -157,13 +157,13 @@ xlogy = elementwise(
 # -- trigonometric and hyperbolic
 
 sin = elementwise("sin", lambda g, out, x: g * conj(cos(x)))
-cos = elementwise("cos", lambda g, out, x: g * -conj(sin(x)))
+cos: Op = elementwise("cos", lambda g, out, x: g * -conj(sin(x)))
 tan = elementwise("tan", lambda g, out, x: g * conj(out * out + 1))
 asin = elementwise("asin", lambda g, out, x: g * conj(rsqrt(1 - x * x)))
 acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(1 - x * x)))
 atan = elementwise("atan", lambda g, out, x: g / conj(x * x + 1))
 sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
-cosh = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
+cosh: Op = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
 tanh = elementwise("tanh", lambda g, out, x: g * conj(1 - out * out))
 asinh = elementwise("asinh", lambda g, out, x: g * conj(rsqrt(x * x + 1)))
 acosh = elementwise("acosh", lambda g, out, x: g * conj(rsqrt(x - 1) * rsqrt(x + 1)))
@@ -211,8 +211,8 @@ erf = elementwise("erf", lambda g, out, x: TWO_OVER_SQRT_PI * exp(-(x * x)) * g)
 erfc = elementwise("erfc", lambda g, out, x: -TWO_OVER_SQRT_PI * exp(-(x * x)) * g)
 erfinv = elementwise("erfinv", lambda g, out, x: exp(out * out) * g / TWO_OVER_SQRT_PI)
 lgamma = elementwise("lgamma", lambda g, out, x: g * digamma(x))
-digamma = elementwise("digamma", lambda g, out, x: g * polygamma(x, n=1))
-polygamma = elementwise(
+digamma: Op = elementwise("digamma", lambda g, out, x: g * polygamma(x, n=1))
+polygamma: Op = elementwise(
     "polygamma", lambda g, out, x, *, n: g * polygamma(x, n=n + 1), promotes="", infer=same
 )
 
@@ -231,7 +231,7 @@ absolute = elementwise(
     infer=magnitude,
     refuses=lacks("abs_cpu", BOOL),
 )
-sgn = elementwise(
+sgn: Op = elementwise(
     "sgn",
     lambda g, out, x: _turn(g, out, x) if x.dtype.is_complex else g * 0,
     promotes="same",
@@ -363,7 +363,7 @@ relu = elementwise(
     promotes="same",
     refuses={**NO_CLAMP, BOOL: "Boolean inputs not supported for relu"},
 )
-where = elementwise(
+where: Op = elementwise(
     "where",
     CONDITION,
     lambda g, out, c, x, y: where(c, g, zero(g)),
@@ -399,6 +399,12 @@ _COMPARISONS = {
     **{"lt": ("less", "<", (COMPLEX,)), "le": ("less_equal", "<=", (COMPLEX,))},
     **{"gt": ("greater", ">", (COMPLEX,)), "ge": ("greater_equal", ">=", (COMPLEX,))},
 }
+eq: Op
+ne: Op
+lt: Op
+le: Op
+gt: Op
+ge: Op
 eq, ne, lt, le, gt, ge = (
     predicate(
         name,
@@ -411,9 +417,12 @@ eq, ne, lt, le, gt, ge = (
     )
     for name, (kernel, sign, missing) in _COMPARISONS.items()
 )
+logical_and: Op
+logical_or: Op
 logical_and, logical_or, logical_xor = (
     predicate(f"logical_{name}", INTEGRAL, INTEGRAL) for name in ("and", "or", "xor")
 )
+isnan: Op
 logical_not, isnan, isinf, isfinite, isposinf, isneginf, signbit = (
     predicate(name, INTEGRAL)
     for name in ("logical_not", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit")
@@ -463,7 +472,7 @@ imag = elementwise(
     promotes="",
     view=True,
 )
-make_complex = elementwise(
+make_complex: Op = elementwise(
     "complex",
     lambda g, out, x, y: real(g),
     lambda g, out, x, y: imag(g),

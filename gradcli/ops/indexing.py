@@ -1,7 +1,7 @@
 """Indexing by arrays of positions: reading, writing, and their adjoints.
 
-Constraints: see gradcli/ops. `axes` is how many trailing axes of `x` the op speaks of; the indices, broadcast
-against each other, address the first `len(indices)` of those and are never negative.
+Constraints: see gradcli/ops. `axes` is how many trailing axes of `x` the op speaks of; the indices,
+broadcast against each other, address the first `len(indices)` of those and are never negative.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _index_put(x: Node, y: Node, *indices: Node, axes: int) -> tuple[Shape, DTyp
     return x.shape, x.dtype
 
 
-index = Op(
+index: Op = Op(
     "index",
     _index,
     lambda g, out, x, *indices, axes, position: index_add(
@@ -40,7 +40,7 @@ index = Op(
     ),
     variadic=True,
 )
-index_add = Op(
+index_add: Op = Op(
     "index_add",
     _index_add,
     lambda g, out, x, *indices, shape, position: index(g, *indices, axes=len(shape)),
@@ -56,4 +56,4 @@ def _index_put_rule(
     return index(g, *indices, axes=axes)
 
 
-index_put = Op("index_put", _index_put, _index_put_rule, variadic=True)
+index_put: Op = Op("index_put", _index_put, _index_put_rule, variadic=True)

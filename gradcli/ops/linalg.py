@@ -1,8 +1,8 @@
 """Linear algebra primitives: the contraction that every product of matrices is.
 
-Constraints: see gradcli/ops. `contract` is a two-operand Einstein sum over named trailing axes, with
-broadcast leading axes; its derivatives only rename axes (Laue, Mitterreiter, Giesen: A Simple and Efficient
-Tensor Calculus, AAAI 2020).
+Constraints: see gradcli/ops. `contract` is a two-operand Einstein sum over named trailing axes,
+with broadcast leading axes; its derivatives only rename axes (Laue, Mitterreiter, Giesen: A Simple
+and Efficient Tensor Calculus, AAAI 2020).
 """
 
 from __future__ import annotations

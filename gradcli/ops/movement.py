@@ -1,7 +1,8 @@
 """Movement: the same numbers in another arrangement.
 
-Constraints: see gradcli/ops. Attributes speak of the trailing axes only: `reshape` rearranges the last `axes`
-axes, `permute` and `slice` the last `len(...)`, `expand` broadcasts the last `len(shape)`; leading ones pass.
+Constraints: see gradcli/ops. Attributes speak of the trailing axes only: `reshape` rearranges the
+last `axes` axes, `permute` and `slice` the last `len(...)`, `expand` broadcasts the last
+`len(shape)`; leading ones pass.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.rows import zero
 
 Slices = tuple[tuple[int, int, int], ...]
-"""For each trailing axis (start, length, step): start inside the axis, length the number of elements taken."""
+"""For each trailing axis (start, length, step): where it starts, and how many elements it takes."""
 
 
 def _lead(x: Node, core: int) -> Shape:
@@ -88,28 +89,28 @@ def _diagonal_embed(x: Node, *, offset: int, shape: Shape) -> tuple[Shape, DType
     return x.shape[:-1] + shape, x.dtype
 
 
-reshape = Op(
+reshape: Op = Op(
     "reshape",
     _reshape,
     lambda g, out, x, *, axes, shape: reshape(g, axes=len(shape), shape=_core(x, axes)),
     view=True,
 )
-permute = Op(
+permute: Op = Op(
     "permute",
     _permute,
     lambda g, out, x, *, axes: permute(g, axes=inverse(axes)),
     kernel="permute_dims",
     view=True,
 )
-expand = Op("expand", _expand, lambda g, out, x, *, shape: g, broadcasts=True, view=True)
-slice_ = Op(
+expand: Op = Op("expand", _expand, lambda g, out, x, *, shape: g, broadcasts=True, view=True)
+slice_: Op = Op(
     "slice",
     _slice,
     lambda g, out, x, *, slices: embed(g, slices=slices, shape=_core(x, len(slices))),
     view=True,
 )
-embed = Op("embed", _embed, lambda g, out, x, *, slices, shape: slice_(g, slices=slices))
-slice_put = Op(
+embed: Op = Op("embed", _embed, lambda g, out, x, *, slices, shape: slice_(g, slices=slices))
+slice_put: Op = Op(
     "slice_put",
     _slice_put,
     lambda g, out, x, y, *, slices: slice_put(
@@ -117,17 +118,17 @@ slice_put = Op(
     ),
     lambda g, out, x, y, *, slices: slice_(g, slices=slices),
 )
-flip = Op("flip", _same, lambda g, out, x, *, axis: flip(g, axis=axis))
-concat = Op("cat", _concat, _concat_rule, kernel="concat", variadic=True)
-tril = Op("tril", _same, lambda g, out, x, *, diagonal: tril(g, diagonal=diagonal))
-triu = Op("triu", _same, lambda g, out, x, *, diagonal: triu(g, diagonal=diagonal))
-diagonal = Op(
+flip: Op = Op("flip", _same, lambda g, out, x, *, axis: flip(g, axis=axis))
+concat: Op = Op("cat", _concat, _concat_rule, kernel="concat", variadic=True)
+tril: Op = Op("tril", _same, lambda g, out, x, *, diagonal: tril(g, diagonal=diagonal))
+triu: Op = Op("triu", _same, lambda g, out, x, *, diagonal: triu(g, diagonal=diagonal))
+diagonal: Op = Op(
     "diagonal",
     _diagonal,
     lambda g, out, x, *, offset: diagonal_embed(g, offset=offset, shape=x.shape[-2:]),
     view=True,
 )
-diagonal_embed = Op(
+diagonal_embed: Op = Op(
     "diagonal_embed",
     _diagonal_embed,
     lambda g, out, x, *, offset, shape: diagonal(g, offset=offset),

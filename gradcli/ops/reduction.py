@@ -1,7 +1,7 @@
 """Reductions and scans: sums, products, extremes, cumulative ops, order.
 
-Constraints: see gradcli/ops; `axis` is a tuple of negative axes, a single negative axis for scans and order.
-Ties share a gradient evenly where PyTorch shares it (amax, amin).
+Constraints: see gradcli/ops; `axis` is a tuple of negative axes, a single negative axis for scans
+and order. Ties share a gradient evenly where PyTorch shares it (amax, amin).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tables share: makers of rows, shape and dtype rules, and small helpers for derivative rules.
+"""What the tables share: makers of rows, shape and dtype rules, helpers for derivative rules.
 
 Constraints: no rows here.
 """
