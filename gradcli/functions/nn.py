@@ -1,4 +1,4 @@
-"""Functions of networks: activations, softmax, linear maps, normalisation, attention, padding.
+"""Functions of networks: activations, softmax, linear maps, normalisation, attention.
 
 Constraints: composed of ops unless ops/activation.py says why not. A branch that `where` does not
 choose never puts NaN into a gradient: what it computes from is put back into its domain first.
@@ -20,14 +20,14 @@ from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.linalg import addmm, matmul
 from gradcli.functions.reduce import mean_of, vector_norm_of
-from gradcli.functions.shape import part, reshaped, whole
+from gradcli.functions.shape import part, reshaped
 from gradcli.graph.dtype import ALIASES, BOOL, DType, complex64, complex128, int64, result_type
 from gradcli.graph.node import Node, constant, lift
 from gradcli.graph.op import DETACH, OVERWRITE
 from gradcli.graph.shape import axis_from_right, broadcast, numel
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
-from gradcli.ops import movement, reduction
+from gradcli.ops import reduction
 from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import zero
@@ -826,54 +826,6 @@ def _safe_softmax(x: Node) -> Node:
     x = floating(x, "softmax_lastdim_kernel_impl")
     masked = reduction.all_(ops.isneginf(x), axis=(-1,), keepdims=True)
     return only(ops.logical_not(masked), reduction.softmax(ops.where(masked, zero(x), x), axis=-1))
-
-
-# -- padding
-
-
-@function("nn.functional.pad", shown="constant_pad_nd")
-@checked
-def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Node:
-    """`input` with `value` around it: `pad` is (before, after) of the last dim, then outwards.
-
-    Negative numbers crop. Modes other than "constant" are refused.
-    """
-    x = tensor(input)
-    if mode != "constant":
-        known = mode in ("reflect", "replicate", "circular")
-        raise GradcliError(
-            "G026",
-            f"padding mode {mode} is not supported"
-            if known
-            else f"Unrecognised padding mode {mode}",
-            help='pad(x, ..., mode="constant", value=0)',
-            kind=NotImplementedError,
-        )
-    pad = [whole(size) for size in pad]
-    if len(pad) % 2:
-        raise GradcliError("G024", "Padding length must be divisible by 2")
-    if len(pad) > 2 * x.ndim:
-        raise GradcliError(
-            "G024",
-            "Padding length should be less than or equal to two times the input dimension but got "
-            f"padding length {len(pad)} and input of dimension {x.ndim}",
-        )
-    around = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)]
-    around = [(0, 0)] * (x.ndim - len(around)) + around[::-1]
-    return _padded(x, around, 0 if value is None else value)
-
-
-def _padded(x: Node, around: list[tuple[int, int]], value: float) -> Node:
-    taken, placed, shape = [], [], []
-    for (before, after), size in zip(around, x.shape, strict=True):
-        kept = size + min(before, 0) + min(after, 0)
-        if kept < 0:
-            raise GradcliError("G024", "narrow(): length must be non-negative.")
-        taken.append((max(-before, 0), kept, 1))
-        placed.append((max(before, 0), kept, 1))
-        shape.append(size + before + after)
-    filled = constant(value, x.dtype, tuple(shape))
-    return movement.slice_put(filled, movement.slice_(x, slices=tuple(taken)), slices=tuple(placed))
 
 
 for _name in ("sigmoid", "tanh"):

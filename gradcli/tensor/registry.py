@@ -12,7 +12,7 @@ from typing import Any
 
 FAMILIES = (
     *("math", "reduce", "shape", "index", "linalg", "create", "inplace"),
-    *("nn", "loss", "autograd", "special", "types", "data"),
+    *("nn", "loss", "conv", "pad", "patches", "autograd", "special", "scatter", "types", "data"),
 )
 """The modules of gradcli/functions, the most used first."""
 

@@ -73,23 +73,50 @@ def _grouped(
 ) -> Callable[[Array, Array], Array]:
     """Any labels: group them into batch, rows, summed, columns and multiply as matrices."""
     batch, rows, shared, columns = groups
-    order = [*batch, *rows, *columns]
+    # A first axis of the right operand that stays first: a product for each of its elements saves
+    # moving it, and the matrix on the left stays in the cache.
+    apart = shared and len(columns) > 1 and right[0] == result[0] == columns[0]
+    looped, columns = (columns[:1], columns[1:]) if apart else ([], columns)
+    order = [*batch, *looped, *rows, *columns]
 
     def product(x: Array, y: Array) -> Array:
         front = np.broadcast_shapes(x.shape[:lead], y.shape[:lead])
         sizes = dict(zip(left, x.shape[lead:], strict=True))
         sizes.update(zip(right, y.shape[lead:], strict=True))
-        x = _arranged(x, left, [*batch, *rows, *shared], lead)
-        y = _arranged(y, right, [*batch, *shared, *columns], lead)
-        count = [int(np.prod([sizes[c] for c in g], dtype=np.int64)) for g in groups]
-        x = x.reshape(*x.shape[:lead], count[0], count[1], count[2])
-        y = y.reshape(*y.shape[:lead], count[0], count[2], count[3])
+        x = _matrices(x, left, (batch, [], rows, shared), lead, sizes)
+        y = _matrices(y, right, (batch, looped, shared, columns), lead, sizes)
         # A sum over nothing is an outer product: multiplying beats a BLAS call of inner length one.
         out = np.matmul(x, y) if shared else x * y
-        out = out.reshape(*front, *(sizes[c] for c in order))
+        out = out.reshape((*front, *(sizes[c] for c in order)))
         return _arranged(out, "".join(order), list(result), lead)
 
     return product
+
+
+def _matrices(
+    array: Array, labels: str, groups: tuple[list[str], ...], lead: int, sizes: dict[str, int]
+) -> Array:
+    """`array` with one axis for each group of labels, the last two rows and columns of matrices.
+
+    A copy, where one is needed, is in the order in which the array is stored; BLAS takes both.
+    """
+    *outer, first, second = groups
+    turned = bool(first and second) and _nearest(array, labels, lead) in first
+    order = (*outer, second, first) if turned else groups
+    arranged = _arranged(array, labels, [c for group in order for c in group], lead)
+    count = (int(np.prod([sizes[c] for c in group], dtype=np.int64)) for group in order)
+    made = arranged.reshape(*array.shape[:lead], *count)
+    return made.swapaxes(-1, -2) if turned else made
+
+
+def _nearest(array: Array, labels: str, lead: int) -> str:
+    """The label along which neighbours lie closest in memory."""
+    far = array.nbytes + 1
+    distance = [
+        step or far if n > 1 else far
+        for step, n in zip(array.strides[lead:], array.shape[lead:], strict=True)
+    ]
+    return min(reversed(list(zip(distance, labels, strict=True))), key=lambda pair: pair[0])[1]
 
 
 def _arranged(array: Array, labels: str, order: list[str], lead: int) -> Array:
