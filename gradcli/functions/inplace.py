@@ -21,14 +21,17 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.write import in_place, write
 
 NAMES = """
-    abs absolute acos acosh add addcdiv addcmul addmm addmv addr arccos arcsin arctan asin asinh atan atan2
-    atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil
-    clamp clamp_max clamp_min clip copysign cos cosh cumprod cumsum deg2rad digamma div divide eq erf erfc
-    erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac ge greater greater_equal gt hypot
-    index_put le lerp less less_equal lgamma log log10 log1p log2 logical_and logical_not logical_or
-    logical_xor logit lt masked_fill mul multiply nan_to_num ne neg negative nextafter not_equal polygamma
-    pow rad2deg reciprocal relu remainder round rsqrt sgn sigmoid sign sin sinc sinh sqrt square sub subtract
-    tan tanh tril triu true_divide trunc xlogy
+    abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin
+    arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh baddbmm bitwise_and
+    bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil clamp
+    clamp_max clamp_min clip conj_physical copysign cos cosh cumprod cumsum deg2rad digamma div
+    divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor floor_divide fmod frac gcd ge
+    greater greater_equal gt heaviside hypot i0 igamma igammac index_add index_copy index_fill
+    index_put index_reduce lcm ldexp le lerp less less_equal lgamma log log10 log1p log2
+    logical_and logical_not logical_or logical_xor logit lt masked_fill masked_scatter mul
+    multiply mvlgamma nan_to_num ne neg negative nextafter not_equal polygamma pow put rad2deg
+    reciprocal relu remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign
+    sin sinc sinh sqrt square sub subtract tan tanh tril triu true_divide trunc xlogy
 """.split()
 """The functions that have an in-place form under their name and an underscore."""
 
@@ -75,7 +78,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     return write(input, _copied(input, value))
 
 
-@function("Tensor._copied", shown="copy_slices")
+@function("Tensor._copied", shown="CopyBackwards")
 def _copied(input: Any, src: Any) -> Node:
     """`src` in the shape and dtype of `input`."""
     value = cast(src, input.dtype)

@@ -78,6 +78,7 @@ windows: Op = Op(
     lambda g, out, x, *, kernel, stride, dilation: overlap_add(
         g, stride=stride, dilation=dilation, shape=_split(x, len(kernel))[1]
     ),
+    view=True,
 )
 overlap_add: Op = Op("overlap_add", _overlap_add, _overlap_add_rule)
 window_sum = Op("window_sum", _window_sum, _window_sum_rule)

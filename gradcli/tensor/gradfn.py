@@ -12,14 +12,14 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 
 
-WHOLE = frozenset({"CopyBackwards", "NotImplemented"})
-"""Names that PyTorch shows as they are."""
+INTERNAL = frozenset({"AccumulateGrad", "CopyBackwards", "CopySlices", "NotImplemented"})
+"""Functions that PyTorch names with their C++ namespace when it is asked."""
 
 
 @lru_cache(maxsize=None)
 def backward_name(name: str, overload: int = 0) -> str:
     """`mul` -> `MulBackward0`, `log1p` -> `Log1PBackward0`, a whole name -> itself."""
-    if "Backward" in name or name in WHOLE:
+    if "Backward" in name or name == "NotImplemented":
         return name
     camel, capital = "", True
     for character in name.strip("_"):
@@ -39,7 +39,8 @@ class GradFn:
 
     def name(self) -> str:
         """The name, such as `MulBackward0`."""
-        return name_of(self._node)
+        name = name_of(self._node)
+        return f"torch::autograd::{name}" if name in INTERNAL else name
 
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:

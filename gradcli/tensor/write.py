@@ -12,8 +12,9 @@ from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
 
 from gradcli.graph.shape import broadcast
-from gradcli.ops.elementwise import cast
+from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
+from gradcli.tensor.gradfn import name_of
 from gradcli.tensor.storage import overwrite, put
 from gradcli.tensor.tensor import Tensor
 
@@ -94,7 +95,7 @@ def in_place(function: Any, target: Tensor, *args: Any, **kwargs: Any) -> Tensor
         GradcliError: G025 when the result's dtype cannot be stored in `target`.
     """
     refuse_leaf(target)
-    value = function(target, *args, **kwargs)
+    value = function(_kept(target), *args, **kwargs)
     if value.dtype.category > target.dtype.category:
         raise GradcliError(
             "G025",
@@ -102,6 +103,17 @@ def in_place(function: Any, target: Tensor, *args: Any, **kwargs: Any) -> Tensor
             f"desired output type {_NAMES.get(target.dtype.name, target.dtype.name)}",
         )
     return write(target, value)
+
+
+def _kept(target: Tensor) -> Tensor:
+    """`target` with its value now, which its own write leaves to the gradients, as PyTorch does."""
+    old = target.node
+    if not old.tracked:
+        return target
+    copy = clone(old)
+    copy.call = old.call or (name_of(old), old.inputs)
+    settle(copy)
+    return Tensor(copy)
 
 
 _NAMES = {

@@ -50,7 +50,12 @@ MUST_PASS: dict[str, tuple[str, ...]] = {
         *("reshape", "reshape_as", "roll", "split", "split_with_sizes", "squeeze", "stack", "t"),
         *("tile", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view", "view_as"),
     ),
-    "indexing": (*("__getitem__", "gather", "index_select", "masked_select", "take"),),
+    "indexing": (
+        *("__getitem__", "gather", "index_select", "masked_select", "take"),
+        *("as_strided", "diagonal_scatter", "index_add", "index_copy", "index_fill"),
+        *("index_reduce", "masked_fill", "masked_scatter", "put", "scatter", "scatter_add"),
+        *("scatter_reduce", "select_scatter", "slice_scatter", "unfold"),
+    ),
     "products": (
         *("addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "einsum", "inner"),
         *("matmul", "mm", "mv", "outer", "trace", "vdot"),
@@ -91,7 +96,12 @@ UNINITIALISED = frozenset(
 )
 """Ops whose elements nobody promised: only shape and dtype are compared."""
 
-NOT_COUNTED = ("jiterator", "_refs.", "torch.ops.", "torch._", "to_sparse", "sparse.")
+NOT_COUNTED = ("jiterator", "_refs.", "torch.ops.", "torch._", "to_sparse", "sparse.") + (
+    # Its samples read memory outside the tensor that they are given.
+    "as_strided.partial_views",
+    # PyTorch's gradient is wrong: it flows to the overwritten elements, not to the others.
+    "as_strided_scatter",
+)
 """Beginnings of op_db names that are no part of PyTorch's public, dense, portable API."""
 
 Call = Callable[..., Any]

@@ -29,15 +29,19 @@ class Score:
     """What an op's samples came to in one dtype.
 
     Attributes:
-        name: op_db's name, the variant behind a dot.
+        title: op_db's name, the variant behind a dot.
+        plain: the name without the variant.
+        differentiable: whether PyTorch has its gradient.
         forward, gradient: (passed, total).
         failures: sentence -> how often, forward and gradient together.
         outside: reason -> how many samples were skipped for it.
         seconds: how long they took, PyTorch's share included.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, op: Any) -> None:
+        self.title = full_name(op)
+        self.plain: str = op.name
+        self.differentiable: bool = op.supports_autograd
         self.forward = [0, 0]
         self.gradient = [0, 0]
         self.failures: Counter[str] = Counter()
@@ -60,7 +64,7 @@ class Score:
 
 def operations() -> dict[str, Any]:
     """op_db's ops that are compared, by name with variant."""
-    return {full_name(op): op for op in op_db if not op.name.startswith(NOT_COUNTED)}
+    return {full_name(op): op for op in op_db if not full_name(op).startswith(NOT_COUNTED)}
 
 
 def full_name(op: Any) -> str:
@@ -111,7 +115,7 @@ class Trial:
     def __init__(self, op: Any, function: Any) -> None:
         self.op = op
         self.function = function
-        self.score = Score(full_name(op))
+        self.score = Score(op)
         self.results = Comparison(values=op.name not in UNINITIALISED, looser=LOOSER.get(op.name))
 
     def compare(self, sample: Any) -> None:

@@ -69,6 +69,7 @@ def along(low: float = -2.0, high: float = 2.0, **attrs: Any) -> list[Case]:
 
 ROWS = np.array([[0, 2], [1, 0]])
 COLUMNS = np.array([1, 3])
+REPEATED = np.array([1, 1, 3])
 CHOICE = np.array([[True, False, True], [False, False, True]])
 POSITIVE = unary(0.3, 3.0)
 INSIDE = unary(-0.8, 0.8)
@@ -139,6 +140,14 @@ SAMPLES: dict[str, list[Case]] = {
     "index_add": calls(((2, 2, 4), ROWS), shape=(3, 4)) + calls(((2, 2), ROWS, ROWS), shape=(3, 4)),
     "index_put": calls(((3, 4), (2,), np.array([0, 2]), COLUMNS), axes=2)
     + calls(((4, 3), (2, 3), COLUMNS), axes=2),
+    "scatter_reduce": [
+        Case(inputs, (ANY,) * len(inputs), {"axes": axes, "reduce": reduce, "include": include})
+        for inputs, axes in ((((4,), (3,), REPEATED), 1), (((2, 4, 2), (2, 3, 2), REPEATED), 2))
+        for reduce in ("prod", "amax", "amin")
+        for include in (True, False)
+    ],
+    "as_strided": calls(((5, 3, 4),), shape=(2, 2), strides=(3, 2), offset=1, source=(3, 4)),
+    "strided_add": calls(((5, 2, 3),), shape=(2, 3), strides=(1, 2), offset=1, source=(3, 4)),
     # windows
     "windows": calls(((2, 7),), ((7,),), kernel=(3,), stride=(2,), dilation=(1,))
     + calls(((2, 5, 6),), kernel=(2, 3), stride=(1, 2), dilation=(3, 2))
@@ -188,6 +197,7 @@ COMPLEX = frozenset(
         *("slice", "embed", "slice_put", "flip", "cat", "tril", "triu", "diagonal"),
         *("diagonal_embed", "index", "index_add", "index_put", "contract", "sum", "prod", "cumsum"),
         *("cumprod", "windows", "overlap_add", "window_sum"),
+        *("as_strided", "strided_add"),
     }
 )
 """Ops that are checked on complex numbers too."""
@@ -199,6 +209,7 @@ NO_FORMULA = {
         ("igamma", "igammac", "zeta"),
         "no derivative by the first input; tests/functions/test_special.py checks the other",
     ),
+    "opaque": "a value whose derivative PyTorch has not either",
     "overwrite": "a value with another one's history; its gradient is by design not its slope",
 }
 """Rows that are bookkeeping of autograd, or whose derivatives are tested elsewhere."""

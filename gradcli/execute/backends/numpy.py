@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.execute.backends import short_rows
 from gradcli.execute.backends.contraction import contract
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.graph.node import Node
@@ -53,6 +54,10 @@ def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axis = _axis(axis, x.ndim)  # type: ignore[assignment]
     if x.dtype == np.float16:
         return x.sum(axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
+    if axis == (-1,) or axis == (-2,):
+        short = short_rows.sums(x, axis)
+        if short is not None:
+            return np.expand_dims(short, axis) if keepdims else short
     return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
@@ -62,6 +67,9 @@ def _prod(x: Array, *, axis: int, keepdims: bool) -> Array:
 
 def _extreme(name: str) -> Callable[..., Array]:
     def reduce(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+        short = short_rows.extremes(x, axis, name)
+        if short is not None:
+            return np.expand_dims(short, axis) if keepdims else short
         return getattr(x, name)(axis=_axis(axis, x.ndim), keepdims=keepdims)
 
     return reduce
@@ -115,10 +123,20 @@ def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array, A
     """exp(x - max), its sum, and max (0 where infinite), along `axis`, in at least float32."""
     if x.dtype == np.float16:
         x = x.astype(np.float32)
-    top = x.max(axis=axis, keepdims=True, initial=-np.inf)
+    top = _top(x, axis)
     top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
     powers = np.exp(x - top)
-    return powers, powers.sum(axis=axis, keepdims=True), top
+    return powers, _sum(powers, axis=_tuple(axis), keepdims=True), top
+
+
+def _top(x: Array, axis: int | tuple[int, ...]) -> Array:
+    if x.size:
+        return KERNELS["max"](x, axis=_tuple(axis), keepdims=True)
+    return x.max(axis=axis, keepdims=True, initial=-np.inf)
+
+
+def _tuple(axis: int | tuple[int, ...]) -> tuple[int, ...]:
+    return axis if isinstance(axis, tuple) else (axis,)
 
 
 def _softmax(x: Array, *, axis: int) -> Array:
@@ -366,7 +384,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"index_add": _index_add, "tril": _triangle(np.tril), "triu": _triangle(np.triu)},
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
-    **{"svd": lambda x: np.linalg.svd(x, full_matrices=False), "contract": contract, "sgn": _sgn, "polygamma": _polygamma},
+    **{"contract": contract, "sgn": _sgn, "polygamma": _polygamma},
     **{"softplus": _softplus, "binary_cross_entropy": _binary_cross_entropy},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
@@ -377,7 +395,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
     **{name: _scipy(name) for name in ("erf", "erfc", "erfinv", "digamma")},
     **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
-    **{"clone": lambda x: x, "detach": lambda x: x},
+    **{"clone": lambda x: x, "detach": lambda x: x, "opaque": lambda x, *_, **__: x},
     **{"overwrite": lambda x, value: value},
 }
 """Kernels by name, where they are not NumPy's function of that name."""
@@ -407,7 +425,7 @@ MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
 """The ops that are executed from the node rather than from their inputs and attributes alone."""
 
 
-RARER = ("window", "special", "ordering")
+RARER = ("window", "numpy_linalg", "numpy_fft", "special", "ordering", "scatter")
 """Modules beside this one with more KERNELS, imported when an op has none here."""
 
 
