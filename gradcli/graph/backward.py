@@ -30,12 +30,9 @@ def backward(
     """The cotangents of `targets` for cotangents of outputs.
 
     Args:
-        seeds: (output, its cotangent) pairs; a cotangent's shape is the output's, after leading
-            batch axes.
-        targets: says whether to differentiate by a node; None means every leaf that the outputs
-            depend on.
-        before: called with each node and its whole cotangent, before its rule; returns the
-            cotangent to use.
+        seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
+        targets: whether to differentiate by a node; None means every leaf the outputs depend on.
+        before: called with each node and its whole cotangent; returns the cotangent to use.
         after: called with each node whose rules were applied, and the forward nodes that they used.
 
     Returns:

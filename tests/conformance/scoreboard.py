@@ -35,7 +35,7 @@ def main() -> None:
                 continue
             started = time.perf_counter()
             score = run(op, dtype, written(op) if options.text else None)
-            score.name = f"{name} [{str(dtype).removeprefix('torch.')}]"
+            score.title = f"{name} [{str(dtype).removeprefix('torch.')}]"
             score.seconds = time.perf_counter() - started
             scores.append(score)
     scores.sort(key=_share)
@@ -63,7 +63,7 @@ def _show(score: Score, failures: int) -> None:
     forward, gradient = ("{:4d}/{:<4d}".format(*pair) for pair in (score.forward, score.gradient))
     outside = ", ".join(f"{count} {reason}" for reason, count in score.outside.items())
     print(
-        f"{score.name:58s} forward {forward} gradient {gradient} {score.seconds:5.1f}s  {outside}"
+        f"{score.title:58s} forward {forward} gradient {gradient} {score.seconds:5.1f}s  {outside}"
     )
     for sentence, count in score.failures.most_common(failures):
         print(f"        {count:4d} x {sentence}")
@@ -76,11 +76,14 @@ def _totals(scores: list[Score]) -> None:
     ]
     print(f"\nops that pass everything: {len(passed)} of {len(scores)}")
     print("samples: forward {}/{}, gradient {}/{}".format(*sums[0], *sums[1]))
-    by_name: dict[str, bool] = {}
-    for score in scores:
-        plain = score.name.partition(" ")[0]
-        by_name[plain] = by_name.get(plain, True) and score.passed
-    print(f"names that pass in all these dtypes: {sum(by_name.values())} of {len(by_name)}")
+    for what, chosen in (
+        ("names that pass with all variants in all these dtypes", scores),
+        ("of these differentiable", [s for s in scores if s.differentiable]),
+    ):
+        by_name: dict[str, bool] = {}
+        for score in chosen:
+            by_name[score.plain] = by_name.get(score.plain, True) and score.passed
+        print(f"{what}: {sum(by_name.values())} of {len(by_name)}")
     skipped = sum((s.outside for s in scores), Counter())
     for reason, count in skipped.most_common():
         print(f"outside: {count:5d} {reason}")
