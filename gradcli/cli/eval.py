@@ -93,6 +93,8 @@ def _show(result: api.Result, format: str, output: str | None) -> None:
     if format == "json":
         write_text(result_json(result), output)
     elif format == "text":
+        if result.output is None and output is None:
+            return  # the expression was called for its effect, as print(x) is
         shown = result_text(result)
         write_text(f"{steps_text(result.steps)}\n{shown}" if result.steps else shown, output)
     else:
