@@ -212,7 +212,7 @@ def _same(name: str) -> None:
     same.doc = "The tensor itself: everything is in the machine's memory here."
 
 
-for _method in ("cpu", "pin_memory", "resolve_conj", "resolve_neg"):
+for _method in ("cpu", "pin_memory", "resolve_neg"):
     _same(_method)
 
 

@@ -32,7 +32,7 @@ _ALSO = {
     **{"atan2": ["arctan2"], "eq": [], "ne": ["not_equal"], "lt": ["less"], "gt": ["greater"]},
     **{"le": ["less_equal"], "ge": ["greater_equal"], "trunc": ["fix"]},
     **{"digamma": ["special.psi"], "sigmoid": ["special.expit"]},
-    **{"lgamma": ["special.gammaln"], "conj_physical": []},
+    **{"lgamma": ["special.gammaln"]},
 }
 _SPECIAL_ENTRIES = frozenset(
     {
@@ -48,6 +48,7 @@ _SPECIAL_ENTRIES = frozenset(
         "fmod",
         "heaviside",
         "clone",
+        "conj_physical",
     }
 )
 

@@ -183,14 +183,8 @@ def _matrix_transpose(input: Any) -> Node:
     return _swap(input, -1, -2)
 
 
-def _adjoint(input: Any) -> Node:
-    return ops.conj(_matrix_transpose(input))
-
-
 _property("T", "permute", lambda input: permuted(input, tuple(range(-1, -input.ndim - 1, -1))))
 _property("mT", "transpose", _matrix_transpose)
-_property("H", "transpose", _adjoint)
-_property("mH", "transpose", _adjoint)
 
 
 @function("movedim", "moveaxis", shown="permute", view=True)

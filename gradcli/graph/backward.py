@@ -58,7 +58,7 @@ def backward(
         for x, part in parts:
             cotangents.add(x, part, node)
         if after is not None and node.op is not LEAF:
-            after(node, saved(node, [part for _, part in parts]))
+            after(node, saved(node, cotangent, [part for _, part in parts]))
     return found
 
 
@@ -140,25 +140,29 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     return cotangent
 
 
-def saved(node: Node, parts: list[Node]) -> Saved:
-    """The forward nodes (of `node` and its inputs) whose values the derivatives `parts` use."""
+def saved(node: Node, cotangent: Any, parts: list[Node]) -> Saved:
+    """The forward nodes (of `node` and its inputs) whose values the derivatives `parts` use.
+
+    What the rules made is newer than `cotangent`, whose own history says nothing about this node.
+    """
     op = node.op
     key = (tuple(x.tracked for x in node.inputs), tuple(x.op.name for x in node.inputs[1:3]))
     positions = op.saves.get(key)
     if positions is None:
         forward = (node, *node.inputs)
+        newest = max(g.serial for g in (cotangent if op.multiple else (cotangent,)))
         used: set[Node] = set()
         stack = list(parts)
         seen: set[Node] = set()
         while stack:
             part = stack.pop()
-            if part in seen:
+            if part in seen or (part.serial <= newest and part not in forward):
                 continue
             seen.add(part)
             used.update(x for x in part.inputs if x in forward)
             if part in forward:
                 used.add(part)
-            stack.extend(x for x in part.inputs if x.serial > node.serial and x not in forward)
+            stack.extend(x for x in part.inputs if x.serial > newest and x not in forward)
         positions = tuple(x in used for x in forward)
         op.saves[key] = positions
     return tuple(x for x, uses in zip((node, *node.inputs), positions, strict=False) if uses)

@@ -172,6 +172,13 @@ def seed(output: Tensor, cotangent: Tensor | None, number: int) -> tuple[Node, N
                     "or give a cotangent of its shape: .backward(v)",
                 ],
             )
+        if node.dtype.is_complex:
+            raise GradcliError(
+                "G034",
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{node.dtype!r}",
+                help="take its size or a part of it: .abs(), .real",
+            )
         return node, constant(1, node.dtype, node.shape)
     given = cotangent.node
     if given.shape != node.shape:

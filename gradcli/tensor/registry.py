@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 FAMILIES = (
-    *("math", "reduce", "shape", "index", "linalg", "create", "inplace"),
-    *("nn", "loss", "conv", "pad", "patches", "autograd", "special", "scatter", "types", "data"),
+    *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
+    *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
+    *("autograd", "systems", "decompositions", "fft", "special", "scatter", "types"),
+    "data",
 )
 """The modules of gradcli/functions, the most used first."""
 

@@ -12,10 +12,12 @@ from typing import Any
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import DETACH, OVERWRITE, Op
 from gradcli.ops.elementwise import ne, where
-from gradcli.ops.movement import flip, permute, reshape, slice_, slice_put
+from gradcli.ops.movement import slice_, slice_put
 from gradcli.source import Span
 
 Step = tuple[Op, Mapping[str, Any]]
+BIJECTIVE = frozenset({"reshape", "permute", "flip", "conj", "view_as_real", "view_as_complex"})
+"""View ops that show all of what they view, each element once."""
 
 
 class Storage:
@@ -85,7 +87,7 @@ def _put_step(op: Op, attrs: Mapping[str, Any], below: Node, new: Node) -> Node:
         return new
     assert callable(rule)
     back = rule(new, new, below, **attrs)
-    if op in (reshape, permute, flip):
+    if op.name in BIJECTIVE:
         return back
     ones = constant(1, below.dtype, new.shape)
     written = rule(ones, new, below, **attrs)

@@ -69,6 +69,10 @@ MUST_PASS: dict[str, tuple[str, ...]] = {
         *("nn.functional.softplus", "nn.functional.softsign", "nn.functional.threshold"),
         *("sigmoid", "softmax"),
     ),
+    "complex numbers": (
+        *("angle", "complex", "conj", "conj_physical", "imag", "isreal", "polar", "real"),
+        *("view_as_complex", "view_as_real"),
+    ),
     "special functions": (
         *("frexp", "gcd", "i0", "igamma", "igammac", "lcm", "ldexp", "mvlgamma", "polygamma"),
         *(f"special.{name}" for name in ("airy_ai", "entr", "erfcx", "i0e", "i1", "i1e", "ndtr")),

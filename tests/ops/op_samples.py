@@ -75,6 +75,15 @@ POSITIVE = unary(0.3, 3.0)
 INSIDE = unary(-0.8, 0.8)
 STEPS = unary(0.1, 0.9)
 
+SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.5], [3.0, 6.0, 9.0]])
+LOWER = np.array([[1.5, 0.0, 0.0], [0.3, -1.2, 0.0], [0.7, 0.2, 0.9]])
+STEEP = np.array([[4.0, 1.0, 0.5], [1.2, 3.0, -1.0], [0.5, -0.7, 2.0]])
+"""Well-conditioned; its pivots stay where they are under small changes."""
+PAIR = np.stack([STEEP[:2, :2], STEEP[1:, 1:]])
+SQUARE = calls((STEEP,), (PAIR,), (STEEP[:1, :1],))
+SYSTEMS = calls((STEEP, (3, 2)), (PAIR, (2, 1)), (STEEP, (2, 3, 1)), left=True)
+SYSTEMS += calls((STEEP, (2, 3)), left=False)
+
 SAMPLES: dict[str, list[Case]] = {
     # arithmetic
     **{name: binary() for name in ("add", "sub", "mul")},
@@ -121,6 +130,10 @@ SAMPLES: dict[str, list[Case]] = {
     "real": unary(),
     "imag": unary(),
     "complex": binary(),
+    "conj": unary(),
+    "angle": POSITIVE,
+    "view_as_real": unary(),
+    "view_as_complex": calls(((2,),), ((3, 2),), ((0, 2),)),
     # movement
     "reshape": calls(((2, 3),), axes=2, shape=(6,))
     + calls(((4, 2, 3),), ((0, 2, 3),), axes=2, shape=(3, 2))
@@ -157,8 +170,35 @@ SAMPLES: dict[str, list[Case]] = {
     + calls(((4, 2),), stride=(1,), dilation=(1,), shape=(5,)),
     "window_sum": calls(((2, 7),), ((7,),), kernel=(3,), stride=(2,))
     + calls(((2, 5, 6),), kernel=(2, 3), stride=(1, 2)),
-    # decompositions
-    "linalg_svd": calls(((3, 3),), ((2, 4, 2),), ((2, 3),)),
+    # matrices
+    **{name: SQUARE for name in ("linalg_det", "linalg_slogdet", "linalg_inv_ex")},
+    "cofactors": [*SQUARE, *calls((SINGULAR,))],
+    "linalg_matrix_exp": SQUARE,
+    "linalg_solve_ex": SYSTEMS,
+    "linalg_solve_triangular": calls(
+        (LOWER.T, (3, 2)), (PAIR, (2, 1)), upper=True, left=True, unit=True
+    )
+    + calls((LOWER, (2, 3)), (LOWER, (2, 2, 3)), upper=False, left=False, unit=False),
+    "linalg_pinv": calls(
+        ((3, 2), np.array(0.0), np.array(1e-9)),
+        ((2, 2, 3), np.array(0.0), np.array(1e-9)),
+        hermitian=False,
+    ),
+    "linalg_lstsq": calls(((3, 2), (3, 2)), ((2, 3), (2, 1)), rcond=None, driver="gelsy")
+    + calls(((2, 4, 2), (4, 1)), rcond=None, driver="gelsd"),
+    "linalg_qr": calls(((3, 3),), ((2, 4, 2),), ((2, 4),), ((0, 2),), mode="reduced"),
+    "linalg_lu_factor_ex": calls((STEEP,), (STEEP[:, :2],), (STEEP[:2],)),
+    "linalg_eig": SQUARE,
+    "linalg_svd": calls(((3, 3),), ((2, 4, 2),), ((2, 3),), full=False)
+    + calls(((2, 2),), full=True),
+    # Fourier transforms
+    "fft_c2c": calls(((4,),), ((2, 3),), axes=(-1,), scale="none", forward=True)
+    + calls(((2, 3, 4),), axes=(-3, -1), scale="root", forward=False),
+    "fft_r2c": calls(((4,),), ((5,),), axes=(-1,), scale="none", half=True)
+    + calls(((2, 4, 3),), axes=(-3, -2), scale="all", half=True)
+    + calls(((2, 3),), axes=(-1,), scale="root", half=False),
+    "fft_c2r": calls(((3,),), ((2, 3),), axes=(-1,), scale="none", size=4)
+    + calls(((2, 3, 2),), axes=(-1, -2), scale="all", size=5),
     # products and reductions
     "contract": calls(((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), spec="ik,kj->ij")
     + calls(((3,), (3,)), ((0,), (0,)), spec="k,k->")
@@ -197,11 +237,14 @@ COMPLEX = frozenset(
         *("slice", "embed", "slice_put", "flip", "cat", "tril", "triu", "diagonal"),
         *("diagonal_embed", "index", "index_add", "index_put", "contract", "sum", "prod", "cumsum"),
         *("cumprod", "windows", "overlap_add", "window_sum"),
-        *("as_strided", "strided_add"),
+        *("as_strided", "strided_add", "conj", "angle", "view_as_real"),
+        *("linalg_det", "linalg_slogdet", "linalg_inv_ex", "cofactors", "linalg_matrix_exp"),
+        *("linalg_solve_ex", "linalg_solve_triangular", "linalg_qr", "linalg_lu_factor_ex"),
+        *("linalg_pinv", "fft_c2c", "fft_c2r"),
     }
 )
 """Ops that are checked on complex numbers too."""
-ONLY_COMPLEX = frozenset({"imag"})
+ONLY_COMPLEX = frozenset({"imag", "view_as_real", "fft_c2c", "fft_c2r"})
 """Ops that have no derivative for real numbers."""
 NO_FORMULA = {
     "leaf": "the identity around a variable",
@@ -209,6 +252,14 @@ NO_FORMULA = {
         ("igamma", "igammac", "zeta"),
         "no derivative by the first input; tests/functions/test_special.py checks the other",
     ),
+    **dict.fromkeys(
+        ("linalg_cholesky_ex", "linalg_eigh", "cholesky_inverse", "cholesky_solve"),
+        "half of the matrix is read, the whole gets a gradient; tests/functions checks them",
+    ),
+    **dict.fromkeys(
+        ("linalg_ldl_factor_ex", "linalg_ldl_solve", "geqrf"), "PyTorch has no derivative either"
+    ),
+    "require": "the identity where a condition holds",
     "opaque": "a value whose derivative PyTorch has not either",
     "overwrite": "a value with another one's history; its gradient is by design not its slope",
 }

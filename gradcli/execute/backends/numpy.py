@@ -349,6 +349,20 @@ def _round(x: Array, *, decimals: int = 0) -> Array:
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
 
+def _complex(x: Array, y: Array) -> Array:
+    out = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, np.complex64))
+    out.real, out.imag = x, y
+    return out
+
+
+def _as_pairs(x: Array) -> Array:
+    return np.stack((x.real, x.imag), -1)
+
+
+def _from_pairs(x: Array) -> Array:
+    return _complex(x[..., 0], x[..., 1])
+
+
 def _sinc(x: Array) -> Array:
     angle = np.pi * x
     return np.where(x == 0, 1, np.sin(angle) / np.where(x == 0, 1, angle))
@@ -390,7 +404,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
     **{"rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "frac": lambda x: x - np.trunc(x)},
     **{"relu": lambda x: np.maximum(x, np.zeros((), x.dtype))},
-    **{"complex": lambda x, y: x + y * x.dtype.type(1) * 1j},
+    **{"complex": _complex, "view_as_real": _as_pairs, "view_as_complex": _from_pairs},
     **{"real": np.real, "imag": np.imag, "bitwise_not": np.invert},
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
     **{name: _scipy(name) for name in ("erf", "erfc", "erfinv", "digamma")},

@@ -1,0 +1,181 @@
+"""Complex numbers: their parts, conjugates, angles, and the views that show them as pairs of real ones.
+
+Constraints: `real`, `imag`, `conj` and the views share memory, so that writes go through; whether a
+tensor is a conjugate view is read off the way from its storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.shape import select_at
+from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, bool_
+from gradcli.graph.node import Node, constant
+from gradcli.ops import complexes
+from gradcli.ops import elementwise as ops
+from gradcli.tensor import registry
+from gradcli.tensor.function import as_floating, composite, function
+from gradcli.tensor.function import tensor_operand as tensor
+
+# -- making them
+
+
+def _parts(first: Any, second: Any) -> tuple[Node, Node]:
+    """Two floating-point tensors of one dtype, as `complex` and `polar` take them."""
+    x, y = tensor(first), tensor(second)
+    if any(v.dtype.category != FLOATING for v in (x, y)):
+        raise GradcliError(
+            "G025",
+            "Expected both inputs to be Half, Float or Double tensors but got "
+            f"{SCALAR_TYPES[x.dtype]} and {SCALAR_TYPES[y.dtype]}",
+        )
+    if x.dtype is not y.dtype:
+        raise GradcliError(
+            "G025",
+            f"Expected object of scalar type {SCALAR_TYPES[x.dtype]} but got scalar type "
+            f"{SCALAR_TYPES[y.dtype]} for second argument",
+        )
+    return x, y
+
+
+@function("complex", method=False)
+def complex(real: Any, imag: Any) -> Node:
+    """`real + imag*1j`."""
+    return ops.make_complex(*_parts(real, imag))
+
+
+@function("polar", method=False)
+def polar(abs: Any, angle: Any) -> Node:
+    """`abs * (cos(angle) + 1j*sin(angle))`."""
+    size, turn = _parts(abs, angle)
+    return ops.make_complex(size * ops.cos(turn), size * ops.sin(turn))
+
+
+# -- parts and views
+
+
+@function("real", shown="select", view=True, method=False)
+def real(input: Any) -> Node:
+    """The real parts, sharing memory; a real tensor itself."""
+    x = tensor(input)
+    return select_at(complexes.view_as_real(x), -1, 0) if x.dtype.is_complex else x
+
+
+@function("imag", shown="select", view=True, method=False)
+def imag(input: Any) -> Node:
+    """The imaginary parts, sharing memory."""
+    x = tensor(input)
+    if not x.dtype.is_complex:
+        raise GradcliError("G025", "imag is not implemented for tensors with non-complex dtypes.")
+    return select_at(complexes.view_as_real(x), -1, 1)
+
+
+@composite("view_as_real", method=False)
+def view_as_real(input: Any) -> Any:
+    """The real and imaginary parts along a new last dim of length 2, sharing memory."""
+    if not input.dtype.is_complex:
+        raise GradcliError("G025", "view_as_real is only supported for complex tensors")
+    if is_conj(input):
+        raise GradcliError(
+            "G026",
+            "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate "
+            "tensor so you can view it as real, use self.resolve_conj(); however, be warned that "
+            "the resulting tensor will NOT alias the original.",
+        )
+    return _view_as_real(input)
+
+
+@function("Tensor._view_as_real", shown="view_as_real", view=True)
+def _view_as_real(input: Any) -> Node:
+    return complexes.view_as_real(input)
+
+
+@function("view_as_complex", view=True, method=False)
+def view_as_complex(input: Any) -> Node:
+    """Pairs along a last dim of length 2 as complex numbers, sharing memory."""
+    x = tensor(input)
+    if x.dtype.category != FLOATING:
+        raise GradcliError(
+            "G025",
+            "view_as_complex is only supported for half, float and double tensors, but got a "
+            f"tensor of scalar type: {SCALAR_TYPES[x.dtype]}",
+        )
+    if x.ndim == 0:
+        raise GradcliError("G024", "Input tensor must have one or more dimensions")
+    if x.shape[-1] != 2:
+        raise GradcliError("G024", "Tensor must have a last dimension of size 2")
+    return complexes.view_as_complex(x)
+
+
+# -- conjugates
+
+
+@function("conj", view=True)
+def conj(input: Any) -> Node:
+    """The complex conjugates, sharing memory; a real tensor itself."""
+    x = tensor(input)
+    return complexes.conjugate(x) if x.dtype.is_complex else x
+
+
+@function("conj_physical")
+def conj_physical(input: Any) -> Node:
+    """The complex conjugates, copied; a real tensor itself."""
+    return ops.conj(tensor(input))
+
+
+@composite("is_conj")
+def is_conj(input: Any) -> bool:
+    """Whether the tensor is a conjugate view of its memory."""
+    count = 0
+    for op, _ in input._steps:
+        count = 0 if op is complexes.view_as_real else count + (op is complexes.conjugate)
+    return count % 2 == 1
+
+
+@composite("resolve_conj")
+def resolve_conj(input: Any) -> Any:
+    """The tensor itself, or a copy of a conjugate view."""
+    return input.clone() if is_conj(input) else input
+
+
+@composite("adjoint")
+def adjoint(input: Any) -> Any:
+    """The conjugate transpose of matrices."""
+    return conj(input.mT)
+
+
+def _matrix_only(input: Any) -> Any:
+    if len(input.shape) not in (0, 2):
+        raise GradcliError(
+            "G023",
+            "tensor.H is only supported on matrices (2-D tensors). "
+            f"Got {len(input.shape)}-D tensor.",
+        )
+    return adjoint(input) if input.shape else conj(input)
+
+
+_PROPERTIES: dict[str, Callable[[Any], Any]] = {
+    **{"real": real, "imag": imag},
+    **{"mH": adjoint, "H": _matrix_only},
+}
+registry.METHODS.update({name: property(get) for name, get in _PROPERTIES.items()})
+
+
+# -- questions
+
+
+@function("angle")
+def angle(input: Any) -> Node:
+    """The angle from the positive real axis: 0 or pi for a real number."""
+    return complexes.angle(as_floating(input))
+
+
+@function("isreal")
+def isreal(input: Any) -> Node:
+    """Where the imaginary part is zero."""
+    x = tensor(input)
+    if not x.dtype.is_complex:
+        return constant(True, bool_, x.shape)
+    return ops.eq(ops.imag(x), constant(0, x.dtype.to_real()))
