@@ -23,6 +23,11 @@ def fitting(size: int, kernel: int, stride: int, dilation: int) -> int:
     return max(0, (size - dilation * (kernel - 1) - 1) // stride + 1)
 
 
+def even_parts(size: int, count: int) -> tuple[Range, ...]:
+    """`count` ranges that cover `size`, as even as can be, overlapping where they must."""
+    return tuple((i * size // count, -(-(i + 1) * size // count), 1) for i in range(count))
+
+
 def _split(x: Node, core: int) -> tuple[Shape, Shape]:
     return x.shape[: x.ndim - core], x.shape[x.ndim - core :]
 

@@ -1,0 +1,167 @@
+"""Pooling by means and norms: windows that slide, or as many as a result of a given size needs.
+
+Constraints: one dim is pooled as two, as PyTorch does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.functions.create import from_array
+from gradcli.functions.index import positions
+from gradcli.functions.nn import checked, floating, internal, no_kernel
+from gradcli.functions.pad import padded
+from gradcli.functions.pool_checks import (
+    check_adaptive,
+    check_averages,
+    check_rank,
+    check_windows,
+    numbers,
+)
+from gradcli.graph.dtype import BOOL, FLOATING
+from gradcli.graph.node import Node, constant
+from gradcli.graph.shape import numel
+from gradcli.ops import elementwise as ops
+from gradcli.ops.linalg import contract
+from gradcli.ops.movement import reshape
+from gradcli.ops.window import even_parts, window_sum
+from gradcli.tensor.function import Function, composite
+
+Numbers = tuple[int, ...]
+
+
+def _avg_pool(count: int) -> Function:
+    flat = max(count, 2)
+    name = f"avg_pool{count}d"
+
+    @internal(f"avg_pool{flat}D")
+    def averaged(x: Node, *given: Any) -> Node:
+        kernel, stride, padding, up, include, divisor = given
+        check_averages(x, kernel, padding, divisor)
+        counts = check_windows(x, kernel, stride, padding, (1,) * flat, up)
+        if x.dtype.category == BOOL:
+            raise no_kernel(f"avg_pool{flat}d", x)
+        sizes = x.shape[x.ndim - flat :]
+        each = list(zip(counts, sizes, kernel, stride, padding, strict=True))
+        around = [(p, max((c - 1) * s + k - p - n, 0)) for c, n, k, s, p in each]
+        added = window_sum(padded(x, around), kernel=kernel, stride=stride)
+        taken = [_taken(*one, include) for one in each]
+        return _over(added, constant(divisor, x.dtype) if divisor else _product(taken, x))
+
+    @composite(f"nn.functional.{name}", *[name] * (count == 1), method=False)
+    @checked
+    def avg_pool(
+        input: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        check_rank(input, count, name)
+        kernel, steps, around = numbers(name, count, kernel_size, stride, padding=padding)
+        given = (kernel, steps, around, ceil_mode, count_include_pad, divisor_override)
+        if count == 1:
+            return averaged(input.unsqueeze(-2), *given).squeeze(-2)
+        return averaged(input, *given)
+
+    avg_pool.doc = f"The mean of each window over the last {count} dims."
+    return avg_pool
+
+
+def _taken(
+    count: int, size: int, kernel: int, stride: int, padding: int, include: bool
+) -> list[int]:
+    """How many elements of an axis each window counts; those of the padding where `include`."""
+    starts = [i * stride - padding for i in range(count)]
+    if include:
+        return [min(start + kernel, size + padding) - start for start in starts]
+    return [min(start + kernel, size) - max(start, 0) for start in starts]
+
+
+def _product(taken: list[list[int]], like: Node) -> Node:
+    """The number of elements of each window: one number where all have as many."""
+    if all(len(set(each)) == 1 for each in taken):
+        return constant(numel(tuple(each[0] for each in taken)), like.dtype)
+    counts = np.array(1)
+    for each in taken:
+        counts = counts[..., None] * np.array(each)
+    return ops.cast(positions(counts), like.dtype)
+
+
+def _over(x: Node, divisor: Node) -> Node:
+    return x / divisor if x.dtype.category >= FLOATING else ops.div_trunc(x, divisor)
+
+
+def _adaptive_avg_pool(count: int) -> Function:
+    flat = max(count, 2)
+    name = f"adaptive_avg_pool{count}d"
+
+    @internal(f"adaptive_avg_pool{flat}D")
+    def averaged(x: Node, sizes: Numbers) -> Node:
+        floating(x, f"adaptive_avg_pool{flat}d")
+        core = x.shape[x.ndim - flat :]
+        if all(m and n % m == 0 for n, m in zip(core, sizes, strict=True)):
+            kernel = tuple(n // m for n, m in zip(core, sizes, strict=True))
+            x = window_sum(x, kernel=kernel, stride=kernel)
+        else:
+            for axis, size in zip(range(-flat, 0), sizes, strict=True):
+                x = _added_up(x, axis, size)
+        for axis, (n, m) in zip(range(-flat, 0), zip(core, sizes, strict=True), strict=True):
+            lengths = [stop - start for start, stop, _ in even_parts(n, m)]
+            x = x / ops.cast(positions(np.reshape(lengths, (m,) + (1,) * (-axis - 1))), x.dtype)
+        return x
+
+    @composite(f"nn.functional.{name}", *[name] * (count == 1), method=False)
+    @checked
+    def adaptive_avg_pool(input: Any, output_size: Any) -> Any:
+        sizes = check_adaptive(input, output_size, count, name)
+        x = input.unsqueeze(-2) if count == 1 else input
+        if set(sizes) == {1}:
+            made = x.mean(tuple(range(-flat, 0)), True)
+        else:
+            made = averaged(x, (1,) * (flat - count) + sizes)
+        return made.squeeze(-2) if count == 1 else made
+
+    adaptive_avg_pool.doc = f"Means over the last {count} dims, as many as `output_size` says."
+    return adaptive_avg_pool
+
+
+def _added_up(x: Node, axis: int, count: int) -> Node:
+    """The sums of `count` even parts of an axis."""
+    size, rest = x.shape[axis], x.shape[x.ndim + axis + 1 :]
+    member = np.zeros((count, size))
+    for row, (start, stop, _) in zip(member, even_parts(size, count), strict=True):
+        row[start:stop] = 1
+    matrix = ops.cast(from_array(member).node, x.dtype)
+    flat = reshape(x, axes=-axis, shape=(size, numel(rest)))
+    added = contract(matrix, flat, spec="pi,ij->pj")
+    return reshape(added, axes=2, shape=(count, *rest))
+
+
+def _lp_pool(count: int) -> Function:
+    mean = (avg_pool1d, avg_pool2d, avg_pool3d)[count - 1]
+
+    @composite(f"nn.functional.lp_pool{count}d", method=False)
+    @checked
+    def lp_pool(
+        input: Any,
+        norm_type: float,
+        kernel_size: Any,
+        stride: Any = None,
+        ceil_mode: bool = False,
+    ) -> Any:
+        kernel = numbers(f"avg_pool{count}d", count, kernel_size, None)[0]
+        means = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
+        return (means.sign() * means.abs().relu()).mul(numel(kernel)).pow(1 / norm_type)
+
+    lp_pool.doc = f"`sum(x**norm_type)**(1/norm_type)` of each window over the last {count} dims."
+    return lp_pool
+
+
+avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg_pool, (1, 2, 3))
+lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3))
