@@ -13,6 +13,7 @@ from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.evaluate import evaluate as compute
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
+from gradcli.graph.shape import numel
 from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression, parse_script
@@ -59,7 +60,7 @@ def evaluate(
     if chosen and isinstance(output, Tensor):
         current.span = tree.span
         _further(result, {name: variables[name] for name in chosen}, **more)
-        if cotangent is not None or output.numel() == 1:
+        if cotangent is not None or numel(output.shape) == 1:
             _differentiate(result, {n: variables[n] for n in chosen}, cotangent, more.get("steps"))
     return result
 

@@ -20,6 +20,7 @@ from gradcli.cli.inputs import (
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
 from gradcli.cli.session import prepare
 from gradcli.errors import GradcliError
+from gradcli.graph.shape import numel
 from gradcli.graph.shape import text as shape_text
 from gradcli.render.result import result_arrays, result_json, result_text, steps_text
 from gradcli.tensor import Tensor
@@ -110,7 +111,7 @@ def _remark(result: api.Result, variables: dict[str, Any]) -> None:
     floating = any(isinstance(v, Tensor) and v.dtype.differentiable for v in variables.values())
     if not floating or not isinstance(made, Tensor):
         return
-    if made.numel() != 1:
+    if numel(made.shape) != 1:
         note(
             f"the result is {shape_text(tuple(made.shape))}, not a scalar, so it has no gradient",
             [

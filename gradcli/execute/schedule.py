@@ -13,6 +13,8 @@ from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows
 from gradcli.execute.tiles import Sweep
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
+from gradcli.graph.simplify import simplified
+from gradcli.graph.walk import ancestors
 
 CHEAP = 4
 """Cost up to which a value is computed again instead of stored between two sweeps."""
@@ -30,6 +32,18 @@ def run(order: Sequence[Node], targets: set[Node], compute: Compute) -> dict[Nod
         targets: the nodes whose values are wanted.
         compute: computes one node in one piece, from the values so far.
     """
+    smaller = simplified(order)
+    wanted = {smaller[node] for node in targets}
+    order = ancestors(wanted, lambda node: node.value is None)
+    found = _swept(order, wanted, compute)
+    if found is None:
+        return None
+    return {node: found.get(smaller[node], smaller[node].value) for node in targets}
+
+
+def _swept(
+    order: Sequence[Node], targets: set[Node], compute: Compute
+) -> dict[Node, Any] | None:
     rows = find_rows(order)
     if rows is None or not any(kind in (ROWS, CROSS) for kind in rows.kind.values()):
         return None
