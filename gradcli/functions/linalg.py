@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.reduce import vector_norm
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
-from gradcli.ops import decomposition, reduction
 from gradcli.ops import elementwise as ops
+from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
 from gradcli.tensor.function import composite, function, promoted
@@ -476,82 +475,3 @@ def _chain(tensors: list[Node]) -> Node:
     for factor in tensors[1:]:
         result = _matrix_product(result, factor)
     return result
-
-
-# -- singular values and norms of matrices
-
-
-@function("linalg.svdvals", shown="linalg_svd", method=False)
-def svdvals(A: Any) -> Node:  # noqa: N803
-    """The singular values of matrices, in descending order."""
-    return decomposition.singular_values(_matrices("linalg.svd", tensor(A)))
-
-
-def _matrices(name: str, x: Node) -> Node:
-    if x.ndim < 2:
-        raise GradcliError(
-            "G021",
-            f"{name}: The input tensor A must have at least 2 dimensions.",
-            label=operands((x,)),
-        )
-    return x
-
-
-@composite("linalg.matrix_norm", method=False)
-def matrix_norm(
-    A: Any,  # noqa: N803
-    ord: Any = "fro",
-    dim: Any = (-2, -1),
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-) -> Any:
-    """A norm of matrices: "fro", "nuc", or 1, 2, inf with either sign."""
-    rank = len(tensor_shape(A))
-    first, second = (axis_from_right(d, rank) for d in dim)
-    if ord == "fro":
-        return vector_norm(A, 2, (first, second), keepdim, dtype=dtype)
-    if ord in ("nuc", 2, -2):
-        values = svdvals(_typed(A, dtype).movedim((first, second), (-2, -1)))
-        found = values.sum(-1) if ord == "nuc" else getattr(values, _END[ord > 0])(-1)
-        return (
-            found.unsqueeze(-1).unsqueeze(-1).movedim((-2, -1), (first, second))
-            if keepdim
-            else found
-        )
-    if ord not in (1, -1, float("inf"), float("-inf")):
-        raise GradcliError("G026", f"linalg.matrix_norm: Order {ord} not supported.")
-    summed, chosen = (first, second) if abs(ord) == 1 else (second, first)
-    sums = vector_norm(A, 1, summed, True, dtype=dtype)
-    found = getattr(sums, _END[ord > 0])(chosen, True)
-    return found if keepdim else found.squeeze((first, second))
-
-
-_END = {True: "amax", False: "amin"}
-
-
-def _typed(x: Any, dtype: Any) -> Any:
-    return x if dtype is None else x.to(dtype)
-
-
-@composite("linalg.norm", method=False)
-def norm(
-    A: Any,  # noqa: N803
-    ord: Any = None,
-    dim: Any = None,
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-) -> Any:
-    """The norm of vectors, or of matrices where `dim` has two dims or `ord` is a matrix norm."""
-    rank = len(tensor_shape(A))
-    if ord is not None and dim is None and rank not in (1, 2):
-        raise GradcliError(
-            "G021",
-            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. "
-            f"Got {rank}D.",
-        )
-    pair = isinstance(dim, (list, tuple)) and len(dim) == 2
-    if ord is not None and (pair or (dim is None and rank == 2)):
-        return matrix_norm(A, ord, dim or (-2, -1), keepdim, dtype=dtype)
-    return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)

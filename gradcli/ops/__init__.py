@@ -8,7 +8,6 @@ through every rule.
 
 from gradcli.ops import (
     activation,
-    decomposition,
     elementwise,
     indexing,
     linalg,
@@ -20,7 +19,6 @@ from gradcli.ops.rows import OPS
 __all__ = [
     "OPS",
     "activation",
-    "decomposition",
     "elementwise",
     "indexing",
     "linalg",

@@ -13,7 +13,8 @@ from typing import Any
 FAMILIES = (
     *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
-    *("autograd", "systems", "decompositions", "fft", "special", "scatter", "types"),
+    *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "special"),
+    *("scatter", "types"),
     "data",
 )
 """The modules of gradcli/functions, the most used first."""

@@ -69,6 +69,14 @@ MUST_PASS: dict[str, tuple[str, ...]] = {
         *("nn.functional.softplus", "nn.functional.softsign", "nn.functional.threshold"),
         *("sigmoid", "softmax"),
     ),
+    "order": (
+        *("aminmax", "argsort", "cummax", "cummin", "kthvalue", "median", "mode", "msort"),
+        *("nanmean", "nanmedian", "nanquantile", "quantile", "sort", "topk"),
+    ),
+    "counting": (
+        *("bincount", "bucketize", "histc", "histogram", "histogramdd", "isin", "searchsorted"),
+        *("unique", "unique_consecutive"),
+    ),
     "complex numbers": (
         *("angle", "complex", "conj", "conj_physical", "imag", "isreal", "polar", "real"),
         *("view_as_complex", "view_as_real"),
@@ -116,9 +124,17 @@ ORDER: dict[str, Callable[[Call], Call]] = {
     "einsum": lambda f: lambda tensors, equation: f(equation, tensors),
     "zero_": lambda f: lambda x: f(x.clone()),
     "where": lambda f: lambda x, condition, other: f(condition, x, other),
+    "linalg.lstsq.grad_oriented": lambda f: lambda a, b, driver: f(a, b, driver=driver)[:2],
+    "linalg.pinv.singular": lambda f: lambda a, b: f(a @ b.mT),
+    "svd_lowrank": lambda f: lambda a, b, **options: f(a @ b.mT, **options),
+    "pca_lowrank": lambda f: lambda a, b, **options: f(a @ b.mT, **options),
 }
-"""Ops whose samples put the arguments in another order than the function takes them."""
+"""Ops (or variants) whose samples call the function in another way than by their arguments."""
 
+UP_TO_SIGN = frozenset(
+    {"linalg.eig", "linalg.eigh", "linalg.svd", "svd", "svd_lowrank", "pca_lowrank"}
+)
+"""Ops whose factors are unique up to a sign or a phase: PyTorch's sample says what to compare."""
 
 RENAMED = {"__rdiv__": "__rtruediv__", "rand_like": "randn_like"}
 """op_db's names whose samples call another function: an older name of Python's, and a slip."""

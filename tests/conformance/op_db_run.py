@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from op_db_lists import LOOSER, NOT_COUNTED, ORDER, RENAMED, UNINITIALISED
+from op_db_lists import LOOSER, NOT_COUNTED, ORDER, RENAMED, UNINITIALISED, UP_TO_SIGN
 from op_db_values import Comparison, Outside, array_of, leaves, requires_grad, to_gradcli
 from torch.testing._internal.common_methods_invocations import op_db
 
@@ -80,8 +80,13 @@ def function_of(op: Any) -> Any:
         found = method(name)
     if isinstance(found, property):
         found = found.fget
-    arrange = ORDER.get(op.name)
+    arrange = arrangement(op)
     return arrange(found) if arrange and found is not None else found
+
+
+def arrangement(op: Any) -> Any:
+    """How a function is called with the arguments of the op's samples, if not as they are."""
+    return ORDER.get(full_name(op)) or ORDER.get(op.name)
 
 
 def samples(op: Any, dtype: torch.dtype) -> Iterator[Any]:
@@ -126,6 +131,8 @@ class Trial:
         theirs = self._theirs(sample)
         try:
             ours = self._ours(arguments, options)
+            if self.op.name in UP_TO_SIGN:
+                ours, theirs = map(sample.output_process_fn_grad, (ours, theirs))
             problem = self.results.difference(ours, theirs)
         except Exception as error:
             ours, problem = None, _sentence(error)

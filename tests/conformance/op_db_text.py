@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from op_db_lists import ORDER, RENAMED
+from op_db_lists import RENAMED
+from op_db_run import arrangement
 from op_db_values import Outside
 
 from gradcli.functions import find
@@ -39,7 +40,7 @@ def written(op: Any) -> Callable[..., Any]:
             text = _call(name, written, _options(options, variables))
         return Interpreter(variables).evaluate(parse_expression(Source("<op_db>", text)))
 
-    arrange = ORDER.get(op.name)
+    arrange = arrangement(op)
     return arrange(call) if arrange else call
 
 

@@ -1,0 +1,168 @@
+"""LU and LDL decompositions of matrices, and the systems they solve.
+
+Constraints: matrices are the last two dims, the others are batches; results have PyTorch's names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.matrix_checks import (
+    ZERO_PIVOT,
+    no_kernel,
+    square,
+    succeed,
+    system,
+)
+from gradcli.graph.dtype import float16, int32
+from gradcli.graph.node import Node, constant
+from gradcli.ops import decompositions as own
+from gradcli.ops.matrices import adjoint, product, transposed
+from gradcli.ops.systems import solve_triangular
+from gradcli.tensor.function import composite, function
+from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.results import Results, named_results
+
+LU = named_results("linalg_lu", "P", "L", "U")
+LUFactor = named_results("linalg_lu_factor", "LU", "pivots")
+LUFactorEx = named_results("linalg_lu_factor_ex", "LU", "pivots", "info")
+LUUnpack = named_results("lu_unpack", "P", "L", "U")
+LUInfo = named_results("_lu_with_info", "LU", "pivots", "info")
+LDLFactor = named_results("linalg_ldl_factor", "LD", "pivots")
+LDLFactorEx = named_results("linalg_ldl_factor_ex", "LD", "pivots", "info")
+
+
+def _lu_factor(name: str, A: Any, pivot: bool) -> tuple[Node, ...]:
+    x = tensor(A)
+    if x.ndim < 2:
+        raise GradcliError(
+            "G021",
+            f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(x.shape)} instead",
+        )
+    if not x.dtype.differentiable or x.dtype is float16:
+        raise no_kernel("lu_cpu", x)
+    if not pivot:
+        raise GradcliError(
+            "G026", "linalg.lu_factor: LU without pivoting is not implemented on the CPU"
+        )
+    return own.lu_factor_ex.many(x)
+
+
+@function("linalg.lu_factor", shown="linalg_lu_factor_ex", method=False)
+def lu_factor(A: Any, *, pivot: bool = True) -> Results:
+    """Both triangular factors of A in one matrix, and the exchanges of rows."""
+    packed, pivots, info = _lu_factor("torch.lu_factor", A, pivot)
+    succeed("torch.linalg.lu_factor", info, ZERO_PIVOT, RuntimeError)
+    return LUFactor(packed, pivots)
+
+
+@function("linalg.lu_factor_ex", shown="linalg_lu_factor_ex", method=False)
+def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Results:
+    """As `linalg.lu_factor`, and for each matrix the pivot that was zero, or 0."""
+    packed, pivots, info = _lu_factor("torch.lu_factor", A, pivot)
+    if check_errors:
+        succeed("torch.linalg.lu_factor_ex", info, ZERO_PIVOT, RuntimeError)
+    return LUFactorEx(packed, pivots, info)
+
+
+@function("lu", shown="linalg_lu_factor_ex")
+def _old_lu(A: Any, pivot: bool = True, get_infos: bool = False, check_errors: bool = False) -> Any:
+    """Both triangular factors in one matrix, the exchanges of rows, and perhaps the zero pivots."""
+    packed, pivots, info = _lu_factor("torch.lu_factor", A, pivot)
+    return LUInfo(packed, pivots, info) if get_infos else (packed, pivots)
+
+
+@function("linalg.lu", shown="linalg_lu", method=False)
+def lu(A: Any, *, pivot: bool = True) -> Results:
+    """A = P @ L @ U: a permutation and two triangular matrices."""
+    packed, pivots, _ = _lu_factor("linalg.lu", A, pivot)
+    return LU(_permutation(packed, pivots), *own.unpacked(packed))
+
+
+def _permutation(packed: Node, pivots: Node) -> Node:
+    return own.permutation(pivots, size=packed.shape[-2], dtype=packed.dtype)
+
+
+@function("lu_unpack", method=False)
+def lu_unpack(
+    LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True
+) -> Results:
+    """P, L and U from what `linalg.lu_factor` returns."""
+    packed, pivots = tensor(LU_data), tensor(LU_pivots)
+    if pivots.dtype is not int32:
+        raise GradcliError(
+            "G025",
+            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
+            "dtype.",
+        )
+    nothing = constant(0, packed.dtype, (0,))
+    factors = own.unpacked(packed) if unpack_data else (nothing, nothing)
+    return LUUnpack(_permutation(packed, pivots) if unpack_pivots else nothing, *factors)
+
+
+def _lu_solved(packed: Node, pivots: Node, b: Node, left: bool, adjoint_of: bool) -> Node:
+    if not left:
+        return adjoint(_lu_solved(packed, pivots, adjoint(b), True, not adjoint_of))
+    order = _permutation(packed, pivots)
+    if not adjoint_of:
+        half = solve_triangular(
+            packed, product(transposed(order), b), upper=False, left=True, unit=True
+        )
+        return solve_triangular(packed, half, upper=True, left=True, unit=False)
+    back = adjoint(packed)
+    half = solve_triangular(back, b, upper=False, left=True, unit=False)
+    return product(order, solve_triangular(back, half, upper=True, left=True, unit=True))
+
+
+@function("linalg.lu_solve", shown="linalg_lu_solve", method=False)
+def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Node:
+    """The solution of AX = B (XA = B) from the LU factors of A, or of its adjoint."""
+    packed, b = system("linalg.lu_solve", LU, B, left)
+    exchanges = tensor(pivots)
+    if exchanges.dtype is not int32:
+        raise GradcliError(
+            "G025", "linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32"
+        )
+    if exchanges.shape[-1:] != packed.shape[-1:]:
+        raise GradcliError(
+            "G021",
+            "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the "
+            "matrix",
+        )
+    return _lu_solved(packed, exchanges, b, left, adjoint)
+
+
+@composite("lu_solve")
+def _old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
+    """The solution of AX = b from the LU factors of A."""
+    return lu_solve(LU_data, LU_pivots, b)
+
+
+# -- LDL
+
+
+@function("linalg.ldl_factor", shown="NotImplemented", method=False)
+def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
+    """Factors of a symmetric (Hermitian) A as LAPACK stores them, and the exchanges of rows."""
+    x = square("torch.linalg.ldl_factor_ex", A)
+    packed, pivots, info = own.ldl_factor_ex.many(x, hermitian=hermitian)
+    succeed("torch.linalg.ldl_factor", info, "the pivot {} is zero", RuntimeError)
+    return LDLFactor(packed, pivots)
+
+
+@function("linalg.ldl_factor_ex", shown="NotImplemented", method=False)
+def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Results:
+    """As `linalg.ldl_factor`, and for each matrix the pivot that was zero, or 0."""
+    x = square("torch.linalg.ldl_factor_ex", A)
+    packed, pivots, info = own.ldl_factor_ex.many(x, hermitian=hermitian)
+    if check_errors:
+        succeed("torch.linalg.ldl_factor_ex", info, "the pivot {} is zero", RuntimeError)
+    return LDLFactorEx(packed, pivots, info)
+
+
+@function("linalg.ldl_solve", shown="NotImplemented", method=False)
+def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Node:
+    """The solution of AX = B from what `linalg.ldl_factor` returns for A."""
+    packed, b = system("torch.linalg.ldl_solve", LD, B, True)
+    return own.ldl_solve(packed, tensor(pivots), b, hermitian=hermitian)
