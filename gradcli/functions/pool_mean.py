@@ -132,12 +132,19 @@ def _adaptive_avg_pool(count: int) -> Function:
 
 def _added_up(x: Node, axis: int, count: int) -> Node:
     """The sums of `count` even parts of an axis."""
-    size, rest = x.shape[axis], x.shape[x.ndim + axis + 1 :]
+    size = x.shape[axis]
     member = np.zeros((count, size))
     for row, (start, stop, _) in zip(member, even_parts(size, count), strict=True):
         row[start:stop] = 1
-    matrix = ops.cast(from_array(member).node, x.dtype)
+    return mixed(x, axis, member)
+
+
+def mixed(x: Node, axis: int, weights: Any) -> Node:
+    """`x` along `axis` as weighted sums, one for each row of the array `weights`."""
+    count, size = weights.shape
+    rest = x.shape[x.ndim + axis + 1 :]
     flat = reshape(x, axes=-axis, shape=(size, numel(rest)))
+    matrix = ops.cast(from_array(weights).node, x.dtype)
     added = contract(matrix, flat, spec="pi,ij->pj")
     return reshape(added, axes=2, shape=(count, *rest))
 

@@ -13,8 +13,9 @@ from typing import Any
 FAMILIES = (
     *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
-    *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "special"),
-    *("scatter", "types"),
+    *("resize", "image", "grid"),
+    *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "special", "scatter", "order"),
+    *("counting", "numeric", "geometry", "types"),
     "data",
 )
 """The modules of gradcli/functions, the most used first."""
