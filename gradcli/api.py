@@ -1,4 +1,5 @@
-"""What a program calls: evaluate an expression with its gradients, keep one as a function, run a script.
+"""What a program calls: evaluate an expression with its gradients, keep one as a function, run a
+script.
 
 Constraints: the command line is a client of this file; arrays in and out are NumPy's, errors are
 `GradcliError`.
@@ -154,7 +155,8 @@ def run(
         The script's variables after its last line.
 
     Raises:
-        GradcliError: for every mistake in the script or the data; `CheckFailed` for a failed assert.
+        GradcliError: for every mistake in the script or the data; `CheckFailed` for a failed
+            assert.
     """
     script = parse_script(source if isinstance(source, Source) else Source("<script>", source))
     variables: dict[str, Any] = {k: as_leaf(k, v) for k, v in (bindings or {}).items()}

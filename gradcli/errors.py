@@ -32,7 +32,8 @@ class Label:
 
 
 class Diagnostic:
-    """One report: `code` such as G021, `message` in lower case, `labels` (the first is the place), `help` lines.
+    """One report: `code` such as G021, `message` in lower case, `labels` (the first is the
+    place), `help` lines.
 
     Args:
         code: a key of `CODES`.
@@ -66,7 +67,8 @@ class Diagnostic:
 class GradcliError(Exception):
     """The user's input is wrong; carries the one `Diagnostic` that says how.
 
-    `kind` is the Python exception class that PyTorch raises here (so that a script's `except RuntimeError` behaves the same).
+    `kind` is the Python exception class that PyTorch raises here (so that a script's `except
+    RuntimeError` behaves the same).
 
     Args:
         code: a key of `CODES`, such as "G021".

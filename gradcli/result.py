@@ -1,6 +1,7 @@
 """What an evaluation gives: the value, its grad_fn, its derivatives, its steps.
 
-Constraints: holds tensors and converts them to NumPy arrays when they are read; computes nothing itself.
+Constraints: holds tensors and converts them to NumPy arrays when they are read; computes nothing
+itself.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class Result:
     Attributes:
         expression: the source text.
         output: the value as the language sees it: a tensor, or any Python value.
-        gradients: variable -> its gradient as a tensor, or None where the result does not depend on it;
-            empty when no gradient was asked for, or the result is no scalar and no cotangent was given.
-        jacobians: variable -> tensor of the shape `output.shape + variable.shape`, when asked for.
+        gradients: variable -> its gradient as a tensor, or None where the result does not depend
+            on it; empty when no gradient was asked for, or the result is no scalar and no
+            cotangent was given.
+        jacobians: variable -> tensor of the shape `output.shape + variable.shape`, when asked
+            for.
         hessians: variable -> variable -> tensor of their shapes together, when asked for.
         tangent: the derivative in the directions that `jvp` gave.
         products: variable -> the Hessian times the vectors that `hvp` gave.

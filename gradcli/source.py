@@ -42,9 +42,7 @@ class Span:
 
     __slots__ = ("end", "parts", "source", "start")
 
-    def __init__(
-        self, source: Source, start: int, end: int, parts: tuple[Span, ...] = ()
-    ) -> None:
+    def __init__(self, source: Source, start: int, end: int, parts: tuple[Span, ...] = ()) -> None:
         self.source = source
         self.start = start
         self.end = max(start, end)

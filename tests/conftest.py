@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from gradcli.lowering.calls import prepare_stack
 
-# The interpreter raises Python's recursion limit once; hypothesis warns when that happens in a test.
+# The interpreter raises Python's recursion limit once; hypothesis warns of that in a test.
 prepare_stack()

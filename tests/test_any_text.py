@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from hypothesis import HealthCheck, example, given, settings
@@ -35,7 +37,22 @@ FUNCTIONS = st.sampled_from(
 VALUES = st.sampled_from(
     [
         *("x", "y", "i", "b", "x[0]", "x.T", "[x, x]", "(1, 0)", "[[1.0, 2.0]]", "'ij,jk->ik'"),
-        *("0", "1", "-1", "2", "7", "0.5", "-3.5", "1e40", "2j", "True", "None", "...", "'a'", "[]"),
+        *(
+            "0",
+            "1",
+            "-1",
+            "2",
+            "7",
+            "0.5",
+            "-3.5",
+            "1e40",
+            "2j",
+            "True",
+            "None",
+            "...",
+            "'a'",
+            "[]",
+        ),
         *("torch.int64", "float('nan')", "float('inf')", "10**30", "lambda v: v", "{}", "slice"),
     ]
 )
@@ -55,34 +72,37 @@ BINDINGS = {
     "i": np.array([0, 1]),
     "b": np.array([True, False]),
 }
-CALM = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+
+
+@contextmanager
+def refused_at_worst() -> Iterator[None]:
+    try:
+        yield
+    except gradcli.GradcliError as error:
+        if error.diagnostic.code == "G099":
+            raise AssertionError(str(error)) from error
+
+
+CALM = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @CALM
 @given(SOUP)
 @example("x" * 3)
 def test_any_expression(text: str) -> None:
-    try:
+    with refused_at_worst():
         gradcli.evaluate(text, BINDINGS)
-    except gradcli.GradcliError as error:
-        assert error.diagnostic.code != "G099", str(error)
 
 
 @CALM
 @given(CALLS)
 def test_any_arguments(text: str) -> None:
-    try:
+    with refused_at_worst():
         gradcli.evaluate(text, BINDINGS)
-    except gradcli.GradcliError as error:
-        assert error.diagnostic.code != "G099", str(error)
 
 
 @CALM
 @given(st.lists(SOUP, max_size=4).map("\n".join))
 def test_any_script(text: str) -> None:
-    try:
+    with refused_at_worst():
         gradcli.run(text, BINDINGS, stdout=io.StringIO())
-    except gradcli.GradcliError as error:
-        assert error.diagnostic.code != "G099", str(error)

@@ -1,4 +1,4 @@
-"""Every script in samples/ prints what stands beside it; those in samples/errors/ fail as they say."""
+"""Scripts in samples/ print what stands beside them; those in samples/errors/ fail as they say."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The commands and their options, as declarations; what they do is imported when they run.
 
-Constraints: imports click and nothing heavy, so that `--help` and completion are immediate. Help shows examples
-first.
+Constraints: imports click and nothing heavy, so that `--help` and completion are immediate. Help
+shows examples first.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ Examples:
   gradcli run train.py
   gradcli run train.py lr=0.1 X=@data.npy         bindings are variables of the script
   gradcli run - < snippet.py
-  ./train.py                                      with the first line #!/usr/bin/env -S gradcli run""",
+  ./train.py                    whose first line is #!/usr/bin/env -S gradcli run""",
     params=[
         click.Argument(["script"], metavar="SCRIPT"),
         _bindings(),

@@ -23,6 +23,7 @@ from gradcli.errors import GradcliError
 from gradcli.graph.shape import numel
 from gradcli.graph.shape import text as shape_text
 from gradcli.render.result import result_arrays, result_json, result_text, steps_text
+from gradcli.result import Result
 from gradcli.tensor import Tensor
 
 
@@ -90,7 +91,7 @@ def _unbound(error: GradcliError) -> GradcliError:
     return missing
 
 
-def _show(result: api.Result, format: str, output: str | None) -> None:
+def _show(result: Result, format: str, output: str | None) -> None:
     if format == "json":
         write_text(result_json(result), output)
     elif format == "text":
@@ -105,7 +106,7 @@ def _show(result: api.Result, format: str, output: str | None) -> None:
         write_arrays(result_arrays(result), format, output)
 
 
-def _remark(result: api.Result, variables: dict[str, Any]) -> None:
+def _remark(result: Result, variables: dict[str, Any]) -> None:
     """Says why there are no gradients, where somebody could expect some."""
     made = result.output
     floating = any(isinstance(v, Tensor) and v.dtype.differentiable for v in variables.values())

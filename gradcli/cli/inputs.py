@@ -1,7 +1,7 @@
 """Command-line text to expressions and variables: EXPR, `NAME=VALUE`, files and standard input.
 
-Constraints: bindings are read left to right, a later one sees the earlier ones; standard input serves one
-reader; text becomes the default dtype, binary files keep theirs.
+Constraints: bindings are read left to right, a later one sees the earlier ones; standard input
+serves one reader; text becomes the default dtype, binary files keep theirs.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
 
 
 def vector(name: str, text: str, variables: dict[str, Any]) -> Any:
-    """A cotangent or direction, in any form that a binding's value takes; it may use the bindings."""
+    """A cotangent or direction, in any form that a binding takes; it may use the bindings."""
     return _value(name, text, variables, Standard())
 
 

@@ -1,7 +1,8 @@
 """The `gradcli` command: its subcommands, and what becomes of every error.
 
-Constraints: `--help` imports neither NumPy nor Lark; a command's module is imported when it runs. Results go to
-stdout, everything else to stderr; no error leaves as a traceback unless `--debug` asks for it.
+Constraints: `--help` imports neither NumPy nor Lark; a command's module is imported when it runs.
+Results go to stdout, everything else to stderr; no error leaves as a traceback unless `--debug`
+asks for it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -154,7 +156,5 @@ def _flush() -> None:
 
 def _silence() -> None:
     """Sends what is left of stdout nowhere, so that a closed pipe says nothing at exit."""
-    try:
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass

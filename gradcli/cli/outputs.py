@@ -1,7 +1,7 @@
 """Where results go: stdout as text or bytes, or a file whose suffix says the format.
 
-Constraints: nothing is written when the run fails; a file appears whole or not at all; binary formats are refused
-on a terminal.
+Constraints: nothing is written when the run fails; a file appears whole or not at all; binary
+formats are refused on a terminal.
 """
 
 from __future__ import annotations

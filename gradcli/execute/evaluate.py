@@ -55,7 +55,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
 def _in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
     """The value of one node from those computed so far."""
     memory.refuse_node(node)
-    return _guarded(node, [values[x] if x in values else x.value for x in node.inputs])
+    return _guarded(node, [values.get(x, x.value) for x in node.inputs])
 
 
 def compute(node: Node) -> None:

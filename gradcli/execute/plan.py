@@ -1,7 +1,8 @@
 """Which nodes go row by row: the analysis behind tiles, files larger than memory and clusters.
 
-Constraints: reads the graph, computes nothing. One axis of the data, the rows, is followed through every node;
-a node is the same for all rows (FIXED), has a value for each row (ROWS), or combines all rows (CROSS).
+Constraints: reads the graph, computes nothing. One axis of the data, the rows, is followed
+through every node; a node is the same for all rows (FIXED), has a value for each row (ROWS), or
+combines all rows (CROSS).
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def _kind(node: Node, axis: dict[Node, int]) -> int:
 
 
 def _combines_rows(node: Node, axis: dict[Node, int]) -> bool:
-    """Whether a node without rows is a sum (or extreme) over them that can be taken piece by piece."""
+    """Whether a node combines all rows in a way that can be taken piece by piece."""
     name = node.op.name
     if any(axis[x] == 0 for x in node.inputs if x in axis):
         return False
@@ -148,7 +149,8 @@ def _combines_rows(node: Node, axis: dict[Node, int]) -> bool:
 
 
 def _label_of(node: Node, axis: dict[Node, int]) -> str | None:
-    """The label that the rows have in both operands of a contraction; None when they have none there."""
+    """The label that the rows have in both operands of a contraction; None when they have none
+    there."""
     left, right, result = parts(node.attrs["spec"])
     found = {
         labels[axis[x]] if -axis[x] <= len(labels) else None

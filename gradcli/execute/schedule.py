@@ -1,7 +1,8 @@
 """From a graph to its values in sweeps: what is computed when, and what is kept.
 
-Constraints: nodes that combine all rows (CROSS) end a sweep; what follows from them goes into the next one.
-A value that a later sweep needs is computed again there when that is cheaper than storing it.
+Constraints: nodes that combine all rows (CROSS) end a sweep; what follows from them goes into the
+next one. A value that a later sweep needs is computed again there when that is cheaper than
+storing it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Compute = Callable[[Node, dict[Node, Any]], Any]
 
 
 def run(order: Sequence[Node], targets: set[Node], compute: Compute) -> dict[Node, Any] | None:
-    """The values of `targets`, by sweeps over the rows; None where the graph has no rows to go along.
+    """The values of `targets`, by sweeps over the rows; None where the graph has no rows to go
+    along.
 
     Args:
         order: the nodes to compute, inputs first.
@@ -41,9 +43,7 @@ def run(order: Sequence[Node], targets: set[Node], compute: Compute) -> dict[Nod
     return {node: found.get(smaller[node], smaller[node].value) for node in targets}
 
 
-def _swept(
-    order: Sequence[Node], targets: set[Node], compute: Compute
-) -> dict[Node, Any] | None:
+def _swept(order: Sequence[Node], targets: set[Node], compute: Compute) -> dict[Node, Any] | None:
     rows = find_rows(order)
     if rows is None or not any(kind in (ROWS, CROSS) for kind in rows.kind.values()):
         return None
@@ -77,7 +77,8 @@ def _levels(order: Sequence[Node], rows: Rows) -> dict[Node, int]:
 def _kept(
     order: Sequence[Node], rows: Rows, level: dict[Node, int], targets: set[Node]
 ) -> set[Node]:
-    """The row-by-row values that are stored: targets, and what later stages need and cannot redo cheaply."""
+    """The row-by-row values that are stored: targets, and what later stages need and cannot redo
+    cheaply."""
     kept = set(targets)
     cost: dict[Node, int] = {}
     for node in order:

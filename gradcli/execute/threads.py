@@ -1,6 +1,7 @@
 """Numbered pieces of work on several threads; NumPy lets go of the interpreter while it computes.
 
-Constraints: which thread does which piece may differ from run to run, so pieces must not depend on each other.
+Constraints: which thread does which piece may differ from run to run, so pieces must not depend
+on each other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sweeps: a group of nodes computed over blocks of rows that stay in the cache, on several threads.
 
-Constraints: NumPy calls only, into buffers that are reused from tile to tile. Tile borders and the order in which
-partial results are combined follow from shapes alone, so that the bits do not depend on the number of threads.
+Constraints: NumPy calls only, into buffers that are reused from tile to tile. Tile borders and
+the order in which partial results are combined follow from shapes alone, so that the bits do not
+depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 
 TILE = 98304
-"""Elements of a block: 384 kB of float32, so that a few blocks fit into the L2 cache of one core."""
+"""Elements of a block: 384 kB of float32, so that a few fit into the L2 cache of one core."""
 
 COMBINE: dict[str, np.ufunc] = {
     **{"sum": np.add, "contract": np.add, "amax": np.maximum, "amin": np.minimum},
@@ -151,7 +152,7 @@ class _Program:
         return node
 
     def _compile(self, node: Node, position: int) -> None:
-        """Adds the instructions of a node, and gives back the buffers that nobody needs any more."""
+        """Adds the instructions of a node; gives back the buffers that nobody needs any more."""
         inputs = self._inputs(node)
         if node.op.name in ALIASES and node not in self.kept:
             self.slots[node] = self._operand(inputs[0], node)
@@ -295,7 +296,7 @@ def local_shape(node: Node, rows: Rows, height: int) -> tuple[int, ...]:
 
 
 def local_attributes(node: Node, rows: Rows, height: int) -> dict[str, Any]:
-    """The attributes of a node for one tile: shapes say the tile's height where they said all rows."""
+    """The attributes of a node for one tile: its height where they said all rows."""
     attrs = dict(node.attrs)
     axis = rows.axis.get(node)
     if axis is None or not attrs:
@@ -309,7 +310,8 @@ def local_attributes(node: Node, rows: Rows, height: int) -> dict[str, Any]:
 
 
 def _combined(node: Node, pieces: list[Any]) -> Array:
-    """The partial results of all tiles together; sums in the widest type, in the order of the tiles."""
+    """The partial results of all tiles together; sums in the widest type, in the order of the
+    tiles."""
     wanted = NUMPY_DTYPES[node.dtype]
     stacked = np.stack([np.asarray(p) for p in pieces])
     ufunc = COMBINE[node.op.name]

@@ -1,7 +1,8 @@
-"""A graph made smaller before it is executed: repeated work once, constants folded, factors gathered.
+"""A graph made smaller before it is executed: repeated work once, constants folded, factors
+gathered.
 
-Constraints: graph to graph, results the same up to rounding; linear in the nodes. Each rule looks at one node
-whose inputs are simplified already.
+Constraints: graph to graph, results the same up to rounding; linear in the nodes. Each rule looks
+at one node whose inputs are simplified already.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from __future__ import annotations
 EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G001": (
         "A bracket, quote, comma or operator is missing or too many.",
-        "The caret shows where the text stops making sense; what is missing is often just before it.",
+        "The caret shows where the text stops making sense; what is missing is often just "
+        "before it.",
         'gradcli eval "mean(3*(x+2)"',
     ),
     "G002": (
@@ -18,7 +19,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         'gradcli eval "open(1)"',
     ),
     "G003": (
-        "Brackets, calls or blocks lie inside each other hundreds of levels deep, or a function calls "
+        "Brackets, calls or blocks lie inside each other hundreds of levels deep, or a "
+        "function calls "
         "itself without end.",
         "Give parts a name of their own, or use a loop.",
         "gradcli eval \"$(printf '[%.0s' $(seq 9999); printf ']%.0s' $(seq 9999))\"",
@@ -35,7 +37,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "G012": (
         "The expression uses a variable that has no value.",
-        "Give it one after the expression: x=3, x='ones(2,2)', x=@data.npy, or x=- for standard input.",
+        "Give it one after the expression: x=3, x='ones(2,2)', x=@data.npy, or x=- for "
+        "standard input.",
         'gradcli eval "x**2"',
     ),
     "G013": (
@@ -60,18 +63,19 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "G022": (
         "A position lies outside the tensor, or a value cannot be a position.",
-        "Positions run from 0 to size - 1, or from -1 backwards; masks are bool tensors of the same shape.",
-        "gradcli eval \"x[5]\" x=[1,2]",
+        "Positions run from 0 to size - 1, or from -1 backwards; masks are bool tensors of the "
+        "same shape.",
+        'gradcli eval "x[5]" x=[1,2]',
     ),
     "G023": (
         "dim must name a dimension the tensor has: 0 to ndim - 1, or -1 backwards.",
         "Check .shape; a number has no dimensions.",
-        "gradcli eval \"sum(x, dim=2)\" x=[1,2]",
+        'gradcli eval "sum(x, dim=2)" x=[1,2]',
     ),
     "G024": (
         "A reshape keeps the number of elements; joined tensors agree in every other size.",
         "Use -1 for the size that follows from the others.",
-        "gradcli eval \"x.view(3)\" x=[1,2]",
+        'gradcli eval "x.view(3)" x=[1,2]',
     ),
     "G025": (
         "The operation is not defined for this dtype; only floating-point tensors have gradients.",
@@ -84,32 +88,40 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli eval \"div(x, 2, rounding_mode='up')\" x=1",
     ),
     "G030": (
-        "backward() starts at a value that no input with requires_grad=True leads to: there is no such "
+        "backward() starts at a value that no input with requires_grad=True leads to: there is "
+        "no such "
         "input, it was computed under no_grad() or detached, or an operation without derivative "
         "(argmax, comparison, round to an index) lies between.",
-        "Set requires_grad=True on the input, before the result is computed. Setting it on the loss "
+        "Set requires_grad=True on the input, before the result is computed. Setting it on the "
+        "loss "
         "silences the error and trains nothing.",
         "printf 'x = torch.ones(2)\\nx.sum().backward()\\n' | gradcli run -",
     ),
     "G031": (
         "A backward pass frees what it used. A second pass through the same part finds it gone.",
-        "Compute the loss anew in each round, add losses up before one backward(), or pass retain_graph=True.",
-        "printf 'x = torch.ones(2, requires_grad=True)\\ny = (x*x).sum()\\ny.backward()\\ny.backward()\\n'"
+        "Compute the loss anew in each round, add losses up before one backward(), or pass "
+        "retain_graph=True.",
+        "printf 'x = torch.ones(2, requires_grad=True)\\ny = "
+        "(x*x).sum()\\ny.backward()\\ny.backward()\\n'"
         " | gradcli run -",
     ),
     "G032": (
-        "The gradient needs a value as it was when it was used, and an in-place operation has changed it.",
+        "The gradient needs a value as it was when it was used, and an in-place operation has "
+        "changed it.",
         "Make a new tensor: x = x + 1 for x += 1.",
-        "printf 'x = torch.ones(2, requires_grad=True)\\ny = x.exp()\\ny += 1\\ny.sum().backward()\\n'"
+        "printf 'x = torch.ones(2, requires_grad=True)\\ny = x.exp()\\ny += "
+        "1\\ny.sum().backward()\\n'"
         " | gradcli run -",
     ),
     "G033": (
-        "A leaf (made by the user, requires_grad=True) cannot be changed in place while gradients are recorded.",
+        "A leaf (made by the user, requires_grad=True) cannot be changed in place while "
+        "gradients are recorded.",
         "Update parameters inside `with torch.no_grad():`.",
         "printf 'w = torch.ones(2, requires_grad=True)\\nw -= 1\\n' | gradcli run -",
     ),
     "G034": (
-        "Only a single number has a gradient. A tensor result has a Jacobian, or a gradient per cotangent.",
+        "Only a single number has a gradient. A tensor result has a Jacobian, or a gradient "
+        "per cotangent.",
         "Reduce it with .sum() or .mean(), or give backward(v) a cotangent of its shape (--vjp V).",
         "printf 'x = torch.ones(2, requires_grad=True)\\n(x*2).backward()\\n' | gradcli run -",
     ),
@@ -122,7 +134,7 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G036": (
         "A cotangent has the shape of the result that it belongs to.",
         "Use ones_like(result), or reduce the result first.",
-        "gradcli eval \"x**2\" x=[1,2] --vjp [1,2,3]",
+        'gradcli eval "x**2" x=[1,2] --vjp [1,2,3]',
     ),
     "G037": (
         "The operation is defined, its derivative is not.",
@@ -130,7 +142,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli ops argmax",
     ),
     "G040": (
-        "Python's own rules were broken: a key that is not there, a division by zero, a wrong type.",
+        "Python's own rules were broken: a key that is not there, a division by zero, a wrong "
+        "type.",
         "The message is Python's; the caret shows the operation.",
         'gradcli eval "1/0"',
     ),
@@ -145,8 +158,10 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "echo 'raise ValueError(1)' | gradcli run -",
     ),
     "G050": (
-        "The file is not there, may not be read, is a directory, or is of a kind that gradcli does not open.",
-        "Check the path. Pickles (.pt, .pkl) can run code and are never opened: save as .npy or safetensors.",
+        "The file is not there, may not be read, is a directory, or is of a kind that gradcli "
+        "does not open.",
+        "Check the path. Pickles (.pt, .pkl) can run code and are never opened: save as .npy "
+        "or safetensors.",
         'gradcli eval "x" x=@missing.npy',
     ),
     "G051": (
@@ -165,7 +180,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         'gradcli eval "x" x=1 -o /nowhere/x.npy',
     ),
     "G060": (
-        "A result would need more memory than the limit, which is 80 % of what is free unless --max-memory says "
+        "A result would need more memory than the limit, which is 80 % of what is free unless "
+        "--max-memory says "
         "otherwise.",
         "Work on smaller pieces, use a smaller dtype, or raise --max-memory.",
         'gradcli eval "ones(10**6, 10**6)"',
@@ -181,7 +197,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         'gradcli eval "10**10**10"',
     ),
     "G070": (
-        "The command line itself is wrong: an unknown option, a binding without =, a value that is no number.",
+        "The command line itself is wrong: an unknown option, a binding without =, a value "
+        "that is no number.",
         "gradcli COMMAND --help shows examples.",
         "gradcli eval x y",
     ),

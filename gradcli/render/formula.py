@@ -1,6 +1,7 @@
 """Nodes as formulas in gradcli's own language.
 
-Constraints: renders what it is given and simplifies nothing; meant for the small graphs of derivative rules.
+Constraints: renders what it is given and simplifies nothing; meant for the small graphs of
+derivative rules.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _operator(op: Op, parts: list[tuple[str, int]]) -> str:
     own = op.precedence
     shown = []
     for position, (text, precedence) in enumerate(parts):
-        tight = own + (position > 0 and op.name not in ("add", "mul") or op.name == "pow")
+        tight = own + ((position > 0 and op.name not in ("add", "mul")) or op.name == "pow")
         shown.append(f"({text})" if precedence < tight and len(op.text) > 3 else text)
     return op.text.format(*shown)
 

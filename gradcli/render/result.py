@@ -1,6 +1,7 @@
 """Results as text and as JSON: what `eval` prints.
 
-Constraints: the JSON is one object of the same shape everywhere, always valid; the text is PyTorch's.
+Constraints: the JSON is one object of the same shape everywhere, always valid; the text is
+PyTorch's.
 """
 
 from __future__ import annotations

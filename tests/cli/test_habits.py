@@ -136,7 +136,7 @@ def test_eval_imports_neither_rich_nor_scipy():
         "from gradcli.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert stop.code == 0\n"
-        "assert not {'rich', 'scipy', 'numpy.random', 'inspect', 'json'} & set(sys.modules) - BASE\n"
+        "assert not {'rich', 'scipy', 'numpy.random', 'json'} & set(sys.modules) - BASE\n"
     )
     base = "import sys, numpy, click\nBASE = set(sys.modules)\n"
     done = subprocess.run(

@@ -1,8 +1,6 @@
-"""Sweeps over tiles give what node-by-node evaluation gives: any expression, shape, thread count."""
+"""Sweeps over tiles give what node-by-node evaluation gives: any expression, any shape."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,10 +12,9 @@ from gradcli.execute import evaluate, threads, tiles
 
 
 @pytest.fixture(autouse=True)
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "SMALL", 0)
     monkeypatch.setattr(tiles, "TILE", 64)
-    yield
 
 
 def both(expression: str, bindings: dict[str, np.ndarray]) -> list[dict[str, np.ndarray | None]]:

@@ -1,4 +1,5 @@
-"""Einstein sums of two operands on NumPy: as a matrix product on BLAS, without a copy where strides allow.
+"""Einstein sums of two operands on NumPy: as a matrix product on BLAS, without a copy where
+strides allow.
 
 Constraints: a recipe is made once per spec and ranks, then only run.
 """

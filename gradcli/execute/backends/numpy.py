@@ -1,7 +1,7 @@
 """NumPy, the default engine: array-API names where NumPy has them, and the few kernels it lacks.
 
-Constraints: kernels take the input values and the op's attributes, and change no input. SciPy is imported
-only by the kernels that need it.
+Constraints: kernels take the input values and the op's attributes, and change no input. SciPy is
+imported only by the kernels that need it.
 """
 
 from __future__ import annotations

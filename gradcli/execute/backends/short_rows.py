@@ -1,7 +1,8 @@
 """Reductions along short rows, where NumPy's own spend their time on starting each row.
 
-Constraints: used only for real floating-point arrays; measured on rows of 8 to 1000 elements: a product with ones is
-4 to 11 times as fast as `sum`, the maximum of the transpose 1.4 to 14 times as fast up to 50 elements.
+Constraints: used only for real floating-point arrays; measured on rows of 8 to 1000 elements: a
+product with ones is 4 to 11 times as fast as `sum`, the maximum of the transpose 1.4 to 14 times
+as fast up to 50 elements.
 """
 
 from __future__ import annotations
