@@ -117,7 +117,10 @@ def _nearest(array: Array, labels: str, lead: int) -> str:
         step or far if n > 1 else far
         for step, n in zip(array.strides[lead:], array.shape[lead:], strict=True)
     ]
-    return min(reversed(list(zip(distance, labels, strict=True))), key=lambda pair: pair[0])[1]
+    nearest: str = min(
+        reversed(list(zip(distance, labels, strict=True))), key=lambda pair: pair[0]
+    )[1]
+    return nearest
 
 
 def _arranged(array: Array, labels: str, order: list[str], lead: int) -> Array:

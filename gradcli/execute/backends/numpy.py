@@ -172,7 +172,7 @@ def _floor_divide(x: Array, y: Array) -> Array:
     if x.dtype.kind in "iub":
         _refuse_zero_divisor(y)
         return np.floor_divide(x, y)
-    whole = np.floor_divide(x, y)
+    whole: Array = np.floor_divide(x, y)
     return np.where(y == 0, np.divide(x, y), whole).astype(x.dtype, copy=False)
 
 
@@ -220,13 +220,13 @@ def _as_slice(part: tuple[int, int, int]) -> slice:
 
 
 def _embed(x: Array, *, slices: Slices, shape: Shape) -> Array:
-    out = np.zeros(x.shape[: x.ndim - len(shape)] + shape, x.dtype)
+    out: Array = np.zeros(x.shape[: x.ndim - len(shape)] + shape, x.dtype)
     out[(..., *map(_as_slice, slices))] = x
     return out
 
 
 def _slice_put(x: Array, y: Array, *, slices: Slices) -> Array:
-    out = np.array(x)
+    out: Array = np.array(x)
     out[(..., *map(_as_slice, slices))] = y
     return out
 
@@ -293,7 +293,8 @@ def _index_add(x: Array, *indices: Array, shape: Shape) -> Array:
         cells = np.reshape(cells + np.arange(numel(rest)), -1)
         return _summed_at(cells, np.reshape(x, -1), numel(lead + shape)).reshape(lead + shape)
     out = np.zeros((numel(lead), numel(sizes), numel(rest)), x.dtype)
-    np.add.at(out, (slice(None), flat), x.reshape(numel(lead), numel(picked), numel(rest)))
+    place: Any = (slice(None), flat)
+    np.add.at(out, place, x.reshape(numel(lead), numel(picked), numel(rest)))
     return out.reshape(lead + shape)
 
 
@@ -479,7 +480,7 @@ class NumPy:
         found = KERNELS.get(kernel) or getattr(np, kernel, None) or _rarer(kernel)
         if found is None:
             raise GradcliError("G099", f"the numpy backend has no kernel for {name}")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def from_numpy(self, array: Array) -> Array:
         """The array itself."""
