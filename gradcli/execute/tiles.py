@@ -129,12 +129,12 @@ class _Program:
             instruction(registers)
 
     def _last_uses(self, nodes: Sequence[Node]) -> dict[Node, int]:
-        """Where each value is read last; a view's readers read what it is a view of."""
+        """Where each value is read last; readers of what may be a view read its source too."""
         last: dict[Node, int] = {}
         for position in range(len(nodes) - 1, -1, -1):
             node = nodes[position]
             until = position
-            if node.op.view or node.op.name in ALIASES:
+            if node.op.name in ALIASES or self._writer(node) is None:
                 until = max(position, last.get(node, 0))
             for x in self._inputs(node):
                 last[x] = max(last.get(x, 0), until)

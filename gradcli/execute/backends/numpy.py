@@ -172,8 +172,9 @@ def _floor_divide(x: Array, y: Array) -> Array:
     if x.dtype.kind in "iub":
         _refuse_zero_divisor(y)
         return np.floor_divide(x, y)
-    whole: Array = np.floor_divide(x, y)
-    return np.where(y == 0, np.divide(x, y), whole).astype(x.dtype, copy=False)
+    whole = np.floor_divide(x, y)
+    chosen: Array = np.where(y == 0, np.divide(x, y), whole)
+    return chosen.astype(x.dtype, copy=False)
 
 
 def _integer_guard(ufunc: np.ufunc) -> Callable[..., Array]:

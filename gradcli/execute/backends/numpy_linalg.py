@@ -89,7 +89,10 @@ def _permutation(pivots: Array, *, size: int, dtype: Any) -> Array:
 
 def _cholesky_ex(x: Array, *, upper: bool) -> Any:
     try:
-        return np.linalg.cholesky(x, upper=upper), np.zeros(x.shape[:-2], INFO)
+        factor = np.linalg.cholesky(x, upper=upper)
+        # LAPACK lets NaN pass: it is no number below zero.
+        bad = np.isnan(np.diagonal(factor, axis1=-2, axis2=-1).real)
+        return factor, np.where(bad.any(-1), bad.argmax(-1) + 1, 0) if bad.size else bad.any(-1)
     except np.linalg.LinAlgError:
         cut = np.triu if upper else np.tril
 
