@@ -97,6 +97,9 @@ TABLES = {
     *("gradcli.ops.elementwise", "gradcli.execute.backends.numpy", "gradcli.language.ast"),
     *("gradcli.render.explanations", "gradcli.language.tables", "gradcli.language.fence"),
     *(f"gradcli.functions.{name}" for name in ("math", "reduce", "shape", "index", "linalg")),
-    *(f"gradcli.functions.{name}" for name in ("create", "nn", "loss", "inplace", "scatter")),
+    *(
+        f"gradcli.functions.{name}"
+        for name in ("create", "nn", "loss", "inplace", "scatter", "order")
+    ),
 }
 """Modules that are mostly rows of a table."""

@@ -1,4 +1,4 @@
-"""Complex numbers: their parts, conjugates, angles, and the views that show them as pairs of real ones.
+"""Complex numbers: parts, conjugates, angles, and views as pairs of real numbers.
 
 Constraints: `real`, `imag`, `conj` and the views share memory, so that writes go through; whether a
 tensor is a conjugate view is read off the way from its storage.

@@ -13,9 +13,9 @@ from typing import Any
 FAMILIES = (
     *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
-    *("resize", "image", "grid"),
+    *("resize", "image", "grid", "norm"),
     *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "special", "scatter", "order"),
-    *("counting", "numeric", "geometry", "types"),
+    *("counting", "histogram", "numeric", "geometry", "types"),
     "data",
 )
 """The modules of gradcli/functions, the most used first."""

@@ -73,6 +73,12 @@ MUST_PASS: dict[str, tuple[str, ...]] = {
         *("aminmax", "argsort", "cummax", "cummin", "kthvalue", "median", "mode", "msort"),
         *("nanmean", "nanmedian", "nanquantile", "quantile", "sort", "topk"),
     ),
+    "numerical analysis": (
+        *("block_diag", "cartesian_prod", "cdist", "combinations", "corrcoef", "cov", "cross"),
+        *("cumulative_trapezoid", "diff", "dist", "gradient", "linalg.cross"),
+        *("nn.functional.pdist", "renorm", "rot90", "trapezoid", "trapz", "tril_indices"),
+        "triu_indices",
+    ),
     "counting": (
         *("bincount", "bucketize", "histc", "histogram", "histogramdd", "isin", "searchsorted"),
         *("unique", "unique_consecutive"),
@@ -123,6 +129,10 @@ ORDER: dict[str, Callable[[Call], Call]] = {
     "special.polygamma": lambda f: lambda x, n, **options: f(n, x, **options),
     "einsum": lambda f: lambda tensors, equation: f(equation, tensors),
     "zero_": lambda f: lambda x: f(x.clone()),
+    **{
+        f"nn.functional.{name}": lambda f: lambda weight, x, **options: f(x, weight, **options)
+        for name in ("embedding", "embedding_bag")
+    },
     "where": lambda f: lambda x, condition, other: f(condition, x, other),
     "linalg.lstsq.grad_oriented": lambda f: lambda a, b, driver: f(a, b, driver=driver)[:2],
     "linalg.pinv.singular": lambda f: lambda a, b: f(a @ b.mT),

@@ -31,7 +31,7 @@ class Names:
 
     def __getattr__(self, name: str) -> Any:
         qualified = f"{self.prefix}.{name}"
-        return Names(qualified) if name == "special" else find(qualified)
+        return Names(qualified) if name in ("special", "linalg") else find(qualified)
 
 
 OURS = {"F": Names("torch.nn.functional"), "torch": Names("torch")}

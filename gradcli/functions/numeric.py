@@ -1,0 +1,273 @@
+"""Numerical analysis: differences, slopes, integrals, covariance and correlation.
+
+Constraints: composed of other functions where PyTorch composes them, so that its grad_fn shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.shape import cat
+from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES
+from gradcli.graph.node import Node
+from gradcli.graph.shape import axis_from_right
+from gradcli.ops import elementwise as ops
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite, function, promoted
+
+
+def _error(sentence: str, code: str = "G026", kind: type[Exception] = RuntimeError) -> GradcliError:
+    return GradcliError(code, sentence, kind=kind)
+
+
+@function("Tensor._times_number", shown="mul", overload=1)
+def _times_number(input: Any, number: float) -> Node:
+    return ops.mul(*promoted(input, number))
+
+
+@function("Tensor._by_number", shown="div", overload=1)
+def _by_number(input: Any, number: float) -> Node:
+    return ops.div(*promoted(input, number, floating=True))
+
+
+def _between(x: Any, dim: int, start: int, stop: int) -> Any:
+    """The part of `x` along `dim` from `start` to `stop`, which counts from the end."""
+    return x.narrow(dim, start, max(x.shape[dim] + stop - start, 0))
+
+
+# -- differences and slopes
+
+
+@composite("diff")
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """The differences of neighbours along `dim`, taken `n` times."""
+    if not input.shape:
+        raise _error("diff expects input to be at least one-dimensional", "G024")
+    if n < 0:
+        raise _error(f"order must be non-negative but got {n}")
+    axis_from_right(dim, len(input.shape))
+    if n == 0:
+        return input.new_zeros(input.shape).copy_(input)
+    ends = [v for v in (prepend, input, append) if v is not None]
+    x = cat(ends, dim) if len(ends) > 1 else input
+    for _ in range(min(n, x.shape[dim]) or 1):
+        after, before = _between(x, dim, min(1, x.shape[dim]), 0), _between(x, dim, 0, -1)
+        x = after.logical_xor(before) if x.dtype.category == BOOL else after - before
+    return x
+
+
+@composite("gradient", method=False)
+def gradient(
+    input: Any, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
+) -> tuple[Any, ...]:
+    """The slope along each of `dim`: central differences inside, one-sided ones at the ends."""
+    rank = len(input.shape)
+    dims = (
+        list(range(rank)) if dim is None else list(dim if isinstance(dim, (list, tuple)) else [dim])
+    )
+    axes = [axis_from_right(d, rank) for d in dims]
+    spaces = _spaces(spacing, len(axes), rank, dim is None)
+    if edge_order not in (1, 2):
+        raise _error("torch.gradient only supports edge_order=1 and edge_order=2.")
+    if any(input.shape[a] < edge_order + 1 for a in axes):
+        raise _error(
+            "torch.gradient expected each dimension size to be at least edge_order+1", "G024"
+        )
+    return tuple(
+        _slope(input, axis, space, edge_order) for axis, space in zip(axes, spaces, strict=True)
+    )
+
+
+def _spaces(spacing: Any, count: int, rank: int, everywhere: bool) -> list[Any]:
+    """The spacing of each dim: a number, or a tensor of coordinates."""
+    if not isinstance(spacing, (list, tuple)):
+        return [1 if spacing is None else spacing] * count
+    if len(spacing) != count:
+        given = (
+            f"'self.dim() = {rank}', since dim argument was not given"
+            if everywhere
+            else f"'dim' ({count})"
+        )
+        raise _error(
+            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length "
+            f"equal to {given}, but got a list of length {len(spacing)}"
+        )
+    return list(spacing)
+
+
+def _slope(x: Any, axis: int, space: Any, edge_order: int) -> Any:
+    even = not isinstance(space, Tensor) or not space.shape
+    step = space if even else diff(space).reshape(-1, *[1] * (-axis - 1))
+    if even:
+        inside = (_between(x, axis, 2, 0) - _between(x, axis, 0, -2)) / (2 * step)
+        steps = [step] * 4
+    else:
+        inside = _uneven(x, axis, step)
+        rank = len(x.shape)
+        places = (0, min(1, step.shape[0] - 1), -1, max(-2, -step.shape[0]))
+        steps = [step[i].reshape([1] * rank) for i in places]
+    first = _edge(x, axis, (0, 1, 2), steps[:2], edge_order)
+    last = -_edge(x, axis, (-1, -2, -3), steps[2:], edge_order)
+    return cat([first, inside, last], axis)
+
+
+def _uneven(x: Any, axis: int, step: Any) -> Any:
+    """The slopes between uneven coordinates whose differences are `step`."""
+    before, after = step[:-1], step[1:]
+    middle = _between(x, axis, 1, -1)
+    right = before / (after * (before + after))
+    left = after / (before * (before + after))
+    return (
+        right * _between(x, axis, 2, 0)
+        + (after - before) / (before * after) * middle
+        - left * _between(x, axis, 0, -2)
+    )
+
+
+def _edge(x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_order: int) -> Any:
+    """The slope at an end, away from it: of a line through two points, a parabola through three."""
+    near, next_, *far = (x.narrow(axis, p % x.shape[axis], 1) for p in places[: edge_order + 1])
+    a, b = steps
+    if not far:
+        return (next_ - near) / a
+    ends = (2 * a + b) / (a * (a + b)) * near + a / (b * (a + b)) * far[0]
+    return (a + b) / (a * b) * next_ - ends
+
+
+# -- integrals
+
+
+def _trapezoids(name: str, whole: bool) -> Any:
+    def integral(y: Any, x: Any = None, *, dx: float | None = None, dim: int = -1) -> Any:
+        if not y.shape:
+            raise _error(
+                "Dimension specified as -1 but tensor has no dimensions", "G023", IndexError
+            )
+        if x is not None and dx is not None:
+            raise _error(
+                f"{name}() received an invalid combination of arguments - got (Tensor, Tensor, "
+                f"dx={type(dx).__name__}), but expected one of:",
+                "G013",
+                TypeError,
+            )
+        axis = axis_from_right(dim, len(y.shape))
+        heights = _between(y, axis, min(1, y.shape[axis]), 0) + _between(y, axis, 0, -1)
+        if whole and y.shape[axis] == 0:
+            return heights.sum(axis) * 0.5
+        if x is None:
+            width = 1 if dx is None else dx
+            if whole:
+                return _times_number(heights.sum(axis), width / 2)
+            return _times_number(heights, width / 2).cumsum(axis)
+        areas = _widths(name, x, y, axis) * heights
+        return _by_number(areas.sum(axis) if whole else areas.cumsum(axis), 2)
+
+    what = "integral" if whole else "running integral"
+    integral.__doc__ = f"The {what} along `dim` by the trapezoidal rule, for `x` or steps of `dx`."
+    return integral
+
+
+def _widths(name: str, x: Any, y: Any, axis: int) -> Any:
+    """The distances of the points `x`, to multiply along `axis` of `y`."""
+    if len(x.shape) == 1:
+        if x.shape[0] != y.shape[axis]:
+            raise _error(f"{name}: There must be one `x` value for each sample point", "G024")
+        return diff(x).reshape(-1, *[1] * (-axis - 1))
+    return diff(x, dim=axis) if len(x.shape) >= -axis else diff(x)
+
+
+trapezoid = composite("trapezoid", "trapz", method=False)(_trapezoids("trapezoid", True))
+cumulative_trapezoid = composite("cumulative_trapezoid", method=False)(
+    _trapezoids("cumulative_trapezoid", False)
+)
+
+
+# -- covariance
+
+
+@composite("cov")
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """The covariances of variables (rows) over observations (columns)."""
+    if len(input.shape) > 2:
+        raise _error(
+            "cov(): expected input to have two or fewer dimensions but got an input with "
+            f"{len(input.shape)} dimensions",
+            "G024",
+        )
+    if input.dtype.category == BOOL:
+        raise _error("cov(): bool dtype is not supported for input", "G025")
+    x = input if len(input.shape) == 2 else input.reshape(1, -1)
+    weight = _weights(x, fweights, aweights)
+    total = x.shape[1] if weight is None else weight.sum()
+    if weight is None:
+        mean = x.sum(1, keepdim=True) / total
+        freedom: Any = max(total - correction, 0)
+    else:
+        mean = (x * weight).sum(1, keepdim=True) / total
+        freedom = _freedom(total, weight, aweights, correction)
+    centred = x - mean
+    weighted = centred if weight is None else centred * weight
+    return (weighted @ centred.t().conj() / freedom).squeeze()
+
+
+def _freedom(total: Any, weight: Any, aweights: Any, correction: int) -> Any:
+    taken = correction if aweights is None else correction * (weight * aweights).sum() / total
+    return (total - taken).clamp(min=0)
+
+
+def _weights(x: Any, fweights: Any, aweights: Any) -> Any:
+    """The product of both kinds of weights, checked; None for none."""
+    found = None
+    kinds = (("fweights", fweights, INTEGER, "integral"), ("aweights", aweights, FLOATING, ""))
+    for name, given, category, word in kinds:
+        if given is None:
+            continue
+        if len(given.shape) > 1:
+            raise _error(
+                f"cov(): expected {name} to have one or fewer dimensions but got {name} with "
+                f"{len(given.shape)} dimensions",
+                "G024",
+            )
+        if given.dtype.category != category:
+            raise _error(
+                f"cov(): expected {name} to have {word or 'floating point'} dtype but got {name} "
+                f"with {SCALAR_TYPES[given.dtype]} dtype",
+                "G025",
+            )
+        if given.numel() != x.shape[1]:
+            raise _error(
+                f"cov(): expected {name} to have the same numel as there are observations in the "
+                f"input but got {given.numel()} != {x.shape[1]}",
+                "G024",
+            )
+        if bool((given < 0).any()):
+            raise _error(f"cov(): {name} cannot be negative")
+        found = given if found is None else found * given
+    return found
+
+
+@composite("corrcoef")
+def corrcoef(input: Any) -> Any:
+    """The correlations of variables (rows) over observations (columns)."""
+    if len(input.shape) > 2:
+        raise _error(
+            "corrcoef(): expected input to have two or fewer dimensions but got an input with "
+            f"{len(input.shape)} dimensions",
+            "G024",
+        )
+    found = cov(input)
+    if not found.shape:
+        return found / found
+    size = found.diagonal().real.sqrt() if found.dtype.is_complex else found.diagonal().sqrt()
+    scaled = found / size.unsqueeze(1) / size.unsqueeze(0)
+    if not scaled.dtype.is_complex:
+        return scaled.clip(-1, 1)
+    parts = (scaled.real.clip(-1, 1), scaled.imag.clip(-1, 1))
+    return _joined(*parts)
+
+
+@function("Tensor._joined", shown="complex")
+def _joined(input: Any, other: Any) -> Node:
+    return ops.make_complex(input, other)
