@@ -1,7 +1,7 @@
-"""Complex numbers as pairs of real ones: the views between both, conjugation without a copy, the angle.
+"""Complex numbers as pairs of real ones: views between both, conjugation by view, the angle.
 
-Constraints: see gradcli/ops. A gradient g of a real L by a complex z satisfies dL = Re(conj(g)*dz), as
-PyTorch defines it.
+Constraints: see gradcli/ops. A gradient g of a real L by a complex z satisfies dL = Re(conj(g)*dz),
+as PyTorch defines it.
 """
 
 from __future__ import annotations

@@ -90,6 +90,9 @@ def _reverse_cumsum(g: Node, axis: int) -> Node:
 
 def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
     # A sum of g*exp(x - out), on a logarithmic scale because exp(x) and exp(-out) may overflow.
+    if x.dtype.is_complex:
+        logs = flip(log(conj(g)) - out, axis=(axis,))
+        return conj(exp(flip(logcumsumexp(logs, axis=axis), axis=(axis,)) + x))
     return _rising(g, out, x, axis) - _rising(-g, out, x, axis)
 
 
@@ -146,6 +149,6 @@ logsumexp = Op(
     "logsumexp",
     _reduce,
     lambda g, out, x, *, axis, keepdims: (
-        restore(g, x, axis, keepdims) * exp(x - restore(out, x, axis, keepdims))
+        restore(g, x, axis, keepdims) * conj(exp(x - restore(out, x, axis, keepdims)))
     ),
 )

@@ -223,7 +223,7 @@ COMPLEX = frozenset(
         *("add", "sub", "mul", "div", "pow", "neg", "reciprocal", "square", "exp", "expm1", "log"),
         *("log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
         *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "sinc", "abs", "sgn"),
-        "logaddexp",
+        *("logaddexp", "logsumexp", "logcumsumexp", "ldexp", "logsumexp", "logcumsumexp", "ldexp"),
         *(
             "cast",
             "conj_physical",

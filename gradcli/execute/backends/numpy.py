@@ -100,7 +100,14 @@ def _scan(ufunc: np.ufunc) -> Callable[..., Array]:
 
 
 def _logcumsumexp(x: Array, *, axis: int) -> Array:
-    return np.logaddexp.accumulate(x, axis=axis) if x.ndim else x
+    if not x.ndim or not x.shape[axis]:
+        return x
+    if x.dtype.kind != "c":
+        return np.logaddexp.accumulate(x, axis=axis)
+    rows = np.array(np.moveaxis(x, axis, 0))
+    for i in range(1, len(rows)):
+        rows[i] = _logaddexp(rows[i - 1], rows[i])
+    return np.moveaxis(rows, 0, axis)
 
 
 def _logaddexp(x: Array, y: Array) -> Array:
@@ -123,7 +130,7 @@ def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array, A
     """exp(x - max), its sum, and max (0 where infinite), along `axis`, in at least float32."""
     if x.dtype == np.float16:
         x = x.astype(np.float32)
-    top = _top(x, axis)
+    top = _top(x.real, axis)
     top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
     powers = np.exp(x - top)
     return powers, _sum(powers, axis=_tuple(axis), keepdims=True), top

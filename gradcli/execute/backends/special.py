@@ -83,7 +83,7 @@ def _by_degree(polynomial: Kernel) -> Kernel:
 
 
 def _ldexp(x: Array, y: Array) -> Array:
-    return x * np.exp2(y.real)
+    return x * (np.power(2, y) if y.dtype.kind == "c" else np.exp2(y))
 
 
 KERNELS: dict[str, Kernel] = {
