@@ -13,22 +13,19 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import array
 from gradcli.execute.limits import memory
 from gradcli.functions import math as arithmetic
 from gradcli.functions.create import from_array
-from gradcli.functions.index import positions
 from gradcli.functions.linalg import addmm, matmul
 from gradcli.functions.reduce import mean_of, vector_norm_of
 from gradcli.functions.shape import part, reshaped
 from gradcli.graph.dtype import ALIASES, BOOL, DType, complex64, complex128, int64, result_type
-from gradcli.graph.node import Node, constant, lift
-from gradcli.graph.op import DETACH, OVERWRITE
+from gradcli.graph.node import Node, lift
+from gradcli.graph.op import OVERWRITE
 from gradcli.graph.shape import axis_from_right, broadcast, numel
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
-from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor, registry
@@ -552,53 +549,6 @@ def _check_bilinear(input1: Any, input2: Any, weight: Any, bias: Any) -> None:
         misfit = f"bias size does not match weight size: {got}"
     if misfit:
         raise GradcliError("G021", f"bilinear(): {misfit}")
-
-
-@composite("nn.functional.embedding")
-@checked
-def embedding(
-    input: Any,
-    weight: Any,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Any:
-    """The rows of `weight` at the positions `input`; the row `padding_idx` gets no gradient."""
-    if max_norm is not None or scale_grad_by_freq or sparse:
-        raise GradcliError(
-            "G026", "embedding: max_norm, scale_grad_by_freq and sparse are not supported"
-        )
-    rows = weight.shape[0] if weight.shape else 0
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise GradcliError("G022", "Padding_idx must be within num_embeddings", kind=AssertionError)
-    padding = -1 if padding_idx is None else padding_idx % rows
-    return _embedding(weight, input, padding)
-
-
-@function("embedding", method=False)
-@checked
-def _embedding(weight: Any, indices: Any, padding_idx: int = -1) -> Node:
-    """The rows of `weight` at the positions `indices`; the row `padding_idx` gets no gradient."""
-    x, chosen = tensor(weight), tensor(indices)
-    if x.ndim != 2:
-        raise GradcliError("G021", "'weight' must be 2-D")
-    if chosen.dtype.name not in ("int64", "int32"):
-        raise GradcliError(
-            "G022",
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got torch.{c_name(chosen)}Tensor instead (while checking arguments "
-            "for embedding)",
-        )
-    known = array(chosen)
-    if ((known < 0) | (known >= x.shape[0])).any():
-        raise GradcliError("G022", "index out of range in self", kind=IndexError)
-    rows = index(x, positions(known), axes=2)
-    if padding_idx < 0:
-        return rows
-    padding = ops.eq(positions(known[..., None]), constant(padding_idx, int64))
-    return ops.where(padding, DETACH(rows), rows)
 
 
 # -- distances and normalisation

@@ -13,8 +13,8 @@ from typing import Any
 FAMILIES = (
     *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
-    *("resize", "image", "grid", "norm"),
-    *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "special", "scatter", "order"),
+    *("resize", "image", "grid", "norm", "embedding", "ctc"),
+    *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter", "order"),
     *("counting", "histogram", "numeric", "geometry", "types"),
     "data",
 )
