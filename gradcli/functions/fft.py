@@ -117,7 +117,12 @@ def _fitted(x: Any, axes: Sequence[int], sizes: Sequence[int]) -> Any:
         if size < have:
             x = x.narrow(axis, 0, size)
         padding[2 * (-axis - 1) + 1] = max(0, size - have)
-    return registry.find("torch.nn.functional.pad")(x, padding) if any(padding) else x
+    return padded(x, padding) if any(padding) else x
+
+
+def padded(x: Any, padding: Sequence[int], mode: str = "constant") -> Any:
+    """`x` with numbers before and after it, as `torch.nn.functional.pad`."""
+    return registry.find("torch.nn.functional.pad")(x, padding, mode)
 
 
 # -- along one dim

@@ -18,7 +18,7 @@ from gradcli.functions.matrix_checks import (
 from gradcli.graph.dtype import float16, int32
 from gradcli.graph.node import Node, constant
 from gradcli.ops import decompositions as own
-from gradcli.ops.matrices import adjoint, product, transposed
+from gradcli.ops.matrices import adjoint, emptied, product, transposed
 from gradcli.ops.systems import solve_triangular
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -97,8 +97,9 @@ def lu_unpack(
             "dtype.",
         )
     nothing = constant(0, packed.dtype, (0,))
-    factors = own.unpacked(packed) if unpack_data else (nothing, nothing)
-    return LUUnpack(_permutation(packed, pivots) if unpack_pivots else nothing, *factors)
+    order = _permutation(packed, pivots) if unpack_pivots else nothing
+    factors = own.unpacked(packed) if unpack_data else (emptied(packed), emptied(packed))
+    return LUUnpack(order, *factors)
 
 
 def _lu_solved(packed: Node, pivots: Node, b: Node, left: bool, adjoint_of: bool) -> Node:

@@ -15,7 +15,7 @@ from gradcli.functions.matrix_checks import (
 )
 from gradcli.functions.reduce import vector_norm
 from gradcli.functions.systems import inv, inv_ex, tolerances
-from gradcli.graph.dtype import int64
+from gradcli.graph.dtype import as_dtype, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import decompositions, matrix_functions, reduction
@@ -26,6 +26,8 @@ from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.results import Results, named_results
+
+INFINITY = float("inf")
 
 # -- determinants
 
@@ -79,8 +81,7 @@ def matrix_norm(
     dtype: Any = None,
 ) -> Any:
     """A norm of matrices: "fro", "nuc", or 1, 2, inf with either sign."""
-    rank = len(A.shape)
-    first, second = (axis_from_right(d, rank) for d in dim)
+    first, second = _matrix_axes(A, ord, dim, dtype)
     if ord == "fro":
         return vector_norm(A, 2, (first, second), keepdim, dtype=dtype)
     if ord in ("nuc", 2, -2):
@@ -91,12 +92,27 @@ def matrix_norm(
             if keepdim
             else found
         )
-    if ord not in (1, -1, float("inf"), float("-inf")):
-        raise GradcliError("G026", f"linalg.matrix_norm: Order {ord} not supported.")
     summed, chosen = (first, second) if abs(ord) == 1 else (second, first)
-    sums = vector_norm(A, 1, summed, True, dtype=dtype)
-    found = getattr(sums, _END[ord > 0])(chosen, True)
-    return found if keepdim else found.squeeze((first, second))
+    sums = vector_norm(A, 1, summed, keepdim, dtype=dtype)
+    return getattr(sums, _END[ord > 0])(chosen + (chosen < summed and not keepdim), keepdim)
+
+
+def _matrix_axes(A: Any, ord: Any, dim: Any, dtype: Any) -> tuple[int, int]:
+    """The two axes of a norm of matrices; raises as PyTorch does where there is no such norm."""
+    name = "linalg.matrix_norm"
+    if ord not in ("fro", "nuc", 1, -1, 2, -2, INFINITY, -INFINITY):
+        raise GradcliError("G026", f"{name}: Order {ord} not supported.")
+    x = tensor(A.node)
+    matrices(name, x if dtype is None else ops.cast(x, as_dtype(dtype)), "norm_cpu")
+    dims = dim if isinstance(dim, (list, tuple)) else (dim,)
+    if len(dims) != 2:
+        said = " ".join(map(str, dims))
+        raise GradcliError("G023", f"{name}: dim must be a 2-tuple. Got {said}")
+    axes = [axis_from_right(d, x.ndim) for d in dims]
+    if axes[0] == axes[1]:
+        said = ", ".join(str(axis + x.ndim) for axis in axes)
+        raise GradcliError("G023", f"{name}: dims must be different. Got ({said})")
+    return axes[0], axes[1]
 
 
 _END = {True: "amax", False: "amin"}
@@ -123,9 +139,16 @@ def norm(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. "
             f"Got {rank}D.",
         )
-    pair = isinstance(dim, (list, tuple)) and len(dim) == 2
-    if ord is not None and (pair or (dim is None and rank == 2)):
-        return matrix_norm(A, ord, dim or (-2, -1), keepdim, dtype=dtype)
+    dims = [dim] if isinstance(dim, int) else dim
+    if dims is not None and len(dims) not in (1, 2):
+        said = list(dims)
+        raise GradcliError(
+            "G023",
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {said}",
+        )
+    pair = len(dims) == 2 if dims is not None else rank == 2
+    if isinstance(ord, str) or (ord is not None and pair):
+        return matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
@@ -158,9 +181,6 @@ def cond(A: Any, p: Any = None) -> Any:
     failed = (info > 0).unsqueeze(-1).unsqueeze(-1)
     product = matrix_norm(A, p) * matrix_norm(inverse.masked_fill(failed, INFINITY), p)
     return product.nan_to_num(INFINITY, INFINITY, -INFINITY)
-
-
-INFINITY = float("inf")
 
 
 @function("linalg.matrix_rank", shown="linalg_matrix_rank", method=False)

@@ -14,8 +14,10 @@ from gradcli.functions.matrix_checks import (
     NO_INVERSE,
     SINGULAR,
     matrices,
+    no_kernel,
     one_dtype,
     square,
+    square_shape,
     succeed,
     system,
 )
@@ -25,8 +27,8 @@ from gradcli.graph.op import DETACH
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops import systems
-from gradcli.ops.matrices import EPSILON, LinAlgError, transposed
-from gradcli.ops.movement import reshape, slice_
+from gradcli.ops.matrices import EPSILON, LinAlgError, emptied, transposed
+from gradcli.ops.movement import reshape
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -151,7 +153,10 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
 @function("cholesky_inverse")
 def cholesky_inverse(L: Any, upper: bool = False) -> Node:
     """The inverse of A from its Cholesky factor."""
-    x = square("cholesky_inverse", L, "cholesky_inverse_out_cpu")
+    x = tensor(L)
+    square_shape("cholesky_inverse", x)
+    if not x.dtype.differentiable or x.dtype.itemsize < 4:
+        raise no_kernel("cholesky_inverse_out_cpu", x)
     return systems.cholesky_inverse(x, upper=upper)
 
 
@@ -173,10 +178,9 @@ def lstsq(
         )
     found, off, rank, sizes = systems.lstsq.many(x, y, rcond=rcond, driver=method)
     if off.size and method in ("gelsd", "gelss") and (array(rank) < x.shape[-1]).any():
-        off = slice_(reshape(off, axes=off.ndim, shape=(off.size,)), slices=((0, 0, 1),))
+        off = emptied(off)
     if vector:
         found = reshape(found, axes=2, shape=(x.shape[-1],))
-        off = reshape(off, axes=1, shape=()) if off.ndim == x.ndim - 1 and off.size else off
     return Lstsq(found, off, rank, DETACH(sizes))
 
 
@@ -269,11 +273,11 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
     shape, count = tuple(A.shape), len(B.shape)
-    high, wide = _prods(shape, count)
+    wide = _prods(shape, count)[1]
     if wide != numel(tuple(B.shape)):
         raise GradcliError(
             "G021",
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
-            f"prod(self.shape[:other.ndim]), but got {wide} != {high}",
+            f"prod(self.shape[:other.ndim]), but got {wide} != {numel(tuple(B.shape))}",
         )
     return solve(A.reshape(wide, wide), B.reshape(wide)).reshape(*shape[count:])

@@ -66,6 +66,6 @@ def _transform_rule(g: Node, out: Node, x: Node, *, axes: Axes, scale: str, forw
 
 transform = Op("fft_c2c", same, _transform_rule)
 from_real = Op("fft_r2c", _real_to_complex, _real_rule)
-"""Of real numbers; with `half`, only frequencies of the last axis that are no mirror images."""
+"""Of real numbers along one axis; with `half`, along any, the last without mirror images."""
 to_real = Op("fft_c2r", _complex_to_real, _complex_rule)
 """Of the half of a Hermitian spectrum, to `size` real numbers along the last of `axes`."""

@@ -29,6 +29,7 @@ class LinAlgError(RuntimeError):
 
 
 LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"
+LinAlgError.__module__ = "torch._C"
 
 
 # -- matrices as expressions
@@ -97,6 +98,11 @@ def block(x: Node, high: slice = slice(None), wide: slice = slice(None)) -> Node
 def idle(x: Node, value: Node) -> Node:
     """`value`, which does not depend on `x`, with a gradient of zero by `x`."""
     return where(constant(False, bool_), x, value)
+
+
+def emptied(x: Node) -> Node:
+    """No numbers, with the history of `x`."""
+    return slice_(reshape(x, axes=x.ndim, shape=(x.size,)), slices=((0, 0, 1),))
 
 
 def with_diagonal(x: Node, values: Node) -> Node:

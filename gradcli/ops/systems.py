@@ -36,7 +36,7 @@ def inverse(x: Node) -> Node:
 
 
 def _solve(x: Node, y: Node, *, left: bool) -> Kinds:
-    lead = leading(x, y)
+    lead = leading(y, x)
     return [((*lead, *y.shape[-2:]), y.dtype), (lead, int32)]
 
 

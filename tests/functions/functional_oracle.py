@@ -31,9 +31,10 @@ class Names:
 
     def __getattr__(self, name: str) -> Any:
         qualified = f"{self.prefix}.{name}"
-        return Names(qualified) if name in ("special", "linalg") else find(qualified)
+        return Names(qualified) if qualified in MODULES else find(qualified)
 
 
+MODULES = ("torch.special", "torch.linalg", "torch.fft")
 OURS = {"F": Names("torch.nn.functional"), "torch": Names("torch")}
 THEIRS = {"F": torch.nn.functional, "torch": torch}
 
