@@ -96,7 +96,10 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
 
 
 def _c_type(dtype: DType) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long int", "float16": "c10::Half"}
+    names = {
+        **{"float32": "float", "float64": "double", "int64": "long int", "float16": "c10::Half"},
+        **{"complex64": "c10::complex<float>", "complex128": "c10::complex<double>"},
+    }
     return names.get(dtype.name, dtype.name)
 
 

@@ -1,4 +1,4 @@
-"""Normalisation by batch, instance, group and neighbouring channels.
+"""Normalisation by batch, instance and group.
 
 Constraints: channels are dim 1. Running statistics are written to in place, outside of autograd.
 """
@@ -9,8 +9,6 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.nn import checked, floating, internal
-from gradcli.functions.pad import constant_pad_nd
-from gradcli.functions.pool_mean import avg_pool2d, avg_pool3d
 from gradcli.functions.reduce import mean_of
 from gradcli.functions.shape import reshaped
 from gradcli.graph.dtype import float32
@@ -286,34 +284,3 @@ def _group_norm(
     centred = apart - mean_of(apart, (-1,), True)
     scaled = centred * ops.rsqrt(mean_of(centred * centred, (-1,), True) + eps)
     return _affine(reshaped(scaled, x.shape), weight, bias)
-
-
-# -- neighbouring channels
-
-
-@composite("nn.functional.local_response_norm", method=False)
-@checked
-def local_response_norm(
-    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Any:
-    """`input` over `(k + alpha*m)**beta`, m the mean square of `size` neighbouring channels."""
-    rank = len(input.shape)
-    if rank < 3:
-        raise GradcliError(
-            "G021",
-            "Expected 3D or higher dimensionality                          input "
-            f"(got {rank} dimensions)",
-            kind=ValueError,
-        )
-    if numel(input.shape) == 0:
-        return input
-    squares, around = input.mul(input), (size // 2, (size - 1) // 2)
-    if rank == 3:
-        framed = constant_pad_nd(squares.unsqueeze(1), [around, (0, 0)])
-        means = avg_pool2d(framed, (size, 1), 1).squeeze(1)
-    else:
-        batch, channels, rows = input.shape[:3]
-        apart = squares.view(batch, 1, channels, rows, -1)
-        framed = constant_pad_nd(apart, [around, (0, 0), (0, 0)])
-        means = avg_pool3d(framed, (size, 1, 1), 1).squeeze(1).view(*input.shape)
-    return input / means.mul(alpha).add(k).pow(beta)

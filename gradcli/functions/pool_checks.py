@@ -97,8 +97,6 @@ def check_rank(input: Any, count: int, name: str) -> None:
             "G021",
             f"non-empty {count + 1}D or {count + 2}D (batch mode) tensor expected for input",
         )
-    elif 0 in shape[rank - count - 1 :]:
-        raise GradcliError("G021", _expected(count, shape))
 
 
 def _expected(count: int, shape: list[int]) -> str:
@@ -140,6 +138,8 @@ def check_windows(
                 "pad should be at most half of effective kernel size, but got "
                 f"pad={p}, kernel_size={k} and dilation={d}",
             )
+    if 0 in x.shape[x.ndim - core - 1 :]:
+        raise GradcliError("G021", _expected(core, list(x.shape)))
     sizes = x.shape[x.ndim - core :]
     each = zip(sizes, kernel, stride, padding, dilation, strict=True)
     counts = tuple(_pooled_size(*one, up) for one in each)
@@ -175,16 +175,9 @@ def check_adaptive(input: Any, output_size: Any, count: int, name: str) -> Numbe
         GradcliError: G021 for the input's rank or an empty dim, G013 for too many sizes, G024 for
             negative ones.
     """
-    rank, shape = len(input.shape), list(input.shape)
-    if rank not in (count + 1, count + 2):
-        if count == 1:
-            raise GradcliError("G021", _dims(1, rank, name))
-        colon = ":" if "max" in name else ""
-        raise GradcliError(
-            "G021",
-            f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got{colon} {shape}",
-        )
     many = isinstance(output_size, (list, tuple))
+    _check_adaptive_rank(input, many, count, name)
+    rank, shape = len(input.shape), list(input.shape)
     given = list(output_size) if many else [output_size] * count
     if len(given) != count:
         if count == 1:
@@ -207,6 +200,21 @@ def check_adaptive(input: Any, output_size: Any, count: int, name: str) -> Numbe
                 f"input has sizes {shape} with dimension {axis} being empty",
             )
     return sizes
+
+
+def _check_adaptive_rank(input: Any, many: bool, count: int, name: str) -> None:
+    rank, shape = len(input.shape), list(input.shape)
+    if rank not in (count + 1, count + 2):
+        if count == 1:
+            raise GradcliError("G021", _dims(1, rank, name))
+        if many and rank <= count:
+            least = f"Input dimension should be at least {count + 1}"
+            raise GradcliError("G021", least, kind=ValueError)
+        colon = ":" if "max" in name else ""
+        raise GradcliError(
+            "G021",
+            f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got{colon} {shape}",
+        )
 
 
 def _check_made(sizes: Numbers, shape: list[int], count: int, name: str) -> None:

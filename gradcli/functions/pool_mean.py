@@ -1,4 +1,4 @@
-"""Pooling by means and norms: windows that slide, or as many as a result of a given size needs.
+"""Pooling by means and norms, and normalisation by means over neighbouring channels.
 
 Constraints: one dim is pooled as two, as PyTorch does.
 """
@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import checked, floating, internal, no_kernel
-from gradcli.functions.pad import padded
+from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.pool_checks import (
     check_adaptive,
     check_averages,
@@ -172,3 +173,34 @@ def _lp_pool(count: int) -> Function:
 avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg_pool, (1, 2, 3))
 lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3))
+
+
+# -- neighbouring channels
+
+
+@composite("nn.functional.local_response_norm", method=False)
+@checked
+def local_response_norm(
+    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
+    """`input` over `(k + alpha*m)**beta`, m the mean square of `size` neighbouring channels."""
+    rank = len(input.shape)
+    if rank < 3:
+        raise GradcliError(
+            "G021",
+            "Expected 3D or higher dimensionality                          input "
+            f"(got {rank} dimensions)",
+            kind=ValueError,
+        )
+    if numel(input.shape) == 0:
+        return input
+    squares, around = input.mul(input), (size // 2, (size - 1) // 2)
+    if rank == 3:
+        framed = constant_pad_nd(squares.unsqueeze(1), [around, (0, 0)])
+        means = avg_pool2d(framed, (size, 1), 1).squeeze(1)
+    else:
+        batch, channels, rows = input.shape[:3]
+        apart = squares.view(batch, 1, channels, rows, -1)
+        framed = constant_pad_nd(apart, [around, (0, 0), (0, 0)])
+        means = avg_pool3d(framed, (size, 1, 1), 1).squeeze(1).view(*input.shape)
+    return input / means.mul(alpha).add(k).pow(beta)

@@ -106,6 +106,46 @@ MUST_PASS: dict[str, tuple[str, ...]] = {
         *("nn.functional.l1_loss", "nn.functional.linear", "nn.functional.mse_loss"),
         *("nn.functional.nll_loss", "nn.functional.normalize", "nn.functional.smooth_l1_loss"),
     ),
+    "windows and images": tuple(
+        f"nn.functional.{name}"
+        for name in (
+            *(
+                f"{kind}{count}d"
+                for kind in (
+                    *("conv", "conv_transpose", "max_pool", "avg_pool", "adaptive_avg_pool"),
+                    *("adaptive_max_pool", "max_unpool"),
+                )
+                for count in (1, 2, 3)
+            ),
+            *("fractional_max_pool2d", "fractional_max_pool3d", "unfold", "pad", "interpolate"),
+            *("upsample_nearest", "upsample_bilinear", "pixel_shuffle", "pixel_unshuffle"),
+            *("channel_shuffle", "grid_sample"),
+        )
+    ),
+    "normalisation and embeddings": (
+        *("nn.functional.batch_norm", "nn.functional.instance_norm", "nn.functional.group_norm"),
+        *("nn.functional.layer_norm", "nn.functional.rms_norm", "nn.functional.embedding"),
+        *("nn.functional.local_response_norm", "nn.functional.embedding_bag"),
+        *("nn.functional.ctc_loss", "nn.functional.scaled_dot_product_attention"),
+    ),
+    "linear algebra": (
+        *(f"linalg.{name}" for name in ("cholesky", "cholesky_ex", "cond", "det", "diagonal")),
+        *(f"linalg.{name}" for name in ("eig", "eigh", "eigvals", "eigvalsh", "inv", "inv_ex")),
+        *(f"linalg.{name}" for name in ("householder_product", "ldl_factor", "ldl_factor_ex")),
+        *(f"linalg.{name}" for name in ("ldl_solve", "lstsq", "lu", "lu_factor", "lu_factor_ex")),
+        *(f"linalg.{name}" for name in ("lu_solve", "matrix_norm", "matrix_power", "matrix_rank")),
+        *(f"linalg.{name}" for name in ("multi_dot", "pinv", "qr", "slogdet", "solve", "solve_ex")),
+        *(f"linalg.{name}" for name in ("solve_triangular", "svd", "svdvals", "tensorinv")),
+        *(f"linalg.{name}" for name in ("tensorsolve", "vander", "vecdot")),
+        *("cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "logdet", "lu", "lu_solve"),
+        *("lu_unpack", "matrix_exp", "ormqr", "pca_lowrank", "pinverse", "qr", "svd"),
+        *("svd_lowrank", "triangular_solve"),
+    ),
+    "Fourier transforms": (
+        *(f"fft.{name}{n}" for name in ("fft", "rfft", "hfft") for n in ("", "2", "n")),
+        *(f"fft.i{name}{n}" for name in ("fft", "rfft", "hfft") for n in ("", "2", "n")),
+        *("fft.fftshift", "fft.ifftshift", "stft", "istft"),
+    ),
 }
 """Point 5 of the issue "The main job, end to end", under the names op_db uses, by family."""
 
