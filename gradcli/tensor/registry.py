@@ -13,7 +13,7 @@ from typing import Any
 FAMILIES = (
     *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
-    *("resize", "image", "grid", "norm", "embedding", "ctc"),
+    *("resize", "image", "grid", "norm", "embedding", "ctc", "multihead"),
     *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter", "order"),
     *("counting", "histogram", "numeric", "geometry", "types"),
     "data",

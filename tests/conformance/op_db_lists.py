@@ -127,6 +127,7 @@ MUST_PASS: dict[str, tuple[str, ...]] = {
         *("nn.functional.layer_norm", "nn.functional.rms_norm", "nn.functional.embedding"),
         *("nn.functional.local_response_norm", "nn.functional.embedding_bag"),
         *("nn.functional.ctc_loss", "nn.functional.scaled_dot_product_attention"),
+        "nn.functional.multi_head_attention_forward",
     ),
     "linear algebra": (
         *(f"linalg.{name}" for name in ("cholesky", "cholesky_ex", "cond", "det", "diagonal")),
