@@ -7,6 +7,7 @@ soon as its value is known, so that memory follows what can still be used.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,33 @@ SWEEP = 1 << 17
 """Elements in a graph from which it pays to plan sweeps over tiles."""
 
 backend = NumPy()
+
+
+class Silence:
+    """A block in which NumPy does not warn of overflow and the like; entering an inner one is free.
+
+    Whoever computes many small values, such as an interpreter, opens one around all of them.
+    """
+
+    __slots__ = ("_state", "depth")
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self._state = np.errstate(all="ignore")
+
+    def __enter__(self) -> None:
+        if self.depth == 0:
+            self._state = np.errstate(all="ignore")
+            self._state.__enter__()
+        self.depth += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self.depth -= 1
+        if self.depth == 0:
+            self._state.__exit__(None, None, None)
+
+
+silence = Silence()
 
 
 def evaluate(nodes: Iterable[Node]) -> None:
@@ -100,22 +128,45 @@ def settle(node: Node) -> None:
     """Computes `node` now if it and everything it waits for is small; else marks it as waiting."""
     if node.value is not None:
         return
-    stack, waiting = [node], 0
+    size = prod(node.shape)
+    for x in node.inputs:
+        if x.value is None:
+            waiting = _waiting(node)
+            break
+        size = max(size, prod(x.shape))
+    else:
+        waiting = [node] if size <= SMALL and node.op is not SYMBOL else []
+    if not waiting:
+        node.pending = True
+    elif silence.depth:
+        for x in waiting:
+            compute(x)
+    else:
+        with silence:
+            for x in waiting:
+                compute(x)
+
+
+def _waiting(node: Node) -> list[Node]:
+    """What must be computed for `node`, inputs first; nothing where that is no small work."""
+    found, stack, size = {node}, [node], 0
     while stack:
         x = stack.pop()
-        waiting += x.size
-        if x.pending or waiting > SMALL or x.op is SYMBOL:
-            node.pending = True
-            return
-        stack.extend(y for y in x.inputs if y.value is None)
-        if any(y.value is not None and y.size > SMALL for y in x.inputs):
-            node.pending = True
-            return
-    if not all(x.value is not None for x in node.inputs):
-        evaluate([node])
-        return
-    with np.errstate(all="ignore"):
-        compute(node)
+        size += prod(x.shape)
+        if x.pending or size > SMALL or x.op is SYMBOL:
+            return []
+        for y in x.inputs:
+            if y.value is None:
+                if y not in found:
+                    found.add(y)
+                    stack.append(y)
+            elif prod(y.shape) > SMALL:
+                return []
+    return sorted(found, key=_serial)
+
+
+def _serial(node: Node) -> int:
+    return node.serial
 
 
 def array(node: Node) -> Any:

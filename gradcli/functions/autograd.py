@@ -11,44 +11,48 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
-from gradcli.tensor import Tensor, autograd, registry
+from gradcli.graph.op import LEAF
+from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.function import composite
+from gradcli.tensor.storage import value_of
 
 
 def _sequence(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _cotangents(value: Any, count: int) -> list[Any]:
-    given = [None] * count if value is None else _sequence(value)
-    if len(given) != count:
-        raise GradcliError("G036", f"got {count} tensors and {len(given)} gradients")
-    for cotangent in given:
-        if cotangent is not None and not isinstance(cotangent, Tensor):
+def _tensors(name: str, value: Any) -> list[Tensor]:
+    given = _sequence(value)
+    for x in given:
+        if not isinstance(x, Tensor):
             raise GradcliError(
-                "G036",
-                f"gradients can be either Tensors or None, but got {type(cotangent).__name__}",
+                "G014",
+                f"{name} can be either Tensors or None, but got {type(x).__name__}"
+                if name == "gradients"
+                else f"{name} must be a Tensor or a sequence of them, not {type(x).__name__}",
                 kind=TypeError,
             )
     return given
 
 
+def _cotangents(value: Any, count: int) -> list[Any]:
+    given = [None] * count if value is None else _sequence(value)
+    if len(given) != count:
+        raise GradcliError("G036", f"got {count} tensors and {len(given)} gradients")
+    _tensors("gradients", [x for x in given if x is not None])
+    return given
+
+
 @composite("Tensor.backward")
 def _backward(
-    input: Any,
+    self: Any,
     gradient: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     inputs: Any = None,
 ) -> None:
     """Adds the gradient of this tensor to `.grad` of the leaves it depends on."""
-    autograd.backward(
-        [input],
-        _cotangents(gradient, 1),
-        retain_graph=retain_graph,
-        create_graph=create_graph,
-        inputs=None if inputs is None else _sequence(inputs),
-    )
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 @composite("autograd.backward", method=False)
@@ -57,16 +61,20 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves they depend on."""
-    outputs = _sequence(tensors)
+    outputs = _tensors("tensors", tensors)
+    targets = None if inputs is None else _tensors("inputs", inputs)
+    if targets is not None and not targets:
+        raise GradcliError("G013", "`inputs` argument to `backward()` cannot be empty.")
     autograd.backward(
         outputs,
         _cotangents(grad_tensors, len(outputs)),
         retain_graph=retain_graph,
         create_graph=create_graph,
-        inputs=None if inputs is None else _sequence(inputs),
+        inputs=targets,
     )
 
 
@@ -77,28 +85,37 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> Any:
     """The gradients of `outputs` by `inputs`, as a tuple."""
-    results = _sequence(outputs)
+    results = _tensors("outputs", outputs)
+    if materialize_grads and allow_unused is False:
+        raise GradcliError(
+            "G013",
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False.",
+            kind=ValueError,
+        )
     return autograd.grad(
         results,
-        _sequence(inputs),
+        _tensors("inputs", inputs),
         _cotangents(grad_outputs, len(results)),
         retain_graph=retain_graph,
         create_graph=create_graph,
         allow_unused=allow_unused,
         materialize_grads=materialize_grads,
+        batched=is_grads_batched,
     )
 
 
 @composite("Tensor.requires_grad_")
-def requires_grad_(input: Any, requires_grad: bool = True) -> Any:
+def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
     """Sets `requires_grad`; returns the tensor."""
-    input.requires_grad = requires_grad
-    return input
+    self.requires_grad = requires_grad
+    return self
 
 
 @composite("detach", method=False)
@@ -107,41 +124,55 @@ def detach(input: Any) -> Any:
     return input.detach()
 
 
-@composite("Tensor.detach_")
+@composite("Tensor.detach_", "detach_")
 def detach_(input: Any) -> Any:
     """Cuts the tensor itself from its history."""
-    known = input.detach().value_node
-    input._storage.node = known
-    input._node, input._seen, input._requires = known, input._storage.version, False
+    view = input._view
+    if view is not None and view.base is not None:
+        raise GradcliError(
+            "G033",
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
+            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+            "these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
+            "function in torch/optim/optimizer.py as the solution.",
+        )
+    input._node, input._requires = value_of(input.value_node), False
     return input
 
 
-@composite("Tensor.retain_grad")
-def retain_grad(input: Any) -> None:
-    """Keeps the gradient of a tensor that is no leaf in its `.grad`."""
-    if input._requires or input._retains:
-        return
-    if not input.requires_grad:
-        raise GradcliError("G030", "can't retain_grad on Tensor that has requires_grad=False")
-    input._retains = True
-    node = input.node
-    import weakref
+# -- hooks
 
-    owner = weakref.ref(input)
+
+@composite("Tensor.retain_grad")
+def retain_grad(self: Any) -> None:
+    """Keeps the gradient of a tensor that is no leaf in its `.grad`."""
+    if not self.requires_grad:
+        raise GradcliError(
+            "G030",
+            "can't retain_grad on Tensor that has requires_grad=False",
+            help="make an input with requires_grad=True",
+        )
+    keeper = self.autograd
+    node = self.node
+    if node.op is LEAF or keeper.retain is not None:
+        return
+    held = keeper.tensor
 
     def keep(cotangent: Node) -> Node:
-        tensor = owner()
+        tensor = held()
         if tensor is not None:
             autograd.accumulate(tensor, cotangent, current.tracking)
         return cotangent
 
+    keeper.retain = keep
     node.hooks = [*(node.hooks or ()), keep]
 
 
 @composite("Tensor.register_hook")
-def register_hook(input: Any, hook: Callable[[Any], Any]) -> Any:
+def register_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
     """Calls `hook` with each gradient of this tensor; what it returns replaces the gradient."""
-    if not input.requires_grad:
+    if not self.requires_grad:
         raise GradcliError(
             "G030", "cannot register a hook on a tensor that doesn't require gradient"
         )
@@ -149,94 +180,57 @@ def register_hook(input: Any, hook: Callable[[Any], Any]) -> Any:
     def called(cotangent: Node) -> Node:
         settle(cotangent)
         replaced = hook(Tensor(cotangent))
-        return cotangent if replaced is None else replaced.node
+        if replaced is None:
+            return cotangent
+        if not isinstance(replaced, Tensor):
+            raise GradcliError(
+                "G014",
+                f"expected Variable, but hook returned '{type(replaced).__name__}'",
+                kind=TypeError,
+            )
+        return replaced.node
 
-    if input._requires:
-        input._hooks = [*(input._hooks or ()), called]
+    node = self.node
+    if node.op is LEAF:
+        hooks = self.autograd.hooks
     else:
-        node = input.node
-        node.hooks = [called, *(node.hooks or ())]
-    return Handle(input, called)
+        # Before the hook of retain_grad, which keeps what the others have made of the gradient.
+        hooks = node.hooks = list(node.hooks or ())
+    last = bool(hooks) and hooks[-1] is self.autograd.retain
+    hooks.insert(len(hooks) - last, called)
+    return Handle(hooks, called)
+
+
+@composite("Tensor.register_post_accumulate_grad_hook")
+def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
+    """Calls `hook` with this leaf each time a gradient was added to its `.grad`."""
+    if not self.requires_grad:
+        raise GradcliError(
+            "G030", "cannot register a hook on a tensor that doesn't require gradient"
+        )
+    if not self.is_leaf:
+        raise GradcliError(
+            "G030", "post accumulate grad hooks cannot be registered on non-leaf tensors"
+        )
+    hooks = self.autograd.after
+    hooks.append(hook)
+    return Handle(hooks, hook)
 
 
 class Handle:
     """A registered hook; `remove()` takes it back."""
 
-    def __init__(self, tensor: Tensor, hook: Callable[[Node], Node]) -> None:
-        self._tensor = tensor
+    def __init__(self, hooks: list[Any], hook: Callable[..., Any]) -> None:
+        self._hooks = hooks
         self._hook = hook
 
     def remove(self) -> None:
         """Takes the hook back."""
-        holder: Any = self._tensor
-        if holder._requires:
-            holder._hooks = [h for h in holder._hooks or () if h is not self._hook]
-        else:
-            node = holder.node
-            node.hooks = [h for h in node.hooks or () if h is not self._hook]
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
 
-
-# -- grad modes
-
-
-class GradMode:
-    """`no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`: a context, and a decorator."""
-
-    def __init__(self, mode: bool, immediate: bool = False) -> None:
-        self._mode = mode
-        self._before = [current.tracking]
-        if immediate:
-            current.tracking = mode
-
-    def __enter__(self) -> GradMode:
-        if current.tracking != self._mode or len(self._before) > 1:
-            self._before.append(current.tracking)
-        else:
-            self._before.append(self._before[0])
-        current.tracking = self._mode
+    def __enter__(self) -> Handle:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        current.tracking = self._before.pop()
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            with GradMode(self._mode):
-                return function(*args, **kwargs)
-
-        return guarded
-
-
-def _mode(name: str, mode: bool, words: str) -> None:
-    def make(function: Any = None) -> Any:
-        return GradMode(mode) if function is None else GradMode(mode)(function)
-
-    make.__name__ = name
-    make.__doc__ = words
-    registry.register(f"torch.{name}", make)
-    registry.register(f"torch.autograd.{name}", make)
-
-
-_mode("no_grad", False, "A block (or decorated function) in which no gradient is recorded.")
-_mode("enable_grad", True, "A block (or decorated function) in which gradients are recorded.")
-
-
-def inference_mode(mode: Any = True) -> Any:
-    """A block in which no gradient is recorded."""
-    return GradMode(False)(mode) if callable(mode) else GradMode(not mode)
-
-
-def set_grad_enabled(mode: bool) -> GradMode:
-    """Records gradients or not, from now on, or in a `with` block."""
-    return GradMode(bool(mode), immediate=True)
-
-
-def is_grad_enabled() -> bool:
-    """Whether gradients are recorded now."""
-    return current.tracking
-
-
-for _entry in (inference_mode, set_grad_enabled, is_grad_enabled):
-    registry.register(f"torch.{_entry.__name__}", _entry)
-registry.register("torch.autograd.set_grad_enabled", set_grad_enabled)
-registry.register("torch.autograd.inference_mode", inference_mode)
+        self.remove()

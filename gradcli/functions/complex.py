@@ -129,7 +129,7 @@ def conj_physical(input: Any) -> Node:
 def is_conj(input: Any) -> bool:
     """Whether the tensor is a conjugate view of its memory."""
     count = 0
-    for op, _ in input._steps:
+    for op, _ in input.view_path:
         count = 0 if op is complexes.view_as_real else count + (op is complexes.conjugate)
     return count % 2 == 1
 

@@ -1,21 +1,22 @@
-"""Creating tensors: from numbers, constants, ranges, random streams.
+"""Creating tensors: from numbers, constants, ranges.
 
-Constraints: `dtype=` and `requires_grad=` everywhere; `out=` is refused; sizes are checked against the memory
-limit before anything is allocated.
+Constraints: `dtype=` and `requires_grad=` everywhere; `out=` is refused; sizes are checked against
+the memory limit before anything is allocated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
+from gradcli.execute.evaluate import settle
 from gradcli.execute.limits import memory
-from gradcli.functions.shape import sizes_of
-from gradcli.graph.dtype import DType, as_dtype, default, int64, of_number
+from gradcli.functions.shape import sizes_of, whole
+from gradcli.graph.dtype import DType, as_dtype, default, float64, int64, of_number
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.tensor import Tensor
@@ -30,72 +31,128 @@ def from_array(array: Any, *, requires_grad: bool = False) -> Tensor:
 
 def made(node: Node, requires_grad: bool = False) -> Tensor:
     """A leaf tensor of a node."""
-    from gradcli.execute.evaluate import settle
-
+    if requires_grad and not node.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            "Only Tensors of floating point and complex dtype can require gradients",
+            help="say dtype=torch.float32",
+        )
     settle(node)
     result = Tensor(node)
-    if requires_grad:
-        result.requires_grad = True
+    result._requires = bool(requires_grad)
     return result
 
 
-def _shape(sizes: tuple[Any, ...], dtype: DType) -> Shape:
+def shape_of(sizes: tuple[Any, ...], dtype: DType, name: str = "") -> Shape:
+    """The shape that `zeros(2, 3)` or `zeros((2, 3))` asks for; raises G024, G060."""
     shape = sizes_of(sizes)
     for size in shape:
         if size < 0:
-            raise GradcliError(
-                "G024", f"Trying to create tensor with negative dimension {size}: {list(shape)}"
-            )
+            message = f"{name}: Dimension size must be non-negative."
+            if not name:
+                message = f"Trying to create tensor with negative dimension {size}: {list(shape)}"
+            raise GradcliError("G024", message)
     memory.refuse(numel(shape), dtype.itemsize)
     return shape
 
 
-def _dtype(dtype: Any) -> DType:
+def dtype_or_default(dtype: Any) -> DType:
+    """`dtype` as a dtype; the default floating-point one for None."""
     return default.dtype if dtype is None else as_dtype(dtype)
+
+
+def number_of(value: Any) -> Any:
+    """A Python number, from itself or from a tensor of one element."""
+    return value.item() if isinstance(value, Tensor) else value
 
 
 # -- from numbers
 
 
 @composite("tensor", method=False)
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
     """A tensor of a number, nested lists of numbers, or a copy of a tensor."""
-    if isinstance(data, Tensor):
-        array = data.array()
-    else:
-        array = _array(data, dtype)
-    if dtype is not None:
-        array = array.astype(NUMPY_DTYPES[as_dtype(dtype)])
+    kind = None if dtype is None else _dtype_argument("tensor", dtype)
+    array = data.array() if isinstance(data, Tensor) else _array(data, kind)
+    if kind is not None:
+        array = array.astype(NUMPY_DTYPES[kind])
     return from_array(array, requires_grad=requires_grad)
 
 
-@composite("as_tensor", "asarray", method=False)
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+def _dtype_argument(name: str, dtype: Any) -> DType:
+    if dtype is float:
+        return float64
+    if isinstance(dtype, str):
+        raise GradcliError(
+            "G025", f"{name}(): argument 'dtype' must be torch.dtype, not str", kind=TypeError
+        )
+    return as_dtype(dtype)
+
+
+@composite("as_tensor", "asarray", "from_numpy", method=False)
+def as_tensor(data: Any, dtype: Any = None) -> Any:
     """The tensor itself where it already is one of that dtype, else a new one."""
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     return tensor(data, dtype=dtype)
 
 
-def _array(values: Any, dtype: Any) -> Any:
-    if isinstance(values, np.ndarray):
-        return values
+def _old_style(name: str, dtype: str | None) -> None:
+    @composite(name, method=False)
+    def construct(*data: Any) -> Any:
+        kind = default.dtype if dtype is None else as_dtype(dtype)
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            return data[0].detach() if dtype is None else data[0].detach().to(kind)
+        if len(data) == 1 and isinstance(data[0], (list, tuple)):
+            return tensor(data[0], dtype=kind)
+        if len(data) == 1 and isinstance(data[0], (float, complex, bool)):
+            raise GradcliError(
+                "G013",
+                f"new(): data must be a sequence (got {type(data[0]).__name__})",
+                help="torch.tensor(...) makes a tensor of a number",
+                kind=TypeError,
+            )
+        return made(constant(0, kind, shape_of(data or (0,), kind)))
+
+    construct.doc = "A tensor of a list, or of the given sizes; PyTorch's constructor of old."
+
+
+for _name, _dtype in (
+    *(("FloatTensor", "float32"), ("DoubleTensor", "float64"), ("HalfTensor", "float16")),
+    *(("LongTensor", "int64"), ("IntTensor", "int32"), ("ShortTensor", "int16")),
+    *(("CharTensor", "int8"), ("ByteTensor", "uint8"), ("BoolTensor", "bool")),
+):
+    _old_style(_name, _dtype)
+
+
+def _array(values: Any, dtype: DType | None) -> Any:
+    if isinstance(values, (np.ndarray, np.generic)):
+        return np.array(values)
     if isinstance(values, (bool, int, float, complex)):
-        return _of_kind(values, of_number(values))
+        return _filled_array(values, of_number(values), dtype)
+    if isinstance(values, str):
+        raise GradcliError("G014", "new(): invalid data type 'str'", kind=TypeError)
     if not isinstance(values, (list, tuple, range)):
-        raise GradcliError(
-            "G014", f"could not infer dtype of {type(values).__name__}", kind=TypeError
-        )
+        raise _no_dtype(values)
     shape = _list_shape(values)
     memory.refuse(numel(shape), 8)
     flat: list[Any] = []
     _flatten(values, shape, 0, flat)
     if not flat:
-        return np.zeros(shape, NUMPY_DTYPES[default.dtype])
-    kind = max(
-        (_kind(v) for v in set(map(_kind_key, flat))), key=lambda d: (d.category, d.itemsize)
-    )
-    return _of_kind(flat, kind if dtype is None else as_dtype(dtype)).reshape(shape)
+        return np.zeros(shape, NUMPY_DTYPES[dtype or default.dtype])
+    kinds = (_kind(key) for key in set(map(_kind_key, flat)))
+    kind = max(kinds, key=lambda d: (d.category, d.itemsize))
+    numbers = [number_of(v) for v in flat]
+    return _filled_array(numbers, kind, dtype).reshape(shape)
+
+
+def _no_dtype(value: Any) -> GradcliError:
+    return GradcliError("G014", f"Could not infer dtype of {type(value).__name__}")
 
 
 def _kind_key(value: Any) -> Any:
@@ -109,18 +166,27 @@ def _kind(key: Any) -> DType:
     return found or default.dtype.to_complex()
 
 
-def _of_kind(values: Any, dtype: DType) -> Any:
-    if isinstance(values, list):
-        values = [v.item() if isinstance(v, Tensor) else v for v in values]
+def _filled_array(values: Any, natural: DType, dtype: DType | None) -> Any:
+    """Numbers as an array of `dtype` (their natural one by default), as PyTorch converts them."""
+    kind = dtype or natural
+    integral = natural.category <= 1
     try:
         with np.errstate(all="ignore"):
-            return (
-                np.asarray(values).astype(NUMPY_DTYPES[dtype])
-                if not isinstance(values, int)
-                else np.array(values, NUMPY_DTYPES[dtype])
-            )
+            known = np.asarray(values, np.int64 if integral else None)
+            if integral and 0 < kind.itemsize < 8 and kind.category == 1:
+                _refuse_overflow(known, kind)
+            return known.astype(NUMPY_DTYPES[kind])
     except OverflowError:
-        raise GradcliError("G026", "Overflow when unpacking long long", kind=RuntimeError) from None
+        raise GradcliError("G026", "Overflow when unpacking long long", kind=ValueError) from None
+
+
+def _refuse_overflow(known: Any, kind: DType) -> None:
+    span = 1 << (kind.itemsize * 8)
+    low, high = (-span // 2, span // 2) if kind.signed else (-span, span)
+    if known.size and not (low <= known.min() and known.max() < high):
+        raise GradcliError(
+            "G026", f"value cannot be converted to type {kind.name} without overflow"
+        )
 
 
 def _list_shape(values: Any) -> Shape:
@@ -130,30 +196,21 @@ def _list_shape(values: Any) -> Shape:
         if not values:
             break
         values = values[0]
-    if isinstance(values, Tensor):
-        shape.extend(values.shape)
     return tuple(shape)
 
 
 def _flatten(values: Any, shape: Shape, depth: int, flat: list[Any]) -> None:
     """Puts the numbers of nested lists into `flat`; raises PyTorch's errors for ragged ones."""
-    if isinstance(values, Tensor):
-        if tuple(values.shape) != shape[depth:]:
-            raise GradcliError(
-                "G014",
-                "only one element tensors can be converted to Python scalars",
-                kind=ValueError,
-            )
-        flat.extend(values.array().reshape(-1).tolist() if values.shape else [values])
-        return
     if not isinstance(values, (list, tuple, range)):
-        if depth != len(shape) or not isinstance(values, (bool, int, float, complex)):
-            _refuse_element(values, depth, shape)
+        _refuse_element(values, depth < len(shape))
         flat.append(values)
         return
     if depth >= len(shape):
         raise GradcliError(
-            "G014", f"must be real number, not {type(values).__name__}", kind=TypeError
+            "G014",
+            f"'{type(values).__name__}' object cannot be interpreted as an integer",
+            help="every list on one level needs the same depth",
+            kind=TypeError,
         )
     if len(values) != shape[depth]:
         raise GradcliError(
@@ -165,49 +222,78 @@ def _flatten(values: Any, shape: Shape, depth: int, flat: list[Any]) -> None:
         _flatten(value, shape, depth + 1, flat)
 
 
-def _refuse_element(value: Any, depth: int, shape: Shape) -> None:
-    if isinstance(value, (bool, int, float, complex)):
-        raise GradcliError("G014", f"not a sequence: {value}", kind=TypeError)
-    if isinstance(value, str):
-        raise GradcliError("G014", "new(): invalid data type 'str'", kind=TypeError)
-    raise GradcliError(
-        "G014", f"could not infer dtype of {type(value).__name__}", kind=RuntimeError
-    )
+def _refuse_element(value: Any, too_early: bool) -> None:
+    if isinstance(value, Tensor):
+        if numel(value.shape) != 1 and value.dtype.category <= 1:
+            value.__index__()
+        if numel(value.shape) != 1:
+            raise GradcliError(
+                "G014",
+                "only one element tensors can be converted to Python scalars",
+                help="stack() joins tensors",
+                kind=ValueError,
+            )
+    elif isinstance(value, str):
+        raise GradcliError("G014", "too many dimensions 'str'", kind=ValueError)
+    elif not isinstance(value, (bool, int, float, complex)):
+        raise _no_dtype(value)
+    if too_early:
+        raise GradcliError("G014", "not a sequence", kind=TypeError)
 
 
 @composite("scalar_tensor", method=False)
-def scalar_tensor(s: Any, *, dtype: Any = None) -> Any:
+def scalar_tensor(s: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
     """A 0-dim tensor of a number, of the default dtype."""
-    return made(constant(s, _dtype(dtype)))
+    return made(constant(number_of(s), dtype_or_default(dtype)), requires_grad)
 
 
 # -- constants
 
 
-def _filled(name: str, value: complex) -> Callable[..., Any]:
+def _filled(name: str, value: complex) -> None:
+    def of(kind: DType, sizes: tuple[Any, ...], requires_grad: bool, title: str = "") -> Tensor:
+        return made(constant(value, kind, shape_of(sizes, kind, title)), requires_grad)
+
     @composite(name, method=False)
-    def filled(
-        *size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None
-    ) -> Any:
-        kind = _dtype(dtype)
-        return made(constant(value, kind, _shape(size, kind)), requires_grad)
+    def filled(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
+        return of(dtype_or_default(dtype), _given(name, size), requires_grad, name)
 
     @composite(f"{name}_like", method=False)
     def like(
-        input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
+        input: Any,
+        *,
+        dtype: Any = None,
+        requires_grad: bool = False,
     ) -> Any:
-        kind = input.dtype if dtype is None else as_dtype(dtype)
-        return made(constant(value, kind, tuple(input.shape)), requires_grad)
+        kind, shape = like_what(f"{name}_like", input, dtype)
+        return of(kind, (shape,), requires_grad)
 
     @composite(f"Tensor.new_{name}")
     def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-        kind = input.dtype if dtype is None else as_dtype(dtype)
-        return made(constant(value, kind, _shape(size, kind)), requires_grad)
+        return of(like_what(name, input, dtype)[0], size, requires_grad, name)
 
     filled.doc = f"A tensor of {name}: `{name}(2, 3)`."
     like.doc = f"A tensor of {name} of the shape and dtype of `input`."
     new.doc = f"A tensor of {name} of the dtype of `input`."
-    return filled
+
+
+def _given(name: str, size: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not size:
+        raise GradcliError(
+            "G013", f'{name}() missing 1 required positional arguments: "size"', kind=TypeError
+        )
+    return size
+
+
+def like_what(name: str, input: Any, dtype: Any) -> tuple[DType, Shape]:
+    """The dtype and shape of a tensor made like `input`."""
+    if not isinstance(input, Tensor):
+        raise GradcliError(
+            "G014",
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}",
+            kind=TypeError,
+        )
+    return input.dtype if dtype is None else as_dtype(dtype), tuple(input.shape)
 
 
 for _name, _value in (("zeros", 0), ("ones", 1), ("empty", 0)):
@@ -221,28 +307,41 @@ def full(
     *,
     dtype: Any = None,
     requires_grad: bool = False,
-    device: Any = None,
 ) -> Any:
     """A tensor of one number: `full((2, 3), 7.)`."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    if not isinstance(size, (list, tuple)):
+        raise GradcliError(
+            "G013",
+            "full(): argument 'size' (position 1) must be tuple of ints, not "
+            f"{type(size).__name__}",
+            help="full((n,), value)",
+            kind=TypeError,
+        )
+    value = number_of(fill_value)
     kind = of_number(value) if dtype is None else as_dtype(dtype)
-    shape = _shape(tuple(size) if isinstance(size, (list, tuple)) else (size,), kind)
-    return made(constant(value, kind, shape), requires_grad)
+    return made(constant(value, kind, shape_of((size,), kind)), requires_grad)
 
 
 @composite("full_like", method=False)
 def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """A tensor of one number, of the shape and dtype of `input`."""
-    kind = input.dtype if dtype is None else dtype
-    return full(tuple(input.shape), fill_value, dtype=kind, requires_grad=requires_grad)
+    kind, shape = like_what("full_like", input, dtype)
+    return full(shape, fill_value, dtype=kind, requires_grad=requires_grad)
 
 
 @composite("Tensor.new_full")
-def new_full(input: Any, size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+def new_full(
+    input: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
     """A tensor of one number, of the dtype of `input`."""
-    return full(size, fill_value, dtype=input.dtype if dtype is None else dtype)
+    kind = input.dtype if dtype is None else dtype
+    return full(size, fill_value, dtype=kind, requires_grad=requires_grad)
 
 
 @composite("Tensor.new_tensor")
@@ -253,10 +352,19 @@ def new_tensor(input: Any, data: Any, *, dtype: Any = None, requires_grad: bool 
 
 
 @composite("eye", method=False)
-def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
     """The identity matrix."""
-    kind = _dtype(dtype)
-    shape = _shape((n, n if m is None else m), kind)
+    kind = dtype_or_default(dtype)
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and whole(size) < 0:
+            raise GradcliError("G024", f"{name} must be greater or equal to 0, got {size}")
+    shape = shape_of((n, n if m is None else m), kind)
     return from_array(np.eye(*shape, dtype=NUMPY_DTYPES[kind]), requires_grad=requires_grad)
 
 
@@ -265,29 +373,35 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool 
 
 @composite("arange", method=False)
 def arange(
-    start: Any,
+    start: Any = 0,
     end: Any = None,
     step: Any = 1,
     *,
     dtype: Any = None,
     requires_grad: bool = False,
-    device: Any = None,
 ) -> Any:
     """The numbers from `start` up to and without `end`, `step` apart."""
-    first, last = (0, start) if end is None else (start, end)
-    first, last, step = (v.item() if isinstance(v, Tensor) else v for v in (first, last, step))
+    ends = (0, start) if end is None else (start, end)
+    first, last, step = (number_of(v) for v in (*ends, step))
+    count = _count(first, last, step)
+    integral = all(isinstance(v, int) for v in (first, last, step))
+    kind = (int64 if integral else default.dtype) if dtype is None else as_dtype(dtype)
+    memory.refuse(count, kind.itemsize)
+    steps = np.arange(count, dtype=np.int64 if integral else np.float64)
+    values = (first + steps * step).astype(NUMPY_DTYPES[kind])
+    return from_array(values, requires_grad=requires_grad)
+
+
+def _count(first: Any, last: Any, step: Any) -> int:
     if step == 0:
         raise GradcliError("G026", "step must be nonzero")
+    if not (isfinite(first) and isfinite(last)):
+        raise GradcliError("G026", f"unsupported range: {first} -> {last}")
     if (last - first) * step < 0:
         raise GradcliError("G026", "upper bound and lower bound inconsistent with step sign")
-    whole = all(isinstance(v, int) for v in (first, last, step))
-    kind = (int64 if whole else default.dtype) if dtype is None else as_dtype(dtype)
-    count = int(np.ceil((last - first) / step)) if not whole else -(-(last - first) // step)
-    memory.refuse(count, kind.itemsize)
-    steps = np.arange(count, dtype=np.int64 if whole else np.float64)
-    return from_array(
-        (first + steps * step).astype(NUMPY_DTYPES[kind]), requires_grad=requires_grad
-    )
+    if all(isinstance(v, int) for v in (first, last, step)):
+        return int(-(-(last - first) // step))
+    return int(np.ceil((last - first) / step))
 
 
 def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
@@ -312,11 +426,17 @@ def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
 
 @composite("linspace", method=False)
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """`steps` numbers from `start` to `end`, evenly spaced."""
-    ends = [float(v) for v in (start, end)]
-    return from_array(_spaced(*ends, steps, _dtype(dtype)), requires_grad=requires_grad)
+    first, last = (float(number_of(v)) for v in (start, end))
+    values = _spaced(first, last, whole(steps), dtype_or_default(dtype))
+    return from_array(values, requires_grad=requires_grad)
 
 
 @composite("logspace", method=False)
@@ -330,125 +450,8 @@ def logspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
-    kind = _dtype(dtype)
-    exponents = _spaced(
-        float(start), float(end), steps, kind if kind.category >= 2 else default.dtype
-    )
+    kind = dtype_or_default(dtype)
+    first, last = (float(number_of(v)) for v in (start, end))
+    exponents = _spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
     values = np.power(float(base), exponents.astype(np.float64))
     return from_array(values.astype(NUMPY_DTYPES[kind]), requires_grad=requires_grad)
-
-
-# -- random numbers
-
-
-def _generator(generator: Any) -> Any:
-    from gradcli.tensor.random import default_generator
-
-    return default_generator if generator is None else generator
-
-
-@composite("manual_seed", method=False)
-def manual_seed(seed: Any) -> Any:
-    """Starts the random streams anew; the same seed gives PyTorch's numbers."""
-    return _generator(None).manual_seed(int(seed))
-
-
-@composite("seed", method=False)
-def seed() -> int:
-    """Starts the random streams at a number that nobody chose; returns it."""
-    return _generator(None).seed()  # type: ignore[no-any-return]
-
-
-@composite("initial_seed", method=False)
-def initial_seed() -> int:
-    """The number that the random streams started at."""
-    return _generator(None).initial_seed()  # type: ignore[no-any-return]
-
-
-def _random(name: str, draw: str, words: str) -> None:
-    @composite(name, method=False)
-    def fresh(
-        *size: Any,
-        dtype: Any = None,
-        requires_grad: bool = False,
-        generator: Any = None,
-        device: Any = None,
-    ) -> Any:
-        kind = _dtype(dtype)
-        shape = _shape(size, kind)
-        array = getattr(_generator(generator), draw)(shape, NUMPY_DTYPES[kind])
-        return from_array(array, requires_grad=requires_grad)
-
-    @composite(f"{name}_like", method=False)
-    def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-        kind = input.dtype if dtype is None else as_dtype(dtype)
-        return fresh(tuple(input.shape), dtype=kind, requires_grad=requires_grad)
-
-    fresh.doc = f"Random numbers {words}: `{name}(2, 3)`."
-    like.doc = f"Random numbers {words}, of the shape and dtype of `input`."
-
-
-_random("rand", "uniform", "from 0 up to 1")
-_random("randn", "normal", "from the standard normal distribution")
-
-
-@composite("randint", method=False)
-def randint(
-    low: int,
-    high: Any = None,
-    size: Any = None,
-    *,
-    dtype: Any = None,
-    requires_grad: bool = False,
-    generator: Any = None,
-) -> Any:
-    """Random whole numbers from `low` (0 by default) up to and without `high`."""
-    if size is None:
-        low, high, size = 0, low, high
-    kind = int64 if dtype is None else as_dtype(dtype)
-    shape = _shape(tuple(size), kind)
-    array = _generator(generator).integers(low, high, shape, NUMPY_DTYPES[kind])
-    return from_array(array, requires_grad=requires_grad)
-
-
-@composite("randint_like", method=False)
-def randint_like(input: Any, low: int, high: Any = None, *, dtype: Any = None) -> Any:
-    """Random whole numbers, of the shape and dtype of `input`."""
-    ends = (0, low) if high is None else (low, high)
-    return randint(*ends, tuple(input.shape), dtype=input.dtype if dtype is None else dtype)
-
-
-@composite("randperm", method=False)
-def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
-    """The numbers from 0 to n - 1 in random order."""
-    kind = int64 if dtype is None else as_dtype(dtype)
-    memory.refuse(n, kind.itemsize)
-    return from_array(_generator(generator).permutation(n, NUMPY_DTYPES[kind]))
-
-
-@composite("normal", method=False)
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None) -> Any:
-    """Normally distributed numbers; mean and deviation may be tensors."""
-    stream = _generator(generator)
-    if size is not None:
-        shape = _shape((size,), default.dtype)
-        return from_array(stream.normal(shape, NUMPY_DTYPES[default.dtype], mean, std))
-    arrays = [v.array() if isinstance(v, Tensor) else v for v in (mean, std)]
-    return from_array(stream.normal_from(*arrays))
-
-
-@composite("bernoulli")
-def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
-    """0 or 1, 1 with the probability that `input` says."""
-    chance = input.array() if p is None else p
-    kind = NUMPY_DTYPES[input.dtype]
-    return from_array(_generator(generator).bernoulli(chance, tuple(input.shape), kind))
-
-
-@composite("multinomial")
-def multinomial(
-    input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
-) -> Any:
-    """Positions drawn with the weights in each row of `input`."""
-    stream = _generator(generator)
-    return from_array(stream.multinomial(input.array(), num_samples, replacement))

@@ -15,8 +15,9 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
+from gradcli.functions.join import stack
 from gradcli.functions.reduce import root_or_zero, vector_norm_of
-from gradcli.functions.shape import meshgrid, part, permuted, reshaped, stack
+from gradcli.functions.shape import meshgrid, part, permuted, reshaped
 from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast

@@ -1,24 +1,29 @@
 """In-place functions and copies: `add_`, `zero_`, `copy_`, `clone`, `to`.
 
-Constraints: `NAME_` computes the function `NAME` and writes the result; only names that PyTorch has are here.
+Constraints: `NAME_` computes the function `NAME` and writes the result; only names that PyTorch has
+are here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends.numpy import NUMPY_DTYPES
-from gradcli.functions.create import from_array
-from gradcli.graph.dtype import DTYPES, DType, as_dtype
-from gradcli.graph.node import Node, constant
+from gradcli.errors import GradcliError
+from gradcli.functions.random import filled
+from gradcli.graph.dtype import DTYPES, INTEGER, DType, as_dtype
+from gradcli.graph.node import Node
+from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
-from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import composite, function, promoted
-from gradcli.tensor.write import in_place, write
+from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor.function import composite, function, internal, number_node
+from gradcli.tensor.gradfn import backward_name
+from gradcli.tensor.storage import View, overlap
+from gradcli.tensor.write import TYPE_WORDS, in_place, refuse, write
 
 NAMES = """
     abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr arccos arccosh arcsin
@@ -37,9 +42,8 @@ NAMES = """
 
 AUGMENTED = {
     **{"add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "mod": "remainder"},
-    **{"floordiv": "floor_divide", "pow": "pow", "matmul": "matmul", "and": "__and__"},
-    **{"or": "__or__", "xor": "__xor__", "lshift": "bitwise_left_shift"},
-    **{"rshift": "bitwise_right_shift"},
+    **{"floordiv": "floor_divide", "pow": "pow", "and": "__and__", "or": "__or__"},
+    **{"xor": "__xor__", "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift"},
 }
 """Augmented assignment: `x += y` is `__iadd__`."""
 
@@ -53,10 +57,15 @@ def _in_place(method: str, name: str) -> None:
 
 
 for _name in NAMES:
-    if f"{_name}_" not in registry.METHODS:
-        _in_place(f"{_name}_", _name)
+    _in_place(f"{_name}_", _name)
 for _python, _name in AUGMENTED.items():
     _in_place(f"__i{_python}__", _name)
+
+
+@composite("Tensor.__imatmul__")
+def _imatmul(input: Any, other: Any) -> Any:
+    """`x @= y` is `x = x @ y`, as in Python for types without it."""
+    return input @ other
 
 
 @function("clone")
@@ -65,45 +74,86 @@ def clone(input: Any, *, memory_format: Any = None) -> Node:
     return ops.clone(input)
 
 
-@composite("Tensor.contiguous")
-def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """The tensor itself: gradcli has no memory layout."""
-    return input
+# -- whole values
 
 
 @composite("Tensor.copy_")
 def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Writes the elements of `src`, repeated where it has to be."""
-    value = src if isinstance(src, Tensor) else registry.find("torch.tensor")(src)
+    value = src if isinstance(src, Tensor) else Tensor(number_node(src, input.dtype))
+    refuse(input, value.requires_grad)
+    if layout.overlaps(input):
+        raise overlap()
     return write(input, _copied(input, value))
 
 
-@function("Tensor._copied", shown="CopyBackwards")
-def _copied(input: Any, src: Any) -> Node:
-    """`src` in the shape and dtype of `input`."""
-    value = cast(src, input.dtype)
-    value = expand(value, shape=input.shape) if value.shape != input.shape else value
-    return value if value is not src else ops.clone(value)
+def _copied(input: Tensor, src: Tensor) -> Node:
+    given, target = src.node, tuple(input.shape)
+    value = cast(given, input.dtype)
+    if value.shape != target:
+        _refuse_misfit(value.shape, target)
+        value = expand(value, shape=target)
+    node = input.node
+    if value is given or (node.tracked and input._view is None):
+        value = ops.where(number_node(False), node, value) if node.tracked else ops.clone(value)
+    if value.tracked:
+        value.call = ("CopyBackwards", (node, given))
+    return value
+
+
+def _refuse_misfit(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
+    extra = len(target) - len(shape)
+    if extra < 0:
+        raise GradcliError(
+            "G024",
+            f"output with shape {list(target)} doesn't match the broadcast shape "
+            f"{list(broadcast(shape, target))}",
+        )
+    for i, size in enumerate(target[extra:]):
+        if shape[i] not in (1, size):
+            raise GradcliError(
+                "G024",
+                f"The expanded size of the tensor ({size}) must match the existing size "
+                f"({shape[i]}) at non-singleton dimension {extra + i}.  Target sizes: "
+                f"{list(target)}.  Tensor sizes: {list(shape)}",
+            )
 
 
 @composite("Tensor.fill_")
 def fill_(input: Any, value: Any) -> Any:
     """Writes one number everywhere."""
-    return write(input, _filled(input, value))
+    if not isinstance(value, Tensor):
+        return write(input, filled(input, _everywhere(input, value), "fill", 2))
+    if value.shape:
+        raise GradcliError(
+            "G024",
+            "fill_ only supports 0-dimension value tensor but got tensor with "
+            f"{len(value.shape)} dimensions.",
+        )
+    refuse(input, value.requires_grad)
+    new = _copied(input, value)
+    if new.tracked:
+        new.call = (backward_name("fill", 3), (input.node, value.node))
+    return write(input, new)
 
 
-@function("Tensor._filled", shown="fill")
-def _filled(input: Any, value: Any) -> Node:
-    """`value` in the shape and dtype of `input`."""
-    if isinstance(value, Node):
-        return expand(cast(value, input.dtype), shape=input.shape)
-    return ops.mul(input, constant(0, input.dtype)) * 0 + promoted(input, value)[1]
+def _everywhere(input: Tensor, value: Any) -> Node:
+    if input.dtype.category <= INTEGER and isinstance(value, float):
+        value = int(value)
+    return expand(number_node(value, input.dtype), shape=tuple(input.shape))
 
 
 @composite("Tensor.zero_")
 def zero_(input: Any) -> Any:
     """Writes 0 everywhere."""
-    return fill_(input, 0)
+    return write(input, filled(input, _everywhere(input, 0), "zero"))
+
+
+@composite("Tensor.fill_diagonal_")
+def fill_diagonal_(input: Any, fill_value: Any, wrap: bool = False) -> Any:
+    """Writes one number on the diagonal."""
+    registry.method("diagonal")(input.detach() if input.is_leaf else input).fill_(fill_value)
+    return input
 
 
 @composite("Tensor.set_")
@@ -113,51 +163,52 @@ def set_(input: Any, source: Any) -> Any:
     return input
 
 
-def _random_fill(name: str, draw: str, *parameters: str) -> None:
-    @composite(f"Tensor.{name}")
-    def filled(input: Any, *args: Any, generator: Any = None, **kwargs: Any) -> Any:
-        from gradcli.functions.create import _generator
-
-        stream = _generator(generator)
-        named = dict(zip(parameters, args, strict=False))
-        given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
-        array = getattr(stream, draw)(tuple(input.shape), NUMPY_DTYPES[input.dtype], **given)
-        return write(input, from_array(array))
-
-    filled.doc = f"Writes random numbers ({draw})."
+# -- the same memory under another shape, for the tensor itself
 
 
-_random_fill("uniform_", "uniform", "low", "high")
-_random_fill("normal_", "normal", "mean", "std")
-_random_fill("exponential_", "exponential", "lambd")
-_random_fill("cauchy_", "cauchy", "median", "sigma")
-_random_fill("geometric_", "geometric", "p")
-_random_fill("log_normal_", "log_normal", "mean", "std")
+def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, overload: Any) -> None:
+    @composite(f"Tensor.{name}_")
+    def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse(input, input.requires_grad)
+        seen = function(input, *args, **kwargs)
+        if seen is input:
+            return input
+        steps = seen.view_path[len(input.view_path) :]
+        digit = overload(*args, **kwargs) if callable(overload) else overload
+        if seen.node.tracked:
+            seen.node.call = (backward_name(shown, digit), (input.node,))
+        view = input._view
+        base, before = (None, ()) if view is None else (view.base, view.steps)
+        input._view = View(base, before + steps)
+        input.adopt(seen.node)
+        return input
+
+    reshaped.doc = f"`{name}`, for the tensor itself."
 
 
-@composite("Tensor.bernoulli_")
-def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
-    """Writes 0 or 1, 1 with probability `p`."""
-    from gradcli.functions.create import _generator
+def _squeeze_overload(*dim: Any, **named: Any) -> int:
+    return 3 if not dim and not named else 4
 
-    chance = p.array() if isinstance(p, Tensor) else p
-    array = _generator(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
-    return write(input, from_array(array))
+
+for _name, _shown, _overload in (
+    *(("t", "t", 1), ("unsqueeze", "unsqueeze", 1), ("squeeze", "squeeze", _squeeze_overload)),
+    *((name, "transpose", 1) for name in ("transpose", "swapaxes", "swapdims")),
+):
+    _reshaped_in_place(_name, registry.method(_name), _shown, _overload)
 
 
 # -- dtypes and devices
 
 
-@function("Tensor._to_dtype", shown="to_copy")
+@internal("to_copy")
 def _to_dtype(input: Any, dtype: DType) -> Node:
-    """`input` as another dtype."""
     return cast(input, dtype)
 
 
 @composite("Tensor.to")
 def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options: Any) -> Any:
     """The tensor as another dtype; device and layout arguments change nothing here."""
-    for value in args:
+    for value in (*args, options.get("other")):
         if isinstance(value, DType) or value in (float, int, bool, complex):
             dtype = value
         elif isinstance(value, Tensor):
@@ -171,15 +222,10 @@ def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options:
 @composite("Tensor.type")
 def type_(input: Any, dtype: Any = None) -> Any:
     """The tensor as another dtype, or the name of its type."""
-    return f"torch.{_TYPE_NAMES[input.dtype.name]}" if dtype is None else to(input, as_dtype(dtype))
-
-
-_TYPE_NAMES = {
-    **{"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor"},
-    **{"int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor"},
-    **{"int8": "CharTensor", "uint8": "ByteTensor", "bool": "BoolTensor"},
-    **{"complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor"},
-}
+    if dtype is None:
+        return f"torch.{TYPE_WORDS[input.dtype.name]}Tensor"
+    named = {f"torch.{word}Tensor": name for name, word in TYPE_WORDS.items()}
+    return to(input, as_dtype(named.get(dtype, dtype)))
 
 
 @composite("Tensor.type_as")
@@ -219,8 +265,6 @@ for _method in ("cpu", "pin_memory", "resolve_neg"):
 @composite("Tensor.numpy")
 def numpy(input: Any, *, force: bool = False) -> Any:
     """The elements as a NumPy array."""
-    from gradcli.errors import GradcliError
-
     if input.requires_grad and not force:
         raise GradcliError(
             "G033",

@@ -28,10 +28,9 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import zero
-from gradcli.tensor import Tensor, registry
+from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor, type_name
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.write import refuse_leaf, write
 
 C_NAMES: dict[DType, str] = {
     **{dtype: alias.capitalize() for alias, dtype in ALIASES.items()},
@@ -174,21 +173,15 @@ def activation(
     def decorate(unchecked: Callable[..., Node]) -> Function:
         body = checked(unchecked)
 
-        # What the form that writes saves for the gradient is its own, so that nobody changed it.
-        def kept(input: Node, *args: Any, **kwargs: Any) -> Node:
-            result: Node = body(ops.clone(input), *args, **kwargs)
-            return result
-
         fresh = Function(names[0], body, on_nodes=True, shown=shown)
-        written = Function(names[0], kept, on_nodes=True, shown=shown, overload=in_place)
+        written = Function(names[0], body, on_nodes=True, shown=shown, overload=in_place)
         parameters = unchecked.__code__.co_varnames[1 : unchecked.__code__.co_argcount]
 
         def entry(input: Any, *args: Any, **kwargs: Any) -> Any:
             if not isinstance(input, Tensor):
                 raise not_a_tensor(input)
             if (dict(zip(parameters, args, strict=False)) | kwargs).get("inplace"):
-                refuse_leaf(input)
-                return write(input, written(input, *args, **kwargs))
+                return write.in_place(written, input, *args, **kwargs)
             return fresh(input, *args, **kwargs)
 
         entry.__wrapped__ = unchecked  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.shape import cat
+from gradcli.functions.join import cat
 from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right

@@ -491,7 +491,7 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 @composite("as_strided")
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """The memory of `input` read by strides; `input` must be all of its storage, in order."""
-    if any(op is not movement.reshape for op, _ in input._steps):
+    if any(op is not movement.reshape for op, _ in input.view_path):
         raise GradcliError(
             "G026",
             "as_strided() of a part of another tensor, or of a transposed one, is not supported",

@@ -1,6 +1,7 @@
-"""Shapes: reshaping, transposing, joining, splitting, repeating.
+"""Shapes: the same elements under another shape, mostly without copying.
 
-Constraints: what shares memory in PyTorch is a view here (`view=True`): writes go through.
+Constraints: what shares memory in PyTorch is a view here (`view=True`): writes go through. Whether
+a reshape is a view or a copy follows from the strides, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.reduce import axes_of
+from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
 from gradcli.graph.shape import (
     Shape,
@@ -18,11 +19,11 @@ from gradcli.graph.shape import (
     broadcast,
     infer_size,
     numel,
-    text,
 )
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor.function import Function, composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 
 
@@ -36,9 +37,7 @@ def sizes_of(arguments: Sequence[Any]) -> tuple[int, ...]:
 def whole(value: Any) -> int:
     """A size or position as an int; raises G013 for anything that is not a whole number."""
     if isinstance(value, Node):
-        from gradcli.execute.evaluate import array
-
-        value = array(value).item()
+        value = Tensor(value)
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise GradcliError(
             "G013",
@@ -49,80 +48,131 @@ def whole(value: Any) -> int:
     return int(value.__index__())
 
 
+# -- views as graph nodes
+
+
 def reshaped(x: Node, shape: Shape) -> Node:
     """`x` in another shape of as many elements."""
     return movement.reshape(x, axes=x.ndim, shape=shape)
 
 
-@function("reshape", shown="view", view=True)
-def reshape(input: Any, *shape: Any) -> Node:
-    """The same elements in another shape; one size may be -1."""
-    x = tensor(input)
-    return reshaped(x, infer_size(sizes_of(shape), x.size))
+def part(x: Node, axis: int, start: int, length: int, step: int = 1) -> Node:
+    """`length` elements of `x` along `axis` (negative) from `start`."""
+    slices = [(0, size, 1) for size in x.shape[axis:]]
+    slices[0] = (start, length, step)
+    return movement.slice_(x, slices=tuple(slices))
 
 
-@function("Tensor.view", view=True)
-def view(input: Any, *shape: Any) -> Node:
-    """The same elements in another shape; one size may be -1."""
-    from gradcli.graph.dtype import DType
-
-    if len(shape) == 1 and isinstance(shape[0], DType):
-        raise GradcliError("G025", "view(dtype) reinterprets memory, which gradcli has not")
-    x = tensor(input)
-    return reshaped(x, infer_size(sizes_of(shape), x.size))
-
-
-@composite("Tensor.view_as")
-def view_as(input: Any, other: Any) -> Any:
-    """The same elements in the shape of `other`."""
-    return input.view(other.shape)
-
-
-@composite("Tensor.reshape_as")
-def reshape_as(input: Any, other: Any) -> Any:
-    """The same elements in the shape of `other`."""
-    return input.reshape(other.shape)
-
-
-@composite("flatten")
-def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """The dims from `start_dim` to `end_dim` as one."""
-    rank = len(input.shape)
-    first = axis_from_right(start_dim, rank) + max(rank, 1)
-    last = axis_from_right(end_dim, rank) + max(rank, 1)
-    if first > last:
-        raise GradcliError(
-            "G023", "flatten() has invalid args: start_dim cannot come after end_dim"
-        )
-    if rank == 0:
-        return input.reshape(1)
-    if first == last:
-        return input
-    merged = numel(input.shape[first : last + 1])
-    return input.reshape(*input.shape[:first], merged, *input.shape[last + 1 :])
-
-
-@composite("ravel")
-def ravel(input: Any) -> Any:
-    """All elements in one dimension."""
-    return input.reshape(-1)
-
-
-@function("unflatten", shown="view", view=True)
-def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Node:
-    """One dim as several of the given sizes."""
-    x = tensor(input)
-    axis = axis_from_right(dim, x.ndim) + x.ndim
-    inner = infer_size(sizes_of([sizes]), x.shape[axis])
-    return reshaped(x, x.shape[:axis] + inner + x.shape[axis + 1 :])
-
-
-# -- transposes
+def select_at(x: Node, axis: int, position: int) -> Node:
+    """The slice of `x` at one position of an axis (negative), without that axis."""
+    one = part(x, axis, position, 1)
+    return movement.reshape(one, axes=-axis, shape=x.shape[x.ndim + axis + 1 :])
 
 
 def permuted(x: Node, axes: tuple[int, ...]) -> Node:
     """`x` with its axes in the order `axes` (negative)."""
     return movement.permute(x, axes=axes)
+
+
+# -- reshaping
+
+_view = internal("view", view=True)(reshaped)
+_unsafe_view = internal("unsafe_view")(reshaped)
+
+
+@composite("Tensor.view")
+def view(input: Any, *size: Any) -> Any:
+    """The same elements in another shape, without copying; one size may be -1."""
+    if len(size) == 1 and isinstance(size[0], DType):
+        raise GradcliError("G025", "view(dtype) reinterprets memory, which gradcli has not")
+    shape = infer_size(sizes_of(size), numel(input.shape))
+    if layout.as_view(input.shape, layout.strides_of(input), shape) is None:
+        raise GradcliError(
+            "G024",
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead.",
+            help="reshape() copies where it has to",
+        )
+    return _view(input, shape)
+
+
+@composite("reshape")
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements in another shape, copied only where it has to be; one size may be -1."""
+    sizes = infer_size(sizes_of(shape), numel(input.shape))
+    if layout.as_view(input.shape, layout.strides_of(input), sizes) is None:
+        return _unsafe_view(_row_major(input), sizes)
+    return _view(input, sizes)
+
+
+@composite("Tensor.view_as")
+def view_as(input: Any, other: Any) -> Any:
+    """The same elements in the shape of `other`."""
+    return view(input, *other.shape)
+
+
+@composite("Tensor.reshape_as")
+def reshape_as(input: Any, other: Any) -> Any:
+    """The same elements in the shape of `other`."""
+    return reshape(input, *other.shape)
+
+
+@composite("Tensor.contiguous")
+def contiguous(input: Any, memory_format: Any = None) -> Any:
+    """The tensor itself where its elements lie in order, else a copy."""
+    return input if layout.is_contiguous(input) else _row_major(input)
+
+
+@internal("clone")
+def _row_major(input: Node) -> Node:
+    # The layout of a clone follows its input's, that of a reshape does not.
+    return movement.reshape(ops.clone(input), axes=input.ndim, shape=input.shape)
+
+
+@composite("flatten")
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """The dims from `start_dim` to `end_dim` as one."""
+    shape = tuple(input.shape)
+    first, last = (_place(dim, len(shape)) for dim in (start_dim, end_dim))
+    if first > last:
+        raise GradcliError(
+            "G023", "flatten() has invalid args: start_dim cannot come after end_dim"
+        )
+    if not shape:
+        return reshape(input, 1)
+    if first == last:
+        return input
+    return reshape(input, *shape[:first], numel(shape[first : last + 1]), *shape[last + 1 :])
+
+
+def _place(dim: Any, rank: int) -> int:
+    """`dim` counted from the left."""
+    return axis_from_right(whole(dim), rank) + max(rank, 1)
+
+
+@composite("ravel")
+def ravel(input: Any) -> Any:
+    """All elements in one dimension."""
+    return view(contiguous(input), -1)
+
+
+@composite("unflatten")
+def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
+    """One dim as several of the given sizes."""
+    shape = tuple(input.shape)
+    at = _place(dim, len(shape))
+    try:
+        inner = infer_size(sizes_of([sizes]), shape[at])
+    except GradcliError as error:
+        raise GradcliError(
+            "G024",
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"({shape[at]}) in the input tensor",
+        ) from error
+    return view(input, *shape[:at], *inner, *shape[at + 1 :])
+
+
+# -- transposes
 
 
 def _swap(x: Node, first: int, second: int) -> Node:
@@ -140,18 +190,21 @@ def permute(input: Any, *dims: Any) -> Node:
     if len(wanted) != x.ndim:
         raise GradcliError(
             "G023",
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length "
-            f"of the desired ordering of dimensions i.e. input.dim() = {x.ndim} is not equal to "
-            f"len(dims) = {len(wanted)}",
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            f"length of the desired ordering of dimensions i.e. input.dim() = {x.ndim} is not "
+            f"equal to len(dims) = {len(wanted)}",
         )
-    return permuted(x, axes_from_right(wanted, x.ndim))
+    axes = tuple(axis_from_right(dim, x.ndim) for dim in wanted)
+    if len(set(axes)) < len(axes):
+        raise GradcliError("G023", "permute(): duplicate dims are not allowed.")
+    return permuted(x, axes)
 
 
 @function("transpose", "swapaxes", "swapdims", view=True)
 def transpose(input: Any, dim0: int, dim1: int) -> Node:
     """Two dims exchanged."""
     x = tensor(input)
-    return _swap(x, axis_from_right(dim0, x.ndim), axis_from_right(dim1, x.ndim))
+    return _swap(x, *(axis_from_right(whole(dim), x.ndim) for dim in (dim0, dim1)))
 
 
 @function("t", view=True)
@@ -165,26 +218,25 @@ def t(input: Any) -> Node:
     return _swap(x, -1, -2) if x.ndim == 2 else permuted(x, tuple(range(-x.ndim, 0)))
 
 
-def _property(name: str, shown: str, body: Any) -> None:
-    from gradcli.tensor import registry
-    from gradcli.tensor.function import Function
-
-    made = Function(name, body, on_nodes=True, shown=shown, view=True)
-    registry.METHODS[name] = property(made)
+def _reversed_dims(input: Node) -> Node:
+    return permuted(input, tuple(range(-1, -input.ndim - 1, -1)))
 
 
-def _matrix_transpose(input: Any) -> Node:
-    if input.ndim < 2:
+def _matrix_transpose(input: Node) -> Node:
+    if input.ndim == 1:
         raise GradcliError(
             "G023",
-            "tensor.mT is only supported on matrices or batches of matrices. "
-            f"Got {input.ndim}-D tensor.",
+            "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.",
         )
     return _swap(input, -1, -2)
 
 
-_property("T", "permute", lambda input: permuted(input, tuple(range(-1, -input.ndim - 1, -1))))
-_property("mT", "transpose", _matrix_transpose)
+for _name, _shown, _body in (
+    ("T", "permute", _reversed_dims),
+    ("mT", "transpose", _matrix_transpose),
+):
+    _entry = Function(_name, _body, on_nodes=True, shown=_shown, view=True)
+    registry.METHODS[_name] = property(_entry)
 
 
 @function("movedim", "moveaxis", shown="permute", view=True)
@@ -199,72 +251,75 @@ def movedim(input: Any, source: Any, destination: Any) -> Node:
             f"({list(listed[0])} dims) should contain the same number of dims as destination "
             f"({list(listed[1])} dims)",
         )
-    start, end = (axes_from_right(v, x.ndim) for v in listed)
+    axes = [[axis_from_right(whole(dim), x.ndim) for dim in dims] for dims in listed]
+    for name, dims, given in zip(("source", "destination"), axes, listed, strict=True):
+        if len(set(dims)) < len(dims):
+            raise GradcliError("G023", f"movedim: repeated dim in `{name}` ({list(given)})")
     order: list[int | None] = [None] * x.ndim
-    for a, b in zip(start, end, strict=True):
+    for a, b in zip(*axes, strict=True):
         order[b] = a
-    rest = iter(a for a in range(-x.ndim, 0) if a not in start)
+    rest = iter(a for a in range(-x.ndim, 0) if a not in axes[0])
     return permuted(x, tuple(next(rest) if a is None else a for a in order))
 
 
 # -- dims of length one
 
 
-@function("squeeze", view=True, overload=lambda i, dim=None: 0 if dim is None else _many(dim))
-def squeeze(input: Any, dim: Any = None) -> Node:
+def _squeeze_overload(input: Any, *dim: Any, **named: Any) -> int:
+    dims = dim or tuple(named.values())
+    return 0 if not dims else 2 if len(dims) > 1 or isinstance(dims[0], (list, tuple)) else 1
+
+
+@function("squeeze", view=True, overload=_squeeze_overload)
+def squeeze(input: Any, *dims: Any, dim: Any = None) -> Node:
     """Without the dims of length 1: all of them, or those among `dim`."""
     x = tensor(input)
-    axes = tuple(range(-x.ndim, 0)) if dim is None else ()
-    if dim is not None and dim != () and dim != []:
-        axes = axes_of(dim, x.ndim)
+    wanted = dims if dim is None else (dim,)
+    axes = axes_from_right(sizes_of(wanted), x.ndim) if wanted else tuple(range(-x.ndim, 0))
     kept = [n for i, n in enumerate(x.shape) if not (n == 1 and i - x.ndim in axes)]
     return reshaped(x, tuple(kept))
-
-
-def _many(dim: Any) -> int:
-    return 2 if isinstance(dim, (list, tuple)) else 1
 
 
 @function("unsqueeze", view=True)
 def unsqueeze(input: Any, dim: int) -> Node:
     """With a dim of length 1 put in at `dim`."""
     x = tensor(input)
-    axis = axis_from_right(dim, x.ndim + 1) + x.ndim + 1
-    return reshaped(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+    at = axis_from_right(whole(dim), x.ndim + 1) + x.ndim + 1
+    return reshaped(x, (*x.shape[:at], 1, *x.shape[at:]))
+
+
+def grown(x: Any, rank: int) -> Any:
+    """A tensor with at least `rank` dims, as PyTorch's `atleast_` functions make it."""
+    have = len(x.shape)
+    if have >= rank:
+        return x
+    if rank == 3 and have:
+        return grown(x, 2).unsqueeze(-1)
+    return x.unsqueeze(0) if have == rank - 1 else x.reshape(*(1,) * rank)
 
 
 def _at_least(name: str, rank: int) -> None:
     @composite(name, method=False)
     def at_least(*tensors: Any) -> Any:
-        if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-            tensors = tuple(tensors[0])
-        grown = tuple(_grown(x, rank) for x in tensors)
-        return grown if len(grown) > 1 else grown[0]
+        listed = len(tensors) == 1 and isinstance(tensors[0], (list, tuple))
+        several = tuple(grown(x, rank) for x in (tensors[0] if listed else tensors))
+        return several if listed or len(several) > 1 else several[0]
 
-
-def _grown(x: Any, rank: int) -> Any:
-    if len(x.shape) >= rank:
-        return x
-    if rank == 3 and len(x.shape) == 2:
-        return x.unsqueeze(-1)
-    ones = (1,) * (rank - len(x.shape))
-    return (
-        x.reshape(1, *x.shape, 1) if rank == 3 and len(x.shape) == 1 else x.reshape(*ones, *x.shape)
-    )
+    at_least.doc = f"The tensor (or each of several) with at least {rank} dims."
 
 
 for _rank in (1, 2, 3):
     _at_least(f"atleast_{_rank}d", _rank)
 
 
-# -- repeating
+# -- repeating without copying
 
 
 @function("Tensor.expand", "broadcast_to", shown="expand", view=True)
-def expand(input: Any, *sizes: Any) -> Node:
+def expand(input: Any, *size: Any) -> Node:
     """Repeated without copying to the given sizes; -1 keeps a size."""
     x = tensor(input)
-    wanted = list(sizes_of(sizes))
+    wanted = list(sizes_of(size))
     extra = len(wanted) - x.ndim
     if extra < 0:
         raise GradcliError(
@@ -273,372 +328,96 @@ def expand(input: Any, *sizes: Any) -> Node:
             f"provided ({len(wanted)}) must be greater or equal to the number of dimensions in the "
             f"tensor ({x.ndim})",
         )
-    for i, size in enumerate(wanted):
-        own = x.shape[i - extra] if i >= extra else None
-        if size == -1 and own is not None:
-            wanted[i] = own
-        elif own is not None and own not in (1, size) or size < 0:
+    target = list(wanted)
+    for i, size_ in enumerate(wanted):
+        own = x.shape[i - extra] if i >= extra else 1
+        if size_ == -1 and i < extra:
             raise GradcliError(
                 "G024",
-                f"The expanded size of the tensor ({size}) must match the existing size ({own}) at "
-                f"non-singleton dimension {i}.  Target sizes: {wanted}.  "
-                f"Tensor sizes: {list(x.shape)}",
+                "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+                f"dimension {i}",
             )
-    return movement.expand(x, shape=tuple(wanted))
+        if size_ == -1:
+            target[i] = own
+        elif own not in (1, size_) or size_ < 0:
+            raise GradcliError(
+                "G024",
+                f"The expanded size of the tensor ({size_}) must match the existing size ({own}) "
+                f"at non-singleton dimension {i}.  Target sizes: {wanted}.  Tensor sizes: "
+                f"{list(x.shape)}",
+            )
+    return movement.expand(x, shape=tuple(target))
 
 
 @composite("Tensor.expand_as")
 def expand_as(input: Any, other: Any) -> Any:
     """Repeated without copying to the shape of `other`."""
-    return input.expand(other.shape)
+    return expand(input, *other.shape)
 
 
-@composite("tile")
-def tile(input: Any, *dims: Any) -> Any:
-    """Repeated along the last dims the given number of times."""
-    times = sizes_of(dims)
-    return input.repeat(*(1,) * (len(input.shape) - len(times)), *times)
-
-
-@function("Tensor.repeat")
-def repeat(input: Any, *repeats: Any) -> Node:
-    """Repeated along each dim the given number of times."""
-    x = tensor(input)
-    times = list(sizes_of(repeats))
-    if len(times) < x.ndim:
-        raise GradcliError(
-            "G024",
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
-        )
-    shape = (1,) * (len(times) - x.ndim) + x.shape
-    paired = [n for size in shape for n in (1, size)]
-    spread = [n for count, size in zip(times, shape, strict=True) for n in (count, size)]
-    repeated = movement.expand(reshaped(x, tuple(paired)), shape=tuple(spread))
-    return reshaped(repeated, tuple(a * b for a, b in zip(times, shape, strict=True)))
-
-
-@function("broadcast_tensors", shown="expand", method=False)
-def broadcast_tensors(*tensors: Any) -> tuple[Node, ...]:
+@composite("broadcast_tensors", method=False)
+def broadcast_tensors(*tensors: Any) -> Any:
     """The tensors, each repeated to their common shape."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
-    shape = broadcast(*(x.shape for x in given))
-    return tuple(movement.expand(x, shape=shape) for x in given)
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    shape = broadcast(*(tuple(x.shape) for x in given))
+    return tuple(x if tuple(x.shape) == shape else expand(x, *shape) for x in given)
 
 
-@composite("repeat_interleave")
-def repeat_interleave(
-    input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None
-) -> Any:
-    """Each element (or slice along `dim`) repeated `repeats` times in place."""
-    from gradcli.tensor import Tensor
-    from gradcli.tensor.registry import find
-
-    if dim is None:
-        input, dim = input.reshape(-1), 0
-    counts = repeats.tolist() if isinstance(repeats, Tensor) else repeats
-    size = input.shape[dim]
-    counts = [counts] * size if isinstance(counts, int) else counts
-    counts = counts * size if len(counts) == 1 else counts
-    order = [i for i, n in enumerate(counts) for _ in range(n)]
-    return input.index_select(dim, find("torch.tensor")(order, dtype="int64"))
-
-
-# -- joining and splitting
-
-
-def _tensors(tensors: Any) -> list[Node]:
-    if not isinstance(tensors, (list, tuple)) or not tensors:
+@composite("Tensor.sum_to_size")
+def sum_to_size(input: Any, *size: Any) -> Any:
+    """Summed over the dims along which a tensor of the given size would be repeated."""
+    wanted, shape = sizes_of(size), tuple(input.shape)
+    extra = len(shape) - len(wanted)
+    pairs = zip(shape[extra:], wanted, strict=False)
+    if extra < 0 or any(size not in (own, 1) for own, size in pairs):
         raise GradcliError(
-            "G013",
-            "expected a non-empty list of Tensors",
-            help="put them into a list: cat([x, y])",
-            kind=RuntimeError if isinstance(tensors, (list, tuple)) else TypeError,
+            "G024", f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}."
         )
-    return promoted(*tensors)
+    dims = [i for i in range(len(shape)) if i < extra or (wanted[i - extra] == 1 != shape[i])]
+    total = input.sum(dims, keepdim=True) if dims else input
+    return view(total, *wanted) if extra else total
 
 
-@function("cat", "concat", "concatenate", shown="cat", method=False)
-def cat(tensors: Any, dim: int = 0) -> Node:
-    """The tensors one after another along `dim`."""
-    nodes = _tensors(tensors)
-    for position, x in enumerate(nodes):
-        if x.ndim == 0:
+@composite("meshgrid", method=False)
+def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
+    """The coordinates of a grid, one tensor for each axis."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    for x in given:
+        if len(x.shape) > 1:
             raise GradcliError(
-                "G024",
-                f"zero-dimensional tensor (at position {position}) cannot be concatenated",
-                help="stack() joins scalars",
+                "G023",
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x}",
             )
-    nodes = [x for x in nodes if x.shape != (0,)] or nodes[:1]
-    axis = axis_from_right(dim, nodes[0].ndim)
-    _same_elsewhere(nodes, axis)
-    return movement.concat(*nodes, axis=axis)
-
-
-def _same_elsewhere(nodes: list[Node], axis: int) -> None:
-    first = nodes[0]
-    for position, x in enumerate(nodes):
-        if x.ndim != first.ndim:
-            raise GradcliError(
-                "G024",
-                f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}",
-            )
-        for other in range(-first.ndim, 0):
-            if other != axis and x.shape[other] != first.shape[other]:
-                raise GradcliError(
-                    "G024",
-                    f"Sizes of tensors must match except in dimension {axis + first.ndim}. "
-                    f"Expected size {first.shape[other]} but got size {x.shape[other]} for tensor "
-                    f"number {position} in the list.",
-                )
-
-
-@function("stack", method=False)
-def stack(tensors: Any, dim: int = 0) -> Node:
-    """The tensors, all of one shape, side by side along a new dim."""
-    nodes = _tensors(tensors)
-    for position, x in enumerate(nodes):
-        if x.shape != nodes[0].shape:
-            raise GradcliError(
-                "G024",
-                f"stack expects each tensor to be equal size, but got {list(nodes[0].shape)} at entry 0 "
-                f"and {list(x.shape)} at entry {position}",
-                label=f"entry 0 is {text(nodes[0].shape)}, entry {position} is {text(x.shape)}",
-            )
-    rank = nodes[0].ndim + 1
-    axis = axis_from_right(dim, rank)
-    cut = axis + rank
-    grown = [reshaped(x, (*x.shape[:cut], 1, *x.shape[cut:])) for x in nodes]
-    return movement.concat(*grown, axis=axis)
-
-
-def part(x: Node, axis: int, start: int, length: int, step: int = 1) -> Node:
-    """`length` elements of `x` along `axis` (negative) from `start`."""
-    slices = [(0, size, 1) for size in x.shape[axis:]]
-    slices[0] = (start, length, step)
-    return movement.slice_(x, slices=tuple(slices))
-
-
-def _stacked(name: str, rank: int, dim: int) -> None:
-    @composite(name, method=False)
-    def stacked(tensors: Any) -> Any:
-        grown = [_grown(x, rank) for x in tensors]
-        first = grown[0]
-        return cat(grown, 0 if len(first.shape) == 1 else dim)
-
-
-_stacked("hstack", 1, 1)
-_stacked("vstack", 2, 0)
-_stacked("dstack", 3, 2)
-
-
-@function("narrow", shown="slice", view=True)
-def narrow(input: Any, dim: int, start: Any, length: int) -> Node:
-    """`length` elements along `dim` from `start`."""
-    x = tensor(input)
-    axis = axis_from_right(dim, x.ndim)
-    first = whole(start)
-    size = x.shape[axis]
-    first += size if first < 0 else 0
-    if not 0 <= first <= size or not 0 <= length <= size - first:
+    if indexing not in ("ij", "xy"):
         raise GradcliError(
-            "G022",
-            f"start ({first}) + length ({length}) exceeds dimension size ({size}).",
+            "G026",
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}',
         )
-    return part(x, axis, first, length)
+    if indexing == "xy" and len(given) > 1:
+        swapped = meshgrid(given[1], given[0], *given[2:])
+        return (swapped[1], swapped[0], *swapped[2:])
+    shape = [numel(x.shape) for x in given]
+    ones = [1] * len(shape)
+    views = [x.view(*ones[:i], -1, *ones[i + 1 :]) for i, x in enumerate(given)]
+    return tuple(v.expand(*shape) for v in views)
 
 
-@composite("split")
-def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
-    """Pieces along `dim`: of one size (the last may be smaller), or of the listed sizes."""
-    if isinstance(split_size_or_sections, (list, tuple)):
-        return _split_sizes(tensor, [whole(n) for n in split_size_or_sections], dim)
-    size = whole(split_size_or_sections)
-    extent = _extent(tensor, dim)
-    if size <= 0 and (size < 0 or extent):
-        raise GradcliError(
-            "G026", f"split expects split_size be non-negative, but got split_size={size}"
-        )
-    sizes = [min(size, extent - i) for i in range(0, extent, size)] if extent else [0]
-    return _pieces(tensor, dim, sizes, "split")
+# -- diagonals
 
 
-def _extent(tensor: Any, dim: int) -> int:
-    if not tensor.shape:
-        raise GradcliError("G023", "split expects at least a 1-dimensional tensor")
-    return int(tensor.shape[axis_from_right(dim, len(tensor.shape))])
-
-
-def _split_sizes(tensor: Any, sizes: list[int], dim: int) -> Any:
-    extent = _extent(tensor, dim)
-    if sum(sizes) != extent:
-        raise GradcliError(
-            "G024",
-            f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size at "
-            f"dimension {dim}), but got split_sizes={sizes}",
-        )
-    return _pieces(tensor, dim, sizes, "split_with_sizes")
-
-
-def _pieces(tensor: Any, dim: int, sizes: list[int], shown: str) -> Any:
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    piece = PIECES[shown]
-    return tuple(piece(tensor, dim, start, size) for start, size in zip(starts, sizes, strict=True))
-
-
-def _piece(input: Any, dim: int, start: int, length: int) -> Node:
-    return part(input, axis_from_right(dim, input.ndim), start, length)
-
-
-PIECES = {
-    name: function(f"Tensor._{name}_piece", shown=name, view=True)(_piece)
-    for name in ("split", "split_with_sizes")
-}
-
-
-@composite("split_with_sizes")
-def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> Any:
-    """Pieces along `dim` of the listed sizes."""
-    return _split_sizes(input, [whole(n) for n in split_sizes], dim)
-
-
-@composite("chunk")
-def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
-    """At most `chunks` pieces of one size along `dim`."""
-    if chunks <= 0:
-        raise GradcliError("G026", f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    extent = _extent(input, dim)
-    return split(input, max(1, -(-extent // chunks)), dim)
-
-
-@composite("tensor_split")
-def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
-    """Pieces along `dim`: a number of nearly equal ones, or cut at the listed positions."""
-    extent = _extent(input, dim)
-    if isinstance(indices_or_sections, (list, tuple)):
-        cuts = [0, *(min(max(i + extent if i < 0 else i, 0), extent) for i in indices_or_sections)]
-        cuts.append(extent)
-    else:
-        size, more = divmod(extent, indices_or_sections)
-        cuts = [i * size + min(i, more) for i in range(indices_or_sections + 1)]
-    return tuple(input.narrow(dim, a, max(b - a, 0)) for a, b in zip(cuts, cuts[1:], strict=False))
-
-
-@function("Tensor._unbind_piece", shown="unbind", view=True)
-def _select_for_unbind(input: Any, dim: int, position: int) -> Node:
-    return select_at(input, axis_from_right(dim, input.ndim), position)
-
-
-@composite("unbind")
-def unbind(input: Any, dim: int = 0) -> Any:
-    """The slices along `dim`, without that dim."""
-    if not input.shape:
-        raise GradcliError(
-            "G023", "Dimension specified as 0 but tensor has no dimensions", kind=IndexError
-        )
-    extent = input.shape[axis_from_right(dim, len(input.shape))]
-    return tuple(_select_for_unbind(input, dim, i) for i in range(extent))
-
-
-def select_at(x: Node, axis: int, position: int) -> Node:
-    """The slice of `x` at one position of an axis (negative), without that axis."""
-    one = part(x, axis, position, 1)
-    shape = list(one.shape)
-    del shape[axis]
-    core = -axis
-    return movement.reshape(one, axes=core, shape=tuple(shape[len(shape) - core + 1 :]))
-
-
-@function("select", view=True)
-def select(input: Any, dim: int, index: Any) -> Node:
-    """The slice at one position of `dim`, without that dim."""
-    x = tensor(input)
-    if x.ndim == 0:
-        raise GradcliError("G022", "select() cannot be applied to a 0-dim tensor.", kind=IndexError)
-    axis = axis_from_right(dim, x.ndim)
-    position = whole(index)
-    size = x.shape[axis]
-    if not -size <= position < size:
-        raise GradcliError(
-            "G022",
-            f"select(): index {position} out of range for tensor of size {list(x.shape)} at dimension "
-            f"{axis + x.ndim}",
-            kind=IndexError,
-        )
-    return select_at(x, axis, position % size)
-
-
-# -- order and triangles
-
-
-@function("flip")
-def flip(input: Any, *dims: Any) -> Node:
-    """Reversed along `dims`."""
-    x = tensor(input)
-    axes = axes_from_right(sizes_of(dims), x.ndim)
-    return movement.flip(x, axis=axes if x.ndim else ())
-
-
-@composite("fliplr")
-def fliplr(input: Any) -> Any:
-    """Reversed along the second dim."""
-    return input.flip(1)
-
-
-@composite("flipud")
-def flipud(input: Any) -> Any:
-    """Reversed along the first dim."""
-    return input.flip(0)
-
-
-@function("roll")
-def roll(input: Any, shifts: Any, dims: Any = None) -> Node:
-    """Shifted along `dims`, what falls out at the end coming in at the start."""
-    x = tensor(input)
-    if dims is None or dims in ((), []):
-        flat = reshaped(x, (x.size,))
-        return reshaped(_rolled(flat, whole(_only(shifts)), -1), x.shape)
-    pairs = zip(_listed(shifts), _listed(dims), strict=True)
-    for shift, dim in pairs:
-        x = _rolled(x, whole(shift), axis_from_right(dim, x.ndim))
-    return x if x is not input else ops.clone(x)
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, (list, tuple)) else (value,)
-
-
-def _only(value: Any) -> Any:
-    return value[0] if isinstance(value, (list, tuple)) else value
-
-
-def _rolled(x: Node, shift: int, axis: int) -> Node:
-    size = x.shape[axis]
-    cut = -shift % size if size else 0
-    if cut == 0:
-        return ops.clone(x)
-    return movement.concat(part(x, axis, cut, size - cut), part(x, axis, 0, cut), axis=axis)
-
-
-def _triangle(name: str, op: Any) -> None:
-    @function(name)
-    def triangle(input: Any, diagonal: int = 0) -> Node:
-        x = tensor(input)
-        if x.ndim < 2:
-            raise GradcliError("G023", f"{name}: input tensor must have at least 2 dimensions")
-        return op(x, diagonal=diagonal)
-
-    triangle.doc = f"The {name} part of a matrix, zero elsewhere."
-
-
-_triangle("tril", movement.tril)
-_triangle("triu", movement.triu)
+def axes_pair(dim1: Any, dim2: Any, rank: int) -> tuple[int, int]:
+    """Two different dims, counted from the right."""
+    first, second = (axis_from_right(whole(dim), rank) for dim in (dim1, dim2))
+    if first == second:
+        raise GradcliError("G023", f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return first, second
 
 
 @function("diagonal", view=True)
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     """The diagonals over two dims, as the last dim."""
     x = tensor(input)
-    first, second = axes_from_right((dim1, dim2), x.ndim)
+    first, second = axes_pair(dim1, dim2, x.ndim)
     rest = [a for a in range(-x.ndim, 0) if a not in (first, second)]
     return movement.diagonal(permuted(x, (*rest, first, second)), offset=offset)
 
@@ -666,18 +445,12 @@ def diag(input: Any, diagonal: int = 0) -> Any:
 
 
 @function("diagonal_copy", shown="DiagonalBackward0_copy", method=False)
-def _diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+def _diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     """The diagonals over two dims, copied."""
-    return diagonal.body(input, offset, dim1, dim2)
+    return ops.clone(diagonal.body(input, offset, dim1, dim2))
 
 
-@composite("meshgrid", method=False)
-def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
-    """The coordinates of a grid, one tensor for each axis."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    if indexing == "xy" and len(given) > 1:
-        swapped = meshgrid(given[1], given[0], *given[2:])
-        return tuple(g.swapaxes(0, 1) for g in (swapped[1], swapped[0], *swapped[2:]))
-    shape = [numel(x.shape) for x in given]
-    views = [x.reshape(*([1] * i), -1, *([1] * (len(shape) - 1 - i))) for i, x in enumerate(given)]
-    return tuple(v.expand(*shape) for v in views)
+@composite("diagflat")
+def diagflat(input: Any, offset: int = 0) -> Any:
+    """The matrix with all elements of `input` on its diagonal."""
+    return diag_embed(reshape(input, -1), offset)

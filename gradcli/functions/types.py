@@ -11,9 +11,9 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import ALIASES, DTYPES, DType, as_dtype, default, promote_pair, result_type
 from gradcli.graph.shape import axis_from_right, numel
-from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import composite
-from gradcli.tensor.tensor import Size
+from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor.function import Function, composite
+from gradcli.tensor.size import Size
 
 
 class Device:
@@ -94,15 +94,6 @@ for _name, _value in {
     registry.register(f"torch.{_name}", _value)
 
 
-def _generator(device: Any = "cpu") -> Any:
-    from gradcli.tensor.random import Generator
-
-    return Generator()
-
-
-registry.register("torch.Generator", _generator)
-
-
 def set_default_dtype(d: Any) -> None:
     """Sets the dtype of floating-point numbers without a dtype."""
     kind = as_dtype(d)
@@ -144,24 +135,14 @@ def broadcast_shapes(*shapes: Any) -> Size:
     return Size(broadcast(*(tuple(s) if isinstance(s, (list, tuple)) else (s,) for s in shapes)))
 
 
-def get_rng_state() -> Tensor:
-    """The state of the random streams."""
-    from gradcli.functions.create import from_array
-    from gradcli.tensor.random import default_generator
-
-    return from_array(default_generator.get_state())
-
-
-def set_rng_state(new_state: Tensor) -> None:
-    """Puts the random streams back to a state."""
-    from gradcli.tensor.random import default_generator
-
-    default_generator.set_state(new_state.array())
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether values of one dtype may be stored in place in tensors of another."""
+    return to.category >= from_.category
 
 
 for _entry in (
     *(set_default_dtype, get_default_dtype, set_printoptions, promote_types, is_tensor),
-    *(broadcast_shapes, get_rng_state, set_rng_state),
+    *(broadcast_shapes, can_cast),
 ):
     registry.register(f"torch.{_entry.__name__}", _entry)
 
@@ -174,22 +155,55 @@ def _result_type(tensor1: Any, tensor2: Any) -> DType:
     return result_type(tensors, [v for v in values if not isinstance(v, Tensor)])
 
 
-@composite("numel")
-def _numel(input: Any) -> int:
-    """The number of elements."""
-    return numel(input.shape)
+# -- questions about a tensor
 
 
-@composite("is_floating_point")
-def is_floating_point(input: Any) -> bool:
-    """Whether the dtype is real floating-point."""
-    return bool(input.dtype.is_floating_point)
+def _question(*names: str, answer: Any, words: str) -> None:
+    @composite(*names)
+    def question(input: Any) -> Any:
+        return answer(input)
+
+    question.doc = words
 
 
-@composite("is_complex")
-def is_complex(input: Any) -> bool:
-    """Whether the dtype is complex."""
-    return bool(input.dtype.is_complex)
+for _names, _answer, _words in (
+    (["numel"], lambda x: numel(x.shape), "The number of elements."),
+    (["Tensor.nelement"], lambda x: numel(x.shape), "The number of elements."),
+    (["Tensor.dim", "Tensor.ndimension"], lambda x: len(x.shape), "The number of dims."),
+    (["Tensor.element_size"], lambda x: x.dtype.itemsize, "Bytes of one element."),
+    (
+        ["is_floating_point"],
+        lambda x: x.dtype.is_floating_point,
+        "Whether it is real and floating.",
+    ),
+    (["is_complex"], lambda x: x.dtype.is_complex, "Whether it is complex."),
+    (["Tensor.is_signed"], lambda x: x.dtype.is_signed, "Whether it can hold negative numbers."),
+    (["Tensor.storage_offset"], layout.offset_of, "Elements of the memory before its first one."),
+    (["Tensor.get_device"], lambda x: -1, "-1: it is in the machine's memory."),
+    (["is_neg", "is_inference"], lambda x: False, "False."),
+    (["Tensor.is_pinned", "Tensor.is_shared"], lambda x: False, "False."),
+):
+    _question(*_names, answer=_answer, words=_words)
+
+
+def _base_of(x: Tensor) -> Tensor | None:
+    return None if x._view is None else x._view.base
+
+
+@composite("is_nonzero")
+def is_nonzero(input: Any) -> bool:
+    """Whether the only element is not zero."""
+    count = numel(input.shape)
+    if count != 1:
+        what = "no values" if count == 0 else "more than one value"
+        raise GradcliError("G014", f"Boolean value of Tensor with {what} is ambiguous")
+    return bool(input.item())
+
+
+@composite("is_same_size")
+def is_same_size(input: Any, other: Any) -> bool:
+    """Whether both have the same shape."""
+    return bool(input.shape == other.shape)
 
 
 @composite("Tensor.size")
@@ -198,37 +212,48 @@ def size(input: Any, dim: int | None = None) -> Any:
     return input.shape if dim is None else input.shape[axis_from_right(dim, len(input.shape))]
 
 
-@composite("Tensor.dim", "Tensor.ndimension")
-def dim(input: Any) -> int:
-    """The number of dims."""
-    return len(input.shape)
-
-
-@composite("Tensor.nelement")
-def nelement(input: Any) -> int:
-    """The number of elements."""
-    return numel(input.shape)
-
-
-@composite("Tensor.element_size")
-def element_size(input: Any) -> int:
-    """Bytes of one element."""
-    return int(input.dtype.itemsize)
+@composite("Tensor.stride")
+def stride(input: Any, dim: int | None = None) -> Any:
+    """The distance in memory between neighbours, along each dim or one."""
+    strides = layout.strides_of(input)
+    return strides if dim is None else strides[axis_from_right(dim, len(input.shape))]
 
 
 @composite("Tensor.is_contiguous")
-def is_contiguous(input: Any) -> bool:
-    """True: gradcli has no memory layout."""
-    return True
+def is_contiguous(input: Any, memory_format: Any = None) -> bool:
+    """Whether the elements lie in memory in order."""
+    return layout.is_contiguous(input)
 
 
+@composite("Tensor.data_ptr")
+def data_ptr(input: Any) -> int:
+    """A number that tensors with the same first element in the same memory share."""
+    return id(input.storage) * 16 + layout.offset_of(input) * int(input.dtype.itemsize)
+
+
+registry.METHODS["_is_view"] = Function(
+    "_is_view", lambda input: _base_of(input) is not None, on_nodes=False
+)
+
+
+class Layout:
+    """How elements lie in memory: always strided here."""
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+STRIDED = Layout()
+registry.register("torch.strided", STRIDED)
 for _name, _get in {
     "device": lambda x: CPU,
-    "is_cuda": lambda x: False,
-    "layout": lambda x: "torch.strided",
+    "layout": lambda x: STRIDED,
     "itemsize": lambda x: x.dtype.itemsize,
     "nbytes": lambda x: x.dtype.itemsize * numel(x.shape),
-    "_base": lambda x: x._base,
-    "names": lambda x: (None,) * len(x.shape),
+    "retains_grad": lambda x: x.autograd.retain is not None,
+    "output_nr": lambda x: getattr(x.node.call, "output", 0),
+    "_base": _base_of,
+    **dict.fromkeys(("is_cuda", "is_mps", "is_sparse", "is_quantized", "is_meta"), lambda x: False),
+    "is_cpu": lambda x: True,
 }.items():
-    registry.METHODS.setdefault(_name, property(_get))
+    registry.METHODS[_name] = property(_get)

@@ -1,13 +1,12 @@
 """`backward` and `grad`: PyTorch's autograd around the graph's one backward loop.
 
-Constraints: PyTorch's rules about what may be differentiated twice and what may have been overwritten are
-kept; its sentences too.
+Constraints: PyTorch's rules about what may be differentiated twice and what may have been
+overwritten are kept; its sentences too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
@@ -15,11 +14,13 @@ from gradcli.graph import backward as engine
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, LEAF, NoDerivative
 from gradcli.graph.shape import text
-from gradcli.ops.elementwise import cast
+from gradcli.ops.elementwise import cast, clone
+from gradcli.tensor import registry
 from gradcli.tensor.gradfn import name_of
-from gradcli.tensor.storage import Stop, origin
-from gradcli.tensor.tensor import Owner, Size, Tensor
-from gradcli.tensor.write import write
+from gradcli.tensor.size import Size
+from gradcli.tensor.storage import Stop, Version, saved_version, value_of
+from gradcli.tensor.tensor import Autograd, Tensor
+from gradcli.tensor.write import TYPE_WORDS, write
 
 
 def backward(
@@ -30,7 +31,7 @@ def backward(
     create_graph: bool = False,
     inputs: Sequence[Tensor] | None = None,
 ) -> None:
-    """Adds the gradients of `tensors` to `.grad` of the leaves (or of `inputs`) that they depend on."""
+    """Adds the gradients of `tensors` to `.grad` of the leaves (or `inputs`) they depend on."""
     pass_ = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     targets = None if inputs is None else Targets(inputs)
     found = pass_.run(tensors, cotangents, targets)
@@ -41,9 +42,9 @@ def backward(
                 accumulate(x, part, create_graph)
         return
     for node, part in found.items():
-        owner = node.attrs["owner"].tensor()
-        if owner is not None:
-            accumulate(owner, part, create_graph)
+        leaf = node.attrs["owner"].tensor()
+        if leaf is not None and leaf._requires:
+            accumulate(leaf, part, create_graph)
 
 
 def grad(
@@ -55,8 +56,12 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
+    batched: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of `outputs` by `inputs`, without touching `.grad`."""
+    """The gradients of `outputs` by `inputs`, without touching `.grad`.
+
+    `batched` cotangents have a leading axis more than their outputs; so have the gradients then.
+    """
     for x in inputs:
         if not x.requires_grad:
             raise GradcliError(
@@ -66,41 +71,46 @@ def grad(
             )
     targets = Targets(inputs)
     keep = create_graph if retain_graph is None else retain_graph
-    found = Pass(keep, create_graph).run(outputs, cotangents, targets)
+    found = Pass(keep, create_graph, batched).run(outputs, cotangents, targets)
     results: list[Tensor | None] = []
-    for x in inputs:
+    for place, x in enumerate(inputs):
         part = targets.cotangent(x, found)
         if part is None and materialize_grads:
             part = constant(0, x.dtype, tuple(x.shape))
         if part is None and not allow_unused:
             raise GradcliError(
                 "G035",
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior.",
+                f"The differentiated Tensor at index {place} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior.",
             )
-        results.append(None if part is None else _tensor(part))
+        results.append(None if part is None else _gradient(part, create_graph))
     return tuple(results)
 
 
 class Targets:
-    """What to differentiate by: leaves by their owner (they have a node for each version), others by node."""
+    """What to differentiate by: leaves by their owner (a leaf has many nodes), others by node."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        self.owners: dict[Owner, Tensor] = {x.owner: x for x in inputs if x._requires}
-        self.nodes = {x.node for x in inputs if not x._requires}
+        nodes = [x.node for x in inputs]
+        self.owners: set[Autograd] = {n.attrs["owner"] for n in nodes if n.op is LEAF}
+        self.nodes = {n for n in nodes if n.op is not LEAF}
 
     def __call__(self, node: Node) -> bool:
+        """Whether to differentiate by `node`; refuses one that is used up."""
+        if node.released:
+            raise used_up(node)
         if node.op is LEAF:
             return node.attrs["owner"] in self.owners
         return node in self.nodes
 
     def cotangent(self, x: Tensor, found: dict[Node, Node]) -> Node | None:
         """What was found for `x`."""
-        if not x._requires:
-            return found.get(x.node)
+        wanted = x.node
+        if wanted.op is not LEAF:
+            return found.get(wanted)
         total: Node | None = None
         for node, part in found.items():
-            if node.op is LEAF and node.attrs["owner"] is x.owner:
+            if node.op is LEAF and node.attrs["owner"] is wanted.attrs["owner"]:
                 total = part if total is None else total + part
         return total
 
@@ -108,9 +118,10 @@ class Targets:
 class Pass:
     """One backward pass: its options, and what it checks at each node."""
 
-    def __init__(self, retain_graph: bool, create_graph: bool) -> None:
+    def __init__(self, retain_graph: bool, create_graph: bool, batched: bool = False) -> None:
         self.retain_graph = retain_graph
         self.create_graph = create_graph
+        self.batched = batched
         self.used: list[Node] = []
 
     def run(
@@ -122,87 +133,103 @@ class Pass:
         """Runs the engine, then lets go of what the pass has used up."""
         with Stop(self.create_graph):
             seeds = [
-                seed(*pair, number)
-                for number, pair in enumerate(zip(outputs, cotangents, strict=True))
+                seed(output, cotangent, number, self.batched)
+                for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))
             ]
             found = engine.backward(seeds, targets, before=self.before, after=self.after)
-        if not self.retain_graph:
-            for node in self.used:
-                node.released = True
-                if node.value is not None:
-                    node.inputs = ()
+        for node in self.used:
+            node.released = True
+            if node.value is not None:
+                node.inputs = ()
         return found
 
     def before(self, node: Node, cotangent: Node) -> Node:
         """Refuses a node that is used up; applies hooks."""
         if node.released:
             raise used_up(node)
-        hooks = node.hooks
-        if node.op is LEAF:
-            owner = node.attrs["owner"].tensor()
-            hooks = owner._hooks if owner is not None else None
+        if isinstance(cotangent, Node):  # not the cotangents of several results
+            settle(cotangent)
+        hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
         for hook in tuple(hooks or ()):
             cotangent = hook(cotangent)
         return cotangent
 
     def after(self, node: Node, saved: tuple[Node, ...]) -> None:
-        """Refuses values that were overwritten; remembers nodes whose saved values go with the pass."""
-        kept = [x for x in saved if x.op is not FULL or (node.call and x in node.call[1])]
-        for x in kept:
-            storage = origin(x).stale
-            if storage is not None:
-                raise overwritten(node, x, storage)
-        if kept and not self.retain_graph:
+        """Refuses values that were overwritten; remembers what the pass uses up."""
+        used = False
+        for x in saved:
+            stamp = saved_version(x)
+            if stamp is not None and stamp[0].number != stamp[1]:
+                raise overwritten(node, x, *stamp)
+            used = used or x.op is not FULL or (node.call is not None and x in node.call[1])
+        if used and not self.retain_graph:
             self.used.append(node)
 
 
-def seed(output: Tensor, cotangent: Tensor | None, number: int) -> tuple[Node, Node]:
+def seed(
+    output: Tensor, cotangent: Tensor | None, number: int, batched: bool = False
+) -> tuple[Node, Node]:
     """An output's node and its cotangent's, checked as PyTorch checks them."""
     node = output.node
     if not node.tracked:
         raise no_gradient(node, number)
     if cotangent is None:
-        if node.size != 1:
-            raise GradcliError(
-                "G034",
-                "grad can be implicitly created only for scalar outputs",
-                label=f"this is {text(node.shape)}",
-                help=[
-                    "reduce it to a scalar: .sum() or .mean()",
-                    "or give a cotangent of its shape: .backward(v)",
-                ],
-            )
-        if node.dtype.is_complex:
-            raise GradcliError(
-                "G034",
-                "grad can be implicitly created only for real scalar outputs but got "
-                f"{node.dtype!r}",
-                help="take its size or a part of it: .abs(), .real",
-            )
+        _refuse_implicit(node)
         return node, constant(1, node.dtype, node.shape)
     given = cotangent.node
-    if given.shape != node.shape:
+    if given.shape[batched:] != node.shape:
         raise GradcliError(
             "G036",
             f"Mismatch in shape: grad_output[{number}] has a shape of {Size(given.shape)} and "
             f"output[{number}] has a shape of {Size(node.shape)}.",
+            help="the cotangent has the shape of the result",
         )
     return node, cast(given, node.dtype)
 
 
+def _refuse_implicit(node: Node) -> None:
+    if node.size != 1:
+        raise GradcliError(
+            "G034",
+            "grad can be implicitly created only for scalar outputs",
+            label=f"this is {text(node.shape)}",
+            help=[
+                "reduce it to a scalar: .sum() or .mean()",
+                "or give a cotangent of its shape: .backward(v)",
+            ],
+        )
+    if node.dtype.is_complex:
+        raise GradcliError(
+            "G034",
+            f"grad can be implicitly created only for real scalar outputs but got {node.dtype!r}",
+        )
+
+
 def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
-    """Adds a gradient to `.grad`."""
+    """Adds a gradient to `.grad`: in place, unless the gradient shall be differentiated."""
     settle(part)
-    if tensor._grad is None:
-        tensor._grad = _tensor(part)
+    keeper = tensor.autograd
+    known = keeper.grad
+    if known is None:
+        keeper.grad = _gradient(_copied(part) if create_graph else part, create_graph)
     elif create_graph:
-        tensor._grad = tensor._grad + _tensor(part)
+        keeper.grad = registry.method("add")(known, Tensor(part))
     else:
         with Stop(False):
-            write(tensor._grad, tensor._grad + _tensor(part))
+            write(known, known.value_node + part)
+    for hook in tuple(keeper.after):
+        hook(tensor)
 
 
-def _tensor(node: Node) -> Tensor:
+def _copied(part: Node) -> Node:
+    copy = clone(part)
+    if copy.tracked:
+        copy.call = ("CopyBackwards", (part,))
+    return copy
+
+
+def _gradient(part: Node, create_graph: bool) -> Tensor:
+    node = part if create_graph else value_of(part)
     settle(node)
     return Tensor(node)
 
@@ -227,13 +254,14 @@ def used_up(node: Node) -> GradcliError:
     """PyTorch's error for a second backward pass through the same graph."""
     error = GradcliError(
         "G031",
-        "Trying to backward through the graph a second time (or directly access saved tensors after "
-        "they have already been freed). Saved intermediate values of the graph are freed when you call "
-        ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-        "graph a second time or if you need to access saved tensors after calling backward.",
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.",
         help=[
-            "compute the result again inside the loop, add the losses up and call backward once, or "
-            "pass retain_graph=True"
+            "compute the result again inside the loop, add the losses up and call backward once, "
+            "or pass retain_graph=True"
         ],
     )
     if node.span is not None:
@@ -243,25 +271,23 @@ def used_up(node: Node) -> GradcliError:
     return error
 
 
-def overwritten(node: Node, saved: Node, storage: Any) -> GradcliError:
+def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
     """PyTorch's error for a value that was changed in place after it was saved."""
-    kind = {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(saved.dtype.name, "Tensor")
-    maker = (
-        f", which is output 0 of {name_of(saved)},"
-        if saved.tracked and saved.op is not LEAF
-        else ""
-    )
-    version = storage.version
+    kind = TYPE_WORDS[saved.dtype.name]
+    maker = ""
+    if saved.tracked and saved.op is not LEAF:
+        maker = f", which is output 0 of {name_of(saved).partition('Backward')[0]},"
     error = GradcliError(
         "G032",
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{kind} {list(saved.shape)}]{maker} is at version {version}; expected version "
-        f"{version - 1} instead. Hint: enable anomaly detection to find the operation that failed to "
-        "compute its gradient, with torch.autograd.set_detect_anomaly(True).",
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{kind}Tensor {list(saved.shape)}]{maker} is at version "
+        f"{version.number}; expected version {expected} instead. Hint: enable anomaly detection "
+        "to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False).",
         help="make a new tensor instead: x = x + ... for x += ...",
     )
     if node.span is not None:
         error.diagnostic.notes.append(f"saved for the gradient of {node.span.text}")
-    if storage.span is not None:
-        error.diagnostic.notes.append(f"overwritten by {storage.span.text}")
+    if version.span is not None:
+        error.diagnostic.notes.append(f"overwritten by {version.span.text}")
     return error

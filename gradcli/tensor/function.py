@@ -1,7 +1,8 @@
 """Entries of the function table: a Python function over nodes or tensors becomes what users call.
 
-Constraints: a body's signature is PyTorch's (names, order, defaults). `@function` bodies take and return nodes
-and are one grad_fn; `@composite` bodies take and return tensors and show the grad_fns of what they call.
+Constraints: a body's signature is PyTorch's (names, order, defaults). `@function` bodies take and
+return nodes and are one grad_fn; `@composite` bodies take and return tensors and show the grad_fns
+of what they call; `@internal` ones are functions of nodes that only other functions call.
 """
 
 from __future__ import annotations
@@ -11,20 +12,36 @@ from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.evaluate import settle
-from gradcli.graph.dtype import BOOL, FLOATING, DType, default, int64, result_type
-from gradcli.graph.node import Node, constant, current
-from gradcli.graph.op import OPS, Op
-from gradcli.ops.elementwise import cast
-from gradcli.tensor import registry
-from gradcli.tensor.gradfn import backward_name
-from gradcli.tensor.storage import view_steps
+from gradcli.graph.dtype import INTEGER
+from gradcli.graph.node import Node, current
+from gradcli.graph.op import FULL, Op
+from gradcli.tensor import layout, registry
+from gradcli.tensor.gradfn import Part, backward_name
+from gradcli.tensor.operands import (
+    as_floating,
+    as_numeric,
+    common_dtype,
+    not_a_tensor,
+    number_node,
+    promoted,
+    tensor_operand,
+    type_name,
+    unsupported,
+)
+from gradcli.tensor.storage import Steps, Storage, View, view_steps
 from gradcli.tensor.tensor import Tensor
 
 Body = Callable[..., Any]
+Overload = Callable[..., int] | int
+
 RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 """NumPy's names of parameters, which PyTorch also takes."""
+
 IDLE = frozenset({"device", "layout", "memory_format", "non_blocking", "out", "pin_memory"})
 """Parameters of PyTorch that say nothing here, where all tensors lie in the machine's memory."""
+
+WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
+"""Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
 
 
 class Function:
@@ -37,10 +54,12 @@ class Function:
         shown: the name in grad_fn where it is not the function's.
         overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
         view: the result shares the first argument's memory where PyTorch's does.
-        scalars: the numbers among the arguments are tensors to PyTorch too, and count in next_functions.
     """
 
-    __slots__ = ("__name__", "body", "doc", "on_nodes", "overload", "qualified", "shown", "view")
+    __slots__ = (
+        *("__name__", "body", "doc", "on_nodes", "overload", "qualified", "shown", "view"),
+        *("_grad_fn", "_numbers"),
+    )
 
     def __init__(
         self,
@@ -49,7 +68,7 @@ class Function:
         *,
         on_nodes: bool,
         shown: str = "",
-        overload: Callable[..., int] | int = 0,
+        overload: Overload = 0,
         view: bool = False,
     ) -> None:
         self.qualified = name
@@ -60,8 +79,11 @@ class Function:
         self.shown = shown or self.__name__
         self.overload = overload
         self.view = view
+        self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
+        self._numbers = self.shown in WITH_NUMBERS
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result; wrong arguments raise G013 or G014."""
         try:
             if not self.on_nodes:
                 return self.body(*args, **kwargs)
@@ -71,41 +93,68 @@ class Function:
         return self(*args, **kwargs)
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        found: list[Node] = []
-        nodes = [_to_node(a, found) for a in args]
-        named = {k: _to_node(v, found) for k, v in kwargs.items()} if kwargs else kwargs
-        result = self.body(*nodes, **named)
+        tensors: list[Tensor] = []
+        nodes: list[Node] = []
+        given = [_opened(a, tensors, nodes) for a in args]
+        named = {k: _opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
+        result = self.body(*given, **named)
         if isinstance(result, Node):
-            return self._wrap(result, args, kwargs, found)
+            if result.tracked and result not in nodes:
+                result.call = (self._name(args, kwargs), self._arguments(result, nodes))
+            return self._wrap(result, tensors, nodes)
         if isinstance(result, tuple):
-            wrapped = [self._wrap(r, args, kwargs, found) for r in result]
-            return _rebuilt(result, wrapped)
+            return self._wrap_all(result, tensors, nodes, self._name(args, kwargs))
         return result
 
+    def _name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """The name in grad_fn."""
+        if self._grad_fn:
+            return self._grad_fn
+        assert callable(self.overload)
+        return backward_name(self.shown, self.overload(*args, **kwargs))
+
+    def _arguments(self, result: Node, nodes: list[Node]) -> tuple[Node, ...]:
+        """The nodes of the arguments that PyTorch looks for a gradient in."""
+        if self._numbers:
+            if len(nodes) < len(result.inputs):
+                nodes = [*nodes, *(x for x in result.inputs if x.op is FULL)]
+            return tuple(nodes[1:] if self.shown == "where" else nodes)
+        return tuple([x for x in nodes if x.dtype.category > INTEGER])
+
     def _wrap(
-        self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], found: list[Node]
-    ) -> Any:
-        if not isinstance(node, Node):
-            return node
-        if node in found:
-            return _same_tensor(node, args)
-        if node.tracked:
-            choose = self.overload
-            index = choose if isinstance(choose, int) else choose(*args, **kwargs)
-            node.call = (backward_name(self.shown, index), tuple(found))
-        if self.view:
-            source = args[0] if args else kwargs["input"]
-            steps = view_steps(node, found[0])
-            if steps is not None and isinstance(source, Tensor):
-                settle(node)
-                return _view(node, source, steps)
+        self, node: Node, tensors: list[Tensor], nodes: list[Node], caution: str = ""
+    ) -> Tensor:
+        """The tensor of a result: an argument itself, a view of the first one, or a new one."""
+        if node in nodes:
+            return tensors[nodes.index(node)]
+        if self.view and nodes:
+            steps = view_steps(node, nodes[0])
+            if steps is not None:
+                return viewed(tensors[0], node, steps, caution)
         settle(node)
+        for tensor in tensors:
+            if tensor._storage is not None:
+                return laid_out(node, tensors)
         return Tensor(node)
+
+    def _wrap_all(
+        self, results: tuple[Any, ...], tensors: list[Tensor], nodes: list[Node], name: str
+    ) -> Any:
+        maker = name.partition("Backward")[0]
+        wrapped = []
+        for output, node in enumerate(results):
+            if isinstance(node, Node):
+                if node.tracked and node not in nodes:
+                    node.call = Part(name, self._arguments(node, nodes), output)
+                node = self._wrap(node, tensors, nodes, f"multiple:{maker}:{output}")
+            wrapped.append(node)
+        make = type(results)
+        return tuple(wrapped) if make is tuple else make(*wrapped)
 
     def _checked(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """After a TypeError: the arguments as the body takes them, or the error in a user's words."""
+        """After a TypeError: the arguments as the body takes them, or the error in plain words."""
         import inspect
 
         signature = inspect.signature(self.body)
@@ -175,47 +224,46 @@ def signature_text(function: Function) -> str:
     return str(signature.replace(parameters=bare, return_annotation=empty))
 
 
-class Hidden(tuple[Any, ...]):
-    """Arguments on their way through a function call that are no operands: they stay tensors."""
+def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:
+    """`node`, shown as the result of PyTorch's function `name` of `arguments`."""
+    if node.tracked:
+        node.call = (backward_name(name, overload), arguments)
+    return node
 
-    __slots__ = ()
+
+def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tensor:
+    """The tensor of `node`, a view of `source` that `steps` lead to."""
+    storage, above = source.storage, source._view
+    settle(node)
+    storage.stamp(node)
+    if not current.tracking:
+        caution = "no_grad"
+    base = source
+    if above is not None and above.base is not None:
+        base, steps = above.base, above.steps + steps
+        caution = caution or above.caution
+    number = storage.version.number
+    return Tensor(node, storage, View(base, steps, caution=caution, version=number))
 
 
-def _to_node(value: Any, found: list[Node]) -> Any:
+def laid_out(node: Node, tensors: Sequence[Tensor]) -> Tensor:
+    """The tensor of a result whose layout in memory may follow that of an argument."""
+    strides = layout.of_result(node, tensors)
+    return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
+
+
+def _opened(value: Any, tensors: list[Tensor], nodes: list[Node]) -> Any:
+    """An argument as bodies take it: a node for a tensor, also inside lists; collects both."""
     if isinstance(value, Tensor):
         node = value.node
-        found.append(node)
+        tensors.append(value)
+        nodes.append(node)
         return node
-    if not isinstance(value, (list, tuple)) or isinstance(value, Hidden):
-        return value
-    if any(isinstance(v, (Tensor, list, tuple)) for v in value):
-        return [_to_node(v, found) for v in value]
+    if isinstance(value, (list, tuple)) and any(
+        isinstance(v, (Tensor, list, tuple)) for v in value
+    ):
+        return [_opened(v, tensors, nodes) for v in value]
     return value
-
-
-def _same_tensor(node: Node, args: Sequence[Any]) -> Any:
-    for value in args:
-        if isinstance(value, Tensor) and value.node is node:
-            return value
-    return Tensor(node)
-
-
-def _view(node: Node, source: Tensor, steps: tuple[Any, ...]) -> Tensor:
-    base = source if source._base is None else source._base
-    base = None if source._detached else base
-    return Tensor(
-        node,
-        storage=source._storage,
-        base=base,
-        steps=source._steps + steps,
-        detached=source._detached,
-        silent=source._silent,
-    )
-
-
-def _rebuilt(result: Any, wrapped: list[Any]) -> Any:
-    make = type(result)
-    return tuple(wrapped) if make is tuple else make(*wrapped)
 
 
 # -- making entries
@@ -244,14 +292,21 @@ def _entry(
         qualified = names or (body.__name__.rstrip("_"),)
         made = Function(qualified[0], body, **options)
         for name in qualified:
+            short = name.rpartition(".")[2]
+            if short[0] == "_" and not short.startswith("__"):
+                continue
             if not name.startswith("Tensor."):
                 registry.register(f"torch.{name}", made)
-            short = name.rpartition(".")[2]
             if method and ("." not in name or name.startswith("Tensor.")):
                 registry.METHODS[short] = made
         return made
 
     return decorate
+
+
+def internal(shown: str, **options: Any) -> Callable[[Body], Function]:
+    """An entry without a name for users, of which composed functions are made; see `function`."""
+    return lambda body: Function(shown, body, on_nodes=True, **options)
 
 
 def from_op(op: Op, *names: str, method: bool = True, **options: Any) -> Function:
@@ -271,125 +326,24 @@ def from_op(op: Op, *names: str, method: bool = True, **options: Any) -> Functio
     return function(*(names or (op.name,)), method=method, shown=op.torch, **options)(body)
 
 
-# -- operands
-
-
-def tensor_operand(value: Any) -> Node:
-    """A tensor argument: its node; a Python number becomes a 0-dim tensor.
-
-    Raises:
-        GradcliError: G014 for anything else.
-    """
-    if isinstance(value, Node):
-        return value
-    if isinstance(value, (bool, int, float, complex)):
-        return number_node(value)
-    raise not_a_tensor(value)
-
-
-def not_a_tensor(value: Any) -> GradcliError:
-    """G014 for an argument that must be a tensor."""
-    return GradcliError(
-        "G014",
-        f"argument 'input' must be Tensor, not {type_name(value)}",
-        help="make it one: tensor(...)",
-        kind=TypeError,
-    )
-
-
-def type_name(value: Any) -> str:
-    """The name of a value's type as a user knows it."""
-    return "Tensor" if isinstance(value, Node) else type(value).__name__
-
-
-def number_node(value: complex, dtype: DType | None = None) -> Node:
-    """A 0-dim tensor of a Python number."""
-    from gradcli.graph.dtype import of_number
-
-    return constant(value, dtype or of_number(value))
-
-
-def as_floating(value: Any) -> Node:
-    """An operand of a function of real numbers: integers become the default dtype."""
-    x = tensor_operand(value)
-    return x if x.dtype.category >= FLOATING else cast(x, default.dtype)
-
-
-def as_numeric(value: Any) -> Node:
-    """An operand of a sum or product: integers and bools become int64."""
-    x = tensor_operand(value)
-    return x if x.dtype.category >= FLOATING else cast(x, int64)
-
-
-def common_dtype(values: Sequence[Any], floating: bool = False) -> DType:
-    """The dtype that PyTorch computes an operation on `values` (nodes and numbers) in."""
-    tensors, numbers = [], []
-    for value in values:
-        if isinstance(value, Node):
-            tensors.append((value.dtype, value.shape))
-        elif isinstance(value, (bool, int, float, complex)):
-            numbers.append(value)
-        else:
-            raise unsupported(values)
-    dtype = result_type(tensors, numbers)
-    return default.dtype if floating and dtype.category < FLOATING else dtype
-
-
-def unsupported(values: Sequence[Any]) -> GradcliError:
-    """G014 for operands that no operation takes."""
-    return GradcliError(
-        "G014",
-        f"unsupported operand type(s): {' and '.join(type_name(v) for v in values)}",
-        kind=TypeError,
-    )
-
-
-def promoted(*values: Any, floating: bool = False) -> list[Node]:
-    """`values` (nodes and numbers) as nodes of their common dtype."""
-    if len(values) == 2:
-        x, y = values
-        if isinstance(x, Node) and isinstance(y, Node) and x.dtype is y.dtype:
-            if not floating or x.dtype.category >= FLOATING:
-                return [x, y]
-    dtype = common_dtype(values, floating)
-    return [cast(v, dtype) if isinstance(v, Node) else _number(v, dtype) for v in values]
-
-
-def _number(value: complex, dtype: DType) -> Node:
-    if dtype.category == BOOL:
-        value = bool(value)
-    elif dtype.category == 1:
-        value = int(value.real)
-        bits = dtype.itemsize * 8
-        low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if dtype.signed else (0, 1 << bits)
-        if not low - (0 if dtype.signed else (1 << bits)) <= value < high:
-            raise GradcliError(
-                "G026",
-                f"value cannot be converted to type {_C_NAMES[dtype.name]} without overflow",
-            )
-        if value < low:
-            value += 1 << bits
-    elif dtype.category == FLOATING and isinstance(value, complex):
-        raise GradcliError("G014", "value cannot be converted to a real number without overflow")
-    return constant(value, dtype)
-
-
-_C_NAMES = {
-    **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
-    **{"int64": "int64_t"},
-}
-
 __all__ = [
-    *(
-        "Hidden",
-        "OPS",
-        "Function",
-        "as_floating",
-        "as_numeric",
-        "common_dtype",
-        "composite",
-        "current",
-    ),
-    *("from_op", "function", "not_a_tensor", "promoted", "signature_text", "tensor_operand"),
-    *("unsupported",),
+    "Function",
+    "as_floating",
+    "as_numeric",
+    "called",
+    "common_dtype",
+    "composite",
+    "current",
+    "from_op",
+    "function",
+    "internal",
+    "not_a_tensor",
+    "number_node",
+    "promoted",
+    "signature_text",
+    "tensor_operand",
+    "type_name",
+    "unsupported",
+    "viewed",
 ]
+"""What families import, the operands' functions among it."""

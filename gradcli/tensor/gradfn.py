@@ -1,22 +1,23 @@
 """`grad_fn` as PyTorch shows it, read off the graph when somebody asks.
 
-Constraints: names are derived (CamelCase of the op PyTorch dispatches to, and the index of its overload);
-nothing here is made while a script computes.
+Constraints: names are derived (CamelCase of the op PyTorch dispatches to, and the index of its
+overload); nothing here is made while a script computes.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
+from weakref import WeakValueDictionary
 
+from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 
+QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented"))
+"""Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
 
-INTERNAL = frozenset({"AccumulateGrad", "CopyBackwards", "CopySlices", "NotImplemented"})
-"""Functions that PyTorch names with their C++ namespace when it is asked."""
 
-
-@lru_cache(maxsize=None)
+@cache
 def backward_name(name: str, overload: int = 0) -> str:
     """`mul` -> `MulBackward0`, `log1p` -> `Log1PBackward0`, a whole name -> itself."""
     if "Backward" in name or name == "NotImplemented":
@@ -28,19 +29,39 @@ def backward_name(name: str, overload: int = 0) -> str:
     return f"{camel}Backward{overload}"
 
 
-class GradFn:
-    """A node of PyTorch's backward graph."""
+class Part(tuple[str, tuple[Node, ...]]):
+    """The call of a function with several results: also says which of them a node is."""
 
-    __slots__ = ("_next", "_node")
+    output: int
+
+    def __new__(cls, name: str, arguments: tuple[Node, ...], output: int) -> Part:
+        """The call of `name`, whose result number `output` it is."""
+        part = tuple.__new__(cls, (name, arguments))
+        part.output = output
+        return part
+
+
+class GradFn:
+    """A node of PyTorch's backward graph; one object for each node, while it is held."""
+
+    __slots__ = ("__weakref__", "_next", "_node")
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._next: tuple[tuple[GradFn | None, int], ...] | None = None
 
+    @staticmethod
+    def of(node: Node) -> GradFn:
+        """The object that stands for `node`."""
+        known = _known.get(node.serial)
+        if known is None:
+            known = _known[node.serial] = GradFn(node)
+        return known
+
     def name(self) -> str:
         """The name, such as `MulBackward0`."""
         name = name_of(self._node)
-        return f"torch::autograd::{name}" if name in INTERNAL else name
+        return f"torch::autograd::{name}" if name in QUALIFIED else name
 
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
@@ -50,22 +71,28 @@ class GradFn:
             inputs = node.call[1] if node.call else node.inputs
             if node.op is LEAF:
                 inputs = ()
-            self._next = tuple((GradFn(x) if x.tracked else None, 0) for x in inputs)
+            self._next = tuple(
+                (GradFn.of(x), getattr(x.call, "output", 0)) if x.tracked else (None, 0)
+                for x in inputs
+            )
         return self._next
 
     @property
     def variable(self) -> object:
         """The tensor whose `.grad` an `AccumulateGrad` adds to."""
-        return self._node.attrs["owner"].tensor() if self._node.op is LEAF else None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GradFn) and other._node is self._node
-
-    def __hash__(self) -> int:
-        return hash(self._node)
+        if self._node.op is LEAF:
+            return self._node.attrs["owner"].tensor()
+        raise GradcliError(
+            "G011",
+            f"'{name_of(self._node)}' object has no attribute 'variable'",
+            kind=AttributeError,
+        )
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {hex(id(self._node))}>"
+        return f"<{name_of(self._node)} object at {hex(id(self._node))}>"
+
+
+_known: WeakValueDictionary[int, GradFn] = WeakValueDictionary()
 
 
 def name_of(node: Node) -> str:

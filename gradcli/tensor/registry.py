@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 FAMILIES = (
-    *("math", "reduce", "shape", "index", "linalg", "create", "inplace", "complex"),
+    *("math", "reduce", "shape", "index", "create", "join", "linalg", "inplace", "gather"),
+    *("split", "random", "grad_mode", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
     *("resize", "image", "grid", "norm", "embedding", "ctc", "multihead"),
     *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter", "order"),
@@ -21,7 +22,7 @@ FAMILIES = (
 """The modules of gradcli/functions, the most used first."""
 
 ENTRIES: dict[str, Any] = {}
-"""Everything that has a name: qualified name (`torch.sum`, `torch.nn.functional.relu`) -> what it means."""
+"""Everything that has a name: qualified name (`torch.nn.functional.relu`) -> what it means."""
 METHODS: dict[str, Any] = {}
 """Methods of tensors: name -> function with the tensor as first argument."""
 _waiting = list(FAMILIES)

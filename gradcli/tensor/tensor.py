@@ -1,139 +1,177 @@
 """`Tensor`, the user's view of a node: PyTorch's attributes, operators and methods.
 
-Constraints: a tensor holds a storage and, for a view, the way from its base; its methods are the function
-table's, its operators are the functions of the same meaning. Nothing is computed until a value is looked at,
-unless it is small.
+Constraints: a tensor holds a node and, once its memory is shared or written to, a storage; its
+methods are the function table's, its operators are the functions of the same meaning. Nothing is
+computed until a value is looked at, unless it is small.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from gradcli.errors import GradcliError, did_you_mean
-from gradcli.execute.evaluate import array, settle
-from gradcli.graph.dtype import DType, default
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import settle
+from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
-from gradcli.graph.op import DETACH, LEAF
-from gradcli.graph.shape import numel
+from gradcli.graph.op import LEAF
+from gradcli.ops.elementwise import clone
 from gradcli.tensor import registry
-from gradcli.tensor.gradfn import GradFn, name_of
-from gradcli.tensor.storage import Step, Stop, Storage, through
+from gradcli.tensor.gradfn import GradFn
+from gradcli.tensor.operators import Method, Operators
+from gradcli.tensor.refusals import check_gradient, forbidden
+from gradcli.tensor.size import Size
+from gradcli.tensor.storage import Steps, Stop, Storage, View, overwritten, through, value_of
+from gradcli.tensor.values import Values
+
+Hook = Callable[[Node], Node]
 
 
-class Size(tuple[int, ...]):
-    """A shape, printed as PyTorch prints it."""
+class Autograd:
+    """What only some tensors have of autograd.
 
-    __slots__ = ()
+    Attributes:
+        tensor: the tensor, held weakly; leaf nodes find it through here.
+        grad: the gradient that backward passes have added up.
+        leaf: the leaf node of the present value, for a leaf that requires a gradient.
+        hooks: of a leaf, functions of its gradient; those of another tensor are on its node.
+        after: of a leaf, functions of the tensor to call when a gradient was added.
+        retain: the hook that keeps the gradient of a tensor that is no leaf.
+    """
 
-    def numel(self) -> int:
-        """The number of elements of a tensor of this shape."""
-        return numel(self)
-
-    def __repr__(self) -> str:
-        return f"torch.Size([{', '.join(map(str, self))}])"
-
-    def __getitem__(self, index: Any) -> Any:
-        found = tuple.__getitem__(self, index)
-        return Size(found) if isinstance(found, tuple) else found
-
-
-class Owner:
-    """The tensor that a leaf node stands for, held weakly."""
-
-    __slots__ = ("tensor",)
+    __slots__ = ("after", "grad", "hooks", "leaf", "retain", "tensor")
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
+        self.grad: Tensor | None = None
+        self.leaf: Node | None = None
+        self.hooks: list[Hook] = []
+        self.after: list[Callable[[Tensor], object]] = []
+        self.retain: Hook | None = None
 
 
-class Tensor:
+class Tensor(Operators, Values):
     """A tensor of PyTorch.
 
     Args:
         node: its value in the graph.
-        storage: what it shares memory with; a new one by default.
-        base, steps: for a view, the tensor it is a view of and the view ops from there.
-        detached: whether it is cut from the history of its storage.
-        silent: whether autograd does not see writes to it (`.data`).
+        storage: what it shares memory with; its own by default.
+        view: how it sees that storage, where it is not its own.
+        sizes: scripts may call this class as PyTorch's old constructor: `Tensor([1., 2.])`,
+            `Tensor(2, 3)`.
     """
 
-    __slots__ = (
-        *("__weakref__", "_base", "_detached", "_fn", "_grad", "_hooks", "_leaf_node"),
-        *("_node", "_owner", "_requires", "_retains", "_seen", "_silent", "_steps", "_storage"),
-    )
+    __slots__ = ("__weakref__", "_autograd", "_node", "_requires", "_seen", "_storage", "_view")
 
-    def __init__(
-        self,
-        node: Node,
-        *,
-        storage: Storage | None = None,
-        base: Tensor | None = None,
-        steps: tuple[Step, ...] = (),
-        detached: bool = False,
-        silent: bool = False,
-    ) -> None:
-        self._storage = Storage(node) if storage is None else storage
+    def __init__(self, node: Any = (), storage: Any = None, view: Any = None, *sizes: int) -> None:
+        if not isinstance(node, Node):
+            node, storage, view = _old_style(node, storage, view, *sizes), None, None
         self._node: Node = node
-        self._seen = self._storage.version
-        self._base = base
-        self._steps = steps
-        self._detached = detached
-        self._silent = silent
+        self._storage: Storage | None = storage
+        self._seen = None if storage is None else storage.node
+        self._view: View | None = view
         self._requires = False
-        self._grad: Tensor | None = None
-        self._fn: GradFn | None = None
-        self._leaf_node: Node | None = None
-        self._owner: Owner | None = None
-        self._hooks: list[Callable[[Tensor], Tensor | None]] | None = None
-        self._retains = False
+        self._autograd: Autograd | None = None
 
     # -- the graph
 
     @property
     def node(self) -> Node:
         """The node that holds the value now; of a leaf that requires a gradient, its leaf node."""
-        if self._seen != self._storage.version or (
-            self._base is None and not self._steps and self._node is not self._storage.node
-        ):
+        storage = self._storage
+        if storage is not None and self._seen is not storage.node:
             self._refresh()
-        return self._leaf() if self._requires else self._node
+        if self._requires or (self._view is not None and self._stands_for_leaf()):
+            return self._leaf()
+        return self._node
 
     @property
     def value_node(self) -> Node:
         """The node that holds the value now, outside the history of a leaf."""
-        node = self.node
-        return self._node if self._requires else node
-
-    def _refresh(self) -> None:
-        with Stop(True):
-            root = self._storage.node if self._base is None or self._detached else self._base.node
-            node = through(root, self._steps)
-            if self._detached and node.tracked:
-                node = DETACH(node)
-            elif self._steps and node.tracked:
-                node.call = ("AsStridedBackward0", (root,))
-        settle(node)
-        self._node, self._seen, self._leaf_node = node, self._storage.version, None
-
-    def _leaf(self) -> Node:
-        leaf = self._leaf_node
-        if leaf is None:
-            inner = self._node
-            leaf = Node(LEAF, (inner,), {"owner": self.owner}, inner.shape, inner.dtype, True)
-            leaf.value = inner.value
-            self._leaf_node = leaf
-        elif leaf.value is None:
-            leaf.value = self._node.value
-        return leaf
+        storage = self._storage
+        if storage is not None and self._seen is not storage.node:
+            self._refresh()
+        return self._node
 
     @property
-    def owner(self) -> Owner:
-        """What leaf nodes carry to find this tensor again."""
-        if self._owner is None:
-            self._owner = Owner(self)
-        return self._owner
+    def storage(self) -> Storage:
+        """The memory, which views and aliases share."""
+        storage = self._storage
+        if storage is None:
+            if self._node.stale is not None:
+                self._node = clone(self._node)
+                settle(self._node)
+            storage = self._storage = Storage(self._node)
+            self._seen = storage.node
+        return storage
+
+    @property
+    def view_path(self) -> Steps:
+        """The view ops from the storage to this tensor."""
+        view = self._view
+        if view is None:
+            return ()
+        return view.steps if view.base is None else view.base.view_path + view.steps
+
+    def adopt(self, node: Node) -> None:
+        """Takes `node` for what the storage holds here now."""
+        storage = self.storage
+        storage.stamp(node)
+        grad = self._autograd
+        if grad is not None:
+            grad.leaf = None
+            if grad.retain is not None and node.tracked:
+                if self._node.hooks and grad.retain in self._node.hooks:
+                    self._node.hooks.remove(grad.retain)
+                node.hooks = [*(node.hooks or ()), grad.retain]
+        self._node, self._seen = node, storage.node
+
+    def _refresh(self) -> None:
+        view, storage = self._view, self.storage
+        with Stop(True):
+            if view is None or view.base is None:
+                node = through(storage.node, () if view is None else view.steps)
+            else:
+                root = view.base.node
+                node = through(root, view.steps)
+                if view.caution == "no_grad":
+                    node = value_of(node)
+                elif node.tracked:
+                    node.call = ("AsStridedBackward0", (root,))
+        if self._node.tracked and not node.tracked:
+            node = overwritten(self._node, node)
+        settle(node)
+        self.adopt(node)
+
+    def _leaf(self) -> Node:
+        grad = self.autograd
+        leaf, inner = grad.leaf, self._node
+        if leaf is None:
+            leaf = Node(LEAF, (inner,), {"owner": grad}, inner.shape, inner.dtype, True)
+            grad.leaf = leaf
+        if leaf.value is None:
+            leaf.value = inner.value
+        return leaf
+
+    def _stands_for_leaf(self) -> bool:
+        """Whether it is a view without history of a tensor that requires a gradient."""
+        view, node = self._view, self._node
+        return (
+            view is not None
+            and view.base is not None
+            and not node.tracked
+            and node.dtype.differentiable
+            and view.base.requires_grad
+        )
+
+    @property
+    def autograd(self) -> Autograd:
+        """What autograd keeps with this tensor."""
+        grad = self._autograd
+        if grad is None:
+            grad = self._autograd = Autograd(self)
+        return grad
 
     # -- what it is
 
@@ -155,7 +193,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted here, or flows through here."""
-        return self._requires or self.node.tracked
+        return self.node.tracked
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -163,167 +201,96 @@ class Tensor:
             if not wanted:
                 raise GradcliError(
                     "G033",
-                    "you can only change requires_grad flags of leaf variables. If you want to use a "
-                    "computed variable in a subgraph that doesn't require differentiation use "
-                    "var_no_grad = var.detach().",
+                    "you can only change requires_grad flags of leaf variables. If you want to "
+                    "use a computed variable in a subgraph that doesn't require differentiation "
+                    "use var_no_grad = var.detach().",
                 )
             return
         if wanted and not self.dtype.differentiable:
-            raise GradcliError("G025", "only Tensors of floating point dtype can require gradients")
+            raise GradcliError(
+                "G025",
+                "only Tensors of floating point dtype can require gradients",
+                help="make it floating: x.float()",
+            )
         self._requires = bool(wanted)
-        if not wanted:
-            self._leaf_node = None
 
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, or needs no gradient."""
-        return self._requires or not self.node.tracked
+        node = self.node
+        return node.op is LEAF or not node.tracked
 
     @property
     def grad_fn(self) -> GradFn | None:
-        """What made it, as PyTorch names it; None for a leaf."""
+        """What made it, as PyTorch names it; None for a leaf.
+
+        Raises:
+            GradcliError: G033 for a view whose writes PyTorch forbids autograd to follow.
+        """
         node = self.node
-        if self.is_leaf:
-            return None
-        if self._fn is None or self._fn._node is not node:
-            self._fn = GradFn(node)
-        return self._fn
+        if self.is_invalid:
+            raise forbidden(self, "its base or another view of its base has been modified inplace")
+        return GradFn.of(node) if node.tracked and node.op is not LEAF else None
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether writes have made its history ambiguous; PyTorch then prints `<Invalid>`."""
+        view, storage = self._view, self._storage
+        return (
+            view is not None
+            and bool(view.caution)
+            and storage is not None
+            and storage.version.number != view.version
+            and self.requires_grad
+        )
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward passes have added up here."""
-        return self._grad
+        return None if self._autograd is None else self._autograd.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
-            if not isinstance(value, Tensor):
-                raise GradcliError(
-                    "G014",
-                    "assigned grad expected to be a Tensor or None but got grad of type "
-                    f"{type(value).__name__}",
-                    kind=TypeError,
-                )
-            if value.shape != self.shape:
-                raise GradcliError(
-                    "G036",
-                    f"assigned grad has data of a different size: {list(value.shape)} "
-                    f"instead of {list(self.shape)}",
-                )
-        self._grad = value
+            check_gradient(self, value)
+        self.autograd.grad = value
 
     @property
     def data(self) -> Tensor:
         """The same memory without history; autograd does not see writes to it."""
-        return self._alias(silent=True)
+        return self.alias(silent=True)
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        self._storage = value._storage
-        self._base, self._steps, self._detached = None, value._steps, True
-        self._node, self._seen, self._leaf_node = value.value_node, -1, None
+        if not isinstance(value, Tensor):
+            raise GradcliError(
+                "G014",
+                f"Variable data has to be a tensor, but got {type(value).__name__}",
+                kind=TypeError,
+            )
+        known = value_of(value.value_node)
+        if self._node.tracked:
+            known = overwritten(self._node, known)
+        self._storage, self._view = value.storage, View(None, value.view_path)
+        self.adopt(known)
 
     @property
     def _version(self) -> int:
-        return self._storage.version
+        return 0 if self._storage is None else self._storage.version.number
 
     def detach(self) -> Tensor:
         """The same memory without history."""
-        return self._alias()
+        return self.alias()
 
-    def _alias(self, silent: bool = False) -> Tensor:
-        node = self.value_node
-        if node.tracked:
-            node = DETACH(node)
-            settle(node)
-        return Tensor(node, storage=self._storage, steps=self._steps, detached=True, silent=silent)
+    def alias(self, silent: bool = False) -> Tensor:
+        """The same memory without history."""
+        storage = self.storage
+        node = value_of(self.value_node)
+        settle(node)
+        storage.stamp(node)
+        return Tensor(node, storage, View(None, self.view_path, silent=silent))
 
-    # -- values
-
-    def array(self) -> Any:
-        """The value as a NumPy array; read it, do not write to it."""
-        return array(self.value_node)
-
-    def item(self) -> Any:
-        """The only element, as a Python number."""
-        if numel(self.shape) != 1:
-            raise GradcliError(
-                "G014",
-                f"a Tensor with {numel(self.shape)} elements cannot be converted to Scalar",
-            )
-        return self.array().reshape(()).item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return self.array().tolist()
-
-    def __bool__(self) -> bool:
-        count = numel(self.shape)
-        if count == 1:
-            return bool(self.item())
-        what = "no values" if count == 0 else "more than one value"
-        raise GradcliError(
-            "G014",
-            f"Boolean value of Tensor with {what} is ambiguous",
-            help=() if count == 0 else ["say which is meant: .all() or .any()"],
-        )
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.category > 1 or self.shape and numel(self.shape) != 1:
-            raise GradcliError(
-                "G014",
-                "only integer tensors of a single element can be converted to an index",
-                kind=TypeError,
-            )
-        return int(self.item())
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise GradcliError("G014", "len() of a 0-d tensor", kind=TypeError)
-        return self._node.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.shape:
-            raise GradcliError("G014", "iteration over a 0-d tensor", kind=TypeError)
-        return iter(registry.method("unbind")(self))
-
-    def __contains__(self, item: Any) -> bool:
-        return bool((self == item).any())
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    # -- text
-
-    def __repr__(self) -> str:
-        from gradcli.tensor.text import tensor_text
-
-        suffixes = []
-        if self._requires:
-            suffixes.append("requires_grad=True")
-        elif self.node.tracked:
-            suffixes.append(f"grad_fn=<{name_of(self.node)}>")
-        return tensor_text(
-            self.array(), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
-        )
-
-    def __format__(self, spec: str) -> str:
-        from gradcli.tensor.text import scalar_format
-
-        if self.shape or (not spec and self.requires_grad):
-            return object.__format__(self, spec)
-        return scalar_format(self.item(), self.dtype.name, spec)
-
-    # -- methods and operators come from the function table
+    # -- methods come from the function table
 
     def __getattr__(self, name: str) -> Any:
         found = None if name.startswith("__") else registry.method(name)
@@ -334,76 +301,10 @@ class Tensor:
             return found.fget(self)
         return Method(found, self)
 
-    def __getitem__(self, index: Any) -> Tensor:
-        return registry.method("__getitem__")(self, index)  # type: ignore[no-any-return]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        registry.method("__setitem__")(self, index, value)
+    def __hash__(self) -> int:
+        return id(self)
 
 
-class Method:
-    """A function of the table with its first argument given."""
-
-    __slots__ = ("function", "tensor")
-
-    def __init__(self, function: Callable[..., Any], tensor: Tensor) -> None:
-        self.function = function
-        self.tensor = tensor
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(self.tensor, *args, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"<built-in method {self.function.__name__} of Tensor object>"
-
-
-def no_attribute(name: str) -> GradcliError:
-    """The error for an attribute that tensors do not have."""
-    known = [*registry.method_names(), *(n for n in dir(Tensor) if not n.startswith("_"))]
-    return GradcliError(
-        "G011",
-        f"'Tensor' object has no attribute '{name}'",
-        help=did_you_mean(name, known),
-        kind=AttributeError,
-    )
-
-
-OPERATORS = {
-    **{"add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide"},
-    **{"floordiv": "floor_divide", "mod": "remainder", "pow": "pow", "matmul": "matmul"},
-    **{"and": "__and__", "or": "__or__", "xor": "__xor__"},
-    **{"lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift"},
-}
-"""Python's binary operators and the functions they stand for; `__iadd__` is `add_`, `__radd__` swaps."""
-COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-UNARY = {"neg": "neg", "pos": "positive", "invert": "bitwise_not", "abs": "abs"}
-
-
-def _define_operators() -> None:
-    for python, name in OPERATORS.items():
-        setattr(Tensor, f"__{python}__", _binary(name))
-        setattr(Tensor, f"__r{python}__", _binary(f"__r{python}__"))
-        setattr(Tensor, f"__i{python}__", _binary(f"__i{python}__"))
-    for name in COMPARISONS:
-        setattr(Tensor, f"__{name}__", _binary(name))
-    for python, name in UNARY.items():
-        setattr(Tensor, f"__{python}__", _unary(name))
-
-
-def _binary(name: str) -> Callable[[Tensor, Any], Any]:
-    def operator(self: Tensor, other: Any) -> Any:
-        if other is None or isinstance(other, (str, list, tuple, dict)):
-            return NotImplemented
-        return (registry.METHODS.get(name) or registry.method(name))(self, other)
-
-    return operator
-
-
-def _unary(name: str) -> Callable[[Tensor], Any]:
-    def operator(self: Tensor) -> Any:
-        return registry.method(name)(self)
-
-    return operator
-
-
-_define_operators()
+def _old_style(*arguments: Any) -> Node:
+    given = [a for a in arguments if a is not None]
+    return registry.find("torch.FloatTensor")(*given).node  # type: ignore[no-any-return]

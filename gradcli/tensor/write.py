@@ -1,76 +1,93 @@
-"""Writing to tensors: in-place functions, assignment into parts, and the rules of autograd about them.
+"""Writing to tensors: in-place functions, assignment into parts, and autograd's rules about them.
 
-Constraints: a write makes a new node for the storage; every tensor that shares it sees the new value.
+Constraints: a write makes a new value for the storage; every tensor that shares it sees the new
+value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
-
+from gradcli.graph.op import LEAF
 from gradcli.graph.shape import broadcast
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
-from gradcli.tensor.gradfn import name_of
-from gradcli.tensor.storage import overwrite, put
+from gradcli.tensor import layout
+from gradcli.tensor.refusals import forbidden
+from gradcli.tensor.storage import overlap, overwritten, put, value_of
 from gradcli.tensor.tensor import Tensor
 
 
-def write(target: Tensor, value: Tensor) -> Tensor:
+def write(target: Tensor, value: Tensor | Node) -> Tensor:
     """Gives `target` (and all that share its memory) the elements of `value`; returns `target`.
 
     Raises:
-        GradcliError: G033 for a leaf that requires a gradient (or a view of one) while gradients are
-            recorded; G020 when the shapes do not fit.
+        GradcliError: G033 where autograd forbids the write; G020 when the shapes do not fit.
     """
-    refuse_leaf(target)
-    new = value.node
-    call = new.call
-    if new.shape != target.shape:
-        new = _fitted(new, target)
-    if new.dtype is not target.dtype:
-        new = cast(new, target.dtype)
-    storage = target._storage
-    base = target._base
-    old = storage.node if base is None or base._requires else base.node
-    if target._steps:
-        root = put(old, target._steps, new)
-        if root.tracked:
-            root.call = ("CopySlices", (old, new))
-    else:
-        root = new
-        if root.tracked and call is not None:
-            root.call = call
-    if old.tracked and (not current.tracking or target._detached):
-        root = overwrite(old, root)
-        root.call = old.call
-    settle(root)
-    storage.replace(root, silent=target._silent)
-    if target._silent:
-        target._seen = -1
-    if not target._steps and not target._detached and base is None:
-        target._node, target._seen, target._leaf_node = root, storage.version, None
+    new = value.node if isinstance(value, Tensor) else value
+    refuse(target, new.tracked)
+    new = _fitted(new, target)
+    view = target._view
+    if view is None or view.base is None:
+        _replace(target, new)
+        return target
+    below = view.base.value_node
+    root = put(below, view.steps, new)
+    if root.tracked:
+        rest = new.call[1][1:] if new.call is not None else ()
+        root.call = ("CopySlices", (below, *rest))
+    _replace(view.base, root)
     return target
 
 
-def refuse_leaf(target: Tensor) -> None:
-    """Raises PyTorch's error when `target` is a leaf (or a view of one) whose gradient is recorded."""
-    if not current.tracking:
-        return
-    what = None
-    if target._requires:
-        what = "a leaf Variable that requires grad is being used in an in-place operation."
-    elif target._base is not None and target._base._requires and not target._detached:
-        what = (
-            "a view of a leaf Variable that requires grad is being used in an in-place operation."
+def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The in-place form of `function`: computes, checks PyTorch's rules about the result, writes.
+
+    Raises:
+        GradcliError: G025 when the result's dtype cannot be stored in `target`; G026 when elements
+            of `target` share memory; those of `write`.
+    """
+    tracked = current.tracking and any(
+        isinstance(x, Tensor) and x.requires_grad for x in (target, *args, *kwargs.values())
+    )
+    refuse(target, tracked)
+    if layout.overlaps(target):
+        raise overlap()
+    operand = _copy(target) if tracked else target
+    value = function(operand, *args, **kwargs)
+    if value.dtype.category > target.dtype.category:
+        raise GradcliError(
+            "G025",
+            f"result type {TYPE_WORDS[value.dtype.name]} can't be cast to the desired output type "
+            f"{TYPE_WORDS[target.dtype.name]}",
         )
-    if what is not None:
+    new = value.node
+    if new.call is not None and tracked:
+        name, (_, *rest) = new.call
+        new.call = (name, (target.node, *rest))
+    return write(target, new)
+
+
+def refuse(target: Tensor, tracked: bool) -> None:
+    """Raises G033 when autograd, recording, does not allow a write of a `tracked` value."""
+    if not current.tracking or not (tracked or target.requires_grad):
+        return
+    view, what = target._view, ""
+    if view is not None and view.caution:
+        raise forbidden(target, "is being modified inplace")
+    if target.requires_grad:
+        if view is not None and view.base is not None and view.base.is_leaf:
+            what = "a view of a leaf Variable that requires grad"
+        elif target.is_leaf:
+            what = "a leaf Variable that requires grad"
+    if what:
         raise GradcliError(
             "G033",
-            what,
+            f"{what} is being used in an in-place operation.",
             help=[
                 "update parameters inside `with torch.no_grad():`",
                 "or make a new tensor: x = x + ... instead of x += ...",
@@ -78,46 +95,50 @@ def refuse_leaf(target: Tensor) -> None:
         )
 
 
+def _replace(target: Tensor, new: Node) -> None:
+    """Makes `new` the value of a tensor that is no view of another one."""
+    old, storage, view = target.value_node, target.storage, target._view
+    if new.stale is not None or new.op is LEAF:
+        new = clone(new)
+    if old.tracked and not current.tracking:
+        new = overwritten(old, new)
+    settle(new)
+    value = value_of(new)
+    if view is not None:
+        value = put(storage.node, view.steps, value)
+        settle(value)
+    storage.replace(value, silent=view is not None and view.silent)
+    target.adopt(new)
+
+
+def _copy(target: Tensor) -> Tensor:
+    """What an in-place function computes with: its own write does not outdate what it saves."""
+    node = target.value_node
+    copied = clone(node)
+    copied.value = node.value
+    return Tensor(copied)
+
+
 def _fitted(new: Node, target: Tensor) -> Node:
-    if broadcast(new.shape, tuple(target.shape)) != tuple(target.shape):
-        raise GradcliError(
-            "G020",
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{list(broadcast(new.shape, tuple(target.shape)))}",
-        )
-    return expand(new, shape=tuple(target.shape))
+    shape, call = target._node.shape, new.call
+    if new.shape != shape:
+        common = broadcast(new.shape, shape)
+        if common != shape:
+            raise GradcliError(
+                "G020",
+                f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}",
+            )
+        new = expand(new, shape=shape)
+        new.call = call
+    if new.dtype is not target.dtype:
+        new = cast(new, target.dtype)
+        new.call = call
+    return new
 
 
-def in_place(function: Any, target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The in-place form of `function`: computes, checks PyTorch's result rules, writes.
-
-    Raises:
-        GradcliError: G025 when the result's dtype cannot be stored in `target`.
-    """
-    refuse_leaf(target)
-    value = function(_kept(target), *args, **kwargs)
-    if value.dtype.category > target.dtype.category:
-        raise GradcliError(
-            "G025",
-            f"result type {_NAMES.get(value.dtype.name, value.dtype.name)} can't be cast to the "
-            f"desired output type {_NAMES.get(target.dtype.name, target.dtype.name)}",
-        )
-    return write(target, value)
-
-
-def _kept(target: Tensor) -> Tensor:
-    """`target` with its value now, which its own write leaves to the gradients, as PyTorch does."""
-    old = target.node
-    if not old.tracked:
-        return target
-    copy = clone(old)
-    copy.call = old.call or (name_of(old), old.inputs)
-    settle(copy)
-    return Tensor(copy)
-
-
-_NAMES = {
+TYPE_WORDS = {
     **{"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long"},
     **{"int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"},
     **{"complex64": "ComplexFloat", "complex128": "ComplexDouble"},
 }
+"""PyTorch's names of dtypes in its errors and in `x.type()`."""

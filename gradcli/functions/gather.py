@@ -1,0 +1,203 @@
+"""Reading at positions: gather, take, index_select, nonzero, masks.
+
+Constraints: every position is checked before anything is read; the results are copies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import array
+from gradcli.functions.index import (
+    gather_along,
+    in_range,
+    in_range_or_raise,
+    nonzero_columns,
+    positions,
+    read,
+)
+from gradcli.functions.shape import reshaped, whole
+from gradcli.graph.dtype import BOOL, INTEGER, int32, int64
+from gradcli.graph.node import Node
+from gradcli.graph.shape import axis_from_right, broadcast
+from gradcli.ops import indexing, movement
+from gradcli.ops.elementwise import cast, clone, where
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite, function, number_node
+from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.write import TYPE_WORDS
+
+# -- positions
+
+
+@function("gather")
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Node:
+    """`input` read along `dim` at `index`: one position for every element of the result."""
+    x, chosen = tensor(input), tensor(index)
+    if chosen.dtype not in (int64, int32) and chosen.size:
+        raise GradcliError("G022", "gather(): Expected dtype int32/int64 for index")
+    axis = axis_from_right(whole(dim), x.ndim)
+    if chosen.ndim != x.ndim and chosen.size and (x.ndim or chosen.ndim > 1):
+        raise GradcliError(
+            "G022", "Index tensor must have the same number of dimensions as input tensor"
+        )
+    if not chosen.size:
+        nothing = movement.slice_(reshaped(x, (x.size,)), slices=((0, 0, 1),))
+        return reshaped(nothing, chosen.shape)
+    if x.ndim == 0:
+        return movement.expand(x, shape=in_range_or_raise(chosen, 1, 0).shape)
+    for other in range(-x.ndim, 0):
+        if other != axis and chosen.shape[other] > x.shape[other]:
+            raise GradcliError(
+                "G022",
+                f"Size does not match at dimension {other + x.ndim} expected index "
+                f"{list(chosen.shape)} to be no larger than self {list(x.shape)} apart from "
+                f"dimension {axis + x.ndim}",
+            )
+    return gather_along(x, in_range_or_raise(chosen, x.shape[axis], axis + x.ndim), axis)
+
+
+@composite("take_along_dim")
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
+    """`input` read along `dim` at `indices`, broadcast against each other elsewhere."""
+    if dim is None:
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    rank = len(input.shape)
+    at = axis_from_right(whole(dim), rank) + rank
+    own, given = ([*v.shape[:at], 1, *v.shape[at + 1 :]] for v in (input, indices))
+    shape = list(broadcast(tuple(own), tuple(given)))
+    sizes = ((v, [*shape[:at], v.shape[at], *shape[at + 1 :]]) for v in (input, indices))
+    source, chosen = (v.expand(*size) for v, size in sizes)
+    known = in_range(chosen.node, input.shape[at], at)
+    return gather(source, dim, Tensor(known))
+
+
+@function("index_select")
+def index_select(input: Any, dim: int, index: Any) -> Node:
+    """The slices of `input` along `dim` at the positions of a vector."""
+    x, chosen = tensor(input), _vector("index_select", index)
+    if x.ndim == 0:
+        return clone(x) if chosen.size == 1 else movement.expand(x, shape=chosen.shape)
+    axis = axis_from_right(whole(dim), x.ndim) + x.ndim
+    known = array(chosen)
+    if ((known < 0) | (known >= x.shape[axis])).any():
+        raise GradcliError("G022", "index out of range in self", kind=IndexError)
+    return read(x, [(axis, positions(known))])
+
+
+def _vector(name: str, index: Any) -> Node:
+    chosen = tensor(index)
+    if chosen.dtype not in (int64, int32):
+        raise GradcliError("G022", f"{name}(): Expected dtype int32 or int64 for index")
+    if chosen.ndim > 1:
+        raise GradcliError("G022", f"{name}(): Index is supposed to be a vector", kind=IndexError)
+    return reshaped(chosen, (chosen.size,))
+
+
+def _flat_positions(name: str, x: Node, index: Any) -> Node:
+    chosen = tensor(index)
+    if chosen.dtype is not int64:
+        raise GradcliError(
+            "G022",
+            f"{name}(): Expected a long tensor for index, but got {TYPE_WORDS[chosen.dtype.name]}",
+        )
+    known = array(chosen)
+    beyond = (known < -x.size) | (known >= x.size)
+    if beyond.any():
+        raise GradcliError(
+            "G022",
+            f"out of range: tried to access index {known[beyond].flat[0]} on a tensor of {x.size} "
+            "elements.",
+            kind=IndexError,
+        )
+    return positions(known % max(x.size, 1))
+
+
+@function("take")
+def take(input: Any, index: Any) -> Node:
+    """The elements of `input`, as if it had one dimension, at `index`."""
+    x = tensor(input)
+    return indexing.index(reshaped(x, (x.size,)), _flat_positions("take", x, index), axes=1)
+
+
+@composite("nonzero")
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """The positions of the elements that are not zero: a row each, or a vector for each dim."""
+    value = input.array()
+    if as_tuple:
+        return tuple(Tensor(positions(c)) for c in np.nonzero(np.atleast_1d(value)))
+    if value.ndim == 0:
+        return Tensor(positions(np.zeros((int(bool(value)), 0))))
+    return Tensor(positions(np.stack(np.nonzero(value), -1)))
+
+
+@composite("argwhere")
+def argwhere(input: Any) -> Any:
+    """The positions of the elements that are not zero, a row each."""
+    return nonzero(input)
+
+
+# -- masks
+
+
+def _mask(name: str, mask: Any) -> Node:
+    chosen = tensor(mask)
+    if chosen.dtype.category == BOOL:
+        return chosen
+    if name == "masked_fill":
+        raise GradcliError(
+            "G025",
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{_C_NAMES.get(chosen.dtype.name, chosen.dtype.name)}",
+            help="make a mask by a comparison: x > 0",
+        )
+    raise GradcliError(
+        "G025", f"{name}: expected BoolTensor for mask", help="use a comparison: x > 0"
+    )
+
+
+@function("masked_select")
+def masked_select(input: Any, mask: Any) -> Node:
+    """The elements where `mask` holds, in one dimension."""
+    x, chosen = _together(tensor(input), _mask("masked_select", mask))
+    return indexing.index(x, *nonzero_columns(chosen), axes=x.ndim)
+
+
+def _together(x: Node, mask: Node) -> tuple[Node, Node]:
+    """Both in their common shape, which has at least one dim."""
+    shape = broadcast(x.shape, mask.shape)
+    x, mask = movement.expand(x, shape=shape), movement.expand(mask, shape=shape)
+    return (x, mask) if shape else (reshaped(x, (1,)), reshaped(mask, (1,)))
+
+
+@function("masked_fill", overload=lambda input, mask, value: int(isinstance(value, Tensor)))
+def masked_fill(input: Any, mask: Any, value: Any) -> Node:
+    """`input` with `value` where `mask` holds."""
+    x, chosen = tensor(input), _mask("masked_fill", mask)
+    if isinstance(value, Node) and value.ndim:
+        raise GradcliError(
+            "G024",
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s).",
+        )
+    filler = value if isinstance(value, Node) else _number_like(x, value)
+    filled: Node = where(chosen, cast(filler, x.dtype), x)
+    return filled
+
+
+def _number_like(x: Node, value: Any) -> Node:
+    """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
+    if isinstance(value, complex) and not x.dtype.is_complex:
+        raise GradcliError(
+            "G014",
+            f"value cannot be converted to type {_C_NAMES.get(x.dtype.name, x.dtype.name)} without "
+            "overflow",
+        )
+    cut = x.dtype.category <= INTEGER and isinstance(value, float)
+    return number_node(int(value) if cut else value, x.dtype)
+
+
+_C_NAMES = {"int64": "long int", "float32": "float", "int32": "int", "float64": "double"}

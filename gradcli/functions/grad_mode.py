@@ -1,0 +1,87 @@
+"""Grad modes: blocks and decorated functions in which gradients are recorded or not.
+
+Constraints: the mode is one global, `current.tracking` of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.graph.node import current
+from gradcli.tensor import registry
+
+
+class GradMode:
+    """A block, or a decorated function, in which gradients are recorded or not.
+
+    Args:
+        mode: whether they are recorded.
+        at_once: whether it begins already here, outside of any block (`set_grad_enabled(False)`).
+    """
+
+    def __init__(self, mode: bool, *, at_once: bool = False) -> None:
+        self._mode = mode
+        self._before = current.tracking
+        if at_once:
+            current.tracking = mode
+
+    def __enter__(self) -> None:
+        current.tracking = self._mode
+
+    def __exit__(self, *exception: object) -> None:
+        current.tracking = self._before
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function`, guarded by this mode."""
+        current.tracking = self._before
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            with type(self)(self._mode):
+                return function(*args, **kwargs)
+
+        guarded.__name__ = guarded.__qualname__ = getattr(function, "__name__", "guarded")
+        return guarded
+
+
+class _Reentrant(GradMode):
+    """A mode whose object may be entered again and again."""
+
+    def __enter__(self) -> None:
+        self._before = current.tracking
+        current.tracking = self._mode
+
+
+def _mode(name: str, mode: bool, words: str) -> None:
+    def make(orig_func: Any = None) -> Any:
+        return _Reentrant(mode) if orig_func is None else _Reentrant(mode)(orig_func)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = words
+    registry.register(f"torch.{name}", make)
+    registry.register(f"torch.autograd.{name}", make)
+
+
+_mode("no_grad", False, "A block (or decorated function) in which no gradient is recorded.")
+_mode("enable_grad", True, "A block (or decorated function) in which gradients are recorded.")
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """A block in which no gradient is recorded."""
+    return _Reentrant(False)(mode) if callable(mode) else _Reentrant(current.tracking and not mode)
+
+
+def set_grad_enabled(mode: bool) -> GradMode:
+    """Records gradients or not, from now on, or in a `with` block."""
+    return GradMode(bool(mode), at_once=True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether gradients are recorded now."""
+    return current.tracking
+
+
+for _entry in (inference_mode, set_grad_enabled, is_grad_enabled):
+    for _prefix in ("torch", "torch.autograd"):
+        if _entry is not is_grad_enabled or _prefix == "torch":
+            registry.register(f"{_prefix}.{_entry.__name__}", _entry)

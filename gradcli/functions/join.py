@@ -1,0 +1,275 @@
+"""Joining, splitting, repeating and reordering: tensors made of parts of tensors.
+
+Constraints: pieces of a tensor share its memory; what is joined or repeated is a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.functions.shape import (
+    grown,
+    part,
+    reshaped,
+    sizes_of,
+    whole,
+)
+from gradcli.graph.dtype import int64
+from gradcli.graph.node import Node, data
+from gradcli.graph.op import Op
+from gradcli.graph.shape import axes_from_right, axis_from_right, text
+from gradcli.ops import elementwise as ops
+from gradcli.ops import movement
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import tensor_operand as tensor
+
+# -- joining
+
+
+def _listed_tensors(tensors: Any, name: str) -> list[Any]:
+    if not isinstance(tensors, (list, tuple)):
+        raise GradcliError(
+            "G013",
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{'Tensor' if isinstance(tensors, (Node, Tensor)) else type(tensors).__name__}",
+            help=f"put them into a list: {name}([x, y])",
+            kind=TypeError,
+        )
+    for i, x in enumerate(tensors):
+        if not isinstance(x, (Node, Tensor)):
+            raise GradcliError(
+                "G014",
+                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}",
+                kind=TypeError,
+            )
+    if not tensors:
+        raise (
+            GradcliError("G013", "stack expects a non-empty TensorList")
+            if name == "stack"
+            else GradcliError(
+                "G013", f"torch.{name}(): expected a non-empty list of Tensors", kind=ValueError
+            )
+        )
+    return list(tensors)
+
+
+@function("cat", "concat", "concatenate", shown="cat", method=False)
+def cat(tensors: Any, dim: int = 0) -> Node:
+    """The tensors one after another along `dim`."""
+    nodes = promoted(*_listed_tensors(tensors, "cat"))
+    for position, x in enumerate(nodes):
+        if x.ndim == 0:
+            raise GradcliError(
+                "G024",
+                f"zero-dimensional tensor (at position {position}) cannot be concatenated",
+                help="stack() joins scalars",
+            )
+    nodes = [x for x in nodes if x.shape != (0,)] or nodes[:1]
+    axis = axis_from_right(whole(dim), nodes[0].ndim)
+    _same_elsewhere(nodes, axis)
+    return movement.concat(*nodes, axis=axis)
+
+
+def _same_elsewhere(nodes: list[Node], axis: int) -> None:
+    first = nodes[0]
+    for position, x in enumerate(nodes):
+        if x.ndim != first.ndim:
+            raise GradcliError(
+                "G024",
+                f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}",
+            )
+        for other in range(-first.ndim, 0):
+            if other != axis and x.shape[other] != first.shape[other]:
+                raise GradcliError(
+                    "G024",
+                    f"Sizes of tensors must match except in dimension {axis + first.ndim}. "
+                    f"Expected size {first.shape[other]} but got size {x.shape[other]} for tensor "
+                    f"number {position} in the list.",
+                )
+
+
+@function("stack", method=False)
+def stack(tensors: Any, dim: int = 0) -> Node:
+    """The tensors, all of one shape, side by side along a new dim."""
+    nodes = promoted(*_listed_tensors(tensors, "stack"))
+    first = nodes[0].shape
+    for position, x in enumerate(nodes):
+        if x.shape != first:
+            raise GradcliError(
+                "G024",
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(x.shape)} at entry {position}",
+                label=f"entry 0 is {text(first)}, entry {position} is {text(x.shape)}",
+            )
+    rank = len(first) + 1
+    axis = axis_from_right(whole(dim), rank)
+    cut = axis + rank
+    return movement.concat(
+        *(reshaped(x, (*first[:cut], 1, *first[cut:])) for x in nodes), axis=axis
+    )
+
+
+def _stacked(names: Sequence[str], rank: int, dim: int, words: str) -> None:
+    @composite(*names, method=False)
+    def stacked(tensors: Any) -> Any:
+        several = [grown(x, rank) for x in _listed_tensors(tensors, names[0])]
+        return cat(several, dim if len(several[0].shape) > dim else 0)
+
+    stacked.doc = f"The tensors one after another, {words}."
+
+
+_stacked(["hstack"], 1, 1, "along the second dim (vectors along the first)")
+_stacked(["vstack", "row_stack"], 2, 0, "as rows")
+_stacked(["dstack"], 3, 2, "along the third dim")
+
+
+@composite("column_stack", method=False)
+def column_stack(tensors: Any) -> Any:
+    """The tensors side by side, vectors as columns."""
+    several = _listed_tensors(tensors, "column_stack")
+    return cat([x if len(x.shape) > 1 else x.reshape(-1, 1) for x in several], 1)
+
+
+def _positions(values: Any) -> Tensor:
+    known = np.ascontiguousarray(values, np.int64)
+    return Tensor(data(known, known.shape, int64))
+
+
+# -- repeating
+
+
+@function("Tensor.repeat")
+def repeat(input: Any, *repeats: Any) -> Node:
+    """Repeated along each dim the given number of times."""
+    x = tensor(input)
+    times = list(sizes_of(repeats))
+    if len(times) < x.ndim:
+        raise GradcliError(
+            "G024",
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor",
+        )
+    shape = (1,) * (len(times) - x.ndim) + x.shape
+    full = tuple(a * b for a, b in zip(times, shape, strict=True))
+    for size in full:
+        if size < 0:
+            raise GradcliError(
+                "G024", f"Trying to create tensor with negative dimension {size}: {list(full)}"
+            )
+    paired = [n for size in shape for n in (1, size)]
+    spread = [n for count, size in zip(times, shape, strict=True) for n in (count, size)]
+    repeated = movement.expand(reshaped(x, tuple(paired)), shape=tuple(spread))
+    return ops.clone(reshaped(repeated, full))
+
+
+@composite("tile")
+def tile(input: Any, *dims: Any) -> Any:
+    """Repeated along the last dims the given number of times."""
+    times = sizes_of(dims)
+    return repeat(input, *(1,) * (len(input.shape) - len(times)), *times)
+
+
+@composite("repeat_interleave")
+def repeat_interleave(
+    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: Any = None
+) -> Any:
+    """Each element (or slice along `dim`) repeated `repeats` times in place."""
+    if repeats is None:
+        return _positions(np.repeat(np.arange(len(input.array())), input.array()))
+    if dim is None:
+        input, dim = input.flatten(), 0
+    counts = repeats.array() if isinstance(repeats, Tensor) else np.array(whole(repeats))
+    if (counts < 0).any():
+        raise GradcliError("G026", "Repeats must be non-negative")
+    axis = axis_from_right(whole(dim), len(input.shape))
+    size = input.shape[axis]
+    if counts.ndim == 0:
+        return _interleaved(input, axis, int(counts))
+    if counts.size not in (1, size):
+        raise GradcliError(
+            "G024",
+            "repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{counts.size} and input.size({axis + len(input.shape)}) = {size}",
+        )
+    return input.index_select(dim, _positions(np.repeat(np.arange(size), counts)))
+
+
+def _interleaved(input: Any, axis: int, count: int) -> Any:
+    at = axis + len(input.shape) + 1
+    shape = tuple(input.shape)
+    spread = input.unsqueeze(at).expand(*shape[:at], count, *shape[at:]).clone()
+    return spread.view(*shape[: at - 1], shape[at - 1] * count, *shape[at:])
+
+
+# -- order and triangles
+
+
+@function("flip")
+def flip(input: Any, *dims: Any) -> Node:
+    """Reversed along `dims`."""
+    x = tensor(input)
+    axes = axes_from_right(sizes_of(dims), x.ndim)
+    return movement.flip(x, axis=axes if x.ndim else ())
+
+
+def _flipped(name: str, rank: int, words: str) -> None:
+    @composite(name)
+    def flipped(input: Any) -> Any:
+        if len(input.shape) < rank:
+            raise GradcliError("G023", f"Input must be >= {rank}-d.")
+        return flip(input, rank - 1)
+
+    flipped.doc = f"Reversed along the {words} dim."
+
+
+_flipped("flipud", 1, "first")
+_flipped("fliplr", 2, "second")
+
+
+@function("roll")
+def roll(input: Any, shifts: Any, dims: Any = None) -> Node:
+    """Shifted along `dims`, what falls out at the end coming in at the start."""
+    x = tensor(input)
+    steps = [whole(s) for s in _listed(shifts)]
+    along = [] if dims is None else _listed(dims)
+    if len(steps) != len(along) and (along or len(steps) > 1):
+        raise GradcliError(
+            "G013", f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(along)}"
+        )
+    if not along:
+        return reshaped(_rolled(reshaped(x, (x.size,)), steps[0], -1), x.shape)
+    for shift, dim in zip(steps, along, strict=True):
+        x = _rolled(x, shift, axis_from_right(whole(dim), x.ndim))
+    return x
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _rolled(x: Node, shift: int, axis: int) -> Node:
+    size = x.shape[axis]
+    cut = -shift % size if size else 0
+    if cut == 0:
+        return ops.clone(x)
+    return movement.concat(part(x, axis, cut, size - cut), part(x, axis, 0, cut), axis=axis)
+
+
+def _triangle(name: str, op: Op, words: str) -> None:
+    @function(name)
+    def triangle(input: Any, diagonal: int = 0) -> Node:
+        x = tensor(input)
+        if x.ndim < 2:
+            raise GradcliError("G023", f"{name}: input tensor must have at least 2 dimensions")
+        return op(x, diagonal=whole(diagonal))
+
+    triangle.doc = f"The {words} triangle of a matrix (from `diagonal` on), zero elsewhere."
+
+
+_triangle("tril", movement.tril, "lower")
+_triangle("triu", movement.triu, "upper")

@@ -1,0 +1,232 @@
+"""Random tensors: the same seed gives PyTorch's numbers.
+
+Constraints: the streams are in gradcli/tensor/random.py; these are their names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.limits import memory
+from gradcli.functions.create import dtype_or_default, from_array, like_what, number_of, shape_of
+from gradcli.functions.shape import whole
+from gradcli.graph.dtype import as_dtype, default, int64
+from gradcli.graph.node import Node
+from gradcli.ops.elementwise import where
+from gradcli.tensor import Tensor, registry
+from gradcli.tensor.function import called, composite, number_node
+from gradcli.tensor.write import TYPE_WORDS, write
+
+
+def stream(generator: Any = None) -> Any:
+    """The stream to draw from: the given one, else the one that `manual_seed` starts."""
+    from gradcli.tensor.random import default_generator
+
+    return default_generator if generator is None else generator
+
+
+def _new_generator(device: Any = "cpu") -> Any:
+    from gradcli.tensor.random import Generator
+
+    return Generator()
+
+
+registry.register("torch.Generator", _new_generator)
+
+
+@composite("manual_seed", "random.manual_seed", method=False)
+def manual_seed(seed: Any) -> Any:
+    """Starts the random streams anew; the same seed gives PyTorch's numbers."""
+    return stream().manual_seed(int(seed))
+
+
+@composite("seed", method=False)
+def seed() -> int:
+    """Starts the random streams at a number that nobody chose; returns it."""
+    return stream().seed()  # type: ignore[no-any-return]
+
+
+@composite("initial_seed", method=False)
+def initial_seed() -> int:
+    """The number that the random streams started at."""
+    return stream().initial_seed()  # type: ignore[no-any-return]
+
+
+@composite("get_rng_state", method=False)
+def get_rng_state() -> Any:
+    """The state of the random streams."""
+    return from_array(stream().get_state())
+
+
+@composite("set_rng_state", method=False)
+def set_rng_state(new_state: Any) -> None:
+    """Puts the random streams back to a state."""
+    stream().set_state(new_state.array())
+
+
+def _drawn(name: str, draw: str, words: str) -> None:
+    @composite(name, method=False)
+    def fresh(
+        *size: Any, dtype: Any = None, requires_grad: bool = False, generator: Any = None
+    ) -> Any:
+        kind = dtype_or_default(dtype)
+        if kind.category < 2:
+            word = {"rand": "check_uniform_bounds", "randn": "normal_kernel_cpu"}[name]
+            raise GradcliError(
+                "G025",
+                f"\"{word}\" not implemented for '{TYPE_WORDS[kind.name]}'",
+                kind=NotImplementedError,
+            )
+        array = getattr(stream(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
+        return from_array(array, requires_grad=requires_grad)
+
+    @composite(f"{name}_like", method=False)
+    def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+        kind, shape = like_what(f"{name}_like", input, dtype)
+        return fresh(shape, dtype=kind, requires_grad=requires_grad)
+
+    fresh.doc = f"Random numbers {words}: `{name}(2, 3)`."
+    like.doc = f"Random numbers {words}, of the shape and dtype of `input`."
+
+
+_drawn("rand", "uniform", "from 0 up to 1")
+_drawn("randn", "normal", "from the standard normal distribution")
+
+
+@composite("randint", method=False)
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    generator: Any = None,
+) -> Any:
+    """Random whole numbers from `low` (0 by default) up to and without `high`."""
+    if size is None and isinstance(high, (list, tuple)):
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    if not isinstance(size, (list, tuple)):
+        raise GradcliError(
+            "G013",
+            f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}",
+            help="randint(low, high, (n,))",
+            kind=TypeError,
+        )
+    kind = int64 if dtype is None else as_dtype(dtype)
+    ends = [whole(number_of(v)) for v in (low, high)]
+    if ends[0] >= ends[1]:
+        raise GradcliError(
+            "G026",
+            f"random_ expects 'from' to be less than 'to', but got from={ends[0]} >= to={ends[1]}",
+        )
+    array = stream(generator).integers(*ends, shape_of((size,), kind), NUMPY_DTYPES[kind])
+    return from_array(array, requires_grad=requires_grad)
+
+
+@composite("randint_like", method=False)
+def randint_like(input: Any, low: int, high: Any = None, *, dtype: Any = None) -> Any:
+    """Random whole numbers, of the shape and dtype of `input`."""
+    ends = (0, low) if high is None else (low, high)
+    kind, shape = like_what("randint_like", input, dtype)
+    return randint(*ends, shape, dtype=kind)
+
+
+@composite("randperm", method=False)
+def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
+    """The numbers from 0 to n - 1 in random order."""
+    kind = int64 if dtype is None else as_dtype(dtype)
+    if whole(n) < 0:
+        raise GradcliError("G024", f"Trying to create tensor with negative dimension {n}: [{n}]")
+    memory.refuse(n, kind.itemsize)
+    return from_array(stream(generator).permutation(n, NUMPY_DTYPES[kind]))
+
+
+@composite("normal", method=False)
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """Normally distributed numbers; mean and deviation may be tensors."""
+    if size is not None:
+        kind = default.dtype
+        given = (shape_of((size,), kind), NUMPY_DTYPES[kind])
+        array = stream(generator).normal(*given, number_of(mean), number_of(std))
+        return from_array(array, requires_grad=requires_grad)
+    arrays = [v.array() if isinstance(v, Tensor) else v for v in (mean, std)]
+    return from_array(stream(generator).normal_from(*arrays))
+
+
+@composite("bernoulli")
+def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
+    """0 or 1, 1 with the probability that `input` says."""
+    chance = input.array() if p is None else p
+    kind = NUMPY_DTYPES[input.dtype]
+    return from_array(stream(generator).bernoulli(chance, tuple(input.shape), kind))
+
+
+@composite("multinomial")
+def multinomial(
+    input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
+) -> Any:
+    """Positions drawn with the weights in each row of `input`."""
+    return from_array(stream(generator).multinomial(input.array(), num_samples, replacement))
+
+
+# -- written to a tensor
+
+
+def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
+    """`value` in the place of all elements of `input`, whose gradient is then 0, as node `name`."""
+    node = input.node
+    if not node.tracked:
+        return value
+    never = number_node(False)
+    return called(where(never, node, value), name, node, overload=overload)
+
+
+def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
+    @composite(f"Tensor.{name}_")
+    def draws(input: Any, *args: Any, generator: Any = None, **kwargs: Any) -> Any:
+        named = dict(zip(parameters, args, strict=False))
+        given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
+        kind = NUMPY_DTYPES[input.dtype]
+        array = getattr(stream(generator), draw)(tuple(input.shape), kind, **given)
+        return write(input, filled(input, from_array(array).node, name, overload))
+
+    draws.doc = f"Writes random numbers ({draw})."
+
+
+_draws("uniform", "uniform", "low", "high")
+_draws("normal", "normal", "mean", "std")
+_draws("exponential", "exponential", "lambd")
+_draws("cauchy", "cauchy", "median", "sigma")
+_draws("geometric", "geometric", "p")
+_draws("log_normal", "log_normal", "mean", "std")
+
+
+@composite("Tensor.bernoulli_")
+def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
+    """Writes 0 or 1, 1 with probability `p`."""
+    chance = p.array() if isinstance(p, Tensor) else p
+    array = stream(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
+    overload = 1 if isinstance(p, Tensor) else 2
+    return write(input, filled(input, from_array(array).node, "bernoulli", overload))
+
+
+@composite("Tensor.random_")
+def random_(input: Any, low: int = 0, high: Any = None, *, generator: Any = None) -> Any:
+    """Writes random whole numbers from `low` up to and without `high`."""
+    if high is None:
+        low, high = 0, low or (1 << 24)
+    kind = NUMPY_DTYPES[input.dtype]
+    array = stream(generator).integers(low, high, tuple(input.shape), kind)
+    return write(input, filled(input, from_array(array).node, "random"))

@@ -1,0 +1,204 @@
+"""Pieces of tensors: split, chunk, unbind, narrow, select, windows.
+
+Constraints: pieces share the tensor's memory; windows (`unfold`) are a copy here.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.functions.shape import part, permuted, reshaped, select_at, whole
+from gradcli.graph.dtype import int64
+from gradcli.graph.node import Node, data
+from gradcli.graph.shape import axis_from_right
+from gradcli.ops import indexing
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite, function, internal
+from gradcli.tensor.function import tensor_operand as tensor
+
+
+@function("narrow", shown="slice", view=True)
+def narrow(input: Any, dim: int, start: Any, length: int) -> Node:
+    """`length` elements along `dim` from `start`."""
+    x = tensor(input)
+    axis = axis_from_right(whole(dim), x.ndim)
+    size, first, count = x.shape[axis], whole(start), whole(length)
+    if not -size <= first <= size:
+        raise GradcliError(
+            "G022",
+            f"start out of range (expected to be in range of [-{size}, {size}], but got {first})",
+            kind=IndexError,
+        )
+    if count < 0:
+        raise GradcliError("G026", "narrow(): length must be non-negative.")
+    first += size if first < 0 else 0
+    if first + count > size:
+        raise GradcliError(
+            "G022", f"start ({first}) + length ({count}) exceeds dimension size ({size})."
+        )
+    return part(x, axis, first, count)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+@composite("split")
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
+    """Pieces along `dim`: of one size (the last may be smaller), or of the listed sizes."""
+    if _is_list(split_size_or_sections):
+        return split_with_sizes(tensor, split_size_or_sections, dim)
+    return _split(tensor, whole(split_size_or_sections), dim)
+
+
+@internal("split", view=True)
+def _split(x: Node, size: int, dim: int) -> tuple[Node, ...]:
+    extent = _extent(x, dim, "split")
+    if size < 0:
+        raise GradcliError(
+            "G026", f"split expects split_size be non-negative, but got split_size={size}"
+        )
+    if size == 0 and extent:
+        raise GradcliError(
+            "G026",
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {extent}",
+        )
+    starts = range(0, extent, size) if extent else (0,)
+    axis = axis_from_right(dim, x.ndim)
+    return tuple(part(x, axis, start, min(size, extent - start)) for start in starts)
+
+
+@function("split_with_sizes", view=True)
+def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Node, ...]:
+    """Pieces along `dim` of the listed sizes."""
+    x, sizes = tensor(input), [whole(n) for n in split_sizes]
+    extent = _extent(x, dim, "split_with_sizes")
+    if sum(sizes) != extent or any(n < 0 for n in sizes):
+        raise GradcliError(
+            "G024",
+            f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's "
+            f"size at dimension {dim}), but got split_sizes={sizes}",
+        )
+    axis = axis_from_right(dim, x.ndim)
+    return tuple(part(x, axis, sum(sizes[:i]), size) for i, size in enumerate(sizes))
+
+
+def _extent(x: Any, dim: int, name: str) -> int:
+    if not x.shape:
+        raise GradcliError("G023", f"{name} expects at least a 1-dimensional tensor")
+    return int(x.shape[axis_from_right(whole(dim), len(x.shape))])
+
+
+@composite("chunk")
+def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
+    """At most `chunks` pieces of one size along `dim`."""
+    extent = _extent(input, dim, "chunk")
+    if whole(chunks) <= 0:
+        raise GradcliError("G026", f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    size = -(-extent // chunks)
+    return _split(input, size, dim) if size else split_with_sizes(input, [0] * chunks, dim)
+
+
+@composite("tensor_split")
+def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
+    """Pieces along `dim`: a number of nearly equal ones, or cut at the listed positions."""
+    extent = _extent(input, dim, "tensor_split")
+    given = indices_or_sections
+    if isinstance(given, Tensor):
+        given = given.tolist()
+    if _is_list(given):
+        inner = [whole(i) for i in given]
+        cuts = [0, *(min(max(i + extent if i < 0 else i, 0), extent) for i in inner), extent]
+    else:
+        sections = whole(given)
+        if sections <= 0:
+            raise GradcliError("G026", f"number of sections must be larger than 0, got {sections}")
+        size, more = divmod(extent, sections)
+        cuts = [i * size + min(i, more) for i in range(sections + 1)]
+    return tuple(narrow(input, dim, a, max(b - a, 0)) for a, b in pairwise(cuts))
+
+
+def _split_along(name: str, rank: int, dim: int) -> None:
+    @composite(name)
+    def split_along(input: Any, indices_or_sections: Any) -> Any:
+        have = len(input.shape)
+        if have < rank:
+            raise GradcliError(
+                "G023",
+                f"torch.{name} requires a tensor with at least {rank} dimension, but got a tensor "
+                f"with {have} dimensions!",
+            )
+        along = dim if have > dim else 0
+        extent = input.shape[along]
+        if not _is_list(indices_or_sections) and extent % whole(indices_or_sections):
+            raise GradcliError(
+                "G024",
+                f"torch.{name} attempted to split along dimension {along}, but the size of the "
+                f"dimension {extent} is not divisible by the split_size {indices_or_sections}!",
+            )
+        return tensor_split(input, indices_or_sections, along)
+
+    split_along.doc = "Equal pieces along one dim, or pieces cut at the listed positions."
+
+
+for _name, _rank, _dim in (("hsplit", 1, 1), ("vsplit", 2, 0), ("dsplit", 3, 2)):
+    _split_along(_name, _rank, _dim)
+
+
+@function("unbind", view=True)
+def unbind(input: Any, dim: int = 0) -> tuple[Node, ...]:
+    """The slices along `dim`, without that dim."""
+    x = tensor(input)
+    if not x.shape:
+        raise GradcliError(
+            "G023", "Dimension specified as 0 but tensor has no dimensions", kind=IndexError
+        )
+    axis = axis_from_right(whole(dim), x.ndim)
+    return tuple(select_at(x, axis, i) for i in range(x.shape[axis]))
+
+
+@function("select", view=True)
+def select(input: Any, dim: int, index: Any) -> Node:
+    """The slice at one position of `dim`, without that dim."""
+    x = tensor(input)
+    if x.ndim == 0:
+        raise GradcliError("G022", "select() cannot be applied to a 0-dim tensor.", kind=IndexError)
+    axis = axis_from_right(whole(dim), x.ndim)
+    position, size = whole(index), x.shape[axis]
+    if not -size <= position < size:
+        raise GradcliError(
+            "G022",
+            f"select(): index {position} out of range for tensor of size {list(x.shape)} at "
+            f"dimension {axis + x.ndim}",
+            kind=IndexError,
+        )
+    return select_at(x, axis, position % size)
+
+
+@function("Tensor.unfold")
+def unfold(input: Any, dimension: int, size: int, step: int) -> Node:
+    """All windows of `size` elements along a dim, `step` apart, as a new last dim (a copy here)."""
+    x = tensor(input)
+    axis = axis_from_right(whole(dimension), x.ndim)
+    extent = x.shape[axis] if x.ndim else 1
+    if size > extent:
+        raise GradcliError(
+            "G024",
+            f"maximum size for tensor at dimension {axis + x.ndim} is {extent} but size is {size}",
+        )
+    if step <= 0:
+        raise GradcliError("G026", f"step is {step} but must be > 0")
+    if x.ndim == 0:
+        return reshaped(x, (1,))
+    starts = np.arange(0, extent - size + 1, step)[:, None] + np.arange(size)
+    windows = data(starts, starts.shape, int64)
+    rest = tuple(a for a in range(-x.ndim, 0) if a != axis)
+    picked = indexing.index(permuted(x, (axis, *rest)), windows, axes=x.ndim)
+    places = [a - len(rest) for a in range(len(rest))]
+    at = axis + x.ndim
+    first, second = -len(rest) - 2, -len(rest) - 1
+    return permuted(picked, (*places[:at], first, *places[at:], second))

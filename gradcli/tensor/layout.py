@@ -1,0 +1,186 @@
+"""Strides, as PyTorch has them: what decides whether a reshape is a view or a copy.
+
+Constraints: derived from the view ops between a storage and a tensor; nothing is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gradcli.graph.node import Node
+from gradcli.graph.op import Op
+from gradcli.graph.shape import Shape
+from gradcli.ops import movement
+
+if TYPE_CHECKING:
+    from gradcli.tensor.tensor import Tensor
+
+Strides = tuple[int, ...]
+
+
+def row_major(shape: Sequence[int]) -> Strides:
+    """The strides of a contiguous tensor."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def strides_of(tensor: Tensor) -> Strides:
+    """The distance in elements between neighbours, along each dim."""
+    storage = tensor._storage
+    shape = tensor.node.shape
+    if storage is None:
+        return row_major(shape)
+    below = storage.node.shape
+    strides = storage.strides or row_major(below)
+    for op, attrs in tensor.view_path:
+        strides, below = _step(op, attrs, strides, below)
+    return strides
+
+
+def offset_of(tensor: Tensor) -> int:
+    """How many elements of the storage lie before the tensor's first one."""
+    storage = tensor._storage
+    if storage is None:
+        return 0
+    below = storage.node.shape
+    strides = storage.strides or row_major(below)
+    offset = 0
+    for op, attrs in tensor.view_path:
+        lead = len(below) - len(attrs["slices"]) if op is movement.slice_ else 0
+        if op is movement.slice_:
+            starts = (start for start, _, _ in attrs["slices"])
+            offset += sum(s * n for s, n in zip(starts, strides[lead:], strict=True))
+        if op is movement.diagonal:
+            shift = attrs["offset"]
+            offset += shift * strides[-1] if shift > 0 else -shift * strides[-2]
+        strides, below = _step(op, attrs, strides, below)
+    return offset
+
+
+def is_contiguous(tensor: Tensor) -> bool:
+    """Whether the elements lie in memory one after another, in order."""
+    storage = tensor._storage
+    if storage is None or (storage.strides is None and not tensor.view_path):
+        return True
+    shape = tensor.node.shape
+    if 0 in shape:
+        return True
+    natural = row_major(shape)
+    return all(a == b or n == 1 for a, b, n in zip(strides_of(tensor), natural, shape, strict=True))
+
+
+def overlaps(tensor: Tensor) -> bool:
+    """Whether some elements share memory with each other, as in an expanded tensor."""
+    if not any(op is movement.expand for op, _ in tensor.view_path):
+        return False
+    pairs = zip(strides_of(tensor), tensor.node.shape, strict=True)
+    return any(stride == 0 and size > 1 for stride, size in pairs)
+
+
+def of_result(node: Node, arguments: Sequence[Tensor]) -> Strides | None:
+    """The strides of a function's result where they are not row-major, given its arguments."""
+    if not node.op.elementwise:
+        return None
+    shape = node.shape
+    for tensor in arguments:
+        if tensor.node.shape == shape:
+            return _inherited(tensor, shape)
+    return None
+
+
+def as_view(shape: Shape, strides: Strides, new: Shape) -> Strides | None:
+    """The strides under which the same memory has shape `new`; None when it must be copied."""
+    if 0 in shape:
+        return row_major(new)
+    blocks = _blocks(shape, strides)
+    found: list[int] = []
+    count, stride = blocks.pop() if blocks else (1, 1)
+    for size in reversed(new):
+        if size == 1:
+            found.append(stride)
+            continue
+        while count == 1 and blocks:
+            count, stride = blocks.pop()
+        if count % size:
+            return None
+        found.append(stride)
+        count //= size
+        stride *= size
+    return tuple(reversed(found))
+
+
+def _inherited(tensor: Tensor, shape: Shape) -> Strides | None:
+    """The strides of an elementwise result of `shape` after `tensor`; None for row-major ones."""
+    storage = tensor._storage
+    if storage is None or (
+        storage.strides is None and not any(op is movement.permute for op, _ in tensor.view_path)
+    ):
+        return None
+    strides = strides_of(tensor)
+    order = sorted(range(len(shape)), key=lambda i: -strides[i])
+    dense = [0] * len(shape)
+    step = 1
+    for i in reversed(order):
+        dense[i] = step
+        step *= max(shape[i], 1)
+    return None if tuple(dense) == row_major(shape) else tuple(dense)
+
+
+def _blocks(shape: Shape, strides: Strides) -> list[tuple[int, int]]:
+    """Groups of neighbouring dims that lie evenly in memory: (elements, innermost stride)."""
+    blocks: list[tuple[int, int]] = []
+    for size, stride in zip(shape, strides, strict=True):
+        if size == 1:
+            continue
+        if blocks and blocks[-1][1] == size * stride:
+            blocks[-1] = (blocks[-1][0] * size, stride)
+        else:
+            blocks.append((size, stride))
+    return blocks
+
+
+def _step(
+    op: Op, attrs: Mapping[str, Any], strides: Strides, shape: Shape
+) -> tuple[Strides, Shape]:
+    """Strides and shape after one view op."""
+    rank = len(shape)
+    if op is movement.reshape:
+        new = shape[: rank - attrs["axes"]] + attrs["shape"]
+        return as_view(shape, strides, new) or row_major(new), new
+    if op is movement.permute:
+        order = [rank + a for a in attrs["axes"]]
+        lead = rank - len(order)
+        order = [*range(lead), *order]
+        return tuple(strides[i] for i in order), tuple(shape[i] for i in order)
+    if op is movement.slice_:
+        lead = rank - len(attrs["slices"])
+        steps = [1] * lead + [step for _, _, step in attrs["slices"]]
+        sizes = shape[:lead] + tuple(length for _, length, _ in attrs["slices"])
+        return tuple(s * n for s, n in zip(strides, steps, strict=True)), sizes
+    if op is movement.expand:
+        return _expanded(attrs["shape"], strides, shape)
+    if op is movement.diagonal:
+        length = _diagonal(shape, attrs["offset"])
+        return (*strides[:-2], strides[-2] + strides[-1]), (*shape[:-2], length)
+    return strides, shape
+
+
+def _diagonal(shape: Shape, offset: int) -> int:
+    rows, columns = shape[-2:]
+    return max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+
+
+def _expanded(new: Shape, strides: Strides, shape: Shape) -> tuple[Strides, Shape]:
+    extra = len(new) - len(shape)
+    if extra < 0:
+        new = shape[:-extra] + new
+        extra = 0
+    kept = [
+        stride if size == wanted else 0
+        for stride, size, wanted in zip(strides, shape, new[extra:], strict=True)
+    ]
+    return (0,) * extra + tuple(kept), new

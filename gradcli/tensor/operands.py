@@ -1,0 +1,135 @@
+"""Arguments of functions as nodes: tensors, numbers, and the dtype that PyTorch computes them in.
+
+Constraints: no values are computed; a number becomes a 0-dim constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.dtype import BOOL, FLOATING, DType, default, int64, of_number, result_type
+from gradcli.graph.node import Node
+from gradcli.graph.op import FULL
+from gradcli.ops.elementwise import cast
+
+
+def tensor_operand(value: Any) -> Node:
+    """A tensor argument: its node; a Python number becomes a 0-dim tensor.
+
+    Raises:
+        GradcliError: G014 for anything else.
+    """
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, (bool, int, float, complex)):
+        return number_node(value)
+    raise not_a_tensor(value)
+
+
+def not_a_tensor(value: Any) -> GradcliError:
+    """G014 for an argument that must be a tensor."""
+    return GradcliError(
+        "G014",
+        f"argument 'input' must be Tensor, not {type_name(value)}",
+        help="make it one: tensor(...)",
+        kind=TypeError,
+    )
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as a user knows it."""
+    return "Tensor" if isinstance(value, Node) else type(value).__name__
+
+
+def number_node(value: complex, dtype: DType | None = None) -> Node:
+    """A 0-dim tensor of a Python number; the same node each time, where that is cheap to know."""
+    kind = dtype or of_number(value)
+    key = (value, value.__class__, kind)
+    node = _numbers.get(key)
+    if node is None:
+        node = Node(FULL, (), {"value": value, "shape": ()}, (), kind)
+        if value and value == value:  # 0.0 is -0.0 to a dict, and NaN is nothing
+            if len(_numbers) > 256:
+                _numbers.clear()
+            _numbers[key] = node
+    return node
+
+
+_numbers: dict[Any, Node] = {}
+
+
+def as_floating(value: Any) -> Node:
+    """An operand of a function of real numbers: integers become the default dtype."""
+    x = tensor_operand(value)
+    return x if x.dtype.category >= FLOATING else cast(x, default.dtype)
+
+
+def as_numeric(value: Any) -> Node:
+    """An operand of a sum or product: integers and bools become int64."""
+    x = tensor_operand(value)
+    return x if x.dtype.category >= FLOATING else cast(x, int64)
+
+
+def common_dtype(values: Sequence[Any], floating: bool = False) -> DType:
+    """The dtype that PyTorch computes an operation on `values` (nodes and numbers) in."""
+    tensors, numbers = [], []
+    for value in values:
+        if isinstance(value, Node):
+            tensors.append((value.dtype, value.shape))
+        elif isinstance(value, (bool, int, float, complex)):
+            numbers.append(value)
+        else:
+            raise unsupported(values)
+    dtype = result_type(tensors, numbers)
+    return default.dtype if floating and dtype.category < FLOATING else dtype
+
+
+def unsupported(values: Sequence[Any]) -> GradcliError:
+    """G014 for operands that no operation takes."""
+    return GradcliError(
+        "G014",
+        f"unsupported operand type(s): {' and '.join(type_name(v) for v in values)}",
+        kind=TypeError,
+    )
+
+
+def promoted(*values: Any, floating: bool = False) -> list[Node]:
+    """`values` (nodes and numbers) as nodes of their common dtype."""
+    if len(values) == 2:
+        x, y = values
+        if isinstance(x, Node):
+            kind = x.dtype
+            if isinstance(y, Node):
+                if y.dtype is kind and (not floating or kind.category >= FLOATING):
+                    return [x, y]
+            elif kind.category == FLOATING and (y.__class__ is float or y.__class__ is int):
+                return [x, number_node(y, kind)]
+    dtype = common_dtype(values, floating)
+    return [cast(v, dtype) if isinstance(v, Node) else _number(v, dtype) for v in values]
+
+
+def _number(value: complex, dtype: DType) -> Node:
+    if dtype.category == BOOL:
+        value = bool(value)
+    elif dtype.category == 1:
+        value = int(value.real)
+        bits = dtype.itemsize * 8
+        low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if dtype.signed else (0, 1 << bits)
+        if not low - (0 if dtype.signed else (1 << bits)) <= value < high:
+            raise GradcliError(
+                "G026",
+                f"value cannot be converted to type {_C_NAMES[dtype.name]} without overflow",
+            )
+        if value < low:
+            value += 1 << bits
+    elif dtype.category == FLOATING and isinstance(value, complex):
+        raise GradcliError("G014", "value cannot be converted to a real number without overflow")
+    return number_node(value, dtype)
+
+
+_C_NAMES = {
+    **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
+    **{"int64": "int64_t"},
+}

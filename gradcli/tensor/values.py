@@ -1,0 +1,146 @@
+"""What a tensor is to Python: a number, a list, a truth value, an index, a text.
+
+Constraints: a mixin of `Tensor`; each of these computes the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import array
+from gradcli.graph.dtype import INTEGER, default
+from gradcli.graph.op import LEAF
+from gradcli.graph.shape import numel
+from gradcli.tensor import registry
+from gradcli.tensor.gradfn import name_of
+
+if TYPE_CHECKING:
+    from gradcli.tensor.tensor import Tensor
+
+
+class Values:
+    """Conversions of a tensor to Python's types."""
+
+    __slots__ = ()
+
+    def array(self: Any) -> Any:
+        """The value as a NumPy array; read it, do not write to it."""
+        return array(self.value_node)
+
+    def item(self: Any) -> Any:
+        """The only element, as a Python number."""
+        value = self.array()
+        if value.size != 1:
+            raise GradcliError(
+                "G014",
+                f"a Tensor with {value.size} elements cannot be converted to Scalar",
+                help="say which element: x[0].item(), or reduce it: x.sum().item()",
+            )
+        return value.item()
+
+    def tolist(self: Any) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self.array().tolist()
+
+    def __bool__(self: Any) -> bool:
+        count = numel(self._node.shape)
+        if count == 1:
+            return bool(self.item())
+        what = "no values" if count == 0 else "more than one value"
+        raise GradcliError(
+            "G014",
+            f"Boolean value of Tensor with {what} is ambiguous",
+            help=() if count == 0 else ["say which is meant: .all() or .any()"],
+        )
+
+    def __float__(self: Any) -> float:
+        return float(_only(self, complex_too=False))
+
+    def __int__(self: Any) -> int:
+        value = _only(self, complex_too=False)
+        try:
+            return int(value)
+        except (ValueError, OverflowError) as error:
+            raise GradcliError("G014", str(error), kind=type(error)) from None
+
+    def __complex__(self: Any) -> complex:
+        return complex(_only(self, complex_too=True))
+
+    def __index__(self: Any) -> int:
+        if self.dtype.category > INTEGER or numel(self._node.shape) != 1:
+            raise GradcliError(
+                "G014",
+                "only integer tensors of a single element can be converted to an index",
+                kind=TypeError,
+            )
+        return int(self.item())
+
+    def __len__(self: Any) -> int:
+        if not self._node.shape:
+            raise GradcliError("G014", "len() of a 0-d tensor", kind=TypeError)
+        return int(self._node.shape[0])
+
+    def __iter__(self: Any) -> Iterator[Tensor]:
+        if not self._node.shape:
+            raise GradcliError("G014", "iteration over a 0-d tensor", kind=TypeError)
+        return iter(registry.method("unbind")(self))
+
+    def __reversed__(self: Any) -> Any:
+        return registry.method("flip")(self, 0) if self._node.shape else self
+
+    def __contains__(self: Any, item: Any) -> bool:
+        if not isinstance(item, (type(self), bool, int, float, complex)):
+            raise GradcliError(
+                "G014",
+                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                f"{type(item)}.",
+            )
+        return bool((self == item).any())
+
+    def __repr__(self: Any) -> str:
+        from gradcli.tensor.text import tensor_text
+
+        node = self.node
+        suffixes = []
+        if self.is_invalid:
+            suffixes.append("grad_fn=<Invalid>")
+        elif node.op is LEAF:
+            suffixes.append("requires_grad=True")
+        elif node.tracked:
+            suffixes.append(f"grad_fn=<{name_of(node)}>")
+        return tensor_text(
+            self.array(), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
+        )
+
+    def __format__(self: Any, spec: str) -> str:
+        from gradcli.tensor.text import scalar_format
+
+        if not self._node.shape:
+            return scalar_format(self.item(), self.dtype.name, spec)
+        if spec:
+            raise GradcliError(
+                "G014",
+                "unsupported format string passed to Tensor.__format__",
+                help="format one element: x[0], or set_printoptions(precision=...) for all",
+                kind=TypeError,
+            )
+        return repr(self)
+
+
+def _only(tensor: Tensor, *, complex_too: bool) -> Any:
+    value = tensor.array()
+    if value.size != 1:
+        raise GradcliError(
+            "G014",
+            "only one element tensors can be converted to Python scalars",
+            help="say which element: x[0].item(), or reduce it: x.sum().item()",
+            kind=ValueError,
+        )
+    number = value.item()
+    if isinstance(number, complex) and not complex_too:
+        if number.imag:
+            raise GradcliError("G014", "value cannot be converted to type double without overflow")
+        return number.real
+    return number
