@@ -1,4 +1,4 @@
-"""The function table: PyTorch's functions, one entry each, in families that are imported when they are used."""
+"""The function table: PyTorch's functions, one entry each, in families imported when used."""
 
 from gradcli.tensor.registry import find, names
 

@@ -22,7 +22,7 @@ BINARY = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".feather")
 
 @composite("load", method=False)
 def load(file: str) -> Any:
-    """The data of a file below the working directory: `load("data.csv")`, `load("data.npz:key")`."""
+    """The data of a file below the working directory: `load("d.csv")`, `load("d.npz:key")`."""
     from gradcli.files import read
 
     return from_data(read(_text(file), root=Path.cwd(), limit=memory.limit), file)
@@ -39,7 +39,7 @@ def from_data(array: Any, reference: str, *, binary: bool | None = None) -> Tens
 
 @composite("save", method=False)
 def save(file: Any, *values: Any, **named: Any) -> None:
-    """Writes tensors to a file below the working directory: `save("g.npy", g)`, `save("r.npz", w=w)`."""
+    """Writes tensors below the working directory: `save("g.npy", g)`, `save("r.npz", w=w)`."""
     from gradcli.files import write
 
     if isinstance(file, Tensor) and values and isinstance(values[0], str):

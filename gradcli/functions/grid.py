@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.execute.limits import memory
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import C_NAMES, checked, internal, no_kernel
@@ -19,6 +20,7 @@ from gradcli.functions.shape import permuted, reshaped, whole
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, constant, lift
 from gradcli.graph.op import DETACH
+from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
@@ -62,6 +64,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
 @internal("affine_grid_generator")
 def _affine_grid(theta: Node, sizes: list[int], align: bool) -> Node:
     count = len(sizes) - 2
+    memory.refuse(numel(tuple(sizes[2:])) * 3 * (count + 1), 8)
     points = _base_points(sizes[2:], align)
     if theta.shape[0] != sizes[0]:
         raise GradcliError(

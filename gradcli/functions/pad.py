@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.execute.limits import memory
 from gradcli.functions.index import positions
 from gradcli.functions.nn import checked, internal, no_kernel
 from gradcli.functions.shape import whole
@@ -121,6 +122,7 @@ def _bordered(x: Node, around: Around, mode: str) -> Node:
     for axis, (before, after) in zip(range(-len(around), 0), around, strict=True):
         if before or after:
             size = x.shape[axis]
+            memory.refuse(size + before + after, 8)
             places = np.arange(-before, size + after)
             x = index(x, positions(_MODES[mode](places, max(size, 1))), axes=-axis)
     return x

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
+from gradcli.execute.limits import memory
 from gradcli.functions.nn import c_name
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import int64
@@ -192,6 +193,9 @@ def check_adaptive(input: Any, output_size: Any, count: int, name: str) -> Numbe
         for size, n in zip(given, shape[rank - count :], strict=True)
     )
     _check_made(sizes, shape, count, name)
+    for size, n in zip(sizes, shape[rank - count :], strict=True):
+        # Ranges, and a matrix where they are uneven, are made before the result is.
+        memory.refuse(size * (n + 32), 8)
     for axis in range(rank - count, rank):
         if shape[axis] == 0:
             raise GradcliError(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.execute.limits import memory
 from gradcli.functions import resize_taps as taps
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
@@ -146,6 +147,9 @@ def _resized(shown: str, kernel: str, placed: Callable[..., Taps], bytes_too: bo
         x: Node, sizes: tuple[int, ...], scales: Sequence[float | None], align: bool
     ) -> Node:
         _check(x, sizes)
+        # Positions, weights, and a matrix for filters, are made before the result is.
+        for old, new in zip(x.shape[2:], sizes, strict=True):
+            memory.refuse(new * (old + 16 if shown.endswith("aa") else 16), 8)
         if not (x.dtype.is_floating_point or (bytes_too and x.dtype.name == "uint8")):
             raise no_kernel(kernel, x)
         for axis, size, scale in zip(

@@ -88,7 +88,7 @@ def raisable(value: BaseException, error: GradcliError) -> BaseException:
 
 
 def finish(error: Exception) -> Exception:
-    """The `GradcliError`, with its places, that the user reads; a bug and a closed pipe come back."""
+    """The located `GradcliError` that the user reads; a bug and a closed pipe come back."""
     record = failure_of(error)
     if isinstance(error, GradcliError):
         result = error

@@ -81,8 +81,8 @@ def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "") -> Op:
 
 i0 = _unary("i0", lambda g, out, x: g * i1(x), torch="i0")
 i0e = _unary("i0e", lambda g, out, x: g * (i1e(x) - sgn(x) * out), torch="special_i0E")
-i1 = _unary("i1", _i1_rule)
-i1e = _unary("i1e", _i1e_rule, torch="special_i1E")
+i1: Op = _unary("i1", _i1_rule)
+i1e: Op = _unary("i1e", _i1e_rule, torch="special_i1E")
 NO_SLOPE = {
     name: _unary(name, NONE)
     for name in (
@@ -129,7 +129,7 @@ igammac = _binary(
     lambda g, out, x, y: -g * _igamma_slope(x, y),
     refuses=lacks("igammac_cpu", *_NO_IGAMMA),
 )
-zeta = _binary(
+zeta: Op = _binary(
     "zeta",
     missing("zeta"),
     lambda g, out, x, y: g * -x * zeta(x + 1, y),

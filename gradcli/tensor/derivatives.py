@@ -1,7 +1,7 @@
 """Derivatives beyond the gradient: Jacobians, Hessians, and their products with vectors.
 
-Constraints: one backward pass for all rows of a Jacobian (a batch of cotangents); forward mode is the transpose
-of the transpose. Sizes are checked against the memory limit first.
+Constraints: one backward pass for all rows of a Jacobian (a batch of cotangents); forward mode is
+the transpose of the transpose. Sizes are checked against the memory limit first.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def jacobian(
     """The derivative of every element of `output` by every element of each input.
 
     Returns:
-        For each input a tensor of the shape `output.shape + input.shape`; None where the output does not
-        depend on it.
+        For each input a tensor of the shape `output.shape + input.shape`; None where the output
+        does not depend on it.
 
     Raises:
         GradcliError: G060 when one does not fit into memory.
@@ -68,9 +68,7 @@ def hessian(output: Tensor, inputs: Sequence[Tensor]) -> list[list[Tensor | None
         for b in inputs:
             _refuse(numel(a.shape) * numel(b.shape), a.dtype.itemsize, "a Hessian")
     gradients = _gradients(output, inputs)
-    return [
-        [None] * len(inputs) if g is None else jacobian(g, inputs) for g in gradients
-    ]
+    return [[None] * len(inputs) if g is None else jacobian(g, inputs) for g in gradients]
 
 
 def jvp(output: Tensor, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) -> Tensor:
@@ -86,9 +84,7 @@ def jvp(output: Tensor, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) ->
     return dummy.detach() if result is None else result
 
 
-def hvp(
-    output: Tensor, inputs: Sequence[Tensor], vectors: Sequence[Tensor]
-) -> list[Tensor | None]:
+def hvp(output: Tensor, inputs: Sequence[Tensor], vectors: Sequence[Tensor]) -> list[Tensor | None]:
     """The Hessian of a scalar times `vectors`: for each input a tensor of its shape."""
     return _directional(_gradients(output, inputs), vectors, inputs)
 
@@ -114,7 +110,10 @@ def _directional(
         return [None] * len(inputs)
     return list(
         autograd.grad(
-            [g for g, _ in pairs], inputs, [v for _, v in pairs], retain_graph=True,
+            [g for g, _ in pairs],
+            inputs,
+            [v for _, v in pairs],
+            retain_graph=True,
             allow_unused=True,
         )
     )
@@ -144,5 +143,5 @@ def _refuse(count: int, itemsize: int, what: str) -> None:
             "G060",
             f"{what} of {count} elements needs {human(count * itemsize)}, the limit is "
             f"{human(memory.limit)}",
-            help="--hvp and --vjp multiply by a vector without storing it; --max-memory raises the limit",
+            help="--hvp and --vjp need no matrix; --max-memory raises the limit",
         )

@@ -1,12 +1,14 @@
 """The function table: what users call, found by PyTorch's qualified name.
 
-Constraints: a family of functions (a module of gradcli/functions) is imported when a name that no family
-imported so far has is first looked up; families register themselves by being imported.
+Constraints: a family of functions (a module of gradcli/functions) is imported when a name of it is
+first looked up, and registers itself then. Which family that is, its source text says: a list of
+names beside it would be a second entry for each function.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +17,18 @@ FAMILIES = (
     *("split", "random", "grad_mode", "complex"),
     *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
     *("resize", "image", "grid", "norm", "embedding", "ctc", "multihead"),
-    *("autograd", "systems", "matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter", "order"),
+    *(
+        "autograd",
+        "systems",
+        "matrices",
+        "decompositions",
+        "lu",
+        "fft",
+        "spectrogram",
+        "special",
+        "scatter",
+        "order",
+    ),
     *("counting", "histogram", "numeric", "geometry", "types"),
     "data",
 )
@@ -63,5 +76,34 @@ def register(qualified: str, value: Any) -> None:
 
 def _look(table: dict[str, Any], name: str) -> Any:
     while name not in table and _waiting:
-        importlib.import_module(f"gradcli.functions.{_waiting.pop(0)}")
+        family = _likely(name)
+        _waiting.remove(family)
+        importlib.import_module(f"gradcli.functions.{family}")
     return table.get(name)
+
+
+def _likely(name: str) -> str:
+    """The waiting family whose text names `name`; the first one where none does."""
+    short = name.rpartition(".")[2]
+    if not short or _waiting[0] == FAMILIES[0]:
+        return _waiting[0]
+    words = (f"def {short}(", f'"{short}"', f'.{short}"')
+    for family in _waiting:
+        text = _texts.get(family)
+        if text is None:
+            text = _texts[family] = _source(family)
+        if any(word in text for word in words):
+            return family
+    return _waiting[0]
+
+
+def _source(family: str) -> str:
+    path = os.path.join(os.path.dirname(__file__), os.pardir, "functions", f"{family}.py")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+_texts: dict[str, str] = {}

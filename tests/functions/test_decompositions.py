@@ -217,6 +217,38 @@ def test_factors_multiply_to_the_matrix(x: Any) -> None:
         np.testing.assert_allclose(product.array(), x, atol=1e-12)
 
 
+ROUNDED = [np.round(np.random.default_rng(n).normal(size=(n, n)) * 3) / 2 for n in (3, 4, 5, 8)]
+SYMMETRIC = [
+    *([[2, -1, 0], [-1, 2, -1], [0, -1, 2]], [[2, 1, 1], [1, 2, 1], [1, 1, 2]], [[1, 2], [2, 1]]),
+    *([[1]], np.eye(3), np.ones((4, 4)), np.diag([3.0, 1.0, 2.0, 1.0]), np.zeros((3, 3))),
+    *([[4, 1, -2, 2], [1, 2, 0, 1], [-2, 0, 3, -2], [2, 1, -2, -1]], [[0, 1], [1, 0]]),
+    *(x + x.T for x in ROUNDED),
+    *(x + x.T + 1j * (x - x.T) for x in ROUNDED[:2]),
+]
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("number", range(len(SYMMETRIC)))
+def test_eigenvectors_have_the_signs_of_pytorch(number: int, lower: bool) -> None:
+    x = np.asarray(SYMMETRIC[number])
+    x = x if x.dtype.kind == "c" else x.astype(np.float64)
+    uplo = "L" if lower else "U"
+    values, vectors = find("torch.linalg.eigh")(find("torch.tensor")(x), uplo)
+    wanted = torch.linalg.eigh(torch.from_numpy(x), UPLO=uplo)
+    np.testing.assert_allclose(values.array(), wanted[0].numpy(), atol=1e-12)
+    np.testing.assert_allclose(vectors.array(), wanted[1].numpy(), atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float64, (5, 5), elements=st.integers(-2, 2).map(float)))
+def test_eigenvectors_of_any_symmetric_matrix(x: Any) -> None:
+    x = np.tril(x) + np.tril(x, -1).T
+    values, vectors = (v.array() for v in find("torch.linalg.eigh")(find("torch.tensor")(x)))
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(x), atol=1e-11)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(5), atol=1e-11)
+    np.testing.assert_allclose(vectors * values @ vectors.T, x, atol=1e-11)
+
+
 def test_a_batch_of_cotangents_passes_where_half_of_the_matrix_is_read() -> None:
     for name in ("linalg_cholesky_ex", "linalg_eigh", "cholesky_inverse"):
         _check_batch(name, {"uplo": "L"} if name == "linalg_eigh" else {"upper": False})

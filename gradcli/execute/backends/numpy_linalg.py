@@ -8,15 +8,19 @@ is an error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.execute.backends.tridiagonal import LARGEST, eigh
 from gradcli.ops.matrices import LinAlgError
 
 Array = Any
 INFO = np.int32
+FEW = 32
+"""Matrices in a stack up to which eigenvectors get PyTorch's signs, one by one."""
 
 
 def routine(name: str, like: Array, module: str = "lapack") -> Callable[..., Any]:
@@ -242,7 +246,14 @@ def _eig(x: Array) -> Any:
 def _eigh(x: Array, *, uplo: Any) -> Any:
     if x.size and not np.isfinite(x).all():
         return np.full(x.shape[:-1], np.nan, x.real.dtype), np.full_like(x, np.nan)
-    return np.linalg.eigh(x, uplo)
+    if x.shape[-1] > LARGEST or x.size > FEW * x.shape[-1] ** 2:
+        return np.linalg.eigh(x, uplo)
+    find = partial(routine, like=x)
+    outs = [(x.shape[-1:], x.real.dtype), (x.shape[-2:], x.dtype)]
+    try:
+        return each(lambda matrix: eigh(matrix, uplo == "L", find), outs, (x, 2))
+    except np.linalg.LinAlgError:
+        return np.linalg.eigh(x, uplo)
 
 
 def _svd(x: Array, *, full: bool) -> Any:

@@ -1,8 +1,8 @@
 """Eigenvectors of small Hermitian matrices with the signs that PyTorch's LAPACK gives them.
 
-Constraints: LAPACK's algorithm for at most 25 rows (dsyevd: reduction to a tridiagonal matrix, implicit QL or
-QR), with plane rotations as they were before LAPACK 3.10, as PyTorch's library still makes them. Newer
-ones turn other vectors round, and all of them choose freely where eigenvalues are equal.
+Constraints: LAPACK's algorithm for at most 25 rows (dsyevd: reduction to a tridiagonal matrix,
+implicit QL or QR), with plane rotations as they were before LAPACK 3.10, as PyTorch's library still
+makes them. Newer ones turn other vectors round.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import numpy as np
 
 Array = Any
 LARGEST = 25
-"""Rows up to which LAPACK works like this; beyond, it divides and conquers, the same in all versions."""
+"""Rows up to which LAPACK works like this; beyond, it divides and conquers in all versions."""
 
 
-def eigh(x: Array, lower: bool, routine: Callable[[str], Callable[..., Any]]) -> tuple[Array, Array]:
+def eigh(
+    x: Array, lower: bool, routine: Callable[[str], Callable[..., Any]]
+) -> tuple[Array, Array]:
     """The ascending eigenvalues and the eigenvectors of one matrix.
 
     Args:
@@ -50,14 +52,20 @@ def rotation(f: Any, g: Any) -> tuple[Any, Any, Any]:
         return f * 0 + 1, f * 0, f
     if f == 0:
         return g * 0, g * 0 + 1, g
-    r = np.hypot(f, g)
+    r = np.sqrt(f * f + g * g)
     c, s = f / r, g / r
     return (-c, -s, -r) if abs(f) > abs(g) and c < 0 else (c, s, r)
 
 
+def length(x: Any, y: Any) -> Any:
+    """The length of (x, y), rounded as LAPACK rounds it: a tie of |f| and |g| above turns on it."""
+    small, large = sorted((abs(x), abs(y)))
+    return large * np.sqrt(1 + (small / large) ** 2) if large else large
+
+
 def two_by_two(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any, Any]:
     """The eigenvalues of [[a, b], [b, c]], the larger in size first, and its vector (cos, sin)."""
-    size = np.hypot(a - c, 2 * b)
+    size = length(a - c, 2 * b)
     sign = -1 if a + c < 0 else 1
     first = (a + c + sign * size) / 2
     large, small = (a, c) if abs(a) > abs(c) else (c, a)
@@ -130,6 +138,7 @@ class Sweeps:
                 here += 2 * step
             else:
                 self._sweep(here, split, step)
+        raise np.linalg.LinAlgError("no convergence")
 
     def _negligible(self, k: int, step: int) -> bool:
         square = abs(self.e[min(k, k + step)]) ** 2
@@ -146,7 +155,8 @@ class Sweeps:
         d, e = self.d, self.e
         p, beside = d[here], e[min(here, here + step)]
         g = (d[here + step] - p) / (2 * beside)
-        g = d[split] - p + beside / (g + np.copysign(np.hypot(g, d.dtype.type(1)), g))
+        r = length(g, d.dtype.type(1))
+        g = d[split] - p + beside / (g + (r if g >= 0 else -r))
         s, c, p = (d.dtype.type(n) for n in (1, 1, 0))
         for k in range(split, here, -step):
             place = min(k, k - step)
