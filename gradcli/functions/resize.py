@@ -26,6 +26,7 @@ from gradcli.functions.pool_mean import (
 from gradcli.functions.resize_taps import Taps
 from gradcli.functions.shape import whole
 from gradcli.graph.node import Node
+from gradcli.graph.shape import numel
 from gradcli.ops.indexing import index
 from gradcli.tensor.function import Function, composite
 
@@ -147,6 +148,7 @@ def _resized(shown: str, kernel: str, placed: Callable[..., Taps], bytes_too: bo
         x: Node, sizes: tuple[int, ...], scales: Sequence[float | None], align: bool
     ) -> Node:
         _check(x, sizes)
+        memory.refuse(numel((*x.shape[:2], *sizes)), x.dtype.itemsize)
         # Positions, weights, and a matrix for filters, are made before the result is.
         for old, new in zip(x.shape[2:], sizes, strict=True):
             memory.refuse(new * (old + 16 if shown.endswith("aa") else 16), 8)

@@ -14,23 +14,11 @@ from typing import Any
 
 FAMILIES = (
     *("math", "reduce", "shape", "index", "create", "join", "linalg", "inplace", "gather"),
-    *("split", "random", "grad_mode", "complex"),
-    *("nn", "loss", "conv", "pool", "pool_mean", "pool_places", "pad", "patches"),
-    *("resize", "image", "grid", "norm", "embedding", "ctc", "multihead"),
-    *(
-        "autograd",
-        "systems",
-        "matrices",
-        "decompositions",
-        "lu",
-        "fft",
-        "spectrogram",
-        "special",
-        "scatter",
-        "order",
-    ),
-    *("counting", "histogram", "numeric", "geometry", "types"),
-    "data",
+    *("split", "random", "grad_mode", "complex", "nn", "loss", "autograd", "systems"),
+    *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
+    *("order", "counting", "histogram", "numeric", "geometry", "types", "data", "pad"),
+    *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
+    *("image", "grid", "ctc", "multihead"),
 )
 """The modules of gradcli/functions, the most used first."""
 
