@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradcli.errors import GradcliError
+from gradcli.errors import GradcliError, Label
 from gradcli.execute.evaluate import settle
 from gradcli.graph import backward as engine
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, LEAF, NoDerivative
 from gradcli.graph.shape import text
 from gradcli.ops.elementwise import cast, clone
+from gradcli.source import Span
 from gradcli.tensor import registry
 from gradcli.tensor.gradfn import name_of
 from gradcli.tensor.size import Size
@@ -245,9 +246,10 @@ def no_gradient(node: Node, number: int) -> GradcliError:
         ],
     )
     rule = node.op.derivatives[0] if node.op.derivatives else None
-    if isinstance(rule, NoDerivative) and node.op.cuts:
+    cut = isinstance(rule, NoDerivative) and node.op.cuts
+    if isinstance(rule, NoDerivative) and cut:
         error.diagnostic.notes.append(f"{node.op.name}: {rule.reason}")
-    return error
+    return _with_places(error, (node.span if cut else None, "the graph is cut here"))
 
 
 def used_up(node: Node) -> GradcliError:
@@ -264,11 +266,7 @@ def used_up(node: Node) -> GradcliError:
             "or pass retain_graph=True"
         ],
     )
-    if node.span is not None:
-        error.diagnostic.notes.append(
-            f"the graph was used up at {name_of(node)} of {node.span.text}"
-        )
-    return error
+    return _with_places(error, (node.span, f"{name_of(node)} was used up by the first pass"))
 
 
 def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
@@ -286,8 +284,17 @@ def overwritten(node: Node, saved: Node, version: Version, expected: int) -> Gra
         "torch.autograd.set_detect_anomaly(True, check_nan=False).",
         help="make a new tensor instead: x = x + ... for x += ...",
     )
-    if node.span is not None:
-        error.diagnostic.notes.append(f"saved for the gradient of {node.span.text}")
-    if version.span is not None:
-        error.diagnostic.notes.append(f"overwritten by {version.span.text}")
+    return _with_places(
+        error, (node.span, "saved here for the gradient"), (version.span, "overwritten here")
+    )
+
+
+def _with_places(error: GradcliError, *places: tuple[Span | None, str]) -> GradcliError:
+    """The error at the current place, and further places that have to do with it."""
+    error.at(current.span)
+    error.diagnostic.labels += [
+        Label(span, text)
+        for span, text in places
+        if span is not None and all(span != known.span for known in error.diagnostic.labels)
+    ]
     return error

@@ -53,7 +53,7 @@ def no_attribute(name: str) -> GradcliError:
 
 def check_gradient(tensor: Tensor, value: Any) -> None:
     """Raises G014 or G036 for what cannot be assigned to `.grad`."""
-    if not isinstance(value, Tensor):
+    if not isinstance(value, type(tensor)):
         raise GradcliError(
             "G014",
             "assigned grad expected to be a Tensor or None but got grad of type "

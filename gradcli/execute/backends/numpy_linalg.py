@@ -8,12 +8,12 @@ is an error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.execute.backends.lapack import each, routine
 from gradcli.execute.backends.tridiagonal import LARGEST, eigh
 from gradcli.ops.matrices import LinAlgError
 
@@ -21,30 +21,6 @@ Array = Any
 INFO = np.int32
 FEW = 32
 """Matrices in a stack up to which eigenvectors get PyTorch's signs, one by one."""
-
-
-def routine(name: str, like: Array, module: str = "lapack") -> Callable[..., Any]:
-    """LAPACK's or BLAS's routine for arrays of `like`'s dtype."""
-    import scipy.linalg
-
-    source = scipy.linalg.lapack if module == "lapack" else scipy.linalg.blas
-    letter = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}[like.dtype.name]
-    return getattr(source, letter + name)  # type: ignore[no-any-return]
-
-
-def each(run: Callable[..., Any], outs: list[tuple[tuple[int, ...], Any]], *stacks: Array) -> Any:
-    """Runs on each matrix of the stacks; `outs` says shape and dtype of each result for one matrix.
-
-    A stack is (array, number of axes of one element); their leading axes broadcast.
-    """
-    lead = np.broadcast_shapes(*(x.shape[: x.ndim - core] for x, core in stacks))
-    wide = [np.broadcast_to(x, lead + x.shape[x.ndim - core :]) for x, core in stacks]
-    results = [np.zeros(lead + shape, dtype) for shape, dtype in outs]
-    # LAPACK takes no empty matrices; the first result is empty where one is.
-    for place in np.ndindex(*lead) if results[0].size else ():
-        for result, value in zip(results, run(*(x[place] for x in wide)), strict=True):
-            result[place] = value
-    return results
 
 
 def adjoint(x: Array) -> Array:
@@ -248,10 +224,9 @@ def _eigh(x: Array, *, uplo: Any) -> Any:
         return np.full(x.shape[:-1], np.nan, x.real.dtype), np.full_like(x, np.nan)
     if x.shape[-1] > LARGEST or x.size > FEW * x.shape[-1] ** 2:
         return np.linalg.eigh(x, uplo)
-    find = partial(routine, like=x)
     outs = [(x.shape[-1:], x.real.dtype), (x.shape[-2:], x.dtype)]
     try:
-        return each(lambda matrix: eigh(matrix, uplo == "L", find), outs, (x, 2))
+        return each(lambda matrix: eigh(matrix, uplo == "L"), outs, (x, 2))
     except np.linalg.LinAlgError:
         return np.linalg.eigh(x, uplo)
 

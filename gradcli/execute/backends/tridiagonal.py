@@ -7,28 +7,29 @@ makes them. Newer ones turn other vectors round.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from gradcli.execute.backends.lapack import routine
 
 Array = Any
 LARGEST = 25
 """Rows up to which LAPACK works like this; beyond, it divides and conquers in all versions."""
 
 
-def eigh(
-    x: Array, lower: bool, routine: Callable[[str], Callable[..., Any]]
-) -> tuple[Array, Array]:
+def eigh(x: Array, lower: bool) -> tuple[Array, Array]:
     """The ascending eigenvalues and the eigenvectors of one matrix.
 
     Args:
-        x: real symmetric or Hermitian, from 1 to `LARGEST` rows, finite; one triangle is read.
-        lower: which.
-        routine: LAPACK's routine of a name, for the matrix's dtype.
+        x: real symmetric or Hermitian, from 1 to `LARGEST` rows, finite.
+        lower: which triangle is read.
+
+    Raises:
+        LinAlgError: NumPy's, when the sweeps do not converge.
     """
     stem = "he" if x.dtype.kind == "c" else "sy"
-    packed, d, e, tau, _ = routine(f"{stem}trd")(x, lower=lower)
+    packed, d, e, tau, _ = routine(f"{stem}trd", x)(x, lower=lower)
     values, vectors = Sweeps(d, e).run()
     return values, _unreduced(packed, tau, vectors.astype(x.dtype), lower)
 
