@@ -94,7 +94,7 @@ def test_short_time_refusals(expression: str) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=9), st.sampled_from([None, "ortho"]))
 def test_back_and_forth(values: list[float], norm: str | None) -> None:
-    x = find("torch.tensor")(values, dtype="float64")
+    x = find("torch.tensor")(values, dtype=find("torch.float64"))
     there = find("torch.fft.rfft")(x, norm=norm)
     back = find("torch.fft.irfft")(there, n=len(values), norm=norm)
     np.testing.assert_allclose(back.array(), values, atol=1e-12)
