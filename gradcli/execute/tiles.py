@@ -15,6 +15,7 @@ import numpy as np
 from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array
 from gradcli.execute.inplace import WRITERS
 from gradcli.execute.limits import memory
+from gradcli.execute.local import local_attributes, local_shape, rows_of, value_of
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.execute.threads import on_threads
 from gradcli.graph.node import Node
@@ -270,43 +271,6 @@ def _kernel(node: Node) -> Callable[..., Any]:
         return value if value.dtype == wanted else value.astype(wanted)
 
     return exact
-
-
-def value_of(node: Node, values: dict[Node, Any]) -> Any:
-    """The known value of a node."""
-    found = values.get(node)
-    return np.asarray(node.value if found is None else found)
-
-
-def rows_of(array: Array, axis: int, first: int, last: int) -> Array:
-    """The rows from `first` to `last`, without a copy."""
-    if array.ndim == -axis:
-        return array[first:last]
-    return array[(..., slice(first, last), *(slice(None),) * (-axis - 1))]
-
-
-def local_shape(node: Node, rows: Rows, height: int) -> tuple[int, ...]:
-    """The shape of a node's part in a tile."""
-    axis = rows.axis.get(node)
-    if axis is None:
-        return node.shape
-    shape = list(node.shape)
-    shape[axis] = height
-    return tuple(shape)
-
-
-def local_attributes(node: Node, rows: Rows, height: int) -> dict[str, Any]:
-    """The attributes of a node for one tile: its height where they said all rows."""
-    attrs = dict(node.attrs)
-    axis = rows.axis.get(node)
-    if axis is None or not attrs:
-        return attrs
-    for name in ("shape", "slices"):
-        if name in attrs and -axis <= len(attrs[name]):
-            changed = list(attrs[name])
-            changed[axis] = height if name == "shape" else (0, height, 1)
-            attrs[name] = tuple(changed)
-    return attrs
 
 
 def _combined(node: Node, pieces: list[Any]) -> Array:

@@ -17,10 +17,11 @@ from gradcli.graph.shape import text
 from gradcli.ops.elementwise import cast, clone
 from gradcli.source import Span
 from gradcli.tensor import registry
+from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.gradfn import name_of
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Stop, Version, saved_version, value_of
-from gradcli.tensor.tensor import Autograd, Tensor
+from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import TYPE_WORDS, write
 
 

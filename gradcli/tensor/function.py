@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
+from gradcli.tensor.arguments import no_tensor, refitted, signature_text
 from gradcli.tensor.gradfn import Part, backward_name
 from gradcli.tensor.operands import (
     as_floating,
@@ -33,12 +33,6 @@ from gradcli.tensor.tensor import Tensor
 
 Body = Callable[..., Any]
 Overload = Callable[..., int] | int
-
-RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
-"""NumPy's names of parameters, which PyTorch also takes."""
-
-IDLE = frozenset({"device", "layout", "memory_format", "non_blocking", "out", "pin_memory"})
-"""Parameters of PyTorch that say nothing here, where all tensors lie in the machine's memory."""
 
 WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
 """Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
@@ -89,7 +83,9 @@ class Function:
                 return self.body(*args, **kwargs)
             return self._apply(args, kwargs)
         except TypeError as error:
-            args, kwargs = self._checked(args, kwargs, error)
+            args, kwargs = refitted(self, args, kwargs, error)
+        except AttributeError as error:
+            raise no_tensor(self, args, kwargs, error) from error
         return self(*args, **kwargs)
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -151,77 +147,8 @@ class Function:
         make = type(results)
         return tuple(wrapped) if make is tuple else make(*wrapped)
 
-    def _checked(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """After a TypeError: the arguments as the body takes them, or the error in plain words."""
-        import inspect
-
-        signature = inspect.signature(self.body)
-        try:
-            signature.bind(*args, **kwargs)
-        except TypeError as misfit:
-            fitted = _fitted(signature, args, kwargs)
-            if fitted is not None:
-                return fitted
-            unknown = [k for k in kwargs if k not in signature.parameters]
-            raise GradcliError(
-                "G013",
-                f"{self.__name__}() {misfit}",
-                help=[
-                    *(line for k in unknown for line in did_you_mean(k, signature.parameters)),
-                    f"its arguments are {self.__name__}{signature_text(self)}",
-                ],
-                kind=TypeError,
-            ) from None
-        if isinstance(error, TypeError) and error.__traceback__ is not None:
-            raise GradcliError(
-                "G014",
-                f"{self.__name__}(): {error}",
-                help=f"its arguments are {self.__name__}{signature_text(self)}",
-                kind=TypeError,
-            ) from error
-        raise error
-
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"
-
-
-def _fitted(
-    signature: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """The arguments with PyTorch's other ways to give them undone; None where there are none."""
-    fitted: dict[str, Any] = {}
-    for name, value in kwargs.items():
-        parameter = signature.parameters.get(name)
-        if parameter is not None and parameter.kind is parameter.VAR_POSITIONAL:
-            args = (*args, value)
-        elif parameter is None and name in IDLE:
-            _refuse_elsewhere(name, value)
-        elif parameter is None and name in RENAMED:
-            fitted[RENAMED[name]] = value
-        else:
-            fitted[name] = value
-    return (args, fitted) if fitted.keys() != kwargs.keys() else None
-
-
-def _refuse_elsewhere(name: str, value: Any) -> None:
-    if name == "out" and value is not None:
-        raise GradcliError(
-            "G013", "out= is not supported", help="assign the result: y = ...", kind=TypeError
-        )
-    if name == "device" and str(value).partition(":")[0] not in ("None", "cpu"):
-        raise GradcliError("G071", f"there is no device {value} here", help="device='cpu'")
-
-
-def signature_text(function: Function) -> str:
-    """A function's parameters as a user writes them: `(input, dim=None, keepdim=False)`."""
-    import inspect
-
-    signature = inspect.signature(function.body)
-    empty = inspect.Parameter.empty
-    bare = [p.replace(annotation=empty) for p in signature.parameters.values() if p.name != "self"]
-    return str(signature.replace(parameters=bare, return_annotation=empty))
 
 
 def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:
@@ -321,7 +248,7 @@ def from_op(op: Op, *names: str, method: bool = True, **options: Any) -> Functio
         return op(*promoted(input, other, floating=to == "float"))
 
     body = unary if count == 1 else binary
-    body.__doc__ = ""
+    body.__doc__ = f"`{op.name}` of each {'element' if count == 1 else 'pair of elements'}."
     body.__name__ = op.name
     return function(*(names or (op.name,)), method=method, shown=op.torch, **options)(body)
 

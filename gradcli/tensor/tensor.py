@@ -7,8 +7,6 @@ computed until a value is looked at, unless it is small.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -18,37 +16,13 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.ops.elementwise import clone
 from gradcli.tensor import registry
+from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.gradfn import GradFn
 from gradcli.tensor.operators import Method, Operators
 from gradcli.tensor.refusals import check_gradient, forbidden
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Steps, Stop, Storage, View, overwritten, through, value_of
 from gradcli.tensor.values import Values
-
-Hook = Callable[[Node], Node]
-
-
-class Autograd:
-    """What only some tensors have of autograd.
-
-    Attributes:
-        tensor: the tensor, held weakly; leaf nodes find it through here.
-        grad: the gradient that backward passes have added up.
-        leaf: the leaf node of the present value, for a leaf that requires a gradient.
-        hooks: of a leaf, functions of its gradient; those of another tensor are on its node.
-        after: of a leaf, functions of the tensor to call when a gradient was added.
-        retain: the hook that keeps the gradient of a tensor that is no leaf.
-    """
-
-    __slots__ = ("after", "grad", "hooks", "leaf", "retain", "tensor")
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = weakref.ref(tensor)
-        self.grad: Tensor | None = None
-        self.leaf: Node | None = None
-        self.hooks: list[Hook] = []
-        self.after: list[Callable[[Tensor], object]] = []
-        self.retain: Hook | None = None
 
 
 class Tensor(Operators, Values):

@@ -1,0 +1,40 @@
+"""Where gradients add up: what only the tensors that take part in autograd have.
+
+Constraints: holds its tensor weakly, so that a tensor nobody holds goes with its memory.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gradcli.graph.node import Node
+
+if TYPE_CHECKING:
+    from gradcli.tensor.tensor import Tensor
+
+Hook = Callable[[Node], Node]
+
+
+class Autograd:
+    """What only some tensors have of autograd.
+
+    Attributes:
+        tensor: the tensor, held weakly; leaf nodes find it through here.
+        grad: the gradient that backward passes have added up.
+        leaf: the leaf node of the present value, for a leaf that requires a gradient.
+        hooks: of a leaf, functions of its gradient; those of another tensor are on its node.
+        after: of a leaf, functions of the tensor to call when a gradient was added.
+        retain: the hook that keeps the gradient of a tensor that is no leaf.
+    """
+
+    __slots__ = ("after", "grad", "hooks", "leaf", "retain", "tensor")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.grad: Tensor | None = None
+        self.leaf: Node | None = None
+        self.hooks: list[Hook] = []
+        self.after: list[Callable[[Tensor], object]] = []
+        self.retain: Hook | None = None
