@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradcli.errors import GradcliError, Label
+from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph import backward as engine
-from gradcli.graph.node import Node, constant, current
+from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, LEAF, NoDerivative
 from gradcli.graph.shape import text
 from gradcli.ops.elementwise import cast, clone
-from gradcli.source import Span
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.refusals import with_places
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Stop, Version, saved_version, value_of
 from gradcli.tensor.tensor import Tensor
@@ -250,7 +250,7 @@ def no_gradient(node: Node, number: int) -> GradcliError:
     cut = isinstance(rule, NoDerivative) and node.op.cuts
     if isinstance(rule, NoDerivative) and cut:
         error.diagnostic.notes.append(f"{node.op.name}: {rule.reason}")
-    return _with_places(error, (node.span if cut else None, "the graph is cut here"))
+    return with_places(error, (node.span if cut else None, "the graph is cut here"))
 
 
 def used_up(node: Node) -> GradcliError:
@@ -267,7 +267,7 @@ def used_up(node: Node) -> GradcliError:
             "or pass retain_graph=True"
         ],
     )
-    return _with_places(error, (node.span, f"{name_of(node)} was used up by the first pass"))
+    return with_places(error, (node.span, f"{name_of(node)} was used up by the first pass"))
 
 
 def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
@@ -285,17 +285,6 @@ def overwritten(node: Node, saved: Node, version: Version, expected: int) -> Gra
         "torch.autograd.set_detect_anomaly(True, check_nan=False).",
         help="make a new tensor instead: x = x + ... for x += ...",
     )
-    return _with_places(
+    return with_places(
         error, (node.span, "saved here for the gradient"), (version.span, "overwritten here")
     )
-
-
-def _with_places(error: GradcliError, *places: tuple[Span | None, str]) -> GradcliError:
-    """The error at the current place, and further places that have to do with it."""
-    error.at(current.span)
-    error.diagnostic.labels += [
-        Label(span, text)
-        for span, text in places
-        if span is not None and all(span != known.span for known in error.diagnostic.labels)
-    ]
-    return error

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import GradcliError, did_you_mean
+from gradcli.errors import GradcliError, Label, did_you_mean
+from gradcli.graph.node import current
+from gradcli.source import Span
 from gradcli.tensor import registry
 
 if TYPE_CHECKING:
@@ -75,3 +77,14 @@ def check_gradient(tensor: Tensor, value: Any) -> None:
             f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor of dtype "
             f"'{tensor.dtype.name}'",
         )
+
+
+def with_places(error: GradcliError, *places: tuple[Span | None, str]) -> GradcliError:
+    """The error at the current place, and further places that have to do with it."""
+    error.at(current.span)
+    error.diagnostic.labels += [
+        Label(span, text)
+        for span, text in places
+        if span is not None and all(span != known.span for known in error.diagnostic.labels)
+    ]
+    return error
