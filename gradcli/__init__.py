@@ -5,9 +5,12 @@ Constraints: importing this imports nothing heavy; each name below is loaded whe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+"""True to type checkers; importing it from typing would cost what little there is to import here."""
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from gradcli.api import Function as Function
     from gradcli.api import evaluate as evaluate
     from gradcli.api import function as function

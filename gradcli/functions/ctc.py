@@ -14,7 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import checked, floating, internal
-from gradcli.functions.shape import part, reshaped
+from gradcli.functions.shape import part, reshaped, whole
 from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.op import OVERWRITE
@@ -64,7 +64,12 @@ def ctc_loss(
 
 
 def _lengths(value: Any) -> Array:
-    known = value.array() if isinstance(value, Tensor) else np.asarray(value)
+    """Lengths, given as a tensor or as whole numbers; raises G013 for anything else."""
+    if isinstance(value, Tensor):
+        known = value.array()
+    else:
+        listed = value if isinstance(value, (list, tuple)) else [value]
+        known = np.asarray([min(whole(n), 1 << 62) for n in listed], np.int64)
     return np.atleast_1d(known).astype(np.int64)
 
 
