@@ -6,7 +6,7 @@ Constraints: importing this imports nothing heavy; each name below is loaded whe
 from __future__ import annotations
 
 TYPE_CHECKING = False
-"""True to type checkers; importing it from typing would cost what little there is to import here."""
+"""True to type checkers; the one in typing would cost more than all the rest of this import."""
 
 if TYPE_CHECKING:
     from typing import Any

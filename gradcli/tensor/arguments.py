@@ -51,11 +51,21 @@ def refitted(
     ) from error
 
 
-def no_tensor(
-    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], error: AttributeError
+MISFITS = (AttributeError, IndexError, KeyError, OverflowError, ValueError, ZeroDivisionError)
+"""What Python raises inside a body that was given arguments it was not written for."""
+
+
+def misfit(
+    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
 ) -> Exception:
-    """After an AttributeError: G014 for an argument that is no tensor, where there is one."""
-    for value in (*args, *kwargs.values()):
+    """After one of `MISFITS`: G014 for an argument that is no tensor, else G013.
+
+    What a script's own function raised (a hook, say) has a `_failure` of the interpreter, and
+    passes as it is.
+    """
+    if "_failure" in error.__dict__:
+        return error
+    for value in (*args, *kwargs.values()) if isinstance(error, AttributeError) else ():
         if not isinstance(value, (Tensor, Node)):
             return GradcliError(
                 "G014",
@@ -63,7 +73,12 @@ def no_tensor(
                 help=f"its arguments are {function.__name__}{signature_text(function)}",
                 kind=TypeError,
             )
-    return error
+    return GradcliError(
+        "G013",
+        f"{function.__name__}(): these arguments do not fit: {error}",
+        help=f"its arguments are {function.__name__}{signature_text(function)}",
+        kind=type(error),
+    )
 
 
 def _fitted(

@@ -15,7 +15,7 @@ from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
-from gradcli.tensor.arguments import no_tensor, refitted, signature_text
+from gradcli.tensor.arguments import MISFITS, misfit, refitted, signature_text
 from gradcli.tensor.gradfn import Part, backward_name
 from gradcli.tensor.operands import (
     as_floating,
@@ -84,8 +84,8 @@ class Function:
             return self._apply(args, kwargs)
         except TypeError as error:
             args, kwargs = refitted(self, args, kwargs, error)
-        except AttributeError as error:
-            raise no_tensor(self, args, kwargs, error) from error
+        except MISFITS as error:
+            raise misfit(self, args, kwargs, error) from error
         return self(*args, **kwargs)
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
