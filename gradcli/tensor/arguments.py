@@ -51,7 +51,10 @@ def refitted(
     ) from error
 
 
-MISFITS = (AttributeError, IndexError, KeyError, OverflowError, ValueError, ZeroDivisionError)
+MISFITS = (
+    *(AttributeError, IndexError, KeyError, MemoryError, OverflowError, ValueError),
+    ZeroDivisionError,
+)
 """What Python raises inside a body that was given arguments it was not written for."""
 
 
@@ -65,6 +68,8 @@ def misfit(
     """
     if "_failure" in error.__dict__:
         return error
+    if isinstance(error, MemoryError):
+        return GradcliError("G060", f"{function.__name__}(): {error}", help="use smaller sizes")
     for value in (*args, *kwargs.values()) if isinstance(error, AttributeError) else ():
         if not isinstance(value, (Tensor, Node)):
             return GradcliError(
