@@ -51,7 +51,7 @@ def ctc_loss(
     given, wanted = _lengths(input_lengths), _lengths(target_lengths)
     batched = len(log_probs.shape) == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
-    labels = _labels(targets.array(), wanted, x, blank, given)
+    labels = _labels(_whole_numbers(targets), wanted, x, blank, given)
     loss = _ctc(x, labels, (given, wanted), blank, 0.0 if zero_infinity else np.nan)
     if zero_infinity:
         zero = registry.find("torch.zeros")((), dtype=loss.dtype)
@@ -66,11 +66,18 @@ def ctc_loss(
 def _lengths(value: Any) -> Array:
     """Lengths, given as a tensor or as whole numbers; raises G013 for anything else."""
     if isinstance(value, Tensor):
-        known = value.array()
+        known = _whole_numbers(value)
     else:
         listed = value if isinstance(value, (list, tuple)) else [value]
         known = np.asarray([min(whole(n), 1 << 62) for n in listed], np.int64)
     return np.atleast_1d(known).astype(np.int64)
+
+
+def _whole_numbers(value: Tensor) -> Array:
+    """The elements of an integer tensor; floating ones are cut, as PyTorch does; complex refused."""
+    if value.dtype.is_complex:
+        raise GradcliError("G025", "ctc_loss: labels and lengths must be whole numbers")
+    return np.nan_to_num(value.array(), posinf=0, neginf=0).astype(np.int64)
 
 
 def _labels(targets: Array, wanted: Array, x: Any, blank: int, given: Array) -> Array:
