@@ -74,7 +74,7 @@ def _lengths(value: Any) -> Array:
 
 
 def _whole_numbers(value: Tensor) -> Array:
-    """The elements of an integer tensor; floating ones are cut, as PyTorch does; complex refused."""
+    """The elements as whole numbers, cut as PyTorch cuts them; raises G025 for complex ones."""
     if value.dtype.is_complex:
         raise GradcliError("G025", "ctc_loss: labels and lengths must be whole numbers")
     return np.nan_to_num(value.array(), posinf=0, neginf=0).astype(np.int64)
