@@ -20,7 +20,7 @@ from gradcli.functions.index import (
     read,
 )
 from gradcli.functions.shape import reshaped, whole
-from gradcli.graph.dtype import BOOL, INTEGER, int32, int64
+from gradcli.graph.dtype import BOOL, INTEGER, SCALAR_TYPES, int32, int64
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
@@ -28,7 +28,6 @@ from gradcli.ops.elementwise import cast, clone, where
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.write import TYPE_WORDS
 
 # -- positions
 
@@ -102,7 +101,7 @@ def _flat_positions(name: str, x: Node, index: Any) -> Node:
     if chosen.dtype is not int64:
         raise GradcliError(
             "G022",
-            f"{name}(): Expected a long tensor for index, but got {TYPE_WORDS[chosen.dtype.name]}",
+            f"{name}(): Expected a long tensor for index, but got {SCALAR_TYPES[chosen.dtype]}",
         )
     known = array(chosen)
     beyond = (known < -x.size) | (known >= x.size)

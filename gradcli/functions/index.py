@@ -15,14 +15,14 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import array, settle
 from gradcli.functions.shape import part, permuted, reshaped, select_at
-from gradcli.graph.dtype import BOOL, int32, int64, uint8
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int32, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
 from gradcli.ops import indexing, movement
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
 from gradcli.tensor.storage import view_steps
-from gradcli.tensor.write import TYPE_WORDS, in_place
+from gradcli.tensor.write import in_place
 
 Advanced = list[tuple[int, Node]]
 """Positions along some axes: (axis counted from the left, node of positions from 0 on)."""
@@ -113,8 +113,11 @@ def grid(indices: Node, axis: int) -> list[Node]:
 # -- what an index asks for
 
 
-def planned(x: Node, index: Any) -> tuple[Node, Advanced]:
-    """The view that the basic parts of an index ask for, and positions along some of its axes."""
+def planned(x: Node, index: Any, *, whole: bool = True) -> tuple[Node, Advanced]:
+    """The view that the basic parts of an index ask for, and positions along some of its axes.
+
+    A slice of all of `x` is a view where it is the only part and `whole` holds, else nothing.
+    """
     items = _items(index)
     used = sum(map(_axes_taken, items))
     if used > x.ndim:
@@ -131,7 +134,7 @@ def planned(x: Node, index: Any) -> tuple[Node, Advanced]:
         if item is Ellipsis:
             axis, place, skip = axis + skip, place + skip, 0
         elif isinstance(item, slice):
-            view, axis = _sliced(view, axis, item, alone=len(items) == 1), axis + 1
+            view, axis = _sliced(view, axis, item, alone=whole and len(items) == 1), axis + 1
         else:
             view, axis = _step(view, axis, item, place, advanced)
         place += _axes_taken(item)
@@ -328,20 +331,34 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     if not isinstance(value, (Tensor, bool, int, float, complex)):
         raise GradcliError(
             "G014",
-            f"can't assign a {type(value).__name__} to a "
-            f"torch.{TYPE_WORDS[input.dtype.name]}Tensor",
+            f"can't assign a {type(value).__name__} to a torch.{SCALAR_TYPES[input.dtype]}Tensor",
             help="make it a tensor first: x[i] = tensor(...)",
             kind=TypeError,
         )
     x = input.node
-    view, advanced = planned(x, index)
+    view, advanced = planned(x, index, whole=False)
     target = input if view is x else _viewed(input, view)
-    if isinstance(value, Tensor):
-        value = _without_leading_ones(value)
-    if not advanced:
-        target.copy_(value)
-    else:
+    if advanced:
+        if isinstance(value, Tensor):
+            value = _without_leading_ones(value)
+            if not value.shape and isinstance(index, Tensor) and _is_mask(index.value_node):
+                value = value.to(input.dtype)
         in_place(_put, target, advanced, _like(value, input))
+    else:
+        _write_view(target, value if isinstance(value, Tensor) else _number(value, input))
+
+
+def _write_view(target: Tensor, value: Tensor) -> None:
+    if value.shape == target.shape:
+        target.copy_(value)
+    elif not value.shape:
+        target.fill_(value)
+    else:
+        target.copy_(_without_leading_ones(value).expand(target.shape))
+
+
+def _number(value: complex, like: Tensor) -> Tensor:
+    return Tensor(number_node(value, like.dtype))
 
 
 def _without_leading_ones(value: Tensor) -> Tensor:
@@ -353,13 +370,13 @@ def _without_leading_ones(value: Tensor) -> Tensor:
 def _like(value: Any, input: Tensor) -> Any:
     """A number as a 0-dim tensor of the dtype of `input`; a tensor must have it already."""
     if not isinstance(value, Tensor):
-        return Tensor(number_node(value, input.dtype))
+        return _number(value, input)
     if value.dtype is not input.dtype:
         raise GradcliError(
             "G025",
             "Index put requires the source and destination dtypes match, got "
-            f"{TYPE_WORDS[input.dtype.name]} for the destination and "
-            f"{TYPE_WORDS[value.dtype.name]} for the source.",
+            f"{SCALAR_TYPES[input.dtype]} for the destination and "
+            f"{SCALAR_TYPES[value.dtype]} for the source.",
             help=f"convert the source: .to({input.dtype!r})",
         )
     return value

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.functions.random import filled
-from gradcli.graph.dtype import DTYPES, INTEGER, DType, as_dtype
+from gradcli.graph.dtype import DTYPES, INTEGER, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import Node
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
@@ -23,7 +23,7 @@ from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.gradfn import backward_name
 from gradcli.tensor.storage import View, overlap
-from gradcli.tensor.write import TYPE_WORDS, in_place, refuse, write
+from gradcli.tensor.write import in_place, refuse, write
 
 NAMES = [
     "abs",
@@ -215,8 +215,7 @@ def _copied(input: Tensor, src: Tensor) -> Node:
     node = input.node
     if value is given or (node.tracked and input._view is None):
         value = ops.where(number_node(False), node, value) if node.tracked else ops.clone(value)
-    if value.tracked:
-        value.call = ("CopyBackwards", (node, given))
+    value.call = ("CopyBackwards", (node, given))
     return value
 
 
@@ -250,9 +249,10 @@ def fill_(input: Any, value: Any) -> Any:
             f"{len(value.shape)} dimensions.",
         )
     refuse(input, value.requires_grad)
+    if layout.overlaps(input):
+        raise overlap()
     new = _copied(input, value)
-    if new.tracked:
-        new.call = (backward_name("fill", 3), (input.node, value.node))
+    new.call = (backward_name("fill", 3), (input.node, value.node))
     return write(input, new)
 
 
@@ -342,8 +342,8 @@ def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options:
 def type_(input: Any, dtype: Any = None) -> Any:
     """The tensor as another dtype, or the name of its type."""
     if dtype is None:
-        return f"torch.{TYPE_WORDS[input.dtype.name]}Tensor"
-    named = {f"torch.{word}Tensor": name for name, word in TYPE_WORDS.items()}
+        return f"torch.{SCALAR_TYPES[input.dtype]}Tensor"
+    named = {f"torch.{word}Tensor": name for name, word in SCALAR_TYPES.items()}
     return to(input, as_dtype(named.get(dtype, dtype)))
 
 

@@ -12,12 +12,12 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, like_what, number_of, shape_of
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import as_dtype, default, int64
+from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, default, int64
 from gradcli.graph.node import Node
 from gradcli.ops.elementwise import where
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import called, composite, number_node
-from gradcli.tensor.write import TYPE_WORDS, write
+from gradcli.tensor.write import write
 
 
 def stream(generator: Any = None) -> Any:
@@ -76,7 +76,7 @@ def _drawn(name: str, draw: str, words: str) -> None:
             word = {"rand": "check_uniform_bounds", "randn": "normal_kernel_cpu"}[name]
             raise GradcliError(
                 "G025",
-                f"\"{word}\" not implemented for '{TYPE_WORDS[kind.name]}'",
+                f"\"{word}\" not implemented for '{SCALAR_TYPES[kind]}'",
                 kind=NotImplementedError,
             )
         array = getattr(stream(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])

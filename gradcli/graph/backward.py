@@ -57,7 +57,7 @@ def backward(
         parts = propagate(node, cotangent, needed)
         for x, part in parts:
             cotangents.add(x, part, node)
-        if after is not None and node.op is not LEAF:
+        if after is not None and parts and node.op is not LEAF:
             after(node, saved(node, cotangent, [part for _, part in parts]))
     return found
 

@@ -12,17 +12,15 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph import backward as engine
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import FULL, LEAF, NoDerivative
-from gradcli.graph.shape import text
+from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast, clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
-from gradcli.tensor.gradfn import name_of
-from gradcli.tensor.refusals import with_places
+from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.size import Size
-from gradcli.tensor.storage import Stop, Version, saved_version, value_of
+from gradcli.tensor.storage import Stop, saved_version, value_of
 from gradcli.tensor.tensor import Tensor
-from gradcli.tensor.write import TYPE_WORDS, write
+from gradcli.tensor.write import write
 
 
 def backward(
@@ -45,7 +43,7 @@ def backward(
         return
     for node, part in found.items():
         leaf = node.attrs["owner"].tensor()
-        if leaf is not None and leaf._requires:
+        if leaf is not None and leaf._requires and node.attrs["counts"]:
             accumulate(leaf, part, create_graph)
 
 
@@ -64,13 +62,15 @@ def grad(
 
     `batched` cotangents have a leading axis more than their outputs; so have the gradients then.
     """
-    for x in inputs:
-        if not x.requires_grad:
-            raise GradcliError(
-                "G030",
-                "One of the differentiated Tensors does not require grad",
-                help="make it with requires_grad=True, before the result is computed",
-            )
+    for number, y in enumerate(outputs):
+        if not y.requires_grad:
+            raise no_gradient(y.node, number)
+    if not all(x.requires_grad for x in inputs):
+        raise GradcliError(
+            "G030",
+            "One of the differentiated Tensors does not require grad",
+            help="make it with requires_grad=True, before the result is computed",
+        )
     targets = Targets(inputs)
     keep = create_graph if retain_graph is None else retain_graph
     found = Pass(keep, create_graph, batched).run(outputs, cotangents, targets)
@@ -176,7 +176,7 @@ def seed(
     if not node.tracked:
         raise no_gradient(node, number)
     if cotangent is None:
-        _refuse_implicit(node)
+        refuse_implicit(node)
         return node, constant(1, node.dtype, node.shape)
     given = cotangent.node
     if given.shape[batched:] != node.shape:
@@ -187,24 +187,6 @@ def seed(
             help="the cotangent has the shape of the result",
         )
     return node, cast(given, node.dtype)
-
-
-def _refuse_implicit(node: Node) -> None:
-    if node.size != 1:
-        raise GradcliError(
-            "G034",
-            "grad can be implicitly created only for scalar outputs",
-            label=f"this is {text(node.shape)}",
-            help=[
-                "reduce it to a scalar: .sum() or .mean()",
-                "or give a cotangent of its shape: .backward(v)",
-            ],
-        )
-    if node.dtype.is_complex:
-        raise GradcliError(
-            "G034",
-            f"grad can be implicitly created only for real scalar outputs but got {node.dtype!r}",
-        )
 
 
 def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
@@ -234,57 +216,3 @@ def _gradient(part: Node, create_graph: bool) -> Tensor:
     node = part if create_graph else value_of(part)
     settle(node)
     return Tensor(node)
-
-
-def no_gradient(node: Node, number: int) -> GradcliError:
-    """PyTorch's error for a result that no gradient flows to, with the op that cut it."""
-    error = GradcliError(
-        "G030",
-        f"element {number} of tensors does not require grad and does not have a grad_fn",
-        help=[
-            "requires_grad=True belongs on the input, before the result is computed "
-            "(setting it on the loss trains nothing)"
-        ],
-    )
-    rule = node.op.derivatives[0] if node.op.derivatives else None
-    cut = isinstance(rule, NoDerivative) and node.op.cuts
-    if isinstance(rule, NoDerivative) and cut:
-        error.diagnostic.notes.append(f"{node.op.name}: {rule.reason}")
-    return with_places(error, (node.span if cut else None, "the graph is cut here"))
-
-
-def used_up(node: Node) -> GradcliError:
-    """PyTorch's error for a second backward pass through the same graph."""
-    error = GradcliError(
-        "G031",
-        "Trying to backward through the graph a second time (or directly access saved tensors "
-        "after they have already been freed). Saved intermediate values of the graph are freed "
-        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-        "backward through the graph a second time or if you need to access saved tensors after "
-        "calling backward.",
-        help=[
-            "compute the result again inside the loop, add the losses up and call backward once, "
-            "or pass retain_graph=True"
-        ],
-    )
-    return with_places(error, (node.span, f"{name_of(node)} was used up by the first pass"))
-
-
-def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
-    """PyTorch's error for a value that was changed in place after it was saved."""
-    kind = TYPE_WORDS[saved.dtype.name]
-    maker = ""
-    if saved.tracked and saved.op is not LEAF:
-        maker = f", which is output 0 of {name_of(saved).partition('Backward')[0]},"
-    error = GradcliError(
-        "G032",
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [torch.{kind}Tensor {list(saved.shape)}]{maker} is at version "
-        f"{version.number}; expected version {expected} instead. Hint: enable anomaly detection "
-        "to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True, check_nan=False).",
-        help="make a new tensor instead: x = x + ... for x += ...",
-    )
-    return with_places(
-        error, (node.span, "saved here for the gradient"), (version.span, "overwritten here")
-    )

@@ -136,13 +136,12 @@ class Function:
     def _wrap_all(
         self, results: tuple[Any, ...], tensors: list[Tensor], nodes: list[Node], name: str
     ) -> Any:
-        maker = name.partition("Backward")[0]
         wrapped = []
         for output, node in enumerate(results):
             if isinstance(node, Node):
                 if node.tracked and node not in nodes:
                     node.call = Part(name, self._arguments(node, nodes), output)
-                node = self._wrap(node, tensors, nodes, f"multiple:{maker}:{output}")
+                node = self._wrap(node, tensors, nodes, "multiple")
             wrapped.append(node)
         make = type(results)
         return tuple(wrapped) if make is tuple else make(*wrapped)
@@ -162,15 +161,15 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
     """The tensor of `node`, a view of `source` that `steps` lead to."""
     storage, above = source.storage, source._view
     settle(node)
-    storage.stamp(node)
+    version = source.version
+    version.stamp(node)
     if not current.tracking:
         caution = "no_grad"
     base = source
     if above is not None and above.base is not None:
         base, steps = above.base, above.steps + steps
         caution = caution or above.caution
-    number = storage.version.number
-    return Tensor(node, storage, View(base, steps, caution=caution, version=number))
+    return Tensor(node, storage, View(base, steps, caution=caution, number=version.number))
 
 
 def laid_out(node: Node, tensors: Sequence[Tensor]) -> Tensor:

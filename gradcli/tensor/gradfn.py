@@ -72,7 +72,7 @@ class GradFn:
             if node.op is LEAF:
                 inputs = ()
             self._next = tuple(
-                (GradFn.of(x), getattr(x.call, "output", 0)) if x.tracked else (None, 0)
+                (GradFn.of(x), getattr(x.call, "output", 0)) if _has_grad_fn(x) else (None, 0)
                 for x in inputs
             )
         return self._next
@@ -90,6 +90,11 @@ class GradFn:
 
     def __repr__(self) -> str:
         return f"<{name_of(self._node)} object at {hex(id(self._node))}>"
+
+
+def _has_grad_fn(node: Node) -> bool:
+    """Whether a gradient goes on from `node`; from the leaf node of a mere view it does not."""
+    return node.tracked and (node.op is not LEAF or node.attrs["counts"])
 
 
 _known: WeakValueDictionary[int, GradFn] = WeakValueDictionary()

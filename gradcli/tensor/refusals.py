@@ -8,24 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, Label, did_you_mean
-from gradcli.graph.node import current
+from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.node import Node, current
+from gradcli.graph.op import LEAF, NoDerivative
+from gradcli.graph.shape import text
 from gradcli.source import Span
 from gradcli.tensor import registry
+from gradcli.tensor.gradfn import name_of
 
 if TYPE_CHECKING:
+    from gradcli.tensor.storage import Version
     from gradcli.tensor.tensor import Tensor
 
+CHANGED = "its base or another view of its base has been modified inplace"
 CAUTIONS = {
     "no_grad": (
-        "A view was created in no_grad mode and {what} with grad mode enabled. Given that this "
-        "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
-        "moving both the view and the inplace either both inside the no_grad block (if you don't "
-        "want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+        " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        "your code by moving both the view and the inplace either both inside the no_grad block "
+        "(if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
+        "be tracked)."
     ),
     "multiple": (
-        "Output {output} of {maker} is a view and {what}. This view is the output of a function "
-        "that returns multiple views. Such functions do not allow the output views to be modified "
-        "inplace. You should replace the inplace operation by an out-of-place one."
+        " This view is the output of a function that returns multiple views. Such functions do not "
+        "allow the output views to be modified inplace. You should replace the inplace operation "
+        "by an out-of-place one."
     ),
 }
 """PyTorch's reasons why autograd does not follow writes to a view."""
@@ -33,11 +39,19 @@ CAUTIONS = {
 
 def forbidden(tensor: Tensor, what: str) -> GradcliError:
     """G033 for a view that was made in a way that forbids writes which autograd has to follow."""
-    view = tensor._view
+    view, node = tensor._view, tensor._node
     assert view is not None
-    reason = CAUTIONS[view.caution.partition(":")[0]]
-    _, maker, output = (*view.caution.split(":"), "", "")[:3]
-    return GradcliError("G033", reason.format(what=what, maker=maker, output=output))
+    if not node.tracked:
+        fact = f"A view was created in no_grad mode and {what} with grad mode enabled."
+    else:
+        maker = name_of(node).partition("Backward")[0]
+        fact = f"Output {getattr(node.call, 'output', 0)} of {maker} is a view"
+        if view.caution == "no_grad":
+            fact += " of a view which was created in no_grad mode"
+            fact += f" and {what} with grad mode enabled."
+        else:
+            fact += f" and {what}."
+    return GradcliError("G033", fact + CAUTIONS[view.caution])
 
 
 def no_attribute(name: str) -> GradcliError:
@@ -77,6 +91,92 @@ def check_gradient(tensor: Tensor, value: Any) -> None:
             f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor of dtype "
             f"'{tensor.dtype.name}'",
         )
+
+
+def check_data(tensor: Tensor, value: Any) -> None:
+    """Raises G014 for what cannot be assigned to `.data`."""
+    if not isinstance(value, type(tensor)):
+        raise GradcliError(
+            "G014",
+            f"Variable data has to be a tensor, but got {type(value).__name__}",
+            kind=TypeError,
+        )
+
+
+# -- of backward passes
+
+
+def refuse_implicit(node: Node) -> None:
+    """Raises G034 when the gradient of `node` needs a cotangent."""
+    if node.size != 1:
+        raise GradcliError(
+            "G034",
+            "grad can be implicitly created only for scalar outputs",
+            label=f"this is {text(node.shape)}",
+            help=[
+                "reduce it to a scalar: .sum() or .mean()",
+                "or give a cotangent of its shape: .backward(v)",
+            ],
+        )
+    if node.dtype.is_complex:
+        raise GradcliError(
+            "G034",
+            f"grad can be implicitly created only for real scalar outputs but got {node.dtype!r}",
+        )
+
+
+def no_gradient(node: Node, number: int) -> GradcliError:
+    """PyTorch's error for a result that no gradient flows to, with the op that cut it."""
+    error = GradcliError(
+        "G030",
+        f"element {number} of tensors does not require grad and does not have a grad_fn",
+        help=[
+            "requires_grad=True belongs on the input, before the result is computed "
+            "(setting it on the loss trains nothing)"
+        ],
+    )
+    rule = node.op.derivatives[0] if node.op.derivatives else None
+    cut = isinstance(rule, NoDerivative) and node.op.cuts
+    if isinstance(rule, NoDerivative) and cut:
+        error.diagnostic.notes.append(f"{node.op.name}: {rule.reason}")
+    return with_places(error, (node.span if cut else None, "the graph is cut here"))
+
+
+def used_up(node: Node) -> GradcliError:
+    """PyTorch's error for a second backward pass through the same graph."""
+    error = GradcliError(
+        "G031",
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward.",
+        help=[
+            "compute the result again inside the loop, add the losses up and call backward once, "
+            "or pass retain_graph=True"
+        ],
+    )
+    return with_places(error, (node.span, f"{name_of(node)} was used up by the first pass"))
+
+
+def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
+    """PyTorch's error for a value that was changed in place after it was saved."""
+    kind = SCALAR_TYPES[saved.dtype]
+    maker = ""
+    if saved.tracked and saved.op is not LEAF:
+        maker = f", which is output 0 of {name_of(saved).partition('Backward')[0]},"
+    error = GradcliError(
+        "G032",
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{kind}Tensor {list(saved.shape)}]{maker} is at version "
+        f"{version.number}; expected version {expected} instead. Hint: enable anomaly detection "
+        "to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False).",
+        help="make a new tensor instead: x = x + ... for x += ...",
+    )
+    return with_places(
+        error, (node.span, "saved here for the gradient"), (version.span, "overwritten here")
+    )
 
 
 def with_places(error: GradcliError, *places: tuple[Span | None, str]) -> GradcliError:

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.errors import GradcliError
-from gradcli.graph.node import Node, constant, current
+from gradcli.execute.evaluate import array
+from gradcli.graph.dtype import int64
+from gradcli.graph.node import Node, current, data
 from gradcli.graph.op import DETACH, OVERWRITE, Op
-from gradcli.ops.elementwise import ne, where
-from gradcli.ops.movement import expand, slice_, slice_put
+from gradcli.ops.indexing import index_put
+from gradcli.ops.movement import reshape, slice_, slice_put
 from gradcli.source import Span
 
 if TYPE_CHECKING:
@@ -39,6 +43,15 @@ class Version:
         self.number = 0
         self.span: Span | None = None
 
+    def stamp(self, node: Node) -> None:
+        """Notes on `node` that it holds the value of this version."""
+        node.stale = (self, self.number)
+
+    def bump(self) -> None:
+        """Counts a write, here and now."""
+        self.number += 1
+        self.span = current.span
+
 
 class Storage:
     """What tensors that share memory share.
@@ -55,18 +68,7 @@ class Storage:
         self.node = value_of(node)
         self.version = Version()
         self.strides = strides
-        self.stamp(node)
-
-    def stamp(self, node: Node) -> None:
-        """Notes on `node` that it holds the storage's value of this version."""
-        node.stale = (self.version, self.version.number)
-
-    def replace(self, node: Node, *, silent: bool = False) -> None:
-        """Makes `node` the value; autograd does not see `silent` writes (through `.data`)."""
-        self.node = node
-        if not silent:
-            self.version.number += 1
-            self.version.span = current.span
+        self.version.stamp(node)
 
 
 class View:
@@ -75,27 +77,27 @@ class View:
     Args:
         base: the tensor that it is a differentiable view of; None when it is cut from history.
         steps: the view ops from there: from the base, or from the storage where there is no base.
-        silent: whether autograd does not see writes to it (`.data`).
+        own: what counts writes to it, where those to the storage do not count (`.data`).
         caution: the key in `CAUTIONS` of why PyTorch does not let autograd follow writes to it.
-        version: of the storage when the view was made.
+        number: of the version when the view was made.
     """
 
-    __slots__ = ("base", "caution", "silent", "steps", "version")
+    __slots__ = ("base", "caution", "number", "own", "steps")
 
     def __init__(
         self,
         base: Tensor | None,
         steps: Steps,
         *,
-        silent: bool = False,
+        own: Version | None = None,
         caution: str = "",
-        version: int = 0,
+        number: int = 0,
     ) -> None:
         self.base = base
         self.steps = steps
-        self.silent = silent
+        self.own = own
         self.caution = caution
-        self.version = version
+        self.number = number
 
 
 class Stop:
@@ -135,37 +137,35 @@ def through(root: Node, steps: Steps) -> Node:
 
 def put(root: Node, steps: Steps, new: Node) -> Node:
     """`root` after `new` was written through a view."""
-    if not steps:
-        return new
-    seen = [root]
-    for op, attrs in steps[:-1]:
-        seen.append(op(seen[-1], **attrs))
-    for (op, attrs), below in zip(reversed(steps), reversed(seen), strict=True):
-        new = _put_step(op, attrs, below, new)
+    below = [root]
+    for op, attrs in steps:
+        below.append(op(below[-1], **attrs))
+    last = next((i for i, (op, _) in enumerate(steps) if not _invertible(op)), len(steps))
+    if last < len(steps):
+        new = _put_positions(below[last], steps[last:], new)
+    for (op, attrs), seen in zip(reversed(steps[:last]), reversed(below[:last]), strict=True):
+        if op is slice_:
+            new = slice_put(seen, new, **attrs)
+        else:
+            rule = op.derivatives[0]
+            assert callable(rule)
+            new = rule(new, new, seen, **attrs)
     return new
 
 
-def _put_step(op: Op, attrs: Mapping[str, Any], below: Node, new: Node) -> Node:
-    if op is slice_:
-        return slice_put(below, new, **attrs)
-    if op is expand:
-        return _put_expanded(below, new)
-    rule = op.derivatives[0]
-    assert callable(rule)
-    back = rule(new, new, below, **attrs)
-    if op.name in BIJECTIVE:
-        return back
-    written = rule(constant(1, below.dtype, new.shape), new, below, **attrs)
-    return where(ne(written, constant(0, written.dtype)), back, below)
+def _invertible(op: Op) -> bool:
+    return op is slice_ or op.name in BIJECTIVE
 
 
-def _put_expanded(below: Node, new: Node) -> Node:
-    """One element stands for many: only one number for all of them can be written."""
-    if new.shape == below.shape:
-        return new
-    if new.op is not expand or new.inputs[0].shape:
-        raise overlap()
-    return expand(new.inputs[0], shape=below.shape)
+def _put_positions(root: Node, steps: Steps, new: Node) -> Node:
+    """`root` after `new` was written where the view sees it, found by sending positions through."""
+    count = root.size
+    numbers = data(np.arange(count).reshape(root.shape), root.shape, int64)
+    places = np.reshape(array(through(numbers, steps)), -1)
+    flat = reshape(root, axes=root.ndim, shape=(count,))
+    line = reshape(new, axes=new.ndim, shape=(new.size,))
+    written = index_put(flat, line, data(places, places.shape, int64), axes=1)
+    return reshape(written, axes=1, shape=root.shape)
 
 
 def overlap() -> GradcliError:

@@ -12,16 +12,25 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import DType
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.ops.elementwise import clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.gradfn import GradFn
 from gradcli.tensor.operators import Method, Operators
-from gradcli.tensor.refusals import check_gradient, forbidden
+from gradcli.tensor.refusals import CHANGED, check_data, check_gradient, forbidden
 from gradcli.tensor.size import Size
-from gradcli.tensor.storage import Steps, Stop, Storage, View, overwritten, through, value_of
+from gradcli.tensor.storage import (
+    Steps,
+    Stop,
+    Storage,
+    Version,
+    View,
+    overwritten,
+    through,
+    value_of,
+)
 from gradcli.tensor.values import Values
 
 
@@ -40,7 +49,8 @@ class Tensor(Operators, Values):
 
     def __init__(self, node: Any = (), storage: Any = None, view: Any = None, *sizes: int) -> None:
         if not isinstance(node, Node):
-            node, storage, view = _old_style(node, storage, view, *sizes), None, None
+            given = [a for a in (node, storage, view, *sizes) if a is not None]
+            node, storage, view = registry.find("torch.FloatTensor")(*given).node, None, None
         self._node: Node = node
         self._storage: Storage | None = storage
         self._seen = None if storage is None else storage.node
@@ -56,9 +66,12 @@ class Tensor(Operators, Values):
         storage = self._storage
         if storage is not None and self._seen is not storage.node:
             self._refresh()
-        if self._requires or (self._view is not None and self._stands_for_leaf()):
-            return self._leaf()
-        return self._node
+        if self._view is not None:
+            if self.is_invalid and current.tracking:
+                raise forbidden(self, CHANGED)
+            if self._stands_for_leaf():
+                return self._leaf()
+        return self._leaf() if self._requires else self._node
 
     @property
     def value_node(self) -> Node:
@@ -88,10 +101,21 @@ class Tensor(Operators, Values):
             return ()
         return view.steps if view.base is None else view.base.view_path + view.steps
 
+    @property
+    def version(self) -> Version:
+        """What counts writes to the memory, as far as this tensor is concerned."""
+        view = self._view
+        if view is None or (view.base is None and view.own is None):
+            return self.storage.version
+        if view.own is not None:
+            return view.own
+        assert view.base is not None
+        return view.base.version
+
     def adopt(self, node: Node) -> None:
         """Takes `node` for what the storage holds here now."""
         storage = self.storage
-        storage.stamp(node)
+        self.version.stamp(node)
         grad = self._autograd
         if grad is not None:
             grad.leaf = None
@@ -112,7 +136,7 @@ class Tensor(Operators, Values):
                 if view.caution == "no_grad":
                     node = value_of(node)
                 elif node.tracked:
-                    node.call = ("AsStridedBackward0", (root,))
+                    node.call = self._node.call if view.caution else ("AsStridedBackward0", (root,))
         if self._node.tracked and not node.tracked:
             node = overwritten(self._node, node)
         settle(node)
@@ -122,7 +146,8 @@ class Tensor(Operators, Values):
         grad = self.autograd
         leaf, inner = grad.leaf, self._node
         if leaf is None:
-            leaf = Node(LEAF, (inner,), {"owner": grad}, inner.shape, inner.dtype, True)
+            kind = {"owner": grad, "counts": self._requires}
+            leaf = Node(LEAF, (inner,), kind, inner.shape, inner.dtype, True)
             grad.leaf = leaf
         if leaf.value is None:
             leaf.value = inner.value
@@ -167,7 +192,7 @@ class Tensor(Operators, Values):
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted here, or flows through here."""
-        return self.node.tracked
+        return self._requires or self.value_node.tracked or self._stands_for_leaf()
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -190,9 +215,10 @@ class Tensor(Operators, Values):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was made by the user, or needs no gradient."""
-        node = self.node
-        return node.op is LEAF or not node.tracked
+        """Whether it was made by the user, or needs no gradient; raises as `grad_fn` does."""
+        if self.is_invalid:
+            raise forbidden(self, CHANGED)
+        return self._requires or not self.value_node.tracked
 
     @property
     def grad_fn(self) -> GradFn | None:
@@ -201,20 +227,16 @@ class Tensor(Operators, Values):
         Raises:
             GradcliError: G033 for a view whose writes PyTorch forbids autograd to follow.
         """
-        node = self.node
-        if self.is_invalid:
-            raise forbidden(self, "its base or another view of its base has been modified inplace")
-        return GradFn.of(node) if node.tracked and node.op is not LEAF else None
+        return None if self.is_leaf else GradFn.of(self._node)
 
     @property
     def is_invalid(self) -> bool:
         """Whether writes have made its history ambiguous; PyTorch then prints `<Invalid>`."""
-        view, storage = self._view, self._storage
+        view = self._view
         return (
             view is not None
             and bool(view.caution)
-            and storage is not None
-            and storage.version.number != view.version
+            and self.version.number != view.number
             and self.requires_grad
         )
 
@@ -232,37 +254,36 @@ class Tensor(Operators, Values):
     @property
     def data(self) -> Tensor:
         """The same memory without history; autograd does not see writes to it."""
-        return self.alias(silent=True)
+        return self.alias(Version())
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            raise GradcliError(
-                "G014",
-                f"Variable data has to be a tensor, but got {type(value).__name__}",
-                kind=TypeError,
-            )
+        check_data(self, value)
         known = value_of(value.value_node)
         if self._node.tracked:
             known = overwritten(self._node, known)
-        self._storage, self._view = value.storage, View(None, value.view_path)
+        view = View(None, value.view_path, own=self.version)
+        self._storage, self._view = value.storage, view
         self.adopt(known)
 
     @property
     def _version(self) -> int:
-        return 0 if self._storage is None else self._storage.version.number
+        return 0 if self._storage is None else self.version.number
 
     def detach(self) -> Tensor:
         """The same memory without history."""
         return self.alias()
 
-    def alias(self, silent: bool = False) -> Tensor:
-        """The same memory without history."""
-        storage = self.storage
+    def alias(self, own: Version | None = None) -> Tensor:
+        """The same memory without history; `own` counts writes apart from those to the memory."""
+        view = self._view
+        if own is None and view is not None:
+            own = self.version if self.version is not self.storage.version else None
         node = value_of(self.value_node)
         settle(node)
-        storage.stamp(node)
-        return Tensor(node, storage, View(None, self.view_path, silent=silent))
+        made = Tensor(node, self.storage, View(None, self.view_path, own=own))
+        made.version.stamp(node)
+        return made
 
     # -- methods come from the function table
 
@@ -277,8 +298,3 @@ class Tensor(Operators, Values):
 
     def __hash__(self) -> int:
         return id(self)
-
-
-def _old_style(*arguments: Any) -> Node:
-    given = [a for a in arguments if a is not None]
-    return registry.find("torch.FloatTensor")(*given).node  # type: ignore[no-any-return]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import INTEGER, default
-from gradcli.graph.op import LEAF
 from gradcli.graph.shape import numel
 from gradcli.tensor import registry
 from gradcli.tensor.gradfn import name_of
@@ -102,14 +101,14 @@ class Values:
     def __repr__(self: Any) -> str:
         from gradcli.tensor.text import tensor_text
 
-        node = self.node
+        node = self.value_node
         suffixes = []
         if self.is_invalid:
             suffixes.append("grad_fn=<Invalid>")
-        elif node.op is LEAF:
-            suffixes.append("requires_grad=True")
         elif node.tracked:
             suffixes.append(f"grad_fn=<{name_of(node)}>")
+        elif self.requires_grad:
+            suffixes.append("requires_grad=True")
         return tensor_text(
             self.array(), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
         )

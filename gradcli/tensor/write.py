@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.graph.shape import broadcast
@@ -62,8 +63,8 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     if value.dtype.category > target.dtype.category:
         raise GradcliError(
             "G025",
-            f"result type {TYPE_WORDS[value.dtype.name]} can't be cast to the desired output type "
-            f"{TYPE_WORDS[target.dtype.name]}",
+            f"result type {SCALAR_TYPES[value.dtype]} can't be cast to the desired output type "
+            f"{SCALAR_TYPES[target.dtype]}",
         )
     new = value.node
     if new.call is not None and tracked:
@@ -107,7 +108,8 @@ def _replace(target: Tensor, new: Node) -> None:
     if view is not None:
         value = put(storage.node, view.steps, value)
         settle(value)
-    storage.replace(value, silent=view is not None and view.silent)
+    storage.node = value
+    target.version.bump()
     target.adopt(new)
 
 
@@ -134,11 +136,3 @@ def _fitted(new: Node, target: Tensor) -> Node:
         new = cast(new, target.dtype)
         new.call = call
     return new
-
-
-TYPE_WORDS = {
-    **{"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long"},
-    **{"int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"},
-    **{"complex64": "ComplexFloat", "complex128": "ComplexDouble"},
-}
-"""PyTorch's names of dtypes in its errors and in `x.type()`."""
