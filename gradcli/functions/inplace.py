@@ -19,11 +19,11 @@ from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
-from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.gradfn import backward_name
-from gradcli.tensor.storage import View, overlap
-from gradcli.tensor.write import in_place, refuse, write
+from gradcli.tensor.storage import View
+from gradcli.tensor.write import in_place, refuse, refuse_overlap, write
 
 NAMES = [
     "abs",
@@ -170,6 +170,7 @@ AUGMENTED = {
 def _in_place(method: str, name: str) -> None:
     @composite(f"Tensor.{method}")
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_overlap(input, args)
         return in_place(registry.method(name), input, *args, **kwargs)
 
     written.doc = f"`{name}`, written to the tensor itself."
@@ -201,8 +202,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Writes the elements of `src`, repeated where it has to be."""
     value = src if isinstance(src, Tensor) else Tensor(number_node(src, input.dtype))
     refuse(input, value.requires_grad)
-    if layout.overlaps(input):
-        raise overlap()
+    refuse_overlap(input, [value])
     return write(input, _copied(input, value))
 
 
@@ -249,8 +249,7 @@ def fill_(input: Any, value: Any) -> Any:
             f"{len(value.shape)} dimensions.",
         )
     refuse(input, value.requires_grad)
-    if layout.overlaps(input):
-        raise overlap()
+    refuse_overlap(input, [])
     new = _copied(input, value)
     new.call = (backward_name("fill", 3), (input.node, value.node))
     return write(input, new)

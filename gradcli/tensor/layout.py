@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
-from gradcli.graph.shape import Shape
+from gradcli.graph.shape import Shape, numel
 from gradcli.ops import movement
 
 if TYPE_CHECKING:
@@ -79,6 +79,31 @@ def overlaps(tensor: Tensor) -> bool:
         return False
     pairs = zip(strides_of(tensor), tensor.node.shape, strict=True)
     return any(stride == 0 and size > 1 for stride, size in pairs)
+
+
+def shifted(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors of one storage share some of their elements, but not place by place."""
+    strides, shapes = [strides_of(x) for x in (a, b)], [x.node.shape for x in (a, b)]
+    if a is b or 0 in shapes[0] or 0 in shapes[1]:
+        return False
+    if not all(map(_is_dense, strides, shapes)):
+        return False
+    starts = [offset_of(x) for x in (a, b)]
+    ends = [start + numel(shape) for start, shape in zip(starts, shapes, strict=True)]
+    if (starts[0], ends[0]) == (starts[1], ends[1]):
+        return strides[0] != strides[1]
+    return starts[0] < ends[1] and starts[1] < ends[0]
+
+
+def _is_dense(strides: Strides, shape: Shape) -> bool:
+    """Whether the elements fill a range of the memory, in whatever order."""
+    expected = 1
+    for stride, size in sorted(zip(strides, shape, strict=True)):
+        if size != 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
 
 
 def of_result(node: Node, arguments: Sequence[Tensor]) -> Strides | None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, current, data
@@ -166,15 +165,6 @@ def _put_positions(root: Node, steps: Steps, new: Node) -> Node:
     line = reshape(new, axes=new.ndim, shape=(new.size,))
     written = index_put(flat, line, data(places, places.shape, int64), axes=1)
     return reshape(written, axes=1, shape=root.shape)
-
-
-def overlap() -> GradcliError:
-    """PyTorch's refusal to write to a tensor whose elements share memory with each other."""
-    return GradcliError(
-        "G026",
-        "unsupported operation: more than one element of the written-to tensor refers to a single "
-        "memory location. Please clone() the tensor before performing the operation.",
-    )
 
 
 def overwritten(old: Node, value: Node) -> Node:

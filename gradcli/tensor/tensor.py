@@ -136,7 +136,8 @@ class Tensor(Operators, Values):
                 if view.caution == "no_grad":
                     node = value_of(node)
                 elif node.tracked:
-                    node.call = self._node.call if view.caution else ("AsStridedBackward0", (root,))
+                    kept = view.caution or self._node.stale == (self.version, self.version.number)
+                    node.call = self._node.call if kept else ("AsStridedBackward0", (root,))
         if self._node.tracked and not node.tracked:
             node = overwritten(self._node, node)
         settle(node)

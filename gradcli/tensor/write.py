@@ -6,7 +6,7 @@ value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -19,7 +19,7 @@ from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
 from gradcli.tensor import layout
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import overlap, overwritten, put, value_of
+from gradcli.tensor.storage import Steps, overwritten, put, value_of
 from gradcli.tensor.tensor import Tensor
 
 
@@ -41,7 +41,7 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
     if root.tracked:
         rest = new.call[1][1:] if new.call is not None else ()
         root.call = ("CopySlices", (below, *rest))
-    _replace(view.base, root)
+    _replace(view.base, root, (target.view_path, value_of(new)))
     return target
 
 
@@ -49,15 +49,12 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     """The in-place form of `function`: computes, checks PyTorch's rules about the result, writes.
 
     Raises:
-        GradcliError: G025 when the result's dtype cannot be stored in `target`; G026 when elements
-            of `target` share memory; those of `write`.
+        GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
     tracked = current.tracking and any(
         isinstance(x, Tensor) and x.requires_grad for x in (target, *args, *kwargs.values())
     )
     refuse(target, tracked)
-    if layout.overlaps(target):
-        raise overlap()
     operand = _copy(target) if tracked else target
     value = function(operand, *args, **kwargs)
     if value.dtype.category > target.dtype.category:
@@ -96,8 +93,33 @@ def refuse(target: Tensor, tracked: bool) -> None:
         )
 
 
-def _replace(target: Tensor, new: Node) -> None:
-    """Makes `new` the value of a tensor that is no view of another one."""
+def refuse_overlap(target: Tensor, others: Iterable[Any]) -> None:
+    """Raises G026 where elements of `target` share memory, or shift against those of an operand."""
+    storage = target._storage
+    if storage is None:
+        return
+    shifted = any(
+        isinstance(x, Tensor) and x._storage is storage and layout.shifted(target, x)
+        for x in others
+    )
+    if shifted or layout.overlaps(target):
+        what = (
+            "some elements of the input tensor and the written-to tensor refer"
+            if shifted
+            else "more than one element of the written-to tensor refers"
+        )
+        raise GradcliError(
+            "G026",
+            f"unsupported operation: {what} to a single memory location. Please clone() the tensor "
+            "before performing the operation.",
+        )
+
+
+def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) -> None:
+    """Makes `new` the value of a tensor that is no view of another one.
+
+    `part` is what was written and the way there from the storage, where that is not all of it.
+    """
     old, storage, view = target.value_node, target.storage, target._view
     if new.stale is not None or new.op is LEAF:
         new = clone(new)
@@ -106,7 +128,8 @@ def _replace(target: Tensor, new: Node) -> None:
     settle(new)
     value = value_of(new)
     if view is not None:
-        value = put(storage.node, view.steps, value)
+        path, written = part or (view.steps, value)
+        value = put(storage.node, path, written)
         settle(value)
     storage.node = value
     target.version.bump()
