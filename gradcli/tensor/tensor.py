@@ -1,8 +1,7 @@
 """`Tensor`, the user's view of a node: PyTorch's attributes, operators and methods.
 
-Constraints: a tensor holds a node and, once its memory is shared or written to, a storage; its
-methods are the function table's, its operators are the functions of the same meaning. Nothing is
-computed until a value is looked at, unless it is small.
+Constraints: a tensor holds a node and, once its memory is shared or written to, a storage. Methods
+and operators are the function table's. Nothing is computed until looked at, unless it is small.
 """
 
 from __future__ import annotations
