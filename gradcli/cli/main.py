@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 import click
 
 from gradcli import __version__
-from gradcli.cli import commands
+from gradcli.cli.commands import COMMANDS
+from gradcli.cli.options import colour_flag
 from gradcli.errors import Diagnostic, ExitStatus, GradcliError, did_you_mean
 
 EXAMPLES = """\b
@@ -58,7 +59,7 @@ def group() -> None:
     """The root command."""
 
 
-for _command in commands.COMMANDS:
+for _command in COMMANDS:
     group.add_command(_command)
 
 
@@ -104,7 +105,7 @@ def report(diagnostic: Diagnostic, words: Sequence[str], status: int) -> int:
     from gradcli.render.diagnostic import render_diagnostic
     from gradcli.render.markup import use_colour
 
-    flag = commands.colour_flag(words)
+    flag = colour_flag(words)
     _flush()
     try:
         colour = use_colour(sys.stderr, flag, os.environ)

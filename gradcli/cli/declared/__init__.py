@@ -1,0 +1,1 @@
+"""How each command is called: arguments, options and help, one file a command."""

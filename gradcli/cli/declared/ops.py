@@ -1,0 +1,26 @@
+"""How `gradcli ops` is called."""
+
+from __future__ import annotations
+
+import click
+
+from gradcli.cli.options import CONTEXT, everywhere, lazily, option
+
+COMMAND = click.Command(
+    "ops",
+    callback=lazily("gradcli.cli.ops:run"),
+    context_settings=CONTEXT,
+    short_help="Every function: signature, derivative, grad_fn.",
+    help="""List the functions, or describe one.
+
+\b
+Examples:
+  gradcli ops                list all
+  gradcli ops softmax        signature, derivative, grad_fn
+  gradcli ops entropy        search names and descriptions""",
+    params=[
+        click.Argument(["name"], required=False),
+        option("-f", "--format", type=click.Choice(["text", "json"]), default="text"),
+        *everywhere(),
+    ],
+)

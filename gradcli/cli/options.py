@@ -1,0 +1,97 @@
+"""What the declarations of commands share: their common arguments and options.
+
+Constraints: imports click and nothing heavy, so that `--help` and completion are immediate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+FORMATS = ("text", "json", "npz", "npy", "csv")
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+BINDING = "NAME=VALUE"
+
+
+def lazily(path: str) -> Callable[..., Any]:
+    """The function `module:name`, imported when it is called."""
+
+    def call(**options: Any) -> Any:
+        module, _, name = path.partition(":")
+        return getattr(import_module(module), name)(**options)
+
+    return call
+
+
+def expression() -> click.Argument:
+    """EXPR: an expression, `-` or `@FILE`."""
+    return click.Argument(["expression"], metavar="EXPR")
+
+
+def bindings(metavar: str = f"[{BINDING}]...") -> click.Argument:
+    """Any number of `NAME=VALUE`."""
+    return click.Argument(["bindings"], nargs=-1, metavar=metavar)
+
+
+def option(*names: str, **settings: Any) -> click.Option:
+    """An option; a setting that people keep has an environment variable `GRADCLI_NAME`."""
+    return click.Option(list(names), **settings)
+
+
+def common() -> list[click.Parameter]:
+    """Options of every command that computes; `session.prepare` applies them."""
+    return [
+        option("--seed", type=int, envvar="GRADCLI_SEED", help="Random seed, as manual_seed(N)."),
+        option(
+            "--dtype",
+            metavar="DTYPE",
+            envvar="GRADCLI_DTYPE",
+            help="Default dtype and the dtype of floating-point bindings, such as float64.",
+        ),
+        option(
+            "--precision",
+            type=click.IntRange(0, 100),
+            envvar="GRADCLI_PRECISION",
+            help="Digits after the point in printed tensors (4).",
+        ),
+        option(
+            "--max-memory",
+            metavar="SIZE",
+            envvar="GRADCLI_MAX_MEMORY",
+            help="Refuse results larger than this, such as 2GB (80 % of what is free).",
+        ),
+        option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="S",
+            envvar="GRADCLI_TIMEOUT",
+            help="Stop after S seconds.",
+        ),
+        *everywhere(),
+    ]
+
+
+def everywhere() -> list[click.Parameter]:
+    """Options of every command."""
+    return [
+        option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            help="Colour of messages; also NO_COLOR and FORCE_COLOR.",
+        ),
+        option("--debug", is_flag=True, expose_value=False, help="Show a traceback for a bug."),
+    ]
+
+
+def colour_flag(words: Sequence[str]) -> str | None:
+    """What `--color` says on a command line, also where it could not be parsed."""
+    for position, word in enumerate(words):
+        if word.startswith("--color="):
+            return word.partition("=")[2]
+        if word == "--color" and position + 1 < len(words):
+            return words[position + 1]
+    return None
