@@ -1,0 +1,1 @@
+"""Benchmarks: gradcli beside the libraries that people use instead, one command."""
