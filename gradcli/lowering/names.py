@@ -90,8 +90,7 @@ def lookup(name: str) -> Any:
 
 def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:
     """The error for a name that means nothing, with the nearest one that does."""
-    known = [*variables, *PYTHON, "print", *EXCEPTIONS, *BARE_MODULES, *_bare_names()]
-    help = did_you_mean(name, known)
+    help = did_you_mean(name, [*variables, *known_names()])
     message = f"name '{name}' is not defined"
     return GradcliError("G010", message, span, help=help, kind=NameError)
 
@@ -155,5 +154,7 @@ def _members(qualified: str) -> list[str]:
     return [name[len(prefix) :] for name in functions.names() if name.startswith(prefix)]
 
 
-def _bare_names() -> list[str]:
-    return [name.rpartition(".")[2] for name in functions.names()]
+def known_names() -> list[str]:
+    """Every bare name that means something without a variable."""
+    bare = [name.rpartition(".")[2] for name in functions.names()]
+    return [*PYTHON, "print", *EXCEPTIONS, *BARE_MODULES, *bare]
