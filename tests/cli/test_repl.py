@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pexpect
 import pytest
-
 from conftest import ROOT, Run, clean_environment
 
 SESSION = """x = tensor(3., requires_grad=True)
