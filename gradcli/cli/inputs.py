@@ -14,13 +14,18 @@ from typing import Any
 from gradcli.api import as_leaf
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
+from gradcli.graph.dim import Dims
 from gradcli.graph.dtype import default
+from gradcli.graph.shape import Shape
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.interpret import Interpreter
 from gradcli.source import Source, Span
 from gradcli.tensor import Tensor
 from gradcli.tensor.storage import Stop
+from gradcli.tensor.symbols import placeholder
 
+KEYWORDS = ("True", "False", "None", "lambda", "if", "else", "for", "in", "is", "not")
+SIZE = re.compile(r"[^\W\d]\w*|[0-9]{1,15}")
 BINDING = re.compile(r"\s*([^\W\d]\w*)\s*(=|:)(.*)", re.DOTALL)
 
 
@@ -76,20 +81,48 @@ def decoded(content: bytes, name: str) -> str:
         raise GradcliError("G050", f"{name} is not text: byte {error.start} is not UTF-8") from None
 
 
-def bind(arguments: Sequence[str], standard: Standard) -> dict[str, Any]:
-    """The variables that `NAME=VALUE` arguments give."""
+def bind(arguments: Sequence[str], standard: Standard, *, shapes: bool = False) -> dict[str, Any]:
+    """The variables that `NAME=VALUE` arguments give; `NAME:DIMS` a placeholder with `shapes`."""
     variables: dict[str, Any] = {}
+    dims = Dims()
     for argument in arguments:
         found = BINDING.fullmatch(argument)
         if found is None:
             raise not_a_binding(argument)
         name, sign, text = found.groups()
-        if sign == ":":
-            raise no_value(name)
-        if name in ("True", "False", "None", "lambda", "if", "else", "for", "in", "is", "not"):
+        if name in KEYWORDS:
             raise GradcliError("G070", f"{name} cannot be a variable", help="choose another name")
-        variables[name] = _value(name, text, variables, standard)
+        if sign == "=":
+            variables[name] = _value(name, text, variables, standard)
+        elif shapes:
+            variables[name] = placeholder(name, declared_shape(name, text, dims))
+        else:
+            raise no_value(name)
     return variables
+
+
+def declared_shape(name: str, text: str, dims: Dims) -> Shape:
+    """The shape that `m,n`, `3,n` or nothing (a scalar) declares; raises G070 for other text."""
+    if not text.strip():
+        return ()
+    shape = []
+    start = 0
+    parts = text.split(",")
+    for place, part in enumerate(parts):
+        size = part.strip()
+        if SIZE.fullmatch(size) and size not in KEYWORDS:
+            shape.append(int(size) if size.isdigit() else dims[size])
+        elif size or place < len(parts) - 1 or not shape:
+            span = Span(Source(f"<{name}:>", text), start, start + max(len(part), 1))
+            raise GradcliError(
+                "G070",
+                f"{size!r} is no size of {name}",
+                span,
+                help=f"sizes are names or numbers: {name}:n, {name}:m,n, {name}:3,n; "
+                f"{name}: is a scalar",
+            )
+        start += len(part) + 1
+    return tuple(shape)
 
 
 def not_a_binding(argument: str) -> GradcliError:
