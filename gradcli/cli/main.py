@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from gradcli import __version__
+from gradcli.cli import settings
 from gradcli.cli.commands import COMMANDS
 from gradcli.cli.options import colour_flag
 from gradcli.errors import Diagnostic, ExitStatus, GradcliError, did_you_mean
@@ -68,11 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # A graph is many small objects that all live: collecting them again and again only costs.
     gc.set_threshold(50_000, 20, 100)
-    status = guarded(
-        lambda: group.main(args=words, prog_name="gradcli", standalone_mode=False), words
-    )
+    status = guarded(lambda: _run(words), words)
     _flush()
     sys.exit(status)
+
+
+def _run(words: list[str]) -> Any:
+    return group.main(
+        args=words,
+        prog_name="gradcli",
+        standalone_mode=False,
+        default_map=settings.default_map(COMMANDS),
+    )
 
 
 def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
