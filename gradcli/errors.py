@@ -169,6 +169,11 @@ CODES: dict[str, str] = {
     "G062": "a number or a text grows too large",
     "G070": "an option or an argument of the command is wrong",
     "G071": "a backend is not available",
+    "G080": "a hand-written derivative is wrong",
+    "G081": "autodiff and differences of the function disagree",
+    "G082": "a derivative could not be checked",
+    "G083": "a value or a derivative is NaN or infinite",
+    "G084": "a function was differentiated at a kink",
     "G099": "gradcli has a bug",
 }
 """Every error code and what it means in one line; `gradcli explain CODE` prints more."""

@@ -20,6 +20,7 @@ FLOORS = [
     ["gradcli.lowering"],
     ["gradcli.result"],
     ["gradcli.api"],
+    ["gradcli.checks"],
     ["gradcli.render"],
     ["gradcli.cli"],
 ]

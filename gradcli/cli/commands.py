@@ -6,6 +6,9 @@ that `--help` and completion are immediate; what a command does is imported when
 
 from __future__ import annotations
 
-from gradcli.cli.declared import backends, eval, explain, ops, repl, run
+from gradcli.cli.declared import backends, check, eval, explain, ops, repl, run
 
-COMMANDS = (eval.COMMAND, run.COMMAND, ops.COMMAND, explain.COMMAND, backends.COMMAND, repl.COMMAND)
+COMMANDS = (
+    *(eval.COMMAND, run.COMMAND, check.COMMAND),
+    *(ops.COMMAND, explain.COMMAND, backends.COMMAND, repl.COMMAND),
+)

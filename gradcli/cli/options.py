@@ -26,9 +26,9 @@ def lazily(path: str) -> Callable[..., Any]:
     return call
 
 
-def expression() -> click.Argument:
+def expression(metavar: str = "EXPR") -> click.Argument:
     """EXPR: an expression, `-` or `@FILE`."""
-    return click.Argument(["expression"], metavar="EXPR")
+    return click.Argument(["expression"], metavar=metavar)
 
 
 def bindings(metavar: str = f"[{BINDING}]...") -> click.Argument:
@@ -57,6 +57,14 @@ def common() -> list[click.Parameter]:
             envvar="GRADCLI_PRECISION",
             help="Digits after the point in printed tensors (4).",
         ),
+        *limits(),
+        *everywhere(),
+    ]
+
+
+def limits() -> list[click.Parameter]:
+    """Options that bound a run."""
+    return [
         option(
             "--max-memory",
             metavar="SIZE",
@@ -70,7 +78,6 @@ def common() -> list[click.Parameter]:
             envvar="GRADCLI_TIMEOUT",
             help="Stop after S seconds.",
         ),
-        *everywhere(),
     ]
 
 

@@ -207,6 +207,38 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli backends lists those that can.",
         "gradcli backends",
     ),
+    "G080": (
+        "gradcli check found that autodiff and differences of the function agree with each other, "
+        "and the derivative given with --expect agrees with neither.",
+        "The report names the usual slips (sign, factor 2, 1/n, transpose, chain and product "
+        "rule) where one of them explains all entries.",
+        'gradcli check "mean(x**2)" x:n --expect "2*x"',
+    ),
+    "G081": (
+        "The function changes at another rate than autodiff says. Something in the expression "
+        "is hidden from autodiff (detach(), .data, no_grad()), has a wrong backward of its own "
+        "(torch.autograd.Function), or gradcli is wrong.",
+        "Take the detach() out, or check without it; without one, please report it.",
+        'gradcli check "x * x.detach()" x=3',
+    ),
+    "G082": (
+        "Differences of the function do not settle as the step shrinks: it jumps here, or is so "
+        "steep that numbers of 64 bits cannot resolve it.",
+        "Check at another point, or give a hand-written derivative to compare with.",
+        'gradcli check "floor(x)" x=1',
+    ),
+    "G083": (
+        "A result or a gradient is not a finite number: log or sqrt of 0, a division by 0, "
+        "exp of a large number, or where() around one of them.",
+        "gradcli eval --trace-nan names the first operation that made it, forward or backward.",
+        'gradcli check "sqrt(x)" x=0',
+    ),
+    "G084": (
+        "The function has no derivative at this point, only slopes on either side; PyTorch "
+        "chose one of them, or a value between them.",
+        "Move the point, or say with --kinks note that it does not matter.",
+        'gradcli eval "relu(x)" x=0 --kinks error',
+    ),
     "G099": (
         "This is a mistake in gradcli, not in your input.",
         "Please report the command; --debug shows where it happened.",

@@ -1,0 +1,1 @@
+"""Derivatives held against differences of the function, and against a formula written by hand."""

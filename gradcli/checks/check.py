@@ -1,0 +1,271 @@
+"""One check: every variable's derivative at every point, by autodiff, by differences and by hand.
+
+Constraints: a report for each variable, whatever is wrong with it; only an expression that cannot
+be evaluated, or options that do not fit, raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.api import differentiated
+from gradcli.checks.differences import slope
+from gradcli.checks.judge import SENTENCES, WITH_HAND, Entries, Slopes, Verdict
+from gradcli.checks.points import SPREADS, Values, array_of, is_random, points
+from gradcli.checks.problem import Misfit, Problem, hand_written
+from gradcli.checks.slips import Case, slip
+from gradcli.errors import Diagnostic, GradcliError, did_you_mean
+from gradcli.language import ast
+from gradcli.source import Span
+
+Array = Any
+COORDINATES = 128
+"""Coordinates of a variable by which differences are taken; of more, as many drawn at random."""
+SHOWN = 5
+
+
+class Settings:
+    """How to check: points, seed, tolerance, order, and the variables."""
+
+    def __init__(
+        self,
+        *,
+        samples: int = 3,
+        seed: int = 0,
+        tolerance: float = 1e-6,
+        order: int = 1,
+        wrt: Sequence[str] | None = None,
+    ) -> None:
+        self.samples = samples
+        self.seed = seed
+        self.tolerance = tolerance
+        self.order = order
+        self.wrt = wrt
+
+
+class Worst:
+    """An entry of a derivative: which, at which point, and its three values."""
+
+    __slots__ = ("autodiff", "differences", "hand", "index", "point")
+
+    def __init__(self, point: int, index: tuple[int, ...], entries: Entries) -> None:
+        self.point = point
+        self.index = index
+        self.autodiff = float(entries.autodiff[index])
+        self.differences = float(entries.differences[index])
+        self.hand = None if entries.hand is None else float(entries.hand[index])
+
+
+class Report:
+    """What a check found about one variable.
+
+    Attributes:
+        name: of the check; variable: `x`, or `x,y` of a second derivative, or empty.
+        verdict: the worst over all entries and points; `sentence` says it in words.
+        max_error: the largest relative error.
+        worst: the entries with the largest errors, the worst first.
+        slip: the slip that explains a wrong hand-written derivative.
+        shape: of the derivative; `where`: the points; `notes`: more to know.
+        place: of the check in a file; None for one on the command line.
+        error: why it could not be checked, where it could not.
+    """
+
+    def __init__(
+        self, name: str, variable: str = "", where: str = "", place: Span | None = None
+    ) -> None:
+        self.name = name
+        self.place = place
+        self.variable = variable
+        self.where = where
+        self.verdict = Verdict.AGREE
+        self.has_hand = False
+        self.max_error = 0.0
+        self.worst: list[Worst] = []
+        self.slip: str | None = None
+        self.shape: tuple[int, ...] = ()
+        self.notes: list[str] = []
+        self.error: Diagnostic | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the check passed."""
+        return self.verdict.ok
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        if self.error is not None:
+            return f"{SENTENCES[self.verdict]}: {self.error.message}"
+        said = WITH_HAND if self.has_hand and self.verdict in WITH_HAND else SENTENCES
+        return said[self.verdict]
+
+
+def check(
+    name: str,
+    tree: ast.Expression,
+    variables: Mapping[str, Any],
+    expected: Mapping[str, ast.Expression],
+    settings: Settings,
+    place: Span | None = None,
+) -> Iterator[Report]:
+    """Checks the derivatives of an expression; one report a variable.
+
+    Args:
+        name: what reports call the check.
+        tree: the expression.
+        variables: values in float64, and placeholders for shapes that get random values.
+        expected: variable (`x`, or `x,y` for a mixed second derivative) -> hand-written derivative.
+        settings: see there.
+        place: of the check in a file.
+
+    Raises:
+        GradcliError: where the expression cannot be evaluated, or a name is no variable.
+    """
+    names = differentiated(variables, settings.wrt)
+    if not names:
+        raise GradcliError("G012", "there is no variable to differentiate by", help="give one: x=3")
+    targets: list[tuple[str, ...]] = [(a,) for a in names]
+    if settings.order == 2:
+        targets = [(a, b) for i, a in enumerate(names) for b in names[i:]]
+    problems = {",".join(by): Problem(tree, by, settings.seed) for by in targets}
+    hands = {_label(key, problems, settings.order): value for key, value in expected.items()}
+    spread = _spread(next(iter(problems.values())), variables, settings)
+    where = "the given point"
+    if is_random(variables):
+        count = settings.samples
+        where = f"{count} random point{'s' * (count > 1)} ({spread}, seed {settings.seed})"
+    for label, problem in problems.items():
+        report = Report(name, label, where, place)
+        _fill(report, problem, variables, hands.get(label), settings, spread)
+        yield report
+
+
+def _label(key: str, problems: Mapping[str, Problem], order: int) -> str:
+    """The problem that an expectation belongs to."""
+    label = key.replace(" ", "")
+    if not label and len(problems) == 1:
+        return next(iter(problems))
+    if not label:
+        raise GradcliError(
+            "G070",
+            f"there are {len(problems)} derivatives, and the expected one names none of them",
+            help=f"say which: --expect {next(iter(problems))}=FORMULA, or choose with -w",
+        )
+    if order == 2 and "," not in label:
+        label = f"{label},{label}"
+    turned = ",".join(reversed(label.split(",")))
+    for known in (label, turned):
+        if known in problems:
+            return known
+    raise GradcliError(
+        "G012",
+        f"a derivative by {key} is expected, but {key} is no variable to differentiate by",
+        help=did_you_mean(key, problems) or f"there are {', '.join(problems)}",
+    )
+
+
+def _spread(problem: Problem, variables: Mapping[str, Any], settings: Settings) -> str:
+    """The first way to draw random points at which function and derivative are finite."""
+    first = next(iter(SPREADS))
+    if not is_random(variables):
+        return first
+    for spread in SPREADS:
+        values = list(points(variables, settings.samples, settings.seed, spread))
+        if all(problem.is_finite(v) for v in values):
+            return spread
+    return first
+
+
+def _fill(
+    report: Report,
+    problem: Problem,
+    variables: Mapping[str, Any],
+    hand: ast.Expression | None,
+    settings: Settings,
+    spread: str,
+) -> None:
+    report.has_hand = hand is not None
+    cases: list[Case] = []
+    for number, values in enumerate(points(variables, settings.samples, settings.seed, spread)):
+        autodiff = problem.autodiff(values)
+        size = values[problem.by[-1]].ndim
+        written, misfit = None, None
+        if hand is not None:
+            try:
+                written = hand_written(hand, values, autodiff.shape, size)
+            except Misfit as error:
+                misfit = error
+        entries = _entries(report, problem, values, autodiff, written, settings)
+        _note(report, number, entries)
+        if misfit is not None:
+            report.verdict = max(report.verdict, Verdict.HAND)
+            report.notes = [str(misfit)]
+        if hand is not None and len(problem.by) == 1:
+            seen = misfit.value if misfit is not None else written
+            right = autodiff if seen is written else _plain(autodiff, size)
+            cases.append(Case(problem.by[0], right, seen, values, problem.output))
+    if report.verdict is Verdict.HAND:
+        report.slip = slip(cases)
+    if report.verdict is Verdict.NOT_FINITE:
+        report.notes.append("gradcli eval --trace-nan says where it begins")
+    if report.verdict in (Verdict.AUTODIFF, Verdict.BOTH):
+        report.notes.append(
+            "detach(), no_grad() or rounding in the expression hides a part of it from autodiff"
+        )
+
+
+def _plain(derivative: Array, size: int) -> Array:
+    """The derivative of a scalar result in the shape of the variable."""
+    rest = derivative.shape[: derivative.ndim - size]
+    if int(np.prod(rest)) == 1:
+        return derivative.reshape(derivative.shape[derivative.ndim - size :])
+    return derivative
+
+
+def _entries(
+    report: Report,
+    problem: Problem,
+    values: Values,
+    autodiff: Array,
+    hand: Array | None,
+    settings: Settings,
+) -> Entries:
+    point = array_of(values[problem.by[-1]])
+    function = problem.function(values)
+    middle = function(point)
+    slopes = Slopes(np.shape(middle), point.size)
+    places = np.arange(point.size)
+    if point.size > COORDINATES:
+        drawn = np.random.default_rng(settings.seed).choice(places, COORDINATES, replace=False)
+        places = np.sort(drawn)
+        report.notes = [f"differences by {COORDINATES} of {point.size} coordinates"]
+    with np.errstate(all="ignore"):
+        for place in places:
+            index = tuple(int(i) for i in np.unravel_index(place, point.shape))
+            slopes.add(int(place), slope(function, point, index, middle))
+    report.shape = autodiff.shape
+    if not np.all(np.isfinite(middle)):
+        report.verdict = Verdict.NOT_FINITE
+    return Entries(autodiff, slopes.reshaped(autodiff.shape), hand, settings.tolerance)
+
+
+def _note(report: Report, point: int, entries: Entries) -> None:
+    """Adds what one point showed."""
+    if not entries.verdicts.size:
+        return
+    report.verdict = max(report.verdict, Verdict(int(entries.verdicts.max())))
+    errors = np.where(np.isfinite(entries.errors), entries.errors, np.inf)
+    report.max_error = max(report.max_error, float(errors.max()))
+    weight = (entries.verdicts * (entries.verdicts > Verdict.STEEP)).reshape(-1)
+    order = np.lexsort((-errors.reshape(-1), -weight))[:SHOWN]
+    found = [
+        Worst(
+            point, tuple(int(i) for i in np.unravel_index(place, entries.verdicts.shape)), entries
+        )
+        for place in order
+        if entries.verdicts.reshape(-1)[place] != Verdict.AGREE
+    ]
+    report.worst = (report.worst + found)[:SHOWN]

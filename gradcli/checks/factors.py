@@ -1,0 +1,87 @@
+"""What the chain rule multiplies and adds up inside an expression, as numbers with names.
+
+Constraints: reads the graph that autodiff went through; the same expression gives the same list at
+every point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcli.execute.evaluate import array
+from gradcli.graph import backward as engine
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import LEAF, NoDerivative, Zero
+from gradcli.graph.walk import ancestors
+from gradcli.tensor import Tensor
+from gradcli.tensor.autograd import Targets
+from gradcli.tensor.storage import Stop
+
+Array = Any
+
+
+def inner_slopes(output: Tensor, values: Mapping[str, Any]) -> dict[str, Array]:
+    """The derivative of every elementwise operation by its operands: what it is called -> array."""
+    found: dict[str, Array] = {}
+    names = _names(values)
+    for node in _tracked(output):
+        if not node.op.elementwise or node.op is LEAF or node.op.variadic:
+            continue
+        for position, x in enumerate(node.inputs):
+            rule = node.op.derivative(position)
+            if not x.tracked or isinstance(rule, (NoDerivative, Zero)):
+                continue
+            with Stop(False):
+                slope = rule(constant(1, node.dtype, node.shape), node, *node.inputs, **node.attrs)
+                value = np.asarray(array(slope), np.float64)
+            if np.any(value != 1):
+                text = f"the derivative of {_text(node, names)} by {_text(x, names)}"
+                found.setdefault(text, value)
+    return found
+
+
+def contributions(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[str, Array]:
+    """What the derivative by a variable has through each operand of an operation with several."""
+    variable = values[by]
+    if not output.requires_grad or not variable.requires_grad:
+        return {}
+    targets = Targets([variable])
+    found: dict[str, Array] = {}
+    names = _names(values)
+    cotangents: dict[Node, Node] = {}
+    seeds = [(output.node, constant(1, output.dtype, tuple(output.shape)))]
+
+    def remember(node: Node, cotangent: Node) -> Node:
+        cotangents[node] = cotangent
+        return cotangent
+
+    with Stop(False):
+        engine.backward(seeds, targets, before=remember)
+        for node, cotangent in cotangents.items():
+            parts = engine.propagate(node, cotangent, cotangents)
+            if len(parts) < 2:
+                continue
+            for x, part in parts:
+                through = targets.cotangent(variable, engine.backward([(x, part)], targets))
+                if through is not None:
+                    text = f"{_text(x, names)} in {_text(node, names)}"
+                    found.setdefault(text, np.asarray(array(through), np.float64))
+    return found
+
+
+def _tracked(output: Tensor) -> list[Node]:
+    return ancestors([output.node], lambda node: node.tracked)
+
+
+def _names(values: Mapping[str, Any]) -> dict[Any, str]:
+    """What the leaves are called, by what owns them."""
+    return {v.autograd: name for name, v in values.items() if isinstance(v, Tensor)}
+
+
+def _text(node: Node, names: Mapping[Any, str]) -> str:
+    if node.op is LEAF:
+        return names.get(node.attrs["owner"], "a variable")
+    return "" if node.span is None else " ".join(node.span.text.split())

@@ -1,0 +1,124 @@
+"""A file of checks: TOML, one `[[check]]` a derivative, read into records with their lines.
+
+Constraints: knows the format, evaluates nothing; an unknown key is an error with its line.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from gradcli.errors import GradcliError, did_you_mean
+from gradcli.source import Source, Span
+
+KEYS = (
+    *("name", "expression", "shapes", "values", "expect", "wrt", "order", "samples", "seed"),
+    "tolerance",
+)
+HEADER = re.compile(r"^[ \t]*\[\[[ \t]*check[ \t]*\]\]", re.MULTILINE)
+
+
+class Record:
+    """One check of a file.
+
+    Attributes:
+        name: unique in the file; span: its header.
+        expression: the text.
+        bindings: as on the command line: `x=3`, `X:m,n`.
+        expect: variable -> formula; the variable is empty where only one formula is given.
+        settings: `wrt`, `order`, `samples`, `seed`, `tolerance`, as far as given.
+    """
+
+    def __init__(self, table: Mapping[str, Any], number: int, span: Span) -> None:
+        for key in table:
+            if key not in KEYS:
+                help = did_you_mean(key, KEYS) or f"keys: {', '.join(KEYS)}"
+                raise _wrong(f"a check has no key {key}", span, help)
+        self.span = span
+        self.name = _typed(table, "name", str, span, f"check {number}")
+        self.expression = _typed(table, "expression", str, span, "")
+        if not self.expression.strip():
+            raise _wrong(f"{self.name} has no expression", span, 'expression = "sum(x**2)"')
+        shapes = _typed(table, "shapes", dict, span, {})
+        values = _typed(table, "values", dict, span, {})
+        self.bindings = [f"{name}:{_sizes(size)}" for name, size in shapes.items()]
+        self.bindings += [f"{name}={value}" for name, value in values.items()]
+        expect = table.get("expect", {})
+        self.expect = dict(expect) if isinstance(expect, Mapping) else {"": expect}
+        for name, formula in self.expect.items():
+            if not isinstance(formula, (str, int, float)) or isinstance(formula, bool):
+                raise _wrong(f"expect {name} is no formula", span, 'expect = { x = "2*x" }')
+        self.settings: dict[str, Any] = {}
+        for key, kind in (("order", int), ("samples", int), ("seed", int), ("tolerance", float)):
+            if key in table:
+                self.settings[key] = kind(_typed(table, key, (int, kind), span, 0))
+        if "wrt" in table:
+            wrt = _typed(table, "wrt", (list, str), span, "")
+            self.settings["wrt"] = wrt.split(",") if isinstance(wrt, str) else list(wrt)
+        _bounds(self.settings, span)
+
+
+def records(source: Source) -> list[Record]:
+    """The checks of a file.
+
+    Raises:
+        GradcliError: G051 with the place, for what is no TOML or no file of checks.
+    """
+    try:
+        document = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise _malformed(source, error) from None
+    headers = [Span(source, m.start(), m.end()) for m in HEADER.finditer(source.text)]
+    tables = document.get("check")
+    whole = Span(source, 0, len(source.text.partition("\n")[0]))
+    others = [key for key in document if key != "check"]
+    if others or not isinstance(tables, list) or len(headers) != len(tables):
+        fact = f"{others[0]} is no check" if others else "there is no check"
+        raise _wrong(fact, whole, "a check begins with [[check]] and has an expression")
+    found = [Record(t, i, s) for i, (t, s) in enumerate(zip(tables, headers, strict=True), 1)]
+    names: set[str] = set()
+    for record in found:
+        if record.name in names:
+            raise _wrong(f"two checks are called {record.name}", record.span, "rename one")
+        names.add(record.name)
+    return found
+
+
+def _typed(table: Mapping[str, Any], key: str, kind: Any, span: Span, default: Any) -> Any:
+    value = table.get(key, default)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        names = [k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,))]
+        wanted = {"dict": "a table", "str": "a text", "int": "a number", "float": "a number"}
+        raise _wrong(f"{key} must be {wanted[names[-1]]}", span, "see gradcli check --help")
+    return value
+
+
+def _bounds(settings: Mapping[str, Any], span: Span) -> None:
+    if settings.get("order", 1) not in (1, 2):
+        raise _wrong("order must be 1 or 2", span, "order = 2 checks second derivatives")
+    if settings.get("samples", 1) < 1 or settings.get("tolerance", 1.0) <= 0:
+        raise _wrong("samples and tolerance must be positive", span, "samples = 3")
+    if settings.get("seed", 0) < 0:
+        raise _wrong("seed must not be negative", span, "seed = 0")
+
+
+def _sizes(size: Any) -> str:
+    return ",".join(map(str, size)) if isinstance(size, list) else str(size)
+
+
+def _wrong(fact: str, span: Span, help: str | list[str]) -> GradcliError:
+    return GradcliError("G051", fact, span, help=help)
+
+
+def _malformed(source: Source, error: tomllib.TOMLDecodeError) -> GradcliError:
+    text = str(error)
+    found = re.search(r" \(at line (\d+), column (\d+)\)$", text)
+    place = len(source.text)
+    if found:
+        text = text[: found.start()]
+        lines = source.text.split("\n")[: int(found[1]) - 1]
+        place = sum(len(line) + 1 for line in lines) + int(found[2]) - 1
+    text = text.removesuffix(" (at end of document)")
+    return GradcliError("G051", text[:1].lower() + text[1:], Span(source, place, place + 1))

@@ -1,0 +1,209 @@
+"""What a check finds: verdicts that say who is wrong, kinks and jumps told apart, slips named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcli.checks.check import Report, Settings, check
+from gradcli.checks.differences import slope
+from gradcli.checks.judge import Verdict
+from gradcli.functions.create import from_array
+from gradcli.graph.dim import Dims
+from gradcli.language.parser import parse_expression
+from gradcli.source import Source
+from gradcli.tensor.symbols import placeholder
+
+MATRIX = {"X": "mn", "w": "n", "y": "m"}
+
+
+def reports(
+    expression: str, shapes: dict[str, str], *hand: str, order: int = 1, **values: Any
+) -> list[Report]:
+    """The reports of a check of declared shapes (a letter a size) and given values."""
+    dims = Dims()
+    variables: dict[str, Any] = {
+        name: placeholder(name, tuple(dims[size] for size in sizes))
+        for name, sizes in shapes.items()
+    }
+    variables |= {name: from_array(np.asarray(v, float)) for name, v in values.items()}
+    expected = dict(text.split(": ") for text in hand)
+    formulas = {k: parse_expression(Source(k, text)) for k, text in expected.items()}
+    tree = parse_expression(Source("<expr>", expression))
+    return list(check("check", tree, variables, formulas, Settings(order=order)))
+
+
+def report(*arguments: Any, **more: Any) -> Report:
+    """Of the variable that a formula is expected for, or of the only one."""
+    found = reports(*arguments, **more)
+    hands = [r for r in found if r.has_hand]
+    return (hands or found)[0]
+
+
+@pytest.mark.parametrize(
+    ("expression", "shapes", "hand"),
+    [
+        ("mean(3*(x+2)**2)", {"x": "mn"}, "x: 6*(x+2)/numel(x)"),
+        ("sum((X@w - y)**2)", MATRIX, "w: 2*X.T@(X@w - y)"),
+        ("sum((X@w - y)**2)", MATRIX, "X: 2*outer(X@w - y, w)"),
+        ("sigmoid(x)", {"x": "n"}, "x: sigmoid(x)*(1 - sigmoid(x))"),
+        ("exp(x)", {"x": "n"}, "x: diag(exp(x))"),
+        ("log(x).sum()", {"x": "n"}, "x: 1/x"),
+        ("acosh(x).sum()", {"x": "n"}, "x: 1/sqrt(x**2 - 1)"),
+        ("sum(x)", {"x": "n"}, "x: 1"),
+        ("logsumexp(z, 0)", {"z": "k"}, "z: softmax(z, 0)"),
+        ("x*sin(x)", {"x": ""}, "x: sin(x) + x*cos(x)"),
+    ],
+)
+def test_a_right_derivative_passes(expression, shapes, hand):
+    found = report(expression, shapes, hand)
+    assert found.verdict is Verdict.AGREE, found.sentence
+    assert found.max_error < 1e-6
+    assert found.slip is None
+
+
+SLIPS = [
+    ("mean(3*(x+2)**2)", {"x": "mn"}, "x: 6*(x+2)", "the factor 1/numel(x) is missing"),
+    ("mean(3*(x+2)**2)", {"x": "mn"}, "x: -6*(x+2)/numel(x)", "the sign is wrong"),
+    ("mean(x**2)", {"x": "n"}, "x: x", "the factor 2/numel(x) is missing"),
+    ("sum((X@w - y)**2)", MATRIX, "w: X.T@(X@w - y)", "a factor 2 is missing"),
+    ("sum((X@w - y)**2)/2", MATRIX, "w: 2*X.T@(X@w - y)", "a factor 2 is too much"),
+    ("sum((X@w - y)**2)", MATRIX, "y: 2*(X@w - y)", "the sign is wrong"),
+    ("sum((X@w - y)**2)", MATRIX, "X: 2*outer(w, X@w - y)", "a transpose is missing"),
+    ("sum(A*(B@B))", {"A": "nn", "B": "nn"}, "A: (B@B).T", "a transpose is missing"),
+    (
+        "sum((X@w - y)**2)",
+        MATRIX,
+        "X: outer(w, X@w - y)",
+        "a transpose is missing, and a factor 2 is missing",
+    ),
+    (
+        "mean((X@w - y)**2)",
+        MATRIX,
+        "y: -2*(X@w - y)/numel(w)",
+        "it has 1/numel(w) where 1/numel(y) belongs",
+    ),
+    ("sin(3*x)", {"x": ""}, "x: cos(3*x)", "the derivative of 3*x by x is missing (chain rule)"),
+    (
+        "sum(exp(sin(x)**2))",
+        {"x": "n"},
+        "x: exp(sin(x)**2)*2*sin(x)",
+        "the derivative of sin(x) by x is missing (chain rule)",
+    ),
+    (
+        "sum(x**2*sin(x))",
+        {"x": "n"},
+        "x: x**2*cos(x)",
+        "the term through x**2 in x**2*sin(x) is missing (product rule)",
+    ),
+    ("sum(x**2)", {"x": "n"}, "x: 7*x", "it is off by the constant factor 0.285714"),
+]
+
+
+@pytest.mark.parametrize(("expression", "shapes", "hand", "slip"), SLIPS, ids=[s[3] for s in SLIPS])
+def test_the_usual_slips_are_named(expression, shapes, hand, slip):
+    found = report(expression, shapes, hand)
+    assert found.verdict is Verdict.HAND
+    assert found.slip == slip
+
+
+def test_a_mistake_that_is_no_usual_slip_is_not_explained_away():
+    found = report("sum(x**3)", {"x": "n"}, "x: 3*x**2 + sin(x)")
+    assert (found.verdict, found.slip) == (Verdict.HAND, None)
+    assert found.worst[0].hand != pytest.approx(found.worst[0].autodiff)
+    assert found.worst[0].differences == pytest.approx(found.worst[0].autodiff, rel=1e-8)
+
+
+def test_one_wrong_entry_is_found_and_shown_first():
+    hand = "x: 2*x + (arange(5) == 3)*1e-3"
+    found = report("sum(x**2)", {}, hand, x=[1.0, 2, 3, 4, 5])
+    assert found.verdict is Verdict.HAND
+    assert found.worst[0].index == (3,)
+    assert len(found.worst) == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "x", "verdict"),
+    [
+        ("relu(x)", 0.0, Verdict.KINK),
+        ("abs(x) + 3*relu(x)", 0.0, Verdict.KINK),
+        ("relu(x)", 1e-5, Verdict.AGREE),
+        ("sin(1e6*x)", 0.3, Verdict.AGREE),
+        ("x**2*1e-9 + 1", 0.5, Verdict.AGREE),
+        ("1e9*x**2", 0.5, Verdict.AGREE),
+        ("floor(x)", 1.5, Verdict.AGREE),
+        ("floor(x)", 1.0, Verdict.UNDECIDED),
+        ("sin(1e9*x)", 0.3, Verdict.UNDECIDED),
+        ("sqrt(x)", 0.0, Verdict.NOT_FINITE),
+        ("log(x)", -1.0, Verdict.NOT_FINITE),
+        ("x*x.detach()", 3.0, Verdict.AUTODIFF),
+    ],
+)
+def test_kinks_jumps_and_steep_slopes_are_told_apart(expression, x, verdict):
+    assert report(expression, {}, x=x).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("hand", "verdict"),
+    [("2*x", Verdict.AUTODIFF), ("x", Verdict.BOTH), ("5*x", Verdict.ALL)],
+)
+def test_the_verdict_says_who_is_wrong(hand, verdict):
+    assert report("x*x.detach()", {}, f"x: {hand}", x=3.0).verdict is verdict
+
+
+def test_where_differences_fail_the_hand_written_derivative_decides():
+    assert report("sin(1e9*x)", {}, "x: 1e9*cos(1e9*x)", x=0.3).verdict is Verdict.STEEP
+    assert report("sin(1e9*x)", {}, "x: 1e9*sin(1e9*x)", x=0.3).verdict is Verdict.UNDECIDED
+
+
+def test_nan_by_hand_is_a_failure():
+    assert report("x**2", {}, "x: 2*x + log(-x)", x=1.0).verdict is Verdict.HAND
+
+
+def test_second_derivatives_of_every_pair():
+    found = reports("sum(x**2*y)", {"x": "n", "y": "n"}, "x: 2*diag(y)", "y,x: 2*diag(x)", order=2)
+    assert [(r.variable, r.verdict, r.has_hand) for r in found] == [
+        ("x,x", Verdict.AGREE, True),
+        ("x,y", Verdict.AGREE, True),
+        ("y,y", Verdict.AGREE, False),
+    ]
+
+
+def test_of_many_coordinates_some_are_measured_and_all_compared_by_hand():
+    x = np.linspace(1, 2, 300)
+    good = report("sum(x**2)", {}, "x: 2*x", x=x)
+    assert good.verdict is Verdict.AGREE
+    assert "128 of 300" in good.notes[0]
+    for place in (0, 171):
+        wrong = report("sum(x**2)", {}, f"x: 2*x + (arange(300) == {place})*0.1", x=x)
+        assert wrong.verdict is Verdict.HAND
+        assert wrong.worst[0].index == (place,)
+
+
+def test_random_numbers_in_the_expression_stay_the_same():
+    assert report("sum(rand(3)*x)", {"x": ""}).verdict is Verdict.AGREE
+
+
+@given(
+    st.lists(st.floats(-3, 3), min_size=4, max_size=4),
+    st.floats(-2, 2),
+)
+def test_differences_of_polynomials_are_exact_up_to_their_error(coefficients, x):
+    function = np.polynomial.Polynomial(coefficients)
+    found = slope(
+        lambda p: np.asarray(function(p[0])), np.array([x]), (0,), np.asarray(function(x))
+    )
+    assert abs(found.value - function.deriv()(x)) <= 1e-6 * max(1, abs(function.deriv()(x)))
+
+
+def test_a_wrong_backward_of_a_script_s_own_would_be_seen():
+    """The judge itself: a derivative that is off by one part in a thousand does not pass."""
+    for factor in (1.001, 0.999, -1, 2):
+        found = report(
+            "sum(x.detach()**2) + sum((x - x.detach())*c*x.detach())", {}, x=[1.0, 2], c=2 * factor
+        )
+        assert found.verdict is Verdict.AUTODIFF
