@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gradcli.checks.file import records
+from gradcli.errors import GradcliError
+from gradcli.source import Source
+
 ROOT = Path(__file__).parent.parent.parent
 WRONG = ["check", "mean(x**2)", "x:n", "--expect", "2*x"]
 FILE = """
@@ -106,12 +110,21 @@ def test_wrong_input_is_one_block(gradcli, arguments, code, help):
         ("[[check]]\nname='a'\nexpression='x'\n[[check]]\nname='a'\nexpression='x'", "two checks"),
     ],
 )
-def test_a_malformed_file_is_one_block_with_its_line(gradcli, tmp_path: Path, text, fact):
-    (tmp_path / "checks.toml").write_text(text)
+def test_a_malformed_file_is_one_error_with_its_line(text, fact):
+    with pytest.raises(GradcliError) as caught:
+        records(Source("checks.toml", text))
+    shown = caught.value.diagnostic
+    assert shown.code == "G051"
+    assert shown.message.startswith(fact)
+    assert shown.labels[0].span.source.name == "checks.toml"
+
+
+def test_a_malformed_file_ends_the_command(gradcli, tmp_path: Path):
+    (tmp_path / "checks.toml").write_text("\n[[check]]\nnam = 'x'")
     done = gradcli("check", "checks.toml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error[G051]: {fact}")
-    assert "checks.toml:" in done.stderr
+    assert "checks.toml:2:1" in done.stderr
+    assert "did you mean name?" in done.stderr
 
 
 def test_one_broken_check_does_not_stop_the_others(gradcli, tmp_path: Path):
