@@ -173,7 +173,6 @@ CODES: dict[str, str] = {
     "G081": "autodiff and differences of the function disagree",
     "G082": "a derivative could not be checked",
     "G083": "a value or a derivative is NaN or infinite",
-    "G084": "a function was differentiated at a kink",
     "G099": "gradcli has a bug",
 }
 """Every error code and what it means in one line; `gradcli explain CODE` prints more."""

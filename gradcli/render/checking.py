@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.checks.check import Report, Worst
+from gradcli.checks.judge import CODES
 from gradcli.graph.shape import text as shape_text
 from gradcli.render.diagnostic import render_diagnostic
 from gradcli.render.markup import Paint
@@ -33,7 +34,8 @@ def _block(report: Report, paint: Paint, named: bool) -> str:
         block = render_diagnostic(report.error).replace("\n", "\n      ")
         return f"{head}  {paint(report.name, 'strong')}\n      {block}"
     lines = [f"{head}  {paint(title, 'strong')}  {shape_text(report.shape)}, {report.where}"]
-    error = f", largest relative error {report.max_error:.2g}" if report.ok else ""
+    code = CODES.get(report.verdict)
+    error = f" [{code}]" if code else f", largest relative error {report.max_error:.2g}"
     lines.append(f"      {report.sentence}{error}")
     if report.slip is not None:
         lines.append(f"      {paint('slip', 'help')}: {report.slip}")

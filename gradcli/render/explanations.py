@@ -233,12 +233,6 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli eval --trace-nan names the first operation that made it, forward or backward.",
         'gradcli check "sqrt(x)" x=0',
     ),
-    "G084": (
-        "The function has no derivative at this point, only slopes on either side; PyTorch "
-        "chose one of them, or a value between them.",
-        "Move the point, or say with --kinks note that it does not matter.",
-        'gradcli eval "relu(x)" x=0 --kinks error',
-    ),
     "G099": (
         "This is a mistake in gradcli, not in your input.",
         "Please report the command; --debug shows where it happened.",
