@@ -95,7 +95,7 @@ def compute(node: Node) -> None:
 
 
 def _let_go(node: Node) -> None:
-    if not node.tracked or node.released:
+    if not node.tracked:
         node.inputs = ()
 
 

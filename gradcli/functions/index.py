@@ -123,10 +123,7 @@ def planned(x: Node, index: Any, *, whole: bool = True) -> tuple[Node, Advanced]
     if used > x.ndim:
         message = f"too many indices for tensor of dimension {x.ndim}"
         if x.ndim == 0:
-            message = (
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-                "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
-            )
+            message = _index_of_scalar(index) or message
         raise GradcliError("G022", message, kind=IndexError)
     view, axis, place, skip = x, 0, 0, x.ndim - used
     advanced: Advanced = []
@@ -141,6 +138,20 @@ def planned(x: Node, index: Any, *, whole: bool = True) -> tuple[Node, Advanced]
     if len(advanced) > 1:
         _refuse_misfits([n for _, n in advanced])
     return view, advanced
+
+
+def _index_of_scalar(index: Any) -> str:
+    """PyTorch's sentence about an index without commas for a tensor without dims."""
+    if isinstance(index, slice):
+        return "slice() cannot be applied to a 0-dim tensor."
+    if not isinstance(index, int):
+        return ""
+    if index:
+        return f"index {index} is out of bounds for dimension 0 with size 0"
+    return (
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+        "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+    )
 
 
 def _refuse_misfits(nodes: list[Node]) -> None:

@@ -15,6 +15,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.random import filled
 from gradcli.graph.dtype import DTYPES, INTEGER, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import Node
+from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
@@ -170,7 +171,6 @@ AUGMENTED = {
 def _in_place(method: str, name: str) -> None:
     @composite(f"Tensor.{method}")
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
-        refuse_overlap(input, args)
         return in_place(registry.method(name), input, *args, **kwargs)
 
     written.doc = f"`{name}`, written to the tensor itself."
@@ -214,7 +214,7 @@ def _copied(input: Tensor, src: Tensor) -> Node:
         value = expand(value, shape=target)
     node = input.node
     if value is given or (node.tracked and input._view is None):
-        value = ops.where(number_node(False), node, value) if node.tracked else ops.clone(value)
+        value = REPLACE(node, value) if node.tracked else ops.clone(value)
     value.call = ("CopyBackwards", (node, given))
     return value
 

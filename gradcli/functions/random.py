@@ -14,10 +14,10 @@ from gradcli.functions.create import dtype_or_default, from_array, like_what, nu
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, default, int64
 from gradcli.graph.node import Node
-from gradcli.ops.elementwise import where
+from gradcli.graph.op import REPLACE
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import called, composite, number_node
-from gradcli.tensor.write import write
+from gradcli.tensor.write import refuse, refuse_overlap, write
 
 
 def stream(generator: Any = None) -> Any:
@@ -189,8 +189,13 @@ def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
     node = input.node
     if not node.tracked:
         return value
-    never = number_node(False)
-    return called(where(never, node, value), name, node, overload=overload)
+    return called(REPLACE(node, value), name, node, overload=overload)
+
+
+def allowed(input: Tensor) -> None:
+    """Refuses what must not be written to before the stream moves."""
+    refuse(input, False)
+    refuse_overlap(input, [])
 
 
 def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
@@ -198,6 +203,7 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
     def draws(input: Any, *args: Any, generator: Any = None, **kwargs: Any) -> Any:
         named = dict(zip(parameters, args, strict=False))
         given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
+        allowed(input)
         kind = NUMPY_DTYPES[input.dtype]
         array = getattr(stream(generator), draw)(tuple(input.shape), kind, **given)
         return write(input, filled(input, from_array(array).node, name, overload))
@@ -216,6 +222,7 @@ _draws("log_normal", "log_normal", "mean", "std")
 @composite("Tensor.bernoulli_")
 def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Writes 0 or 1, 1 with probability `p`."""
+    allowed(input)
     chance = p.array() if isinstance(p, Tensor) else p
     array = stream(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
     overload = 1 if isinstance(p, Tensor) else 2
@@ -227,6 +234,7 @@ def random_(input: Any, low: int = 0, high: Any = None, *, generator: Any = None
     """Writes random whole numbers from `low` up to and without `high`."""
     if high is None:
         low, high = 0, low or (1 << 24)
+    allowed(input)
     kind = NUMPY_DTYPES[input.dtype]
     array = stream(generator).integers(low, high, tuple(input.shape), kind)
     return write(input, filled(input, from_array(array).node, "random"))

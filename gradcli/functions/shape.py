@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import DType
+from gradcli.graph.dtype import SCALAR_TYPES, DType
 from gradcli.graph.node import Node
 from gradcli.graph.shape import (
     Shape,
@@ -324,7 +324,8 @@ def expand(input: Any, *size: Any) -> Node:
     if extra < 0:
         raise GradcliError(
             "G024",
-            f"expand(torch.FloatTensor{{{list(x.shape)}}}, size={wanted}): the number of sizes "
+            f"expand(torch.{SCALAR_TYPES[x.dtype]}Tensor{{{list(x.shape)}}}, size={wanted}): "
+            "the number of sizes "
             f"provided ({len(wanted)}) must be greater or equal to the number of dimensions in the "
             f"tensor ({x.ndim})",
         )

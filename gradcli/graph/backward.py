@@ -15,7 +15,7 @@ from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Zero, results
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 
-Before = Callable[[Node, Node], Node]
+Before = Callable[[Node, Node, bool], Node]
 After = Callable[[Node, "Saved"], None]
 Saved = tuple[Node, ...]
 
@@ -32,7 +32,8 @@ def backward(
     Args:
         seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
         targets: whether to differentiate by a node; None means every leaf the outputs depend on.
-        before: called with each node and its whole cotangent; returns the cotangent to use.
+        before: called with each node, its whole cotangent, and whether that is passed on; returns
+            the cotangent to use.
         after: called with each node whose rules were applied, and the forward nodes that they used.
 
     Returns:
@@ -41,6 +42,7 @@ def backward(
     seeds = list(seeds)
     order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
     needed = _leading_to(order, targets)
+    order = _leaves_early(order)
     cotangents = Cotangents()
     for output, cotangent in seeds:
         cotangents.add(output, cotangent)
@@ -51,7 +53,7 @@ def backward(
         if cotangent is None or node not in needed:
             continue
         if before is not None:
-            cotangent = before(node, cotangent)
+            cotangent = before(node, cotangent, any(x in needed for x in node.inputs))
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
         parts = propagate(node, cotangent, needed)
@@ -63,7 +65,10 @@ def backward(
 
 
 class Cotangents:
-    """What has come to each node so far; to a node with several results, by result."""
+    """What has come to each node so far; to a node with several results, by result.
+
+    A variable has a leaf node for each value it had; what comes to them is added up.
+    """
 
     def __init__(self) -> None:
         self._sums: dict[Node, Node] = {}
@@ -74,12 +79,16 @@ class Cotangents:
         if source is not None and source.op is ITEM:
             _accumulate(self._items.setdefault(node, {}), source.attrs["index"], part)
         else:
-            _accumulate(self._sums, node, part)
+            _accumulate(self._sums, _key(node), part)
 
     def take(self, node: Node) -> Any:
         """The whole cotangent of `node`: a node, a tuple for several results, None for nothing."""
         items = self._items.pop(node, None)
-        return self._sums.pop(node, None) if items is None else _completed(node, items)
+        return self._sums.pop(_key(node), None) if items is None else _completed(node, items)
+
+
+def _key(node: Node) -> Any:
+    return node.attrs["owner"] if node.op is LEAF else node
 
 
 def propagate(node: Node, cotangent: Any, needed: Collection[Node]) -> list[tuple[Node, Node]]:
@@ -166,6 +175,25 @@ def saved(node: Node, cotangent: Any, parts: list[Node]) -> Saved:
         positions = tuple(x in used for x in forward)
         op.saves[key] = positions
     return tuple(x for x, uses in zip((node, *node.inputs), positions, strict=False) if uses)
+
+
+def _leaves_early(order: list[Node]) -> list[Node]:
+    """`order` with one leaf node a variable, just before the first node that uses the variable.
+
+    Read backwards, a leaf's gradient is complete there: PyTorch calls its hooks at this moment.
+    """
+    arranged: list[Node] = []
+    met = set()
+    for node in order:
+        if node.op is LEAF:
+            continue
+        for x in reversed(node.inputs):
+            if x.op is LEAF and x.attrs["owner"] not in met:
+                met.add(x.attrs["owner"])
+                arranged.append(x)
+        arranged.append(node)
+    alone = {node.attrs["owner"]: node for node in order if node.op is LEAF}
+    return arranged + [node for owner, node in alone.items() if owner not in met]
 
 
 def _leading_to(order: list[Node], targets: Callable[[Node], bool] | None) -> set[Node]:

@@ -223,6 +223,8 @@ DETACH = Op(
     elementwise=True,
 )
 """The value without its history."""
+REPLACE = Op("replace", _second, ZERO, lambda g, out, x, value: g, text="{1}")
+"""The second input where the first one was, whose gradient is zero then."""
 OVERWRITE = Op(
     "overwrite",
     _second,

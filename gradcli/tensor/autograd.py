@@ -62,9 +62,8 @@ def grad(
 
     `batched` cotangents have a leading axis more than their outputs; so have the gradients then.
     """
-    for number, y in enumerate(outputs):
-        if not y.requires_grad:
-            raise no_gradient(y.node, number)
+    for number, (y, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
+        seed(y, cotangent, number, batched)  # its errors come before those about inputs
     if not all(x.requires_grad for x in inputs):
         raise GradcliError(
             "G030",
@@ -94,13 +93,13 @@ class Targets:
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
         nodes = [x.node for x in inputs]
-        self.owners: set[Autograd] = {n.attrs["owner"] for n in nodes if n.op is LEAF}
+        self.owners: set[Autograd] = {
+            n.attrs["owner"] for n in nodes if n.op is LEAF and n.attrs["counts"]
+        }
         self.nodes = {n for n in nodes if n.op is not LEAF}
 
     def __call__(self, node: Node) -> bool:
-        """Whether to differentiate by `node`; refuses one that is used up."""
-        if node.released:
-            raise used_up(node)
+        """Whether to differentiate by `node`."""
         if node.op is LEAF:
             return node.attrs["owner"] in self.owners
         return node in self.nodes
@@ -141,19 +140,18 @@ class Pass:
             found = engine.backward(seeds, targets, before=self.before, after=self.after)
         for node in self.used:
             node.released = True
-            if node.value is not None:
-                node.inputs = ()
+            node.inputs = tuple(x for x in node.inputs if x.tracked)
         return found
 
-    def before(self, node: Node, cotangent: Node) -> Node:
-        """Refuses a node that is used up; applies hooks."""
-        if node.released:
-            raise used_up(node)
+    def before(self, node: Node, cotangent: Node, passed_on: bool) -> Node:
+        """Applies hooks; refuses a node that is used up."""
         if isinstance(cotangent, Node):  # not the cotangents of several results
             settle(cotangent)
         hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
         for hook in tuple(hooks or ()):
             cotangent = hook(cotangent)
+        if node.released and passed_on:
+            raise used_up(node)
         return cotangent
 
     def after(self, node: Node, saved: tuple[Node, ...]) -> None:
@@ -173,19 +171,19 @@ def seed(
 ) -> tuple[Node, Node]:
     """An output's node and its cotangent's, checked as PyTorch checks them."""
     node = output.node
-    if not node.tracked:
-        raise no_gradient(node, number)
-    if cotangent is None:
-        refuse_implicit(node)
-        return node, constant(1, node.dtype, node.shape)
-    given = cotangent.node
-    if given.shape[batched:] != node.shape:
+    given = None if cotangent is None else cotangent.node
+    if given is not None and given.shape[batched:] != node.shape:
         raise GradcliError(
             "G036",
             f"Mismatch in shape: grad_output[{number}] has a shape of {Size(given.shape)} and "
             f"output[{number}] has a shape of {Size(node.shape)}.",
             help="the cotangent has the shape of the result",
         )
+    if not node.tracked:
+        raise no_gradient(node, number)
+    if given is None:
+        refuse_implicit(node)
+        return node, constant(1, node.dtype, node.shape)
     return node, cast(given, node.dtype)
 
 

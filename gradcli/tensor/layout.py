@@ -208,4 +208,7 @@ def _expanded(new: Shape, strides: Strides, shape: Shape) -> tuple[Strides, Shap
         stride if size == wanted else 0
         for stride, size, wanted in zip(strides, shape, new[extra:], strict=True)
     ]
-    return (0,) * extra + tuple(kept), new
+    for axis in range(extra - 1, -1, -1):
+        inner = new[axis + 1] * kept[0] if kept else 1
+        kept.insert(0, inner if new[axis] == 1 else 0)
+    return tuple(kept), new

@@ -16,8 +16,8 @@ from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, current, data
 from gradcli.graph.op import DETACH, OVERWRITE, Op
-from gradcli.ops.indexing import index_put
-from gradcli.ops.movement import reshape, slice_, slice_put
+from gradcli.ops.indexing import index, index_put
+from gradcli.ops.movement import expand, reshape, slice_, slice_put
 from gradcli.source import Span
 
 if TYPE_CHECKING:
@@ -157,12 +157,20 @@ def _invertible(op: Op) -> bool:
 
 
 def _put_positions(root: Node, steps: Steps, new: Node) -> Node:
-    """`root` after `new` was written where the view sees it, found by sending positions through."""
+    """`root` after `new` was written where the view sees it, found by sending positions through.
+
+    Of several elements in one place, one that differs from what was there is written last.
+    """
     count = root.size
     numbers = data(np.arange(count).reshape(root.shape), root.shape, int64)
     places = np.reshape(array(through(numbers, steps)), -1)
     flat = reshape(root, axes=root.ndim, shape=(count,))
     line = reshape(new, axes=new.ndim, shape=(new.size,))
+    if any(op is expand for op, _ in steps):
+        changed = np.reshape(array(new), -1) != np.reshape(array(root), -1)[places]
+        order = np.argsort(changed, kind="stable")
+        line = index(line, data(order, order.shape, int64), axes=1)
+        places = places[order]
     written = index_put(flat, line, data(places, places.shape, int64), axes=1)
     return reshape(written, axes=1, shape=root.shape)
 

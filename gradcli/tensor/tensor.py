@@ -12,7 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, current
-from gradcli.graph.op import LEAF
+from gradcli.graph.op import DETACH, LEAF
 from gradcli.ops.elementwise import clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
@@ -279,7 +279,7 @@ class Tensor(Operators, Values):
         view = self._view
         if own is None and view is not None:
             own = self.version if self.version is not self.storage.version else None
-        node = value_of(self.value_node)
+        node = DETACH(self.value_node)
         settle(node)
         made = Tensor(node, self.storage, View(None, self.view_path, own=own))
         made.version.stamp(node)

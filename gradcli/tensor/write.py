@@ -13,14 +13,18 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node, current
-from gradcli.graph.op import LEAF
+from gradcli.graph.op import LEAF, REPLACE
 from gradcli.graph.shape import broadcast
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
 from gradcli.tensor import layout
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import Steps, overwritten, put, value_of
+from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
+
+
+MAY_OVERLAP = frozenset(("index_fill", "index_put", "masked_fill"))
+"""Functions whose in-place form PyTorch lets write to a tensor whose elements share memory."""
 
 
 def write(target: Tensor, value: Tensor | Node) -> Tensor:
@@ -38,6 +42,8 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
         return target
     below = view.base.value_node
     root = put(below, view.steps, new)
+    if below.tracked and not root.tracked:
+        root = REPLACE(below, root)
     if root.tracked:
         rest = new.call[1][1:] if new.call is not None else ()
         root.call = ("CopySlices", (below, *rest))
@@ -55,6 +61,8 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         isinstance(x, Tensor) and x.requires_grad for x in (target, *args, *kwargs.values())
     )
     refuse(target, tracked)
+    if function.__name__ not in MAY_OVERLAP:
+        refuse_overlap(target, args)
     operand = _copy(target) if tracked else target
     value = function(operand, *args, **kwargs)
     if value.dtype.category > target.dtype.category:
@@ -131,6 +139,10 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
         path, written = part or (view.steps, value)
         value = put(storage.node, path, written)
         settle(value)
+        if layout.overlaps(target):
+            seen = through(value, view.steps)
+            new = overwritten(new, seen) if new.tracked else seen
+            settle(new)
     storage.node = value
     target.version.bump()
     target.adopt(new)

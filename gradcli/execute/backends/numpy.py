@@ -419,7 +419,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{name: _scipy(name) for name in ("erf", "erfc", "erfinv", "digamma")},
     **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
     **{"clone": lambda x: x, "detach": lambda x: x, "opaque": lambda x, *_, **__: x},
-    **{"overwrite": lambda x, value: value},
+    **{"overwrite": lambda x, value: value, "replace": lambda x, value: value},
 }
 """Kernels by name, where they are not NumPy's function of that name."""
 
