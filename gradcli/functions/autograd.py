@@ -14,6 +14,7 @@ from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.function import composite
+from gradcli.tensor.gradfn import history
 from gradcli.tensor.storage import value_of
 
 
@@ -154,7 +155,7 @@ def retain_grad(self: Any) -> None:
             help="make an input with requires_grad=True",
         )
     keeper = self.autograd
-    node = self.node
+    node = history(self.node)
     if node.op is LEAF or keeper.retain is not None:
         return
     held = keeper.tensor
@@ -190,7 +191,7 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
             )
         return replaced.node
 
-    node = self.node
+    node = history(self.node)
     if node.op is LEAF:
         hooks = self.autograd.hooks
     else:

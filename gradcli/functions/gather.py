@@ -172,7 +172,11 @@ def _together(x: Node, mask: Node) -> tuple[Node, Node]:
     return (x, mask) if shape else (reshaped(x, (1,)), reshaped(mask, (1,)))
 
 
-@function("masked_fill", overload=lambda input, mask, value: int(isinstance(value, Tensor)))
+@function(
+    "masked_fill",
+    overload=lambda input, mask, value: int(isinstance(value, Tensor)),
+    layout=False,
+)
 def masked_fill(input: Any, mask: Any, value: Any) -> Node:
     """`input` with `value` where `mask` holds."""
     x, chosen = tensor(input), _mask("masked_fill", mask)

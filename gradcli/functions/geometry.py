@@ -113,7 +113,7 @@ def pdist(input: Any, p: float = 2.0) -> Node:
     return vector_norm_of(first - second, float(p), (-1,), False)
 
 
-@function("renorm")
+@function("renorm", layout=False)
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Node:
     """`input` with each slice along `dim` scaled down to the norm `maxnorm` where it is longer."""
     x = tensor(input)
@@ -138,7 +138,7 @@ def _turned(x: Node, axis: int, shift: int) -> Node:
     return movement.concat(part(x, axis, shift, 3 - shift), part(x, axis, 0, shift), axis=axis)
 
 
-@function("linalg.cross", shown="linalg_cross", method=False)
+@function("linalg.cross", shown="linalg_cross", method=False, layout=False)
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
     """The cross product of vectors of length 3 along `dim`."""
     x, y = promoted(input, other)

@@ -393,7 +393,7 @@ def _like(value: Any, input: Tensor) -> Any:
     return value
 
 
-@internal("index_put")
+@internal("index_put", layout=True)
 def _put(x: Node, advanced: Any, values: Node, accumulate: bool = False) -> Node:
     front, order, before = _front(x, [tuple(pair) for pair in advanced])
     nodes = [n for _, n in advanced]

@@ -209,7 +209,7 @@ def _interleaved(input: Any, axis: int, count: int) -> Any:
 # -- order and triangles
 
 
-@function("flip")
+@function("flip", layout=True)
 def flip(input: Any, *dims: Any) -> Node:
     """Reversed along `dims`."""
     x = tensor(input)

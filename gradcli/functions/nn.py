@@ -622,7 +622,12 @@ def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tu
     return tuple(range(-len(wanted), 0))
 
 
-@function("layer_norm", "nn.functional.layer_norm", method=False, shown="native_layer_norm")
+@function(
+    *("layer_norm", "nn.functional.layer_norm"),
+    method=False,
+    shown="native_layer_norm",
+    layout=False,
+)
 @checked
 def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05

@@ -83,7 +83,7 @@ def _sort_overload(*args: Any, stable: bool | None = None, **options: Any) -> in
     return int(stable is not None)
 
 
-@function("sort", overload=_sort_overload)
+@function("sort", overload=_sort_overload, layout=True)
 def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> Any:
     """The elements in order along `dim`, and where they were; equal ones keep their order."""
     x = _real("sort", input)
@@ -92,7 +92,7 @@ def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | 
     return _found("sort", x, places, axis, x.shape)
 
 
-@function("argsort")
+@function("argsort", layout=True)
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Node:
     """Where the elements in order along `dim` are."""
     x = _real("sort", input)

@@ -16,7 +16,7 @@ from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, default, int64
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import called, composite, number_node
+from gradcli.tensor.function import called, composite
 from gradcli.tensor.write import refuse, refuse_overlap, write
 
 

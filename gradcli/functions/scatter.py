@@ -301,7 +301,7 @@ def _copied(x: Node, axis: int, chosen: Node, value: Node) -> None:
         )
 
 
-@function("index_fill", overload=lambda i, d, n, value: int(hasattr(value, "node")))
+@function("index_fill", overload=lambda i, d, n, value: int(hasattr(value, "node")), layout=True)
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Node:
     """`input` with one number in the slices along `dim` at positions."""
     x, chosen = tensor(input), tensor(index)
@@ -386,7 +386,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Node:
     return reshaped(_written(row, Places(row, columns, row.ndim), front), shape)
 
 
-@function("put")
+@function("put", layout=True)
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Node:
     """`input` with `source` written (or added) at positions that count all elements."""
     x, chosen, value = tensor(input), tensor(index), tensor(source)

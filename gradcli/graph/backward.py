@@ -7,7 +7,7 @@ right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from gradcli.graph.node import Node, constant
@@ -26,27 +26,24 @@ def backward(
     *,
     before: Before | None = None,
     after: After | None = None,
+    seen: Callable[[Node], Node] | None = None,
 ) -> dict[Node, Node]:
     """The cotangents of `targets` for cotangents of outputs.
 
     Args:
         seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
         targets: whether to differentiate by a node; None means every leaf the outputs depend on.
-        before: called with each node, its whole cotangent, and whether that is passed on; returns
-            the cotangent to use.
+        before: takes a node, its cotangent, and whether that is passed on; returns what is.
         after: called with each node whose rules were applied, and the forward nodes that they used.
+        seen: what the rules see in the place of a node.
 
     Returns:
         The cotangent of each target that the outputs depend on; the others are absent.
     """
-    seeds = list(seeds)
+    seeds, found = list(seeds), dict[Node, Node]()
     order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
     needed = _leading_to(order, targets)
-    order = _leaves_early(order)
-    cotangents = Cotangents()
-    for output, cotangent in seeds:
-        cotangents.add(output, cotangent)
-    found: dict[Node, Node] = {}
+    order, cotangents = _leaves_early(order), Cotangents(seeds)
     while order:
         node = order.pop()
         cotangent = cotangents.take(node)
@@ -56,12 +53,18 @@ def backward(
             cotangent = before(node, cotangent, any(x in needed for x in node.inputs))
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
-        parts = propagate(node, cotangent, needed)
+        forward = _forward(node, seen)
+        parts = propagate(node, forward, cotangent, needed)
         for x, part in parts:
             cotangents.add(x, part, node)
         if after is not None and parts and node.op is not LEAF:
-            after(node, saved(node, cotangent, [part for _, part in parts]))
+            after(node, saved(node, forward, cotangent, [part for _, part in parts]))
     return found
+
+
+def _forward(node: Node, seen: Callable[[Node], Node] | None) -> tuple[Node, ...]:
+    nodes = (node, *node.inputs)
+    return nodes if seen is None else tuple(map(seen, nodes))
 
 
 class Cotangents:
@@ -70,9 +73,11 @@ class Cotangents:
     A variable has a leaf node for each value it had; what comes to them is added up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seeds: Iterable[tuple[Node, Node]]) -> None:
         self._sums: dict[Node, Node] = {}
         self._items: dict[Node, dict[int, Node]] = {}
+        for output, cotangent in seeds:
+            self.add(output, cotangent)
 
     def add(self, node: Node, part: Node, source: Node | None = None) -> None:
         """Adds what `source`, one of the users of `node`, passes to it."""
@@ -91,15 +96,20 @@ def _key(node: Node) -> Any:
     return node.attrs["owner"] if node.op is LEAF else node
 
 
-def propagate(node: Node, cotangent: Any, needed: Collection[Node]) -> list[tuple[Node, Node]]:
-    """The cotangents that `node` passes to the `needed` ones of its inputs, broadcasting undone."""
+def propagate(
+    node: Node, forward: Sequence[Node], cotangent: Any, needed: Collection[Node]
+) -> list[tuple[Node, Node]]:
+    """The cotangents that `node` passes to the `needed` ones of its inputs, broadcasting undone.
+
+    Its rules see `forward`: the node and its inputs, or what stands for them.
+    """
     passed = []
-    op, inputs = node.op, node.inputs
+    op, inputs = node.op, forward[1:]
     if op is ITEM:
-        return [(inputs[0], cotangent)]
-    out: Any = results(node) if op.multiple else node
+        return [(node.inputs[0], cotangent)]
+    out: Any = results(node) if op.multiple else forward[0]
     batch = _batch(cotangent[0], out[0]) if op.multiple else _batch(cotangent, out)
-    for position, x in enumerate(inputs):
+    for position, x in enumerate(node.inputs):
         if not x.tracked or x not in needed:
             continue
         rule = op.derivative(position)
@@ -149,8 +159,10 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     return cotangent
 
 
-def saved(node: Node, cotangent: Any, parts: list[Node]) -> Saved:
+def saved(node: Node, forward: Sequence[Node], cotangent: Any, parts: list[Node]) -> Saved:
     """The forward nodes (of `node` and its inputs) whose values the derivatives `parts` use.
+
+    The rules saw `forward` in their place.
 
     What the rules made is newer than `cotangent`, whose own history says nothing about this node.
     """
@@ -158,7 +170,6 @@ def saved(node: Node, cotangent: Any, parts: list[Node]) -> Saved:
     key = (tuple(x.tracked for x in node.inputs), tuple(x.op.name for x in node.inputs[1:3]))
     positions = op.saves.get(key)
     if positions is None:
-        forward = (node, *node.inputs)
         newest = max(g.serial for g in (cotangent if op.multiple else (cotangent,)))
         used: set[Node] = set()
         stack = list(parts)

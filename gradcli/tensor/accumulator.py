@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gradcli.graph.node import Node
+from gradcli.tensor.gradfn import history
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -38,3 +39,12 @@ class Autograd:
         self.hooks: list[Hook] = []
         self.after: list[Callable[[Tensor], object]] = []
         self.retain: Hook | None = None
+
+    def follow(self, old: Node, new: Node) -> None:
+        """Keeps up with a write: the gradient to retain is then that of the new value."""
+        self.leaf = None
+        keep = self.retain
+        if keep is not None and new.tracked and history(new) is not history(old):
+            if old.hooks and keep in old.hooks:
+                old.hooks.remove(keep)
+            new.hooks = [*(new.hooks or ()), keep]

@@ -16,9 +16,10 @@ from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast, clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
+from gradcli.tensor.gradfn import history
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.size import Size
-from gradcli.tensor.storage import Stop, saved_version, value_of
+from gradcli.tensor.storage import Stop, Version, present, saved_version, value_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import write
 
@@ -92,7 +93,7 @@ class Targets:
     """What to differentiate by: leaves by their owner (a leaf has many nodes), others by node."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        nodes = [x.node for x in inputs]
+        nodes = [history(x.node) for x in inputs]
         self.owners: set[Autograd] = {
             n.attrs["owner"] for n in nodes if n.op is LEAF and n.attrs["counts"]
         }
@@ -106,7 +107,7 @@ class Targets:
 
     def cotangent(self, x: Tensor, found: dict[Node, Node]) -> Node | None:
         """What was found for `x`."""
-        wanted = x.node
+        wanted = history(x.node)
         if wanted.op is not LEAF:
             return found.get(wanted)
         total: Node | None = None
@@ -137,7 +138,8 @@ class Pass:
                 seed(output, cotangent, number, self.batched)
                 for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))
             ]
-            found = engine.backward(seeds, targets, before=self.before, after=self.after)
+            seen = present if Version.any_unseen else None
+            found = engine.backward(seeds, targets, before=self.before, after=self.after, seen=seen)
         for node in self.used:
             node.released = True
             node.inputs = tuple(x for x in node.inputs if x.tracked)
@@ -160,7 +162,7 @@ class Pass:
         for x in saved:
             stamp = saved_version(x)
             if stamp is not None and stamp[0].number != stamp[1]:
-                raise overwritten(node, x, *stamp)
+                raise overwritten(node, x, *stamp[:2])
             used = used or x.op is not FULL or (node.call is not None and x in node.call[1])
         if used and not self.retain_graph:
             self.used.append(node)
@@ -179,7 +181,7 @@ def seed(
             f"output[{number}] has a shape of {Size(node.shape)}.",
             help="the cotangent has the shape of the result",
         )
-    if not node.tracked:
+    if not node.tracked or (node.op is LEAF and not node.attrs["counts"]):
         raise no_gradient(node, number)
     if given is None:
         refuse_implicit(node)

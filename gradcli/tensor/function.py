@@ -48,10 +48,13 @@ class Function:
         shown: the name in grad_fn where it is not the function's.
         overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
         view: the result shares the first argument's memory where PyTorch's does.
+        layout: whether a result is laid out in memory like an argument of its shape; by default
+            that follows from its op.
     """
 
     __slots__ = (
-        *("__name__", "body", "doc", "on_nodes", "overload", "qualified", "shown", "view"),
+        *("__name__", "body", "doc", "layout", "on_nodes", "overload", "qualified", "shown"),
+        "view",
         *("_grad_fn", "_numbers"),
     )
 
@@ -64,6 +67,7 @@ class Function:
         shown: str = "",
         overload: Overload = 0,
         view: bool = False,
+        layout: bool | None = None,
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
@@ -73,6 +77,7 @@ class Function:
         self.shown = shown or self.__name__
         self.overload = overload
         self.view = view
+        self.layout = layout
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
 
@@ -130,7 +135,7 @@ class Function:
         settle(node)
         for tensor in tensors:
             if tensor._storage is not None:
-                return laid_out(node, tensors)
+                return laid_out(node, tensors, self.layout)
         return Tensor(node)
 
     def _wrap_all(
@@ -162,7 +167,7 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
     storage, above = source.storage, source._view
     settle(node)
     version = source.version
-    version.stamp(node)
+    version.stamp(node, source.view_path + steps)
     if not current.tracking:
         caution = "no_grad"
     base = source
@@ -172,9 +177,9 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
     return Tensor(node, storage, View(base, steps, caution=caution, number=version.number))
 
 
-def laid_out(node: Node, tensors: Sequence[Tensor]) -> Tensor:
+def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
     """The tensor of a result whose layout in memory may follow that of an argument."""
-    strides = layout.of_result(node, tensors)
+    strides = layout.of_result(node, tensors, kept)
     return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
 
 

@@ -11,10 +11,17 @@ from weakref import WeakValueDictionary
 
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
-from gradcli.graph.op import LEAF
+from gradcli.graph.op import LEAF, OVERWRITE
 
 QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented"))
 """Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
+
+
+def history(node: Node) -> Node:
+    """The node that stands for `node` in autograd: writes that autograd did not see left it."""
+    while node.op is OVERWRITE and node.inputs and node.call is node.inputs[0].call:
+        node = node.inputs[0]
+    return node
 
 
 @cache
@@ -53,6 +60,7 @@ class GradFn:
     @staticmethod
     def of(node: Node) -> GradFn:
         """The object that stands for `node`."""
+        node = history(node)
         known = _known.get(node.serial)
         if known is None:
             known = _known[node.serial] = GradFn(node)

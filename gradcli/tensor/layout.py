@@ -106,9 +106,12 @@ def _is_dense(strides: Strides, shape: Shape) -> bool:
     return True
 
 
-def of_result(node: Node, arguments: Sequence[Tensor]) -> Strides | None:
-    """The strides of a function's result where they are not row-major, given its arguments."""
-    if not node.op.elementwise:
+def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Strides | None:
+    """The strides of a function's result where they are not row-major, given its arguments.
+
+    `kept` says whether it is laid out like them; by default where the op works elementwise.
+    """
+    if not (node.op.elementwise if kept is None else kept):
         return None
     shape = node.shape
     for tensor in arguments:

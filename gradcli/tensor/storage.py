@@ -7,15 +7,16 @@ to tensors.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, current, data
-from gradcli.graph.op import DETACH, OVERWRITE, Op
+from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.ops.indexing import index, index_put
 from gradcli.ops.movement import expand, reshape, slice_, slice_put
 from gradcli.source import Span
@@ -34,17 +35,30 @@ class Version:
     """How often a storage was written to, and where last.
 
     Apart from the storage, so that a node that remembers a version does not keep the memory.
+
+    Attributes:
+        number: of writes that it counted.
+        span: of the last of them.
+        unseen: the memory, once it was written to under another version.
     """
 
-    __slots__ = ("number", "span")
+    __slots__ = ("__weakref__", "number", "span", "unseen")
+    any_unseen: ClassVar[bool] = False
+    """Whether any memory was ever written to behind a version's back."""
 
     def __init__(self) -> None:
         self.number = 0
         self.span: Span | None = None
+        self.unseen: weakref.ref[Storage] | None = None
 
-    def stamp(self, node: Node) -> None:
-        """Notes on `node` that it holds the value of this version."""
-        node.stale = (self, self.number)
+    def stamp(self, node: Node, steps: Steps) -> None:
+        """Notes on `node` that it holds what `steps` see of the memory at this version."""
+        node.stale = (self, self.number, steps)
+
+    def counts(self, node: Node) -> bool:
+        """Whether all writes since `node` was stamped are ones that this version did not see."""
+        stamp = node.stale
+        return stamp is not None and stamp[0] is self and stamp[1] == self.number
 
     def bump(self) -> None:
         """Counts a write, here and now."""
@@ -59,15 +73,33 @@ class Storage:
         node: the value of the whole storage now, without history.
         version: how often it was written to.
         strides: its layout where that is not row-major.
+        versions: that count only some of the writes (`.data`).
     """
 
-    __slots__ = ("node", "strides", "version")
+    __slots__ = ("__weakref__", "node", "strides", "version", "versions")
 
     def __init__(self, node: Node, strides: tuple[int, ...] | None = None) -> None:
         self.node = value_of(node)
         self.version = Version()
         self.strides = strides
-        self.version.stamp(node)
+        self.versions: weakref.WeakSet[Version] | None = None
+        self.version.stamp(node, ())
+
+    def own_version(self) -> Version:
+        """A version that counts some of the writes to this memory apart."""
+        made = Version()
+        if self.versions is None:
+            self.versions = weakref.WeakSet([self.version])
+        self.versions.add(made)
+        return made
+
+    def count(self, version: Version) -> None:
+        """Counts a write under `version`; the memory's other versions do not see it."""
+        version.bump()
+        for other in self.versions or ():
+            if other is not version:
+                other.unseen = weakref.ref(self)
+                Version.any_unseen = True
 
 
 class View:
@@ -185,6 +217,24 @@ def overwritten(old: Node, value: Node) -> Node:
     return made
 
 
+def present(node: Node) -> Node:
+    """`node` with what the memory that it saw holds now: PyTorch's rules read the memory."""
+    value = None
+    if node.op is LEAF:
+        tensor = node.attrs["owner"].tensor()
+        value = None if tensor is None else tensor.value_node
+    elif node.stale is not None:
+        version, _, steps = node.stale
+        storage = version.unseen and version.unseen()
+        value = through(storage.node, steps) if storage and version.counts(node) else None
+    elif node.op.view and node.inputs:
+        below = present(node.inputs[0])
+        value = None if below is node.inputs[0] else node.op(below, **node.attrs)
+    if value is None or value.value is node.value is not None:
+        return node
+    return overwritten(node, value)
+
+
 def view_steps(result: Node, source: Node) -> Steps | None:
     """The view ops that lead from `source` to `result`; None when something else lies between."""
     steps: list[Step] = []
@@ -198,7 +248,7 @@ def view_steps(result: Node, source: Node) -> Steps | None:
     return tuple(steps)
 
 
-def saved_version(node: Node) -> tuple[Version, int] | None:
+def saved_version(node: Node) -> tuple[Version, int, Steps] | None:
     """The version of the memory behind `node`, and its number when `node` was made."""
     while node.stale is None and (node.op.view or node.op.name == "leaf") and node.inputs:
         node = node.inputs[0]

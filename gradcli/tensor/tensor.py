@@ -114,14 +114,9 @@ class Tensor(Operators, Values):
     def adopt(self, node: Node) -> None:
         """Takes `node` for what the storage holds here now."""
         storage = self.storage
-        self.version.stamp(node)
-        grad = self._autograd
-        if grad is not None:
-            grad.leaf = None
-            if grad.retain is not None and node.tracked:
-                if self._node.hooks and grad.retain in self._node.hooks:
-                    self._node.hooks.remove(grad.retain)
-                node.hooks = [*(node.hooks or ()), grad.retain]
+        self.version.stamp(node, self.view_path)
+        if self._autograd is not None:
+            self._autograd.follow(self._node, node)
         self._node, self._seen = node, storage.node
 
     def _refresh(self) -> None:
@@ -132,11 +127,11 @@ class Tensor(Operators, Values):
             else:
                 root = view.base.node
                 node = through(root, view.steps)
-                if view.caution == "no_grad":
+                if view.caution == "no_grad" or self.version.counts(self._node):
                     node = value_of(node)
                 elif node.tracked:
-                    kept = view.caution or self._node.stale == (self.version, self.version.number)
-                    node.call = self._node.call if kept else ("AsStridedBackward0", (root,))
+                    strided = ("AsStridedBackward0", (root,))
+                    node.call = self._node.call if view.caution else strided
         if self._node.tracked and not node.tracked:
             node = overwritten(self._node, node)
         settle(node)
@@ -159,7 +154,7 @@ class Tensor(Operators, Values):
         return (
             view is not None
             and view.base is not None
-            and not node.tracked
+            and not (node.tracked or self._requires)
             and node.dtype.differentiable
             and view.base.requires_grad
         )
@@ -237,7 +232,7 @@ class Tensor(Operators, Values):
             view is not None
             and bool(view.caution)
             and self.version.number != view.number
-            and self.requires_grad
+            and (self._node.tracked or (view.base is not None and view.base.requires_grad))
         )
 
     @property
@@ -254,7 +249,7 @@ class Tensor(Operators, Values):
     @property
     def data(self) -> Tensor:
         """The same memory without history; autograd does not see writes to it."""
-        return self.alias(Version())
+        return self.alias(self.storage.own_version())
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -264,6 +259,7 @@ class Tensor(Operators, Values):
             known = overwritten(self._node, known)
         view = View(None, value.view_path, own=self.version)
         self._storage, self._view = value.storage, view
+        Version.any_unseen = True
         self.adopt(known)
 
     @property
@@ -282,7 +278,7 @@ class Tensor(Operators, Values):
         node = DETACH(self.value_node)
         settle(node)
         made = Tensor(node, self.storage, View(None, self.view_path, own=own))
-        made.version.stamp(node)
+        made.version.stamp(node, self.view_path)
         return made
 
     # -- methods come from the function table

@@ -22,7 +22,6 @@ from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
 
-
 MAY_OVERLAP = frozenset(("index_fill", "index_put", "masked_fill"))
 """Functions whose in-place form PyTorch lets write to a tensor whose elements share memory."""
 
@@ -47,7 +46,11 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
     if root.tracked:
         rest = new.call[1][1:] if new.call is not None else ()
         root.call = ("CopySlices", (below, *rest))
+        if layout.overlaps(target):
+            root.hooks = [_refuse_repeated]
     _replace(view.base, root, (target.view_path, value_of(new)))
+    if new.stale is None and new.op is not LEAF:
+        target.version.stamp(new, target.view_path)
     return target
 
 
@@ -111,16 +114,24 @@ def refuse_overlap(target: Tensor, others: Iterable[Any]) -> None:
         for x in others
     )
     if shifted or layout.overlaps(target):
-        what = (
-            "some elements of the input tensor and the written-to tensor refer"
-            if shifted
-            else "more than one element of the written-to tensor refers"
-        )
-        raise GradcliError(
-            "G026",
-            f"unsupported operation: {what} to a single memory location. Please clone() the tensor "
-            "before performing the operation.",
-        )
+        raise _shared(SHIFTED if shifted else REPEATED)
+
+
+def _refuse_repeated(cotangent: Node) -> Node:
+    """The hook of a write to elements that share memory: PyTorch's gradient writes there too."""
+    raise _shared(REPEATED)
+
+
+def _shared(what: str) -> GradcliError:
+    return GradcliError(
+        "G026",
+        f"unsupported operation: {what} to a single memory location. Please clone() the tensor "
+        "before performing the operation.",
+    )
+
+
+REPEATED = "more than one element of the written-to tensor refers"
+SHIFTED = "some elements of the input tensor and the written-to tensor refer"
 
 
 def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) -> None:
@@ -144,7 +155,7 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
             new = overwritten(new, seen) if new.tracked else seen
             settle(new)
     storage.node = value
-    target.version.bump()
+    storage.count(target.version)
     target.adopt(new)
 
 

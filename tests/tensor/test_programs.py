@@ -5,7 +5,7 @@ from __future__ import annotations
 import program_generator as programs
 import pytest
 
-DIFFERENT = (4, 14, 64, 95, 103)
+DIFFERENT = ()
 """Seeds whose programs still differ; one that starts to agree fails here, and leaves the list."""
 
 
