@@ -54,7 +54,7 @@ def contributions(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[st
     cotangents: dict[Node, Node] = {}
     seeds = [(output.node, constant(1, output.dtype, tuple(output.shape)))]
 
-    def remember(node: Node, cotangent: Node) -> Node:
+    def remember(node: Node, cotangent: Node, passed_on: bool) -> Node:
         cotangents[node] = cotangent
         return cotangent
 

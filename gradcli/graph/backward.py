@@ -54,7 +54,7 @@ def backward(
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
         forward = _forward(node, seen)
-        parts = propagate(node, forward, cotangent, needed)
+        parts = propagate(node, cotangent, needed, forward)
         for x, part in parts:
             cotangents.add(x, part, node)
         if after is not None and parts and node.op is not LEAF:
@@ -97,17 +97,17 @@ def _key(node: Node) -> Any:
 
 
 def propagate(
-    node: Node, forward: Sequence[Node], cotangent: Any, needed: Collection[Node]
+    node: Node, cotangent: Any, needed: Collection[Node], forward: tuple[Node, ...] = ()
 ) -> list[tuple[Node, Node]]:
     """The cotangents that `node` passes to the `needed` ones of its inputs, broadcasting undone.
 
-    Its rules see `forward`: the node and its inputs, or what stands for them.
+    Its rules see `forward`, what stands for the node and its inputs; by default these themselves.
     """
     passed = []
-    op, inputs = node.op, forward[1:]
+    op, (seen, *inputs) = node.op, forward or (node, *node.inputs)
     if op is ITEM:
         return [(node.inputs[0], cotangent)]
-    out: Any = results(node) if op.multiple else forward[0]
+    out: Any = results(node) if op.multiple else seen
     batch = _batch(cotangent[0], out[0]) if op.multiple else _batch(cotangent, out)
     for position, x in enumerate(node.inputs):
         if not x.tracked or x not in needed:
