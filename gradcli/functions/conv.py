@@ -18,7 +18,7 @@ from gradcli.functions.conv_checks import (
     check_transposed,
     one_each,
 )
-from gradcli.functions.nn import checked, internal
+from gradcli.functions.nn import internal
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.shape import reshaped
 from gradcli.graph.node import Node
@@ -39,7 +39,6 @@ def _conv(count: int) -> Function:
     name = f"conv{count}d"
 
     @composite(name, f"nn.functional.{name}", method=False)
-    @checked
     def conv(
         input: Any,
         weight: Any,
@@ -143,7 +142,6 @@ def _conv_transpose(count: int) -> Function:
     name = f"conv_transpose{count}d"
 
     @composite(name, f"nn.functional.{name}", method=False)
-    @checked
     def conv_transpose(
         input: Any,
         weight: Any,

@@ -18,7 +18,7 @@ from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
-from gradcli.tensor.function import common_dtype, composite, function
+from gradcli.tensor.function import Operand, common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 
 Array = Any
@@ -110,7 +110,7 @@ def _unique_runs(input: Any, dim: int | None) -> tuple[Node, ...]:
 
 @function("isin", method=False)
 def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+    elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False
 ) -> Node:
     """Where `elements` are among `test_elements`."""
     dtype = NUMPY_DTYPES[common_dtype((elements, test_elements))]

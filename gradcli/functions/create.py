@@ -20,7 +20,7 @@ from gradcli.graph.dtype import DType, as_dtype, default, float64, int64, of_num
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import AnyTensor, Number, composite
 
 
 def from_array(array: Any, *, requires_grad: bool = False) -> Tensor:
@@ -426,8 +426,8 @@ def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
 
 @composite("linspace", method=False)
 def linspace(
-    start: Any,
-    end: Any,
+    start: AnyTensor | Number,
+    end: AnyTensor | Number,
     steps: int,
     *,
     dtype: Any = None,
@@ -441,8 +441,8 @@ def linspace(
 
 @composite("logspace", method=False)
 def logspace(
-    start: Any,
-    end: Any,
+    start: AnyTensor | Number,
+    end: AnyTensor | Number,
     steps: int,
     base: float = 10.0,
     *,

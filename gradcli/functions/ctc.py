@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import checked, floating, internal
+from gradcli.functions.nn import floating, internal
 from gradcli.functions.shape import part, reshaped, whole
 from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, constant, data
@@ -29,7 +29,6 @@ IMPOSSIBLE = -1e30
 
 
 @composite("nn.functional.ctc_loss", method=False)
-@checked
 def ctc_loss(
     log_probs: Any,
     targets: Any,

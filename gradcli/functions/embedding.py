@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import c_name, checked, internal
+from gradcli.functions.nn import c_name, internal
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, OVERWRITE
@@ -28,7 +28,6 @@ Array = Any
 
 
 @composite("nn.functional.embedding")
-@checked
 def embedding(
     input: Any,
     weight: Any,
@@ -76,7 +75,6 @@ def _known(values: Array, like: Node) -> Node:
 
 
 @function("embedding", method=False)
-@checked
 def _embedding(
     weight: Any,
     indices: Any,
@@ -122,7 +120,6 @@ def _rows(x: Node, known: Array, by_frequency: bool) -> Node:
 
 
 @composite("nn.functional.embedding_bag", method=False)
-@checked
 def embedding_bag(
     input: Any,
     weight: Any,

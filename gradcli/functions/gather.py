@@ -26,7 +26,7 @@ from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
 from gradcli.ops.elementwise import cast, clone, where
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, number_node
+from gradcli.tensor.function import Operand, composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 
 # -- positions
@@ -177,7 +177,7 @@ def _together(x: Node, mask: Node) -> tuple[Node, Node]:
     overload=lambda input, mask, value: int(isinstance(value, Tensor)),
     layout=False,
 )
-def masked_fill(input: Any, mask: Any, value: Any) -> Node:
+def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
     """`input` with `value` where `mask` holds."""
     x, chosen = tensor(input), _mask("masked_fill", mask)
     if isinstance(value, Node) and value.ndim:

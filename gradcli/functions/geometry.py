@@ -23,7 +23,7 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, linalg, movement, reduction
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import Number, composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 
 
@@ -35,7 +35,7 @@ def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeErr
 
 
 @function("dist")
-def dist(input: Any, other: Any, p: float = 2) -> Node:
+def dist(input: Any, other: Any, p: Number = 2) -> Node:
     """The norm of order `p` of `input - other`."""
     x, y = promoted(input, other)
     apart = x - y
@@ -114,7 +114,7 @@ def pdist(input: Any, p: float = 2.0) -> Node:
 
 
 @function("renorm", layout=False)
-def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Node:
+def renorm(input: Any, p: Number, dim: int, maxnorm: Number) -> Node:
     """`input` with each slice along `dim` scaled down to the norm `maxnorm` where it is longer."""
     x = tensor(input)
     if p <= 0:

@@ -15,7 +15,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import C_NAMES, checked, internal, no_kernel
+from gradcli.functions.nn import C_NAMES, internal, no_kernel
 from gradcli.functions.shape import permuted, reshaped, whole
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, constant, lift
@@ -28,7 +28,6 @@ from gradcli.tensor.function import composite
 
 
 @composite("nn.functional.affine_grid", method=False)
-@checked
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any:
     """The points of a grid of `size` (N, C, sizes) after the maps `theta`: (N, n, n + 1)."""
     sizes = [whole(n) for n in size]
@@ -91,7 +90,6 @@ MODES, PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "refle
 
 
 @composite("nn.functional.grid_sample", method=False)
-@checked
 def grid_sample(
     input: Any,
     grid: Any,
@@ -116,7 +114,6 @@ def grid_sample(
 
 
 @composite("grid_sampler", method=False)
-@checked
 def grid_sampler(
     input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Any:

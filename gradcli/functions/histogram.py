@@ -19,7 +19,7 @@ from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function
+from gradcli.tensor.function import Number, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.results import named_results
 
@@ -50,7 +50,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Node:
 
 
 @function("histc")
-def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Node:
+def histc(input: Any, bins: int = 100, min: Number = 0, max: Number = 0) -> Node:
     """How many elements fall into each of `bins` equal parts of the range."""
     x = tensor(input)
     if x.dtype.category != FLOATING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import checked
 from gradcli.functions.shape import permuted, reshaped
 from gradcli.graph.node import Node
 from gradcli.tensor.function import function
@@ -28,7 +27,6 @@ def _check_shuffle(name: str, x: Node, factor: int) -> None:
 
 
 @function("pixel_shuffle", "nn.functional.pixel_shuffle", method=False)
-@checked
 def pixel_shuffle(input: Any, upscale_factor: int) -> Node:
     """(C*r*r, H, W) as (C, H*r, W*r): each block of channels becomes a block of pixels."""
     x, r = tensor(input), upscale_factor
@@ -46,7 +44,6 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Node:
 
 
 @function("pixel_unshuffle", "nn.functional.pixel_unshuffle", method=False)
-@checked
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Node:
     """(C, H*r, W*r) as (C*r*r, H, W): the inverse of `pixel_shuffle`."""
     x, r = tensor(input), downscale_factor
@@ -65,7 +62,6 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Node:
 
 
 @function("channel_shuffle", "nn.functional.channel_shuffle", method=False)
-@checked
 def channel_shuffle(input: Any, groups: int) -> Node:
     """Channels (dim 1) dealt out: the first of each group, then the second of each, and so on."""
     x = tensor(input)

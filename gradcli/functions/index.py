@@ -20,7 +20,7 @@ from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
 from gradcli.ops import indexing, movement
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import called, composite, internal, number_node, viewed
+from gradcli.tensor.function import Tensors, called, composite, internal, number_node, viewed
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.write import in_place
 
@@ -43,7 +43,7 @@ def nonzero_columns(condition: Node) -> tuple[Node, ...]:
 
 
 @composite("Tensor.__getitem__")
-def getitem(input: Any, index: Any) -> Any:
+def getitem(input: Any, index: object) -> Any:
     """`x[index]`: ints, slices, None, `...`, lists and tensors of positions, masks."""
     x = input.node
     view, advanced = planned(x, index)
@@ -337,7 +337,7 @@ def in_range_or_raise(item: Node, size: int, axis: int) -> Node:
 
 
 @composite("Tensor.__setitem__")
-def setitem(input: Any, index: Any, value: Any) -> None:
+def setitem(input: Any, index: object, value: object) -> None:
     """`x[index] = value`."""
     if not isinstance(value, (Tensor, bool, int, float, complex)):
         raise GradcliError(
@@ -433,12 +433,12 @@ def _indices(input: Tensor, indices: Any) -> Advanced:
 
 
 @composite("index_put")
-def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+def index_put(input: Any, indices: Tensors, values: Any, accumulate: bool = False) -> Any:
     """`input` with `values` written (or added) at positions."""
     return _put(input, _indices(input, indices), _like(values, input), accumulate)
 
 
 @composite("Tensor.index_put_")
-def index_put_(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+def index_put_(input: Any, indices: Tensors, values: Any, accumulate: bool = False) -> Any:
     """Writes (or adds) `values` at positions."""
     return in_place(_put, input, _indices(input, indices), _like(values, input), accumulate)

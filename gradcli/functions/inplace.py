@@ -21,7 +21,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import composite, function, internal, number_node
+from gradcli.tensor.function import Value, composite, function, internal, number_node
 from gradcli.tensor.gradfn import backward_name
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import in_place, refuse, refuse_overlap, write
@@ -238,7 +238,7 @@ def _refuse_misfit(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
 
 
 @composite("Tensor.fill_")
-def fill_(input: Any, value: Any) -> Any:
+def fill_(input: Any, value: Value) -> Any:
     """Writes one number everywhere."""
     if not isinstance(value, Tensor):
         return write(input, filled(input, _everywhere(input, value), "fill", 2))

@@ -25,7 +25,7 @@ from gradcli.graph.shape import axes_from_right, axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import AnyTensor, composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 
 # -- joining
@@ -176,7 +176,11 @@ def tile(input: Any, *dims: Any) -> Any:
 
 @composite("repeat_interleave")
 def repeat_interleave(
-    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: Any = None
+    input: Any,
+    repeats: AnyTensor | int | None = None,
+    dim: int | None = None,
+    *,
+    output_size: int | None = None,
 ) -> Any:
     """Each element (or slice along `dim`) repeated `repeats` times in place."""
     if repeats is None:

@@ -16,7 +16,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import Number, composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 
 
@@ -250,7 +250,7 @@ def _rmatmul(input: Any, other: Any) -> Any:
 def _plus(name: str, spec: str, first: str, second: str) -> Any:
     """`beta*input + alpha*(first @ second)`."""
 
-    def body(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+    def body(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
         product = _product("bmm" if spec.startswith("b") else name, mat1, mat2, spec)
         added = product if alpha == 1 else alpha * product
         x, added = promoted(input, added)
@@ -268,10 +268,11 @@ baddbmm = _plus("baddbmm", "bik,bkj->bij", "batch1", "batch2")
 
 
 @function("addr")
-def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Node:
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*outer(vec1, vec2)`."""
     product = alpha * contract(*promoted(*_vectors(vec1, vec2)), spec="i,j->ij")
-    return product if beta == 0 else beta * tensor(input) + product
+    result: Node = product if beta == 0 else beta * tensor(input) + product
+    return result
 
 
 @composite("trace")

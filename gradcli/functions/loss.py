@@ -18,7 +18,6 @@ from gradcli.functions.math import sub, where
 from gradcli.functions.nn import (
     add_number,
     c_name,
-    checked,
     div_number,
     floating,
     internal,
@@ -29,7 +28,6 @@ from gradcli.functions.nn import (
     mul_number,
     only,
     pairwise_distance,
-    real_number,
     sub_number,
 )
 from gradcli.functions.reduce import mean, sum
@@ -105,7 +103,6 @@ def _pair(input: Node, target: Node, kernel: str) -> list[Node]:
 
 
 @composite("nn.functional.mse_loss")
-@checked
 def mse_loss(
     input: Any,
     target: Any,
@@ -134,7 +131,6 @@ def _weighted(losses: Any, weight: Any, how: str, over: bool = True) -> Any:
 
 
 @composite("nn.functional.l1_loss")
-@checked
 def l1_loss(
     input: Any,
     target: Any,
@@ -158,7 +154,6 @@ def _rounded_corner(d: Node, width: float, divisor: float, slope: float) -> Node
 
 
 @composite("nn.functional.smooth_l1_loss")
-@checked
 def smooth_l1_loss(
     input: Any,
     target: Any,
@@ -182,7 +177,6 @@ def _smooth_l1(input: Node, target: Node, beta: float, how: str) -> Node:
 
 
 @composite("nn.functional.huber_loss")
-@checked
 def huber_loss(
     input: Any,
     target: Any,
@@ -209,7 +203,6 @@ def _huber(input: Node, target: Node, delta: float, how: str) -> Node:
 
 
 @composite("nn.functional.cross_entropy")
-@checked
 def cross_entropy(
     input: Any,
     target: Any,
@@ -303,7 +296,6 @@ def _check_weight(who: str, weight: Any, classes: int) -> None:
 
 
 @composite("nn.functional.nll_loss")
-@checked
 def nll_loss(
     input: Any,
     target: Any,
@@ -416,7 +408,6 @@ _nll_2d = internal("nll_loss2D")(_picked)
 
 
 @function("nn.functional.binary_cross_entropy")
-@checked
 def binary_cross_entropy(
     input: Any,
     target: Any,
@@ -452,7 +443,6 @@ def _size(x: Node) -> str:
 
 
 @function("nn.functional.binary_cross_entropy_with_logits")
-@checked
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,
@@ -485,7 +475,6 @@ def binary_cross_entropy_with_logits(
 
 
 @composite("nn.functional.kl_div")
-@checked
 def kl_div(
     input: Any,
     target: Any,
@@ -510,7 +499,6 @@ def kl_div(
 
 
 @composite("nn.functional.gaussian_nll_loss")
-@checked
 def gaussian_nll_loss(
     input: Any,
     target: Any,
@@ -531,11 +519,10 @@ def gaussian_nll_loss(
 def _variance(input: Any, var: Any) -> Any:
     """A variance for each element of `input`, or one for each row of it."""
     if not isinstance(var, Tensor):
-        number = real_number(var)
-        if number is None:
+        if not isinstance(var, (int, float)):
             message = f"gaussian_nll_loss(): var must be Tensor or float, not {type(var).__name__}"
             raise GradcliError("G014", message, kind=TypeError)
-        var = number * registry.find("torch.ones_like")(input)
+        var = var * registry.find("torch.ones_like")(input)
     if bool((var.array() < 0).any()):
         raise GradcliError("G026", "var has negative entry/entries", kind=ValueError)
     if var.shape == input.shape:
@@ -548,7 +535,6 @@ def _variance(input: Any, var: Any) -> Any:
 
 
 @composite("nn.functional.poisson_nll_loss")
-@checked
 def poisson_nll_loss(
     input: Any,
     target: Any,
@@ -574,7 +560,6 @@ def poisson_nll_loss(
 
 
 @function("nn.functional.soft_margin_loss")
-@checked
 def soft_margin_loss(
     input: Any,
     target: Any,
@@ -595,7 +580,6 @@ def soft_margin_loss(
 
 
 @composite("nn.functional.hinge_embedding_loss")
-@checked
 def hinge_embedding_loss(
     input: Any,
     target: Any,
@@ -611,7 +595,6 @@ def hinge_embedding_loss(
 
 
 @composite("nn.functional.margin_ranking_loss")
-@checked
 def margin_ranking_loss(
     input1: Any,
     input2: Any,
@@ -638,7 +621,6 @@ def margin_ranking_loss(
 
 
 @composite("nn.functional.cosine_embedding_loss")
-@checked
 def cosine_embedding_loss(
     input1: Any,
     input2: Any,
@@ -666,7 +648,6 @@ def cosine_embedding_loss(
 
 
 @composite("nn.functional.triplet_margin_loss")
-@checked
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,
@@ -702,7 +683,6 @@ def triplet_margin_loss(
 
 
 @function("nn.functional.multi_margin_loss")
-@checked
 def multi_margin_loss(
     input: Any,
     target: Any,
@@ -771,7 +751,6 @@ def _by_row(losses: Node, input: Node, how: str) -> Node:
 
 
 @function("nn.functional.multilabel_margin_loss")
-@checked
 def multilabel_margin_loss(
     input: Any,
     target: Any,
@@ -805,7 +784,6 @@ def multilabel_margin_loss(
 
 
 @composite("nn.functional.multilabel_soft_margin_loss")
-@checked
 def multilabel_soft_margin_loss(
     input: Any,
     target: Any,

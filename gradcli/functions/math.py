@@ -15,6 +15,10 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS
 from gradcli.tensor import registry
 from gradcli.tensor.function import (
+    AnyTensor,
+    Number,
+    Operand,
+    Value,
     as_floating,
     common_dtype,
     composite,
@@ -66,20 +70,28 @@ def _numbers_count(input: Any, other: Any) -> int:
     return 2 if _number_last(input, other) else _number_last(other, input)
 
 
+_SECOND, _EITHER = ("AnyTensor", "Operand"), ("Operand", "Operand")
+_NUMBERS = {
+    **dict.fromkeys(("copysign", "eq", "ne", "lt", "le", "gt", "ge"), _SECOND),
+    **{f"bitwise_{name}": _EITHER for name in ("and", "or", "xor", "left_shift", "right_shift")},
+    **{"xlogy": _EITHER, "floor_divide": ("Value", "Value")},
+}
+"""Ops of two operands that may be numbers."""
 _OVERLOADS: dict[str, Any] = {"copysign": _number_last, "xlogy": _numbers_count}
 for _op in list(OPS.values()):
     if _op.promotes and _op.name not in _SPECIAL_ENTRIES:
         _names = [_op.name, *_ALSO.get(_op.name, [])]
         if _op.name in SPECIAL:
             _names.append(f"special.{_op.name}")
-        from_op(_op, *_names, overload=_OVERLOADS.get(_op.name, 0))
+        _takes = _NUMBERS.get(_op.name, ())
+        from_op(_op, *_names, takes=_takes, overload=_OVERLOADS.get(_op.name, 0))
 
 
 # -- arithmetic
 
 
 @function()
-def add(input: Any, other: Any, *, alpha: float = 1) -> Node:
+def add(input: Value, other: Value, *, alpha: Number = 1) -> Node:
     """`input + alpha*other`."""
     x, y = promoted(input, other)
     return _added(x, y, alpha)
@@ -105,7 +117,7 @@ _FACTORS = (
 
 
 @function("sub", "subtract")
-def sub(input: Any, other: Any, *, alpha: float = 1) -> Node:
+def sub(input: Value, other: Value, *, alpha: Number = 1) -> Node:
     """`input - alpha*other`."""
     return _subtracted(input, other, alpha)
 
@@ -132,20 +144,20 @@ _EXCLUSIVE = "Use the `^` or `logical_xor()` operator instead."
 @function(
     "rsub", "Tensor.__rsub__", overload=lambda input, other, *, alpha=1: _number_last(input, other)
 )
-def rsub(input: Any, other: Any, *, alpha: float = 1) -> Node:
+def rsub(input: Any, other: Operand, *, alpha: Number = 1) -> Node:
     """`other - alpha*input`."""
     return _subtracted(other, input, alpha)
 
 
 @function("mul", "multiply", "Tensor.__rmul__")
-def mul(input: Any, other: Any) -> Node:
+def mul(input: Value, other: Value) -> Node:
     """`input * other`."""
     x, y = promoted(input, other)
     return ops.logical_and(x, y) if x.dtype is bool_ else ops.mul(x, y)
 
 
 @function("Tensor.__radd__", shown="add")
-def _radd(input: Any, other: Any) -> Node:
+def _radd(input: Any, other: Value) -> Node:
     """`other + input`."""
     return ops.add(*promoted(input, other))
 
@@ -155,7 +167,7 @@ def _radd(input: Any, other: Any) -> Node:
     "divide",
     overload=lambda input, other, *, rounding_mode=None: 2 if rounding_mode else 0,
 )
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Node:
+def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node:
     """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""
     if rounding_mode is None:
         return ops.div(*promoted(input, other, floating=True))
@@ -170,32 +182,32 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Node:
 
 
 @function("true_divide", shown="div")
-def true_divide(input: Any, other: Any) -> Node:
+def true_divide(input: Value, other: Value) -> Node:
     """`input / other`, always floating."""
     return ops.div(*promoted(input, other, floating=True))
 
 
 @composite("Tensor.__rtruediv__")
-def _rtruediv(input: Any, other: Any) -> Any:
+def _rtruediv(input: Any, other: Value) -> Any:
     """`other / input`, which PyTorch computes as `input.reciprocal() * other`."""
     return input.reciprocal() * other
 
 
 @function("remainder", "Tensor.__mod__", overload=_tensor_last)
-def remainder(input: Any, other: Any) -> Node:
+def remainder(input: Operand, other: Operand) -> Node:
     """The remainder with the divisor's sign, as Python's `%`."""
     return ops.remainder(*promoted(input, other))
 
 
 @function("fmod", overload=_tensor_last)
-def fmod(input: Any, other: Any) -> Node:
+def fmod(input: Any, other: Operand) -> Node:
     """The remainder with the dividend's sign, as C's `fmod`."""
     return ops.fmod(*promoted(input, other))
 
 
 def _swapped(name: str, entry: Any) -> None:
     @composite(f"Tensor.{name}")
-    def swapped(input: Any, other: Any) -> Any:
+    def swapped(input: Any, other: Value) -> Any:
         return entry(other, input)
 
 
@@ -205,7 +217,7 @@ _swapped("__rrshift__", registry.find("torch.bitwise_right_shift"))
 
 
 @composite("Tensor.__rfloordiv__")
-def _rfloordiv(input: Any, other: Any) -> Any:
+def _rfloordiv(input: Any, other: Value) -> Any:
     """`other // input`."""
     return registry.find("torch.floor_divide")(other, input)
 
@@ -217,7 +229,7 @@ def _pow_overload(input: Any, exponent: Any) -> int:
 
 
 @function("pow", overload=_pow_overload)
-def pow(input: Any, exponent: Any) -> Node:
+def pow(input: Operand, exponent: Operand) -> Node:
     """`input ** exponent`."""
     x, y = promoted(input, exponent)
     if x.dtype.category <= INTEGER and isinstance(exponent, int) and exponent < 0:
@@ -228,7 +240,7 @@ def pow(input: Any, exponent: Any) -> Node:
 
 
 @function("float_power", overload=0, shown="pow")
-def float_power(input: Any, exponent: Any) -> Node:
+def float_power(input: Operand, exponent: Operand) -> Node:
     """`input ** exponent` in float64."""
     from gradcli.graph.dtype import complex128, float64
 
@@ -271,7 +283,7 @@ def round(input: Any, *, decimals: int = 0) -> Node:
 
 
 @function("heaviside")
-def heaviside(input: Any, values: Any) -> Node:
+def heaviside(input: Any, values: AnyTensor) -> Node:
     """0 where `input` is negative, `values` where it is 0, 1 where it is positive."""
     if isinstance(input, Node) and isinstance(values, Node) and input.dtype is not values.dtype:
         raise GradcliError(
@@ -284,7 +296,7 @@ def heaviside(input: Any, values: Any) -> Node:
 
 
 @function("where")
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+def where(condition: Any, input: Value | None = None, other: Value | None = None) -> Any:
     """`input` where `condition` holds, `other` elsewhere; of `condition` alone, where it holds."""
     if input is None or other is None:
         from gradcli.functions.index import nonzero_columns
@@ -295,7 +307,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 
 @function("Tensor.where", shown="where")
-def _where_method(input: Any, condition: Any, other: Any) -> Node:
+def _where_method(input: Any, condition: Any, other: Value) -> Node:
     """`input` where `condition` holds, `other` elsewhere."""
     return where.body(condition, input, other)  # type: ignore[no-any-return]
 
@@ -305,7 +317,7 @@ def _clamp_overload(input: Any, min: Any = None, max: Any = None) -> int:
 
 
 @function("clamp", "clip", shown="clamp", overload=_clamp_overload)
-def clamp(input: Any, min: Any = None, max: Any = None) -> Node:
+def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
     """`input` kept between `min` and `max`; either may be None."""
     if min is None and max is None:
         raise GradcliError("G013", "torch.clamp: At least one of 'min' or 'max' must not be None")
@@ -319,13 +331,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Node:
 
 
 @function("clamp_min", overload=lambda input, min: _tensor_last(input, min))
-def clamp_min(input: Any, min: Any) -> Node:
+def clamp_min(input: Any, min: Operand) -> Node:
     """`input`, at least `min`."""
     return ops.clamp_min(*promoted(input, min))
 
 
 @function("clamp_max", overload=lambda input, max: _tensor_last(input, max))
-def clamp_max(input: Any, max: Any) -> Node:
+def clamp_max(input: Any, max: Operand) -> Node:
     """`input`, at most `max`."""
     return ops.clamp_max(*promoted(input, max))
 
@@ -334,7 +346,7 @@ def clamp_max(input: Any, max: Any) -> Node:
 
 
 @function(overload=lambda input, end, weight: _tensor_last(input, weight))
-def lerp(input: Any, end: Any, weight: Any) -> Node:
+def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
     """`input + weight*(end - input)`."""
     x, y = promoted(input, end)
     if x.dtype.category < FLOATING:
@@ -365,7 +377,7 @@ def refused(kernel: str, x: Node) -> GradcliError:
 
 
 @function()
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
     """`input + value*tensor1*tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
     if x.dtype is bool_:
@@ -374,7 +386,7 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node
 
 
 @function()
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Node:
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
     """`input + value*tensor1/tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
     if common_dtype((tensor1, tensor2)).category < FLOATING:
@@ -478,7 +490,7 @@ def _bits(name: str) -> Any:
     bitwise = OPS[f"bitwise_{name}"]
 
     @function(f"Tensor.__{name}__", f"Tensor.__r{name}__", shown=f"bitwise_{name}")
-    def operator(input: Any, other: Any) -> Node:
+    def operator(input: Any, other: Operand) -> Node:
         x, y = promoted(input, other)
         return logical(x, y) if x.dtype is bool_ else bitwise(x, y)
 

@@ -10,14 +10,13 @@ import math
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import checked, dropout, linear, mul_number, scaled_dot_product_attention
+from gradcli.functions.nn import dropout, linear, mul_number, scaled_dot_product_attention
 from gradcli.graph.dtype import BOOL
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite
 
 
 @composite("nn.functional.multi_head_attention_forward", method=False)
-@checked
 def multi_head_attention_forward(
     query: Any,
     key: Any,

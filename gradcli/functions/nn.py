@@ -29,7 +29,7 @@ from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor, registry, write
-from gradcli.tensor.function import Function, composite, function, not_a_tensor, type_name
+from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
 
 C_NAMES: dict[DType, str] = {
@@ -60,80 +60,6 @@ def no_kernel(kernel: str, x: Any) -> GradcliError:
         help="convert it: .float()",
         kind=NotImplementedError,
     )
-
-
-TENSORS = frozenset(
-    (
-        *("input", "target", "weight", "bias", "input1", "input2", "x1", "x2", "pos_weight"),
-        *("indices", "anchor", "positive", "negative", "query", "key", "value", "attn_mask"),
-    )
-)
-"""Parameters of any type that must be tensors (or None where that is their default)."""
-
-
-def checked(body: Callable[..., Any]) -> Callable[..., Any]:
-    """`body`, after PyTorch's refusal of arguments that are no tensors, or no numbers, as it needs.
-
-    A parameter says what it takes by its annotation; those of `TENSORS` take tensors.
-    """
-    names = body.__code__.co_varnames[: body.__code__.co_argcount]
-    names += tuple((body.__kwdefaults__ or {}).keys())
-    kinds = {name: str(body.__annotations__[name]).removesuffix(" | None") for name in names}
-    kinds |= {name: "Tensor" for name in names if kinds[name] == "Any" and name in TENSORS}
-    defaults = body.__defaults__ or ()
-    optional = names[len(names) - len(defaults) :]
-
-    def argument(name: str, value: Any) -> Any:
-        take = _TAKEN.get(kinds.get(name, ""))
-        if take is None or (value is None and name in optional):
-            return value
-        taken = take(value)
-        if taken is None:
-            raise GradcliError(
-                "G014",
-                f"{body.__name__.strip('_')}(): argument '{name}' (position "
-                f"{names.index(name) + 1}) must be {kinds[name]}, not {type_name(value)}",
-                help="make it one: tensor(...)" if kinds[name] == "Tensor" else (),
-                kind=TypeError,
-            )
-        return taken
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given = [argument(name, value) for name, value in zip(names, args, strict=False)]
-        named = {name: argument(name, value) for name, value in kwargs.items()}
-        return body(*given, *args[len(given) :], **named)
-
-    call.__wrapped__ = body  # type: ignore[attr-defined]
-    call.__doc__, call.__name__ = body.__doc__, body.__name__
-    return call
-
-
-def _plain(value: Any) -> Any:
-    """A Python number of a tensor of one element; anything else itself."""
-    if isinstance(value, Node):
-        value = Tensor(value)
-    return value.item() if isinstance(value, Tensor) else value
-
-
-def real_number(value: Any) -> float | None:
-    """A real number that fits an element; None for anything else."""
-    number = _plain(value)
-    fits = isinstance(number, float) or (isinstance(number, int) and abs(number) < 2**63)
-    return number if fits else None
-
-
-def _whole(value: Any) -> int | None:
-    """A whole number; None for anything else."""
-    number = _plain(value)
-    fits = isinstance(number, int) and not isinstance(number, bool) and abs(number) < 2**63
-    return number if fits else None
-
-
-_TAKEN: dict[str, Callable[[Any], Any]] = {
-    "Tensor": lambda value: value if isinstance(value, (Tensor, Node)) else None,
-    **{"float": real_number, "int": _whole, "bool": lambda value: bool(_plain(value))},
-}
-"""What each kind of parameter makes of an argument; None refuses it."""
 
 
 def internal(shown: str, overload: int = 0) -> Callable[[Callable[..., Any]], Function]:
@@ -170,12 +96,10 @@ def activation(
     `in_place` is PyTorch's overload of the form that writes, for the digit in grad_fn.
     """
 
-    def decorate(unchecked: Callable[..., Node]) -> Function:
-        body = checked(unchecked)
-
+    def decorate(body: Callable[..., Node]) -> Function:
         fresh = Function(names[0], body, on_nodes=True, shown=shown)
         written = Function(names[0], body, on_nodes=True, shown=shown, overload=in_place)
-        parameters = unchecked.__code__.co_varnames[1 : unchecked.__code__.co_argcount]
+        parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
 
         def entry(input: Any, *args: Any, **kwargs: Any) -> Any:
             if not isinstance(input, Tensor):
@@ -184,8 +108,8 @@ def activation(
                 return write.in_place(written, input, *args, **kwargs)
             return fresh(input, *args, **kwargs)
 
-        entry.__wrapped__ = unchecked  # type: ignore[attr-defined]
-        entry.__doc__ = unchecked.__doc__
+        entry.__wrapped__ = body  # type: ignore[attr-defined]
+        entry.__doc__ = body.__doc__
         return composite(*names, method=method)(entry)
 
     return decorate
@@ -331,14 +255,12 @@ def _within(x: Node, size: float) -> Node:
 
 
 @composite("nn.functional.tanhshrink")
-@checked
 def tanhshrink(input: Any) -> Any:
     """`input - tanh(input)`."""
     return input - input.tanh()
 
 
 @composite("nn.functional.softsign")
-@checked
 def softsign(input: Any) -> Any:
     """`input/(|input| + 1)`."""
     return input / (input.abs() + 1)
@@ -374,7 +296,6 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
 
 
 @function("nn.functional.glu")
-@checked
 def glu(input: Any, dim: int = -1) -> Node:
     """The first half along `dim` times the sigmoid of the second half."""
     x = tensor(input)
@@ -393,7 +314,6 @@ def glu(input: Any, dim: int = -1) -> Node:
 
 
 @composite("prelu", "nn.functional.prelu")
-@checked
 def prelu(input: Any, weight: Any) -> Any:
     """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
     rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1
@@ -450,8 +370,8 @@ def _rows(name: str, op: Any) -> Callable[..., Any]:
     for body in (along, functional):
         body.__name__ = name
         body.__doc__ = f"The {name.replace('_', ' ')} along `dim`, in `dtype` where one is given."
-    composite(name, f"special.{name}")(checked(along))
-    return composite(f"nn.functional.{name}")(checked(functional))
+    composite(name, f"special.{name}")(along)
+    return composite(f"nn.functional.{name}")(functional)
 
 
 softmax = _rows("softmax", reduction.softmax)
@@ -459,14 +379,12 @@ log_softmax = _rows("log_softmax", reduction.log_softmax)
 
 
 @composite("nn.functional.softmin")
-@checked
 def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
     """The softmax of `-input` along `dim`."""
     return softmax(-input, dim, dtype=dtype)
 
 
 @composite("nn.functional.one_hot")
-@checked
 def one_hot(input: Any, num_classes: int = -1) -> Any:
     """A row for each class number: 1 at its place, 0 elsewhere; int64."""
     if input.dtype is not int64:
@@ -487,7 +405,6 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
 
 
 @composite("nn.functional.linear")
-@checked
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """`input @ weight.T + bias` along the last dim; `weight` is (out, in) or (in,)."""
     rank, out = len(input.shape), weight.shape[0] if weight.shape else 1
@@ -510,7 +427,6 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @composite("bilinear", "nn.functional.bilinear", method=False)
-@checked
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """`input1 @ weight[k] @ input2 + bias[k]` for each k; `weight` is (out, in1, in2)."""
     _check_bilinear(input1, input2, weight, bias)
@@ -548,14 +464,12 @@ def _check_bilinear(input1: Any, input2: Any, weight: Any, bias: Any) -> None:
 
 
 @composite("nn.functional.normalize")
-@checked
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
     """`input` over its norm of order `p` along `dim`, which counts as at least `eps`."""
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
 
 
 @composite("cosine_similarity", "nn.functional.cosine_similarity", method=False)
-@checked
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between `x1` and `x2` along `dim`; norms count as at least `eps`."""
     common = result_type([(x.dtype, tuple(x.shape)) for x in (x1, x2)])
@@ -574,7 +488,6 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 
 @composite("pairwise_distance", "nn.functional.pairwise_distance", method=False)
-@checked
 def pairwise_distance(
     x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:
@@ -628,7 +541,6 @@ def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tu
     shown="native_layer_norm",
     layout=False,
 )
-@checked
 def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05
 ) -> Node:
@@ -648,7 +560,6 @@ def layer_norm(
 
 
 @composite("rms_norm", "nn.functional.rms_norm", method=False)
-@checked
 def rms_norm(
     input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
 ) -> Any:
@@ -665,7 +576,6 @@ _EPSILON = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 @composite("nn.functional.dropout")
-@checked
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """In training, each element is 0 with probability `p`, else it is divided by `1 - p`."""
     if not 0 <= p <= 1:
@@ -682,7 +592,6 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
 
 @composite("dropout", method=False)
-@checked
 def _dropout(input: Any, p: float, train: bool) -> Any:
     """`torch.nn.functional.dropout` with its arguments spelled out."""
     return dropout(input, p, train)
@@ -692,7 +601,6 @@ def _dropout(input: Any, p: float, train: bool) -> Any:
 
 
 @composite("nn.functional.scaled_dot_product_attention")
-@checked
 def scaled_dot_product_attention(
     query: Any,
     key: Any,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import checked, floating, internal
+from gradcli.functions.nn import floating, internal
 from gradcli.functions.reduce import mean_of
 from gradcli.functions.shape import reshaped
 from gradcli.graph.dtype import float32
@@ -46,7 +46,6 @@ def _same_dtype(x: Node, *parameters: Node | None) -> None:
 
 
 @composite("nn.functional.batch_norm", method=False)
-@checked
 def batch_norm(
     input: Any,
     running_mean: Any,
@@ -78,7 +77,6 @@ def batch_norm(
 
 
 @composite("batch_norm", method=False)
-@checked
 def _positional(
     input: Any,
     weight: Any,
@@ -171,7 +169,6 @@ def _by_given(
 
 
 @composite("nn.functional.instance_norm", method=False)
-@checked
 def instance_norm(
     input: Any,
     running_mean: Any = None,
@@ -210,7 +207,6 @@ def instance_norm(
 
 
 @composite("instance_norm", method=False)
-@checked
 def _instance_positional(
     input: Any,
     weight: Any,
@@ -232,7 +228,6 @@ def _instance_positional(
 
 
 @composite("nn.functional.group_norm", "group_norm", method=False)
-@checked
 def group_norm(
     input: Any,
     num_groups: int,

@@ -218,7 +218,7 @@ def _freedom(total: Any, weight: Any, aweights: Any, correction: int) -> Any:
 
 
 def _weights(x: Any, fweights: Any, aweights: Any) -> Any:
-    """The product of both kinds of weights, checked; None for none."""
+    """The product of both kinds of weights; None for none."""
     found = None
     kinds = (("fweights", fweights, INTEGER, "integral"), ("aweights", aweights, FLOATING, ""))
     for name, given, category, word in kinds:

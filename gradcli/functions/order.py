@@ -19,7 +19,7 @@ from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import order, reduction
 from gradcli.ops.elementwise import cast
-from gradcli.tensor.function import composite, function, number_node
+from gradcli.tensor.function import AnyTensor, composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.results import Results, named_results
 
@@ -224,7 +224,7 @@ def _quantile(name: str, skip: bool) -> None:
     @function(name, shown="squeeze", overload=4)
     def quantile(
         input: Any,
-        q: Any,
+        q: float | AnyTensor,
         dim: int | None = None,
         keepdim: bool = False,
         *,
@@ -259,7 +259,7 @@ def _moved_last(rank: int, axis: int) -> tuple[int, ...]:
 
 
 def _probabilities(x: Node, q: Any, interpolation: str) -> Node:
-    """`q` as a node of the dtype of `x`, checked as PyTorch checks it."""
+    """`q` as a node of the dtype of `x` as PyTorch checks it."""
     if x.dtype not in (float32, float64):
         raise GradcliError("G025", "quantile() input tensor must be either float or double dtype")
     if interpolation not in INTERPOLATIONS:

@@ -14,7 +14,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.index import positions
-from gradcli.functions.nn import checked, internal, no_kernel
+from gradcli.functions.nn import internal, no_kernel
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node, constant
@@ -50,7 +50,6 @@ def padded(x: Node, around: Around, value: float = 0) -> Node:
 
 
 @composite("nn.functional.pad")
-@checked
 def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """`input` with a border: `pad` is (before, after) of the last dim, then outwards.
 

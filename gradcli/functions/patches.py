@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import checked, floating
+from gradcli.functions.nn import floating
 from gradcli.functions.pad import padded
 from gradcli.functions.shape import reshaped, whole
 from gradcli.graph.node import Node
@@ -22,7 +22,6 @@ Numbers = tuple[int, ...]
 
 
 @function("nn.functional.unfold", method=False, shown="im2col")
-@checked
 def unfold(
     input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Node:
@@ -50,7 +49,6 @@ def unfold(
 
 
 @function("nn.functional.fold", method=False, shown="col2im")
-@checked
 def fold(
     input: Any,
     output_size: Any,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.functions.index import positions
-from gradcli.functions.nn import checked, floating, internal, no_kernel
+from gradcli.functions.nn import floating, internal, no_kernel
 from gradcli.functions.pool_checks import (
     check_adaptive,
     check_rank,
@@ -54,9 +54,8 @@ def maxima(pair: Callable[..., Any], name: str, doc: str, *names: str) -> Functi
 
     `names` are those of the entry; under `NAME_with_indices`, another one always returns both.
     """
-    body = checked(pair)
     place = pair.__code__.co_varnames.index("return_indices")
-    indexed = composite(f"nn.functional.{name}_with_indices", method=False)(body)
+    indexed = composite(f"nn.functional.{name}_with_indices", method=False)(pair)
 
     def alone(*args: Any, **kwargs: Any) -> Any:
         both = indexed(*args, **kwargs)

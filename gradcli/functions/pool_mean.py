@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import checked, floating, internal, no_kernel
+from gradcli.functions.nn import floating, internal, no_kernel
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.pool_checks import (
     check_adaptive,
@@ -52,7 +52,6 @@ def _avg_pool(count: int) -> Function:
         return _over(added, constant(divisor, x.dtype) if divisor else _product(taken, x))
 
     @composite(f"nn.functional.{name}", *[name] * (count == 1), method=False)
-    @checked
     def avg_pool(
         input: Any,
         kernel_size: Any,
@@ -117,7 +116,6 @@ def _adaptive_avg_pool(count: int) -> Function:
         return x
 
     @composite(f"nn.functional.{name}", *[name] * (count == 1), method=False)
-    @checked
     def adaptive_avg_pool(input: Any, output_size: Any) -> Any:
         sizes = check_adaptive(input, output_size, count, name)
         x = input.unsqueeze(-2) if count == 1 else input
@@ -154,7 +152,6 @@ def _lp_pool(count: int) -> Function:
     mean = (avg_pool1d, avg_pool2d, avg_pool3d)[count - 1]
 
     @composite(f"nn.functional.lp_pool{count}d", method=False)
-    @checked
     def lp_pool(
         input: Any,
         norm_type: float,
@@ -179,7 +176,6 @@ lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3))
 
 
 @composite("nn.functional.local_response_norm", method=False)
-@checked
 def local_response_norm(
     input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Any:

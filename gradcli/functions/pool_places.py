@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.window import window_argmax
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import checked, internal
+from gradcli.functions.nn import internal
 from gradcli.functions.pool import maxima, read_at
 from gradcli.functions.pool_checks import (
     check_unpooled,
@@ -47,7 +47,6 @@ def _max_unpool(count: int) -> Function:
         return reshaped(index_put(empty, values, rows, places, axes=2), lead + size)
 
     @composite(f"nn.functional.{name}", method=False)
-    @checked
     def max_unpool(
         input: Any,
         indices: Any,

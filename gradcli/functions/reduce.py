@@ -18,7 +18,15 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import registry
-from gradcli.tensor.function import as_floating, as_numeric, composite, function
+from gradcli.tensor.function import (
+    AnyTensor,
+    Dims,
+    Number,
+    as_floating,
+    as_numeric,
+    composite,
+    function,
+)
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.results import named_results
 from gradcli.tensor.tensor import Tensor
@@ -33,18 +41,8 @@ def axes_of(dim: Dim, rank: int) -> tuple[int, ...]:
     if dim is None or (isinstance(dim, (list, tuple)) and not dim):
         return tuple(range(-rank, 0))
     dims = dim if isinstance(dim, (list, tuple)) else (dim,)
-    axes = axes_from_right([_whole(d) for d in dims], rank)
+    axes = axes_from_right(dims, rank)
     return axes if rank else ()
-
-
-def _whole(dim: Any) -> int:
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise GradcliError(
-            "G013",
-            f"argument 'dim' must be int or tuple of ints, not {type(dim).__name__}",
-            kind=TypeError,
-        )
-    return int(dim.__index__())
 
 
 def count(x: Node, axes: tuple[int, ...]) -> int:
@@ -131,7 +129,7 @@ def _nonempty(name: str, x: Node, axes: tuple[int, ...]) -> None:
 
 
 @function("amax")
-def amax(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
+def amax(input: Any, dim: Dims = (), keepdim: bool = False) -> Node:
     """The largest element over `dim`; equal largest ones share the gradient."""
     x = tensor(input)
     axes = axes_of(dim, x.ndim)
@@ -140,7 +138,7 @@ def amax(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
 
 
 @function("amin")
-def amin(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
+def amin(input: Any, dim: Dims = (), keepdim: bool = False) -> Node:
     """The smallest element over `dim`; equal smallest ones share the gradient."""
     x = tensor(input)
     axes = axes_of(dim, x.ndim)
@@ -162,7 +160,7 @@ def _extreme(name: str, position: Any, reduce: Any) -> Any:
         if dim is None:
             _nonempty(name, x, axes_of(None, x.ndim))
             return reduce(x, axis=axes_of(None, x.ndim), keepdims=False)
-        axis = axis_from_right(_whole(dim), x.ndim)
+        axis = axis_from_right(dim, x.ndim)
         if x.ndim == 0:
             return EXTREMES[name](ops.clone(x), constant(0, int64))
         if x.shape[axis] == 0:
@@ -178,7 +176,9 @@ def _extreme(name: str, position: Any, reduce: Any) -> Any:
         return EXTREMES[name](values, indices)
 
     @composite(name)
-    def either(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    def either(
+        input: Any, dim: int | AnyTensor | None = None, keepdim: bool = False, *, other: Any = None
+    ) -> Any:
         second = dim if isinstance(dim, Tensor) else other
         if second is not None:
             return registry.find(f"torch.{name}imum")(input, second)
@@ -269,7 +269,7 @@ def var(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float | None = None,
+    correction: Number | None = None,
 ) -> Node:
     """The variance over `dim`, divided by n - correction (1 by default)."""
     x = _floating_only("var", input)
@@ -284,7 +284,7 @@ def std(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float | None = None,
+    correction: Number | None = None,
 ) -> Node:
     """The standard deviation over `dim`, with n - correction (1 by default)."""
     x = _floating_only("std", input)
@@ -361,7 +361,7 @@ def _safe(x: Node, unsafe: Node) -> Node:
 
 @function("linalg.vector_norm", shown="linalg_vector_norm", method=False)
 def vector_norm(
-    x: Any, ord: float = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+    x: Any, ord: Number = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
     """The vector norm of order `ord` over `dim`."""
     node = _norm_operand("linalg.vector_norm", x, dtype)
@@ -393,7 +393,7 @@ def norm(
 
 
 @function("logsumexp", "special.logsumexp")
-def logsumexp(input: Any, dim: Dim, keepdim: bool = False) -> Node:
+def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
     """`log(sum(exp(input)))` over `dim`, without overflow."""
     x = as_floating(input)
     return reduction.logsumexp(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)

@@ -16,7 +16,7 @@ from gradcli.execute.limits import memory
 from gradcli.functions import resize_taps as taps
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import checked, internal, no_kernel
+from gradcli.functions.nn import internal, no_kernel
 from gradcli.functions.pool_mean import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -46,7 +46,6 @@ SMOOTH = {"linear": 1, "bilinear": 2, "trilinear": 3}
 
 
 @composite("nn.functional.interpolate", "nn.functional.upsample", method=False)
-@checked
 def interpolate(
     input: Any,
     size: Any = None,
@@ -227,14 +226,12 @@ _RESIZED = _table()
 
 
 @composite("nn.functional.upsample_nearest", method=False)
-@checked
 def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """`interpolate` with mode "nearest"."""
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 @composite("nn.functional.upsample_bilinear", method=False)
-@checked
 def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """`interpolate` with mode "bilinear" and aligned corners."""
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

@@ -24,7 +24,7 @@ from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
 from gradcli.ops.opaque import opaque
 from gradcli.ops.scatter import Places
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import Number, Operand, composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.storage import put as put_through
 from gradcli.tensor.storage import view_steps
@@ -99,7 +99,13 @@ def _written(x: Node, places: Places, value: Node) -> Node:
 
 @composite("scatter")
 def scatter(
-    input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
+    input: Any,
+    dim: int,
+    index: Any,
+    src: Operand | None = None,
+    *,
+    value: Number | None = None,
+    reduce: str | None = None,
 ) -> Any:
     """`input` with `src` (a tensor, or one number) written along `dim` at the positions `index`."""
     given = src if value is None else value
@@ -124,7 +130,7 @@ _COMBINED = {"add": "sum", "multiply": "prod"}
     shown="scatter",
     overload=lambda i, d, n, src: int(not hasattr(src, "node")),
 )
-def _scattered(input: Any, dim: int, index: Any, src: Any) -> Node:
+def _scattered(input: Any, dim: int, index: Any, src: Operand) -> Node:
     x, places, value = _places(tensor(input), dim, index, src)
     return reshaped(_written(x, places, value), input.shape)
 
@@ -183,7 +189,7 @@ def _combine(x: Node, places: Places, value: Node, reduce: str, include: bool) -
 
 
 def _slices(name: str, x: Node, dim: int, index: Any, kinds: Sequence[Any], sentence: str) -> Node:
-    """The positions of a vector along `dim`, checked for their dtype."""
+    """The positions of a vector along `dim` for their dtype."""
     axis_from_right(dim, x.ndim)
     chosen = tensor(index)
     if chosen.dtype not in kinds:
@@ -228,7 +234,7 @@ _WHOLE = (int64, int32)
 
 
 @function("index_add")
-def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Node:
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Number = 1) -> Node:
     """`input` with `alpha` times the slices of `source` added along `dim` at positions."""
     x, value = tensor(input), tensor(source)
     sentence = "index_add_(): Expected dtype int32/int64 for index but got: {}"
@@ -302,7 +308,7 @@ def _copied(x: Node, axis: int, chosen: Node, value: Node) -> None:
 
 
 @function("index_fill", overload=lambda i, d, n, value: int(hasattr(value, "node")), layout=True)
-def index_fill(input: Any, dim: int, index: Any, value: Any) -> Node:
+def index_fill(input: Any, dim: int, index: Any, value: Operand) -> Node:
     """`input` with one number in the slices along `dim` at positions."""
     x, chosen = tensor(input), tensor(index)
     axis = axis_from_right(dim, x.ndim)

@@ -61,6 +61,8 @@ def _binary(
         _half(op, x)
         return op(x, y)
 
+    if overload is _degree_kind:
+        body.__annotations__.update(input="Operand", other="Operand")
     body.__doc__ = f"`{op.name}` of the elements of both."
     function(*names, shown=op.torch, overload=overload)(body)
 
@@ -107,12 +109,6 @@ def _halves(p: int) -> Node:
 @function("ldexp")
 def ldexp(input: Any, other: Any) -> Node:
     """`input * 2**other`."""
-    if not isinstance(other, Node):
-        raise GradcliError(
-            "G014",
-            f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}",
-            kind=TypeError,
-        )
     return special.ldexp(*promoted(input, other, floating=True))
 
 

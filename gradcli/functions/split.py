@@ -17,12 +17,12 @@ from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import indexing
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, internal
+from gradcli.tensor.function import AnyTensor, composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 
 
 @function("narrow", shown="slice", view=True)
-def narrow(input: Any, dim: int, start: Any, length: int) -> Node:
+def narrow(input: Any, dim: int, start: AnyTensor | int, length: int) -> Node:
     """`length` elements along `dim` from `start`."""
     x = tensor(input)
     axis = axis_from_right(whole(dim), x.ndim)
@@ -162,7 +162,7 @@ def unbind(input: Any, dim: int = 0) -> tuple[Node, ...]:
 
 
 @function("select", view=True)
-def select(input: Any, dim: int, index: Any) -> Node:
+def select(input: Any, dim: int, index: int) -> Node:
     """The slice at one position of `dim`, without that dim."""
     x = tensor(input)
     if x.ndim == 0:

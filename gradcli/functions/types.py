@@ -12,7 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.graph.dtype import ALIASES, DTYPES, DType, as_dtype, default, promote_pair, result_type
 from gradcli.graph.shape import axis_from_right, numel
 from gradcli.tensor import Tensor, layout, registry
-from gradcli.tensor.function import Function, composite
+from gradcli.tensor.function import Function, Value, composite
 from gradcli.tensor.size import Size
 
 
@@ -148,7 +148,7 @@ for _entry in (
 
 
 @composite("result_type", method=False)
-def _result_type(tensor1: Any, tensor2: Any) -> DType:
+def _result_type(tensor1: Value, tensor2: Value) -> DType:
     """The dtype of an operation on both."""
     values = (tensor1, tensor2)
     tensors = [(v.dtype, tuple(v.shape)) for v in values if isinstance(v, Tensor)]

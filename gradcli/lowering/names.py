@@ -1,8 +1,9 @@
 """What a name means that no variable has: one lookup order, and the modules a script may import.
 
 Constraints: variables come first and are the interpreter's business; then Python's built-ins,
-exceptions, PyTorch's functions without their prefix, and modules. Nothing is imported before a name
-asks for it.
+exceptions, PyTorch's functions without their prefix, and modules. Without its prefix, a function
+takes numbers where it takes tensors: `sqrt(2)` is `torch.sqrt(torch.tensor(2))`. Nothing is
+imported before a name asks for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gradcli.language.fence import MODULES
 from gradcli.lowering.builtins import EXCEPTIONS, PYTHON
 from gradcli.source import Span
 from gradcli.tensor import Tensor
+from gradcli.tensor.function import Function
 
 PREFIXES = (
     "torch",
@@ -121,7 +123,8 @@ def _resolve(name: str) -> Any:
     if name in BARE_MODULES:
         return Module(BARE_MODULES[name])
     found = (_find(f"{prefix}.{name}") for prefix in PREFIXES)
-    return next((value for value in found if value is not None), None)
+    value = next((value for value in found if value is not None), None)
+    return value.of_numbers() if isinstance(value, Function) else value
 
 
 def _find(qualified: str) -> Any:

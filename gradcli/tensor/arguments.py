@@ -1,14 +1,20 @@
-"""Arguments that a function's body does not take as they are: refitted, or refused in plain words.
+"""Arguments of calls: those that fit are passed on, others refused in PyTorch's words.
 
-Constraints: looked at only after a call has failed, so that good calls cost nothing.
+Constraints: a call whose arguments have classes that a function has taken before is not looked at
+again; signatures stand in the bodies (kinds.py reads them), nothing about single functions here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, did_you_mean
+from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
+from gradcli.tensor.kinds import MISFIT, TENSOR, Parameter
+from gradcli.tensor.misuse import Misuse
+from gradcli.tensor.operands import number_node
 from gradcli.tensor.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -20,88 +26,167 @@ RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x
 IDLE = frozenset({"device", "layout", "memory_format", "non_blocking", "out", "pin_memory"})
 """Parameters of PyTorch that say nothing here, where all tensors lie in the machine's memory."""
 
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
 
-def refitted(
-    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """After a TypeError: the arguments as the body takes them.
+
+def taken(function: Function, args: Args, kwargs: Kwargs, seen: Args) -> tuple[Args, Kwargs]:
+    """The arguments as the body takes them; notes their classes, `seen`, where these decided.
 
     Raises:
         GradcliError: G013 for arguments that do not fit the signature, G014 for wrong types.
     """
-    import inspect
-
-    signature = inspect.signature(function.body)
-    usage = f"its arguments are {function.__name__}{signature_text(function)}"
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as misfit:
-        fitted = _fitted(signature, args, kwargs)
-        if fitted is not None:
-            return fitted
-        unknown = [k for k in kwargs if k not in signature.parameters]
-        raise GradcliError(
-            "G013",
-            f"{function.__name__}() {misfit}",
-            help=[*(h for k in unknown for h in did_you_mean(k, signature.parameters)), usage],
-            kind=TypeError,
-        ) from None
-    raise GradcliError(
-        "G014", f"{function.__name__}(): {error}", help=usage, kind=TypeError
-    ) from error
+    parameters = function.parameters
+    args, named = _renamed(function, args, kwargs) if kwargs else (args, kwargs)
+    _check_names(function, args, named)
+    given = [*zip(parameters.positional, args, strict=False)]
+    given += [(parameters.by_name[k], v) for k, v in named.items() if k in parameters.by_name]
+    values = [_take(function, args, named, i, *pair) for i, pair in enumerate(given)]
+    _check_mixed(function, args, named, given)
+    if named is kwargs and all(v is old for v, (_, old) in zip(values, given, strict=True)):
+        if not any(isinstance(old, (list, tuple)) for _, old in given):
+            function.known.add(seen)
+        return args, kwargs
+    count = min(len(args), len(parameters.positional))
+    fitted = {p.name: v for (p, _), v in zip(given[count:], values[count:], strict=True)}
+    return (*values[:count], *args[count:]), {**named, **fitted}
 
 
-MISFITS = (
-    *(AttributeError, IndexError, KeyError, MemoryError, OverflowError, ValueError),
-    ZeroDivisionError,
-)
-"""What Python raises inside a body that was given arguments it was not written for."""
-
-
-def misfit(
-    function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
-) -> Exception:
-    """After one of `MISFITS`: G014 for an argument that is no tensor, else G013.
-
-    What a script's own function raised (a hook, say) has a `_failure` of the interpreter, and
-    passes as it is.
-    """
-    if "_failure" in error.__dict__:
-        return error
-    if isinstance(error, MemoryError):
-        return GradcliError("G060", f"{function.__name__}(): {error}", help="use smaller sizes")
-    for value in (*args, *kwargs.values()) if isinstance(error, AttributeError) else ():
-        if not isinstance(value, (Tensor, Node)):
-            return GradcliError(
-                "G014",
-                f"{function.__name__}(): argument must be Tensor, not {type(value).__name__}",
-                help=f"its arguments are {function.__name__}{signature_text(function)}",
-                kind=TypeError,
-            )
-    return GradcliError(
-        "G013",
-        f"{function.__name__}(): these arguments do not fit: {error}",
-        help=f"its arguments are {function.__name__}{signature_text(function)}",
-        kind=type(error),
-    )
-
-
-def _fitted(
-    signature: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """The arguments with PyTorch's other ways to give them undone; None where there are none."""
-    fitted: dict[str, Any] = {}
+def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+    """The arguments with PyTorch's other ways to name them undone."""
+    parameters = function.parameters
+    if all(name in parameters.by_name for name in kwargs):
+        return args, kwargs
+    fitted: Kwargs = {}
     for name, value in kwargs.items():
-        parameter = signature.parameters.get(name)
-        if parameter is not None and parameter.kind is parameter.VAR_POSITIONAL:
-            args = (*args, value)
-        elif parameter is None and name in IDLE:
-            _refuse_elsewhere(name, value)
-        elif parameter is None and name in RENAMED:
-            fitted[RENAMED[name]] = value
-        else:
+        if name in parameters.by_name or (parameters.more and name not in RENAMED):
             fitted[name] = value
-    return (args, fitted) if fitted.keys() != kwargs.keys() else None
+        elif name == parameters.rest:
+            args = (*args, value)
+        elif name in IDLE:
+            _refuse_elsewhere(name, value)
+        else:
+            fitted[RENAMED.get(name, name)] = value
+    return args, fitted
+
+
+def _check_names(function: Function, args: Args, kwargs: Kwargs) -> None:
+    """Raises for arguments that are too many, unknown, given twice or missing."""
+    parameters = function.parameters
+    positional = parameters.positional
+    if len(args) > len(positional) and not parameters.rest:
+        raise _misuse(function, args, kwargs, lambda bound: _too_many(function, args, bound))
+    for i, name in enumerate(kwargs):
+        problem = ""
+        if name not in parameters.by_name and not parameters.more:
+            problem = f"got an unexpected keyword argument '{name}'"
+        elif any(parameter.name == name for parameter in positional[: len(args)]):
+            problem = f"got multiple values for argument '{name}'"
+        if problem:
+            help = did_you_mean(name, parameters.by_name)
+            raise _misuse(function, args, kwargs, problem, help=help, place=len(args) + i)
+    absent = [p.name for p in positional[len(args) : parameters.required] if p.name not in kwargs]
+    if absent:
+        raise _misuse(function, args, kwargs, _missing(function, absent))
+
+
+def _too_many(function: Function, args: Args, bound: int) -> str:
+    parameters = function.parameters
+    least, most = parameters.required - bound, len(parameters.positional) - bound
+    number = len(args) - bound
+    if not most:
+        return f"takes no arguments ({number} given)"
+    range_ = f"{most}" if least == most else f"from {least} to {most}"
+    plural = "" if range_ == "1" else "s"
+    were = "was" if number == 1 else "were"
+    return f"takes {range_} positional argument{plural} but {number} {were} given"
+
+
+def _missing(function: Function, names: list[str]) -> str:
+    if _in_python(function):
+        said = ", ".join(f"'{name}'" for name in names[:-1])
+        said = f"{said} and '{names[-1]}'" if said else f"'{names[-1]}'"
+        return f"missing {len(names)} required positional argument{'s'[: len(names) - 1]}: {said}"
+    said = ", ".join(f'"{name}"' for name in names)
+    return f"missing {len(names)} required positional arguments: {said}"
+
+
+def _take(
+    function: Function, args: Args, kwargs: Kwargs, i: int, parameter: Parameter, value: Any
+) -> Any:
+    """One argument as the body takes it."""
+    fitting = parameter.take(value)
+    if fitting is not MISFIT:
+        return fitting
+    if function.lenient and TENSOR in parameter.kinds and isinstance(value, (int, float, complex)):
+        return Tensor(number_node(value))
+
+    def sentence(bound: int) -> str:
+        position = f" (position {i + 1 - bound})" if i < len(args) else ""
+        return f": argument '{parameter.name}'{position} must be {_demand(parameter, value)}"
+
+    help = ["make it one: tensor(...)"] if TENSOR in parameter.kinds else []
+    raise _misuse(function, args, kwargs, sentence, help=help, place=i, code="G014")
+
+
+def _demand(parameter: Parameter, value: Any) -> str:
+    """What an argument must be, and what `value` is instead."""
+    word = parameter.word
+    if word.startswith("tuple of ints") and isinstance(value, (list, tuple)):
+        place = next(j for j, v in enumerate(value) if parameter.take([v]) is MISFIT)
+        return f"{word}, but found element of type {type_of(value[place])} at pos {place}"
+    return f"{word}, not {type_of(value)}"
+
+
+def type_of(value: Any) -> str:
+    """The name of a value's type as PyTorch says it."""
+    if isinstance(value, (Tensor, Node)):
+        return "Tensor"
+    return "torch.dtype" if isinstance(value, DType) else type(value).__name__
+
+
+def _check_mixed(
+    function: Function, args: Args, kwargs: Kwargs, given: list[tuple[Parameter, Any]]
+) -> None:
+    """Raises where numbers stand for all operands of a function that needs a tensor among them."""
+    mixed = any(parameter.mixed for parameter, _ in given) and not function.lenient
+    if mixed and not any(isinstance(value, (Tensor, Node)) for _, value in given):
+        help = ["make one of them a tensor: tensor(...)"]
+        raise _misuse(function, args, kwargs, "", help=help, code="G014")
+
+
+def _misuse(
+    function: Function,
+    args: Args,
+    kwargs: Kwargs,
+    problem: str | Callable[[int], str],
+    *,
+    help: list[str] | None = None,
+    place: int = -1,
+    code: str = "G013",
+) -> Misuse:
+    """The refusal of a call: of its combination of types where PyTorch has several signatures."""
+    usage = f"its arguments are {function.__name__}{signature_text(function)}"
+    count = len(args) + len(kwargs)
+    several = function.several and not _in_python(function)
+
+    def sentence(bound: int) -> str:
+        if several:
+            got = [*map(type_of, args[bound:]), *(f"{k}={type_of(v)}" for k, v in kwargs.items())]
+            return (
+                f"{function.called}() received an invalid combination of arguments - got "
+                f"({', '.join(got)}), but expected one of:"
+            )
+        said = problem if isinstance(problem, str) else problem(bound)
+        owner = "TensorBase." if said.startswith("takes no") else ""
+        return f"{owner}{function.called}(){'' if said.startswith(':') else ' '}{said}"
+
+    return Misuse(function, sentence, [*(help or []), usage], place=place, count=count, code=code)
+
+
+def _in_python(function: Function) -> bool:
+    """Whether PyTorch's function is written in Python, whose sentences it then uses."""
+    return function.qualified.startswith("nn.functional.")
 
 
 def _refuse_elsewhere(name: str, value: Any) -> None:
@@ -111,6 +196,39 @@ def _refuse_elsewhere(name: str, value: Any) -> None:
         )
     if name == "device" and str(value).partition(":")[0] not in ("None", "cpu"):
         raise GradcliError("G071", f"there is no device {value} here", help="device='cpu'")
+
+
+MISFITS = (
+    *(AttributeError, IndexError, KeyError, MemoryError, OverflowError, TypeError, ValueError),
+    ZeroDivisionError,
+)
+"""What Python raises inside a body that was given arguments it was not written for."""
+
+
+def misfit(function: Function, args: Args, kwargs: Kwargs, error: Exception) -> Exception:
+    """After one of `MISFITS`: G014 for an argument of a wrong type, else G013.
+
+    What a script's own function raised (a hook, say) has a `_failure` of the interpreter, and
+    passes as it is.
+    """
+    if "_failure" in error.__dict__:
+        return error
+    if isinstance(error, MemoryError):
+        return GradcliError("G060", f"{function.__name__}(): {error}", help="use smaller sizes")
+    usage = f"its arguments are {function.__name__}{signature_text(function)}"
+    for value in (*args, *kwargs.values()) if isinstance(error, AttributeError) else ():
+        if not isinstance(value, (Tensor, Node)):
+            sentence = f"{function.__name__}(): argument must be Tensor, not {type_of(value)}"
+            return GradcliError("G014", sentence, help=usage, kind=TypeError)
+    if isinstance(error, TypeError):
+        sentence = f"{function.__name__}(): {error}"
+        return GradcliError("G014", sentence, help=usage, kind=TypeError)
+    return GradcliError(
+        "G013",
+        f"{function.__name__}(): these arguments do not fit: {error}",
+        help=usage,
+        kind=type(error),
+    )
 
 
 def signature_text(function: Function) -> str:

@@ -8,6 +8,7 @@ of what they call; `@internal` ones are functions of nodes that only other funct
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 from gradcli.execute.evaluate import settle
@@ -15,8 +16,9 @@ from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
-from gradcli.tensor.arguments import MISFITS, misfit, refitted, signature_text
+from gradcli.tensor.arguments import MISFITS, misfit, signature_text, taken
 from gradcli.tensor.gradfn import Part, backward_name
+from gradcli.tensor.kinds import AnyTensor, Dims, Number, Operand, Parameters, Tensors, Value
 from gradcli.tensor.operands import (
     as_floating,
     as_numeric,
@@ -50,12 +52,16 @@ class Function:
         view: the result shares the first argument's memory where PyTorch's does.
         layout: whether a result is laid out in memory like an argument of its shape; by default
             that follows from its op.
+
+    Attributes:
+        called: what PyTorch's sentences call it: `linalg_inv`.
+        known: the classes of arguments that it has taken.
+        lenient: whether it takes numbers for tensors, as functions without a prefix do.
     """
 
     __slots__ = (
-        *("__name__", "body", "doc", "layout", "on_nodes", "overload", "qualified", "shown"),
-        "view",
-        *("_grad_fn", "_numbers"),
+        *("__name__", "body", "called", "doc", "known", "layout", "lenient", "on_nodes"),
+        *("overload", "qualified", "shown", "view", "_grad_fn", "_numbers", "_parameters"),
     )
 
     def __init__(
@@ -71,6 +77,9 @@ class Function:
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
+        self.called = name.removeprefix("nn.functional.").removeprefix("Tensor.").replace(".", "_")
+        self.known: set[tuple[Any, ...]] = set()
+        self.lenient = False
         self.doc = body.__doc__ or ""
         self.body = body
         self.on_nodes = on_nodes
@@ -80,18 +89,37 @@ class Function:
         self.layout = layout
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
+        self._parameters: Parameters | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result; wrong arguments raise G013 or G014."""
+        seen = (*map(type, args), *kwargs, *map(type, kwargs.values()))
+        if seen not in self.known:
+            args, kwargs = taken(self, args, kwargs, seen)
         try:
             if not self.on_nodes:
                 return self.body(*args, **kwargs)
             return self._apply(args, kwargs)
-        except TypeError as error:
-            args, kwargs = refitted(self, args, kwargs, error)
         except MISFITS as error:
             raise misfit(self, args, kwargs, error) from error
-        return self(*args, **kwargs)
+
+    @property
+    def parameters(self) -> Parameters:
+        """What its body takes."""
+        if self._parameters is None:
+            self._parameters = Parameters(self.body)
+        return self._parameters
+
+    @property
+    def several(self) -> bool:
+        """Whether PyTorch has several signatures for it."""
+        return callable(self.overload) or any(p.several for p in self.parameters.by_name.values())
+
+    def of_numbers(self) -> Function:
+        """The same function, which takes numbers for tensors too."""
+        made = copy(self)
+        made.known, made.lenient = set(), True
+        return made
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensors: list[Tensor] = []
@@ -240,25 +268,37 @@ def internal(shown: str, **options: Any) -> Callable[[Body], Function]:
     return lambda body: Function(shown, body, on_nodes=True, **options)
 
 
-def from_op(op: Op, *names: str, method: bool = True, **options: Any) -> Function:
-    """The entry of an elementwise op: PyTorch's promotion, then the op."""
+def from_op(
+    op: Op, *names: str, takes: tuple[str, ...] = (), method: bool = True, **options: Any
+) -> Function:
+    """The entry of an elementwise op: PyTorch's promotion, then the op.
+
+    `takes` are the annotations of its parameters where they are not tensors alone (kinds.py).
+    """
     to = op.promotes
     count = len(op.derivatives)
 
-    def unary(input: Node) -> Node:
+    def unary(input: AnyTensor) -> Node:
         return op(as_floating(input)) if to == "float" else op(tensor_operand(input))
 
-    def binary(input: Any, other: Any) -> Node:
+    def binary(input: AnyTensor, other: AnyTensor) -> Node:
         return op(*promoted(input, other, floating=to == "float"))
 
     body = unary if count == 1 else binary
     body.__doc__ = f"`{op.name}` of each {'element' if count == 1 else 'pair of elements'}."
     body.__name__ = op.name
+    body.__annotations__.update(zip(body.__annotations__, takes, strict=False))
     return function(*(names or (op.name,)), method=method, shown=op.torch, **options)(body)
 
 
 __all__ = [
+    "AnyTensor",
+    "Dims",
     "Function",
+    "Number",
+    "Operand",
+    "Tensors",
+    "Value",
     "as_floating",
     "as_numeric",
     "called",

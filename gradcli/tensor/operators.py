@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.tensor import registry
+from gradcli.tensor.misuse import Misuse
 
 BINARY = {
     **{"add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide"},
@@ -48,7 +49,12 @@ class Method:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls it."""
-        return self.function(self.tensor, *args, **kwargs)
+        try:
+            return self.function(self.tensor, *args, **kwargs)
+        except Misuse as error:
+            if error.function is self.function:
+                error.of_method()
+            raise
 
     def __repr__(self) -> str:
         return f"<built-in method {self.function.__name__} of Tensor object at {hex(id(self))}>"

@@ -66,8 +66,10 @@ def dtype_of(dtype: torch.dtype) -> DType:
 
 def array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     """A NumPy copy of a dense tensor."""
-    if tensor.layout is not torch.strided:
-        raise Outside("sparse layout")
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        raise Outside("meta tensor" if tensor.is_meta else "sparse layout")
+    if tensor.ndim > 64:
+        raise Outside("more dimensions than NumPy has")
     dtype_of(tensor.dtype)
     return np.array(tensor.numpy(force=True))
 
