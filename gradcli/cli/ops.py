@@ -9,7 +9,8 @@ from gradcli.errors import GradcliError, did_you_mean
 from gradcli.graph.op import NoDerivative
 from gradcli.render.formula import derivatives, elementwise
 from gradcli.tensor import registry
-from gradcli.tensor.function import Function, signature_text
+from gradcli.tensor.arguments import signature_text
+from gradcli.tensor.function import Function
 from gradcli.tensor.gradfn import backward_name
 
 

@@ -18,8 +18,9 @@ from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
-from gradcli.tensor.function import Operand, common_dtype, composite, function
+from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Operand
 
 Array = Any
 

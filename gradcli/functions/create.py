@@ -20,7 +20,8 @@ from gradcli.graph.dtype import DType, as_dtype, default, float64, int64, of_num
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import AnyTensor, Number, composite
+from gradcli.tensor.function import composite
+from gradcli.tensor.kinds import AnyTensor, Number
 
 
 def from_array(array: Any, *, requires_grad: bool = False) -> Tensor:

@@ -26,8 +26,9 @@ from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
 from gradcli.ops.elementwise import cast, clone, where
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import Operand, composite, function, number_node
+from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Operand
 
 # -- positions
 

@@ -23,8 +23,9 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, linalg, movement, reduction
-from gradcli.tensor.function import Number, composite, function, promoted
+from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Number
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:

@@ -19,8 +19,9 @@ from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import Number, composite, function
+from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Number
 from gradcli.tensor.results import named_results
 
 Array = Any

@@ -20,7 +20,8 @@ from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
 from gradcli.ops import indexing, movement
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import Tensors, called, composite, internal, number_node, viewed
+from gradcli.tensor.function import called, composite, internal, number_node, viewed
+from gradcli.tensor.kinds import Tensors
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.write import in_place
 

@@ -21,8 +21,9 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import Value, composite, function, internal, number_node
+from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.gradfn import backward_name
+from gradcli.tensor.kinds import Value
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import in_place, refuse, refuse_overlap, write
 

@@ -25,8 +25,9 @@ from gradcli.graph.shape import axes_from_right, axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import AnyTensor, composite, function, promoted
+from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor
 
 # -- joining
 

@@ -16,8 +16,9 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
-from gradcli.tensor.function import Number, composite, function, promoted
+from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Number
 
 
 def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, Node]:

@@ -15,10 +15,6 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS
 from gradcli.tensor import registry
 from gradcli.tensor.function import (
-    AnyTensor,
-    Number,
-    Operand,
-    Value,
     as_floating,
     common_dtype,
     composite,
@@ -27,6 +23,7 @@ from gradcli.tensor.function import (
     promoted,
     tensor_operand,
 )
+from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""

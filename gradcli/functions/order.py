@@ -19,8 +19,9 @@ from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import order, reduction
 from gradcli.ops.elementwise import cast
-from gradcli.tensor.function import AnyTensor, composite, function, number_node
+from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.results import Results, named_results
 
 PAIRS = {

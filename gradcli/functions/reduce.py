@@ -18,16 +18,9 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import registry
-from gradcli.tensor.function import (
-    AnyTensor,
-    Dims,
-    Number,
-    as_floating,
-    as_numeric,
-    composite,
-    function,
-)
+from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor, Dims, Number
 from gradcli.tensor.results import named_results
 from gradcli.tensor.tensor import Tensor
 

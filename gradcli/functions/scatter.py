@@ -24,8 +24,9 @@ from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
 from gradcli.ops.opaque import opaque
 from gradcli.ops.scatter import Places
-from gradcli.tensor.function import Number, Operand, composite, function, promoted
+from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Number, Operand
 from gradcli.tensor.storage import put as put_through
 from gradcli.tensor.storage import view_steps
 

@@ -17,8 +17,9 @@ from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import indexing
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import AnyTensor, composite, function, internal
+from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor
 
 
 @function("narrow", shown="slice", view=True)

@@ -12,7 +12,8 @@ from gradcli.errors import GradcliError
 from gradcli.graph.dtype import ALIASES, DTYPES, DType, as_dtype, default, promote_pair, result_type
 from gradcli.graph.shape import axis_from_right, numel
 from gradcli.tensor import Tensor, layout, registry
-from gradcli.tensor.function import Function, Value, composite
+from gradcli.tensor.function import Function, composite
+from gradcli.tensor.kinds import Value
 from gradcli.tensor.size import Size
 
 

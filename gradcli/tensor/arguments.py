@@ -168,7 +168,7 @@ def _misuse(
     """The refusal of a call: of its combination of types where PyTorch has several signatures."""
     usage = f"its arguments are {function.__name__}{signature_text(function)}"
     count = len(args) + len(kwargs)
-    several = function.several and not _in_python(function)
+    several = _has_several(function) and not _in_python(function)
 
     def sentence(bound: int) -> str:
         if several:
@@ -182,6 +182,12 @@ def _misuse(
         return f"{owner}{function.called}(){'' if said.startswith(':') else ' '}{said}"
 
     return Misuse(function, sentence, [*(help or []), usage], place=place, count=count, code=code)
+
+
+def _has_several(function: Function) -> bool:
+    """Whether PyTorch has several signatures for it."""
+    by_name = function.parameters.by_name
+    return callable(function.overload) or any(p.several for p in by_name.values())
 
 
 def _in_python(function: Function) -> bool:

@@ -16,9 +16,9 @@ from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
-from gradcli.tensor.arguments import MISFITS, misfit, signature_text, taken
-from gradcli.tensor.gradfn import Part, backward_name
-from gradcli.tensor.kinds import AnyTensor, Dims, Number, Operand, Parameters, Tensors, Value
+from gradcli.tensor.arguments import MISFITS, misfit, taken
+from gradcli.tensor.gradfn import WITH_NUMBERS, Part, backward_name
+from gradcli.tensor.kinds import AnyTensor, Parameters
 from gradcli.tensor.operands import (
     as_floating,
     as_numeric,
@@ -35,9 +35,6 @@ from gradcli.tensor.tensor import Tensor
 
 Body = Callable[..., Any]
 Overload = Callable[..., int] | int
-
-WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
-"""Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
 
 
 class Function:
@@ -109,11 +106,6 @@ class Function:
         if self._parameters is None:
             self._parameters = Parameters(self.body)
         return self._parameters
-
-    @property
-    def several(self) -> bool:
-        """Whether PyTorch has several signatures for it."""
-        return callable(self.overload) or any(p.several for p in self.parameters.by_name.values())
 
     def of_numbers(self) -> Function:
         """The same function, which takes numbers for tensors too."""
@@ -292,26 +284,18 @@ def from_op(
 
 
 __all__ = [
-    "AnyTensor",
-    "Dims",
     "Function",
-    "Number",
-    "Operand",
-    "Tensors",
-    "Value",
     "as_floating",
     "as_numeric",
     "called",
     "common_dtype",
     "composite",
-    "current",
     "from_op",
     "function",
     "internal",
     "not_a_tensor",
     "number_node",
     "promoted",
-    "signature_text",
     "tensor_operand",
     "type_name",
     "unsupported",

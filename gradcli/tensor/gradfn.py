@@ -36,6 +36,10 @@ def backward_name(name: str, overload: int = 0) -> str:
     return f"{camel}Backward{overload}"
 
 
+WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
+"""Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
+
+
 class Part(tuple[str, tuple[Node, ...]]):
     """The call of a function with several results: also says which of them a node is."""
 
