@@ -27,8 +27,6 @@ from gradcli.tensor.operands import (
     number_node,
     promoted,
     tensor_operand,
-    type_name,
-    unsupported,
 )
 from gradcli.tensor.storage import Steps, Storage, View, view_steps
 from gradcli.tensor.tensor import Tensor
@@ -297,8 +295,6 @@ __all__ = [
     "number_node",
     "promoted",
     "tensor_operand",
-    "type_name",
-    "unsupported",
     "viewed",
 ]
 """What families import, the operands' functions among it."""
