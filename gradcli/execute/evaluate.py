@@ -41,14 +41,14 @@ class Silence:
         self._state = np.errstate(all="ignore")
 
     def __enter__(self) -> None:
-        if self.depth == 0:
+        if not self.depth:
             self._state = np.errstate(all="ignore")
             self._state.__enter__()
         self.depth += 1
 
     def __exit__(self, *exception: object) -> None:
         self.depth -= 1
-        if self.depth == 0:
+        if not self.depth:
             self._state.__exit__(None, None, None)
 
 
@@ -90,8 +90,13 @@ def compute(node: Node) -> None:
     """Gives `node` its value; its inputs have theirs."""
     if node.size > SMALL:
         memory.refuse_node(node)
+    _compute_small(node)
+
+
+def _compute_small(node: Node) -> None:
     node.value = _guarded(node, [x.value for x in node.inputs])
-    _let_go(node)
+    if not node.tracked or node.released:
+        node.inputs = ()
 
 
 def _let_go(node: Node) -> None:
@@ -128,23 +133,29 @@ def settle(node: Node) -> None:
     """Computes `node` now if it and everything it waits for is small; else marks it as waiting."""
     if node.value is not None:
         return
-    size = prod(node.shape)
+    waiting = [node]
     for x in node.inputs:
         if x.value is None:
             waiting = _waiting(node)
             break
-        size = max(size, prod(x.shape))
     else:
-        waiting = [node] if size <= SMALL and node.op is not SYMBOL else []
+        if node.op is SYMBOL or not _is_small(node):
+            waiting = []
     if not waiting:
         node.pending = True
-    elif silence.depth:
+        return
+    with silence:
         for x in waiting:
-            compute(x)
-    else:
-        with silence:
-            for x in waiting:
-                compute(x)
+            _compute_small(x)
+
+
+def _is_small(node: Node) -> bool:
+    if node.shape and prod(node.shape) > SMALL:
+        return False
+    for x in node.inputs:
+        if x.shape and prod(x.shape) > SMALL:
+            return False
+    return True
 
 
 def _waiting(node: Node) -> list[Node]:

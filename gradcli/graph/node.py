@@ -150,6 +150,9 @@ class Node:
 arithmetic: dict[str, Callable[..., Node]] = {}
 """The ops behind Node's operators, by name; the op table fills it when it is loaded."""
 
+sources: dict[str, Op] = {}
+"""The ops of nodes without inputs, by name; op.py, which needs this file, fills it."""
+
 
 def lift(value: Node | complex, like: Node) -> Node:
     """`value` as a node: itself, or a 0-dim constant of `like`'s dtype."""
@@ -160,13 +163,9 @@ def lift(value: Node | complex, like: Node) -> Node:
 
 def constant(value: complex, dtype: DType, shape: Shape = ()) -> Node:
     """A node that holds the number `value` in every element."""
-    from gradcli.graph.op import FULL
-
-    return Node(FULL, (), {"value": value, "shape": shape}, shape, dtype)
+    return Node(sources["full"], (), {"value": value, "shape": shape}, shape, dtype)
 
 
 def data(value: Any, shape: Shape, dtype: DType) -> Node:
     """A node around a known array; the caller says what it is: no array is looked into here."""
-    from gradcli.graph.op import DATA
-
-    return Node(DATA, (), NO_ATTRS, shape, dtype, False, value)
+    return Node(sources["data"], (), NO_ATTRS, shape, dtype, False, value)

@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
 from gradcli.graph.dtype import COMPLEX, SCALAR_TYPES, DType
-from gradcli.graph.node import NO_ATTRS, Node
+from gradcli.graph.node import NO_ATTRS, Node, current
 from gradcli.graph.shape import Shape
 
 Rule = Callable[..., Node]
@@ -133,17 +133,17 @@ class Op:
                 raise self.refusal(inputs[-1].dtype)
             return self.infer(*inputs, **attrs)
         except GradcliError as error:
-            raise error.at(nodes.current.span, operands(inputs)) from None
+            raise error.at(current.span, operands(inputs)) from None
 
     def _node(
         self, inputs: tuple[Node, ...], attrs: dict[str, Any], shape: Shape, dtype: DType
     ) -> Node:
-        tracked = (
-            nodes.current.tracking
-            and not self.cuts
-            and dtype.category >= 2
-            and any(x.tracked for x in inputs)
-        )
+        tracked = False
+        if current.tracking and not self.cuts and dtype.category >= 2:
+            for x in inputs:
+                if x.tracked:
+                    tracked = True
+                    break
         return Node(self, inputs, attrs or NO_ATTRS, shape, dtype, tracked)
 
     def refusal(self, dtype: DType) -> GradcliError:
@@ -172,7 +172,7 @@ def operands(inputs: tuple[Node, ...]) -> str:
 
 def operand_names(count: int) -> list[str]:
     """The source texts of the current operands; empty where they are long or not so many."""
-    span = nodes.current.span
+    span = current.span
     names = [part.text for part in span.parts] if span is not None else []
     short = all(len(name) <= 24 and "\n" not in name for name in names)
     return names if len(names) == count and short else []
@@ -212,6 +212,7 @@ DATA = Op("data", _full)
 """A known array."""
 SYMBOL = Op("symbol", _full)
 """A variable without a value: attr `name`."""
+nodes.sources.update(full=FULL, data=DATA)
 LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}", elementwise=True)
 """A variable to differentiate by, around its value: attr `owner`, opaque here."""
 DETACH = Op(

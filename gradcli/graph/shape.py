@@ -34,6 +34,8 @@ def broadcast(*shapes: Shape) -> Shape:
 
 
 def _broadcast_pair(a: Shape, b: Shape) -> Shape:
+    if not a or not b:
+        return a or b
     rank = max(len(a), len(b))
     left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     sizes = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any, TextIO
 
+from gradcli.execute.evaluate import silence
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering import comprehensions as comprehensions
@@ -52,7 +53,8 @@ class Interpreter:
         before, depth = current.span, calls.depth
         try:
             code = self._lowered(body, expression)
-            return code([None, None])
+            with silence:
+                return code([None, None])
         except Exception as error:
             failure = finish(error)
             if failure is error:

@@ -36,9 +36,12 @@ def lacks(kernel: str, *categories: int) -> dict[int, str]:
 
 def same(*inputs: Node, **attrs: Any) -> tuple[Shape, DType]:
     """Broadcast shape, the operands' dtype."""
+    first, last = inputs[0], inputs[-1]
     if len(inputs) == 1:
-        return inputs[0].shape, inputs[0].dtype
-    return broadcast(*(x.shape for x in inputs)), inputs[-1].dtype
+        return first.shape, first.dtype
+    if len(inputs) == 2:
+        return broadcast(first.shape, last.shape), last.dtype
+    return broadcast(*(x.shape for x in inputs)), last.dtype
 
 
 def truth(*inputs: Node, **attrs: Any) -> tuple[Shape, DType]:

@@ -248,7 +248,9 @@ def _permute(x: Array, *, axes: tuple[int, ...]) -> Array:
 
 
 def _expand(x: Array, *, shape: Shape) -> Array:
-    core = min(np.ndim(x), len(shape))
+    if not x.ndim:
+        return repeated(x, shape)
+    core = min(x.ndim, len(shape))
     lead = x.shape[: x.ndim - core]
     return np.broadcast_to(x, lead + np.broadcast_shapes(x.shape[x.ndim - core :], shape))
 
@@ -425,8 +427,20 @@ KERNELS: dict[str, Callable[..., Array]] = {
 
 
 def _constant(node: Node, values: list[Array]) -> Array:
-    one = np.asarray(node.attrs["value"]).astype(NUMPY_DTYPES[node.dtype])
-    return np.broadcast_to(one, node.shape) if node.shape else one
+    value, wanted = node.attrs["value"], NUMPY_DTYPES[node.dtype]
+    plain = wanted.kind == "f" and not isinstance(value, complex)
+    one = wanted.type(value) if plain else np.asarray(value).astype(wanted)
+    return repeated(one, node.shape) if node.shape else one
+
+
+def repeated(one: Array, shape: Shape) -> Array:
+    """An array of `shape` that reads the one element everywhere."""
+    held = np.asarray(one)
+    if not numel(shape):
+        return np.empty(shape, held.dtype)
+    made = np.ndarray(shape, held.dtype, held, 0, (0,) * len(shape))
+    made.flags.writeable = False
+    return made
 
 
 def _cast(node: Node, values: list[Array]) -> Array:
@@ -471,17 +485,18 @@ class NumPy:
     def run(self, node: Node, values: list[Array]) -> Array:
         """The value of `node`: an ndarray, or a NumPy scalar for a 0-dim result."""
         op = node.op
-        maker = MAKERS.get(op.name)
-        if maker is not None:
-            return maker(node, values)
         kernel = self.kernels.get(op.name)
         if kernel is None:
+            maker = MAKERS.get(op.name)
+            if maker is not None:
+                return maker(node, values)
             kernel = self.kernels[op.name] = self.kernel(op.name, op.kernel)
         value = kernel(*values, **node.attrs) if node.attrs else kernel(*values)
         if op.multiple:
             return tuple(value)
         wanted = NUMPY_DTYPES[node.dtype]
-        return value if value.dtype == wanted else value.astype(wanted)
+        kind = value.dtype
+        return value if kind is wanted or kind == wanted else value.astype(wanted)
 
     def kernel(self, name: str, kernel: str) -> Callable[..., Array]:
         """The function that executes op `name`, whose kernel name is `kernel`."""
