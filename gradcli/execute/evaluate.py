@@ -15,7 +15,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NumPy
 from gradcli.execute.limits import memory
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, current
 from gradcli.graph.op import SYMBOL
 from gradcli.graph.walk import ancestors
 
@@ -95,8 +95,7 @@ def compute(node: Node) -> None:
 
 def _compute_small(node: Node) -> None:
     node.value = _guarded(node, [x.value for x in node.inputs])
-    if not node.tracked or node.released:
-        node.inputs = ()
+    _let_go(node)
 
 
 def _let_go(node: Node) -> None:
@@ -150,12 +149,7 @@ def settle(node: Node) -> None:
 
 
 def _is_small(node: Node) -> bool:
-    if node.shape and prod(node.shape) > SMALL:
-        return False
-    for x in node.inputs:
-        if x.shape and prod(x.shape) > SMALL:
-            return False
-    return True
+    return prod(node.shape) <= SMALL and all([prod(x.shape) <= SMALL for x in node.inputs])
 
 
 def _waiting(node: Node) -> list[Node]:
@@ -182,6 +176,8 @@ def _serial(node: Node) -> int:
 
 def array(node: Node) -> Any:
     """The node's value as a NumPy array, computed if need be."""
+    if current.recording is not None:
+        current.recording.looked.append(node)
     if node.value is None:
         evaluate([node])
     return np.asarray(node.value)

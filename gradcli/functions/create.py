@@ -64,7 +64,7 @@ def dtype_or_default(dtype: Any) -> DType:
 
 def number_of(value: Any) -> Any:
     """A Python number, from itself or from a tensor of one element."""
-    return value.item() if isinstance(value, Tensor) else value
+    return value._number() if isinstance(value, Tensor) else value
 
 
 # -- from numbers

@@ -13,6 +13,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import default
+from gradcli.graph.node import current
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
 
@@ -25,6 +26,8 @@ def load(file: str) -> Any:
     """The data of a file below the working directory: `load("d.csv")`, `load("d.npz:key")`."""
     from gradcli.files import read
 
+    if current.recording is not None:
+        current.recording.fail("a file was read")
     return from_data(read(_text(file), root=Path.cwd(), limit=memory.limit), file)
 
 
@@ -44,6 +47,8 @@ def save(file: Any, *values: Any, **named: Any) -> None:
 
     if isinstance(file, Tensor) and values and isinstance(values[0], str):
         file, values = values[0], (file, *values[1:])
+    if current.recording is not None:
+        current.recording.fail("a file was written")
     path = Path.cwd() / _text(file)
     if not path.resolve().is_relative_to(Path.cwd().resolve()):
         raise GradcliError("G053", f"{file} is outside the working directory", kind=PermissionError)

@@ -182,7 +182,7 @@ def _item(item: Any) -> Any:
         return item.value_node
     if not isinstance(item, (list, tuple, range)):
         return item
-    values = [v.item() if isinstance(v, Tensor) else v for v in item]
+    values = [v._number() if isinstance(v, Tensor) else v for v in item]
     try:
         known = np.asarray(values if values else np.zeros(0, np.int64))
     except ValueError:

@@ -17,19 +17,21 @@ from gradcli.source import Span
 
 if TYPE_CHECKING:
     from gradcli.graph.op import Op
+    from gradcli.graph.recording import Recording
 
 NO_ATTRS: Mapping[str, Any] = {}
 _serial = count().__next__
 
 
 class Current:
-    """What new nodes take from their surroundings: the span being evaluated, and the grad mode."""
+    """What new nodes meet around them: the span being evaluated, the grad mode, a recording."""
 
-    __slots__ = ("span", "tracking")
+    __slots__ = ("recording", "span", "tracking")
 
     def __init__(self) -> None:
         self.span: Span | None = None
         self.tracking = True
+        self.recording: Recording | None = None
 
 
 current = Current()
@@ -100,6 +102,8 @@ class Node:
         self.pending = False
         self.released = False
         self.stale: Any = None
+        if current.recording is not None:
+            current.recording.made.append((self, inputs))
 
     @property
     def ndim(self) -> int:

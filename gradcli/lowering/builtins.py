@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 from gradcli.errors import GradcliError
+from gradcli.graph.node import current
 from gradcli.lowering.formatting import format_value
 from gradcli.lowering.limits import BINARY, bounded, feed, too_large
 from gradcli.lowering.values import CONSTRUCTORS, callback
@@ -24,6 +25,8 @@ def printer(stream: Callable[[], TextIO]) -> Callable[..., None]:
             raise GradcliError("G002", "print has no file in gradcli", kind=TypeError)
         for name in options.keys() - {"sep", "end", "flush"}:
             raise TypeError(f"'{name}' is an invalid keyword argument for print()")
+        if current.recording is not None:
+            current.recording.fail("something was printed")
         print(*values, file=stream(), **options)
 
     write.__name__ = write.__qualname__ = "print"

@@ -31,6 +31,8 @@ def constant(node: ast.Constant, scope: Scope) -> Code:
 def name(node: ast.Name, scope: Scope) -> Code:
     """A variable, or what its name means without one."""
     place = scope.resolve(node.id)
+    if not scope.is_module and (place is None or place[0]):
+        scope.environment.shared.add(node.id)
     if place is None:
         return _module_variable(node, scope)
     depth, slot = place

@@ -57,6 +57,8 @@ def _with_handlers(body: Code, node: ast.Try, scope: Scope) -> Code:
             failure_of(error)
             if not is_catchable(error):
                 raise
+            if current.recording is not None:
+                current.recording.fail("an exception was caught")
             for classes, handle in handlers:
                 if classes is None or _matches(error, classes(frame)):
                     return handle(frame, error)

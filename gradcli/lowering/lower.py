@@ -37,6 +37,9 @@ def lowers(cls: type[ast.Node]) -> Callable[[_L], _L]:
 
 def lower(node: ast.Node, scope: Scope) -> Code:
     """The closure that does what `node` says, in `scope`."""
+    watch = scope.environment.watch
+    if watch is not None:
+        return watch.lower(node, scope, LOWERINGS[type(node)])
     return LOWERINGS[type(node)](node, scope)
 
 

@@ -101,13 +101,19 @@ class Environment:
     Args:
         variables: the module's variables, read and written while scripts run.
         lookup: what a name means that no variable has; None when nothing.
+
+    Attributes:
+        shared: the names of variables that are read from another scope than their own.
+        watch: what looks at each closure that is lowered, while a loop is prepared (watch.py).
     """
 
-    __slots__ = ("lookup", "variables")
+    __slots__ = ("lookup", "shared", "variables", "watch")
 
     def __init__(self, variables: dict[str, Any], lookup: Callable[[str], Any]) -> None:
         self.variables = variables
         self.lookup = lookup
+        self.shared: set[str] = set()
+        self.watch: Any = None
 
 
 def bound_names(body: Iterable[ast.Statement]) -> Iterator[str]:

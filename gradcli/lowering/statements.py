@@ -6,6 +6,7 @@ for `break`, `continue` or `return`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -14,6 +15,7 @@ from gradcli.language import ast
 from gradcli.lowering import names
 from gradcli.lowering.limits import feed
 from gradcli.lowering.lower import lower, lower_block, lower_used, lowers
+from gradcli.lowering.replay import WARM, Repeated, Replay
 from gradcli.lowering.scope import BREAK, CONTINUE, RESULT, RETURN, Code, Frame, Scope
 from gradcli.lowering.targets import loop_target, store, store_name
 
@@ -85,13 +87,21 @@ def if_(node: ast.If, scope: Scope) -> Code:
 def while_(node: ast.While, scope: Scope) -> Code:
     """`while test: body else: otherwise`."""
     test, body = lower_used(node.test, scope), lower_block(node.body, scope)
-    otherwise = lower_block(node.otherwise, scope)
+    otherwise, loop = lower_block(node.otherwise, scope), Repeated(node, scope)
 
     def run(frame: Frame) -> Any:
-        while test(frame):
-            signal = body(frame)
+        count, replay, going = 0, None, test(frame)
+        while going:
+            going, count = None, count + 1
+            if count < WARM:
+                signal = body(frame)
+            else:
+                replay = replay or Replay(loop, frame, body)
+                _, signal, going = replay.turn()
             if signal is not None and signal is not CONTINUE:
                 return None if signal is BREAK else signal
+            if going is None:
+                going = test(frame)
         return otherwise(frame)
 
     return run
@@ -103,10 +113,15 @@ def for_(node: ast.For, scope: Scope) -> Code:
     iterable, (slot, assign_to) = lower_used(node.iterable, scope), loop_target(node.target, scope)
     body, otherwise = lower_block(node.body, scope), lower_block(node.otherwise, scope)
     span, variables = node.iterable.span, scope.environment.variables if scope.is_module else None
+    count_up = _counting(node, scope, body)
 
     def run(frame: Frame) -> Any:
         box: Any = frame if variables is None else variables
-        for value in feed(iterable(frame)):
+        values: Any = iterable(frame)
+        if values.__class__ is range and assign_to is None:
+            signal = count_up(frame, box, slot, values)
+            return otherwise(frame) if signal is None else None if signal is BREAK else signal
+        for value in feed(values):
             if assign_to is None:
                 box[slot] = value
             else:
@@ -118,6 +133,34 @@ def for_(node: ast.For, scope: Scope) -> Code:
         return otherwise(frame)
 
     return run
+
+
+def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
+    """The closure that goes through a range; gives the signal that ended it, or None."""
+    loop, span = Repeated(node, scope), node.iterable.span
+
+    def run(frame: Frame, box: Any, slot: Any, numbers: range) -> Any:
+        replay, position = None, 0
+        first, step, count = numbers.start, numbers.step, _length(numbers)
+        while position < count:
+            box[slot] = first + position * step
+            if position < WARM:
+                done, signal = 1, body(frame)
+            else:
+                replay = replay or Replay(loop, frame, body)
+                done, signal, _ = replay.turn(count - position, step)
+            if signal is not None and signal is not CONTINUE:
+                return signal
+            current.span = span
+            position += done
+        return None
+
+    return run
+
+
+def _length(numbers: range) -> int:
+    """How many numbers a range has, however many."""
+    return max(0, -((numbers.start - numbers.stop) // numbers.step))
 
 
 @lowers(ast.Break)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gradcli.graph.node import current
 from gradcli.tensor import gaussian
 from gradcli.tensor.mersenne import SIZE, Mersenne
 from gradcli.tensor.random_checks import refused, seed_word
@@ -84,6 +85,8 @@ class Stream:
     @property
     def engine(self) -> Mersenne:
         """The engine at its present position; seeds it if that has not happened yet."""
+        if current.recording is not None:
+            current.recording.fail("random numbers were drawn")
         if self._engine is None:
             self.seed()
         assert self._engine is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import INTEGER, default
+from gradcli.graph.node import current
 from gradcli.graph.shape import numel
 from gradcli.tensor import registry
 from gradcli.tensor.gradfn import name_of
@@ -30,6 +31,18 @@ class Values:
 
     def item(self: Any) -> Any:
         """The only element, as a Python number."""
+        recording = current.recording
+        if recording is None:
+            return self._number()
+        current.recording = None
+        try:
+            value = self._number()
+        finally:
+            current.recording = recording
+        return recording.item(self.value_node, value)
+
+    def _number(self: Any) -> Any:
+        """The only element, for functions that make something of it."""
         value = self.array()
         if value.size != 1:
             raise GradcliError(
@@ -74,7 +87,7 @@ class Values:
                 "only integer tensors of a single element can be converted to an index",
                 kind=TypeError,
             )
-        return int(self.item())
+        return int(self._number())
 
     def __len__(self: Any) -> int:
         if not self._node.shape:
@@ -117,7 +130,7 @@ class Values:
         from gradcli.tensor.text import scalar_format
 
         if not self._node.shape:
-            return scalar_format(self.item(), self.dtype.name, spec)
+            return scalar_format(self._number(), self.dtype.name, spec)
         if spec:
             raise GradcliError(
                 "G014",

@@ -18,10 +18,16 @@ _recipes: dict[tuple[str, int, int], Callable[[Array, Array], Array]] = {}
 def contract(x: Array, y: Array, *, spec: str) -> Array:
     """`spec` is `ij,jk->ik` over the trailing axes; leading axes broadcast."""
     key = (spec, x.ndim, y.ndim)
-    recipe = _recipes.get(key)
-    if recipe is None:
-        recipe = _recipes[key] = _recipe(spec, x.ndim, y.ndim)
-    return recipe(x, y)
+    return (_recipes.get(key) or recipe(*key))(x, y)
+
+
+def recipe(spec: str, x_rank: int, y_rank: int) -> Callable[[Array, Array], Array]:
+    """What multiplies two arrays of these ranks: `np.matmul`, a `Product`, or another function."""
+    key = (spec, x_rank, y_rank)
+    found = _recipes.get(key)
+    if found is None:
+        found = _recipes[key] = _recipe(*key)
+    return found
 
 
 def _recipe(spec: str, x_rank: int, y_rank: int) -> Callable[[Array, Array], Array]:
@@ -55,18 +61,37 @@ def _matmul(
     if lead == 0 and not (flip_x or flip_y or flip_result):
         return np.matmul
 
-    def product(x: Array, y: Array) -> Array:
-        x = x.swapaxes(-1, -2) if flip_x else x if rows else x[..., None, :]
-        y = y.swapaxes(-1, -2) if flip_y else y if columns else y[..., :, None]
-        out = np.matmul(x, y)
-        if not rows:
-            out = out[..., 0, :]
-            return out if columns else out[..., 0]
-        if not columns:
-            return out[..., 0]
-        return out.swapaxes(-1, -2) if flip_result else out
+    return Product(flip_x, flip_y, flip_result, bool(rows), bool(columns))
 
-    return product
+
+class Product:
+    """A matrix product of views: `arranged(np.matmul(*operands(x, y)))`."""
+
+    __slots__ = ("columns", "flip_result", "flip_x", "flip_y", "rows")
+
+    def __init__(
+        self, flip_x: Any, flip_y: Any, flip_result: Any, rows: bool, columns: bool
+    ) -> None:
+        self.flip_x, self.flip_y, self.flip_result = flip_x, flip_y, flip_result
+        self.rows, self.columns = rows, columns
+
+    def operands(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """The two matrices, without a copy."""
+        x = x.swapaxes(-1, -2) if self.flip_x else x if self.rows else x[..., None, :]
+        y = y.swapaxes(-1, -2) if self.flip_y else y if self.columns else y[..., :, None]
+        return x, y
+
+    def arranged(self, out: Array) -> Array:
+        """The product as the result, without a copy."""
+        if not self.rows:
+            out = out[..., 0, :]
+            return out if self.columns else out[..., 0]
+        if not self.columns:
+            return out[..., 0]
+        return out.swapaxes(-1, -2) if self.flip_result else out
+
+    def __call__(self, x: Array, y: Array) -> Array:
+        return self.arranged(np.matmul(*self.operands(x, y)))
 
 
 def _grouped(

@@ -1,0 +1,108 @@
+"""A loop's body as a program on what it carries from one iteration to the next.
+
+Constraints: an iteration that would answer a check otherwise than the recorded one, or that fails,
+is not done at all: values and numbers are those before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
+from gradcli.execute.evaluate import silence
+from gradcli.execute.program import Writer, copy
+from gradcli.graph.node import Node
+from gradcli.graph.recording import Made
+
+
+class Loop:
+    """Recorded work that is done again and again on what it left behind the last time.
+
+    Args:
+        made: the recorded nodes with their inputs.
+        carried: (node before, node after): the value of the second is the first one's, next time.
+        numbers: the traced or plain numbers after, in the order of the inputs `c0`, `c1`, ...
+        checks: what must be answered as it was in the record.
+        operations: what the signs of numbers and checks do.
+
+    Raises:
+        Unplannable: when a value comes from nowhere.
+    """
+
+    def __init__(
+        self,
+        made: Sequence[Made],
+        carried: Sequence[tuple[Node, Node]],
+        numbers: Sequence[Any],
+        checks: Sequence[tuple[tuple[Any, ...], bool]],
+        operations: Mapping[str, Callable[..., Any]],
+    ) -> None:
+        self.cells = {
+            before: np.empty(before.shape, NUMPY_DTYPES[before.dtype]) for before, _ in carried
+        }
+        writer = Writer(made, self.cells, operations)
+        writer.need(after for _, after in carried)
+        results = [writer.number(number) for number in numbers]
+        for (sign, *parts), truth in checks:
+            call = "bool" if sign == "truth" else writer.name(operations[sign])
+            answer = ", ".join([writer.number(part) for part in parts])
+            writer.lines.append(f"if {call}({answer}) is not {truth}: break")
+        self._move(writer, carried)
+        names = [f"c{i}" for i in range(len(numbers))]
+        if names:
+            writer.lines.append(f"{', '.join(names)}, = {', '.join(results)},")
+        self._run = _compiled(writer, names)
+
+    def _move(self, writer: Writer, carried: Sequence[tuple[Node, Node]]) -> None:
+        """The lines that put the results where the next time finds them; sources first."""
+        put, late = writer.name(copy), []
+        for before, after in carried:
+            source, target = writer.arrays[after], self.cells[before]
+            if any(np.may_share_memory(source, cell) for cell in self.cells.values()):
+                held = np.empty_like(source)
+                writer.lines.append(f"{put}({writer.name(held)}, {writer.name(source)})")
+                source = held
+            late.append(f"{put}({writer.name(target)}, {writer.name(source)})")
+        writer.lines += late
+
+    def run(
+        self, count: int, values: Sequence[Array], numbers: Sequence[Any]
+    ) -> tuple[int, list[Array], list[Any]]:
+        """Does the work up to `count` times, from `values` of the carried nodes and `numbers`.
+
+        Returns:
+            How often it was done before something answered otherwise or failed, and the values
+            and numbers after that.
+        """
+        for cell, value in zip(self.cells.values(), values, strict=True):
+            np.copyto(cell, value)
+        with silence:
+            done, *after = self._run(count, *numbers)
+        return done, [np.array(cell) for cell in self.cells.values()], after
+
+
+def _compiled(writer: Writer, numbers: list[str]) -> Callable[..., Any]:
+    body = "\n            ".join(writer.lines or ["pass"])
+    text = (
+        f"def run({', '.join(['count', *numbers])}):\n"
+        "    done = 0\n"
+        "    try:\n"
+        "        while done < count:\n"
+        f"            {body}\n"
+        "            done += 1\n"
+        "    except Exception as error:\n"
+        "        if lasts(error): raise\n"
+        f"    return {', '.join(['done', *numbers])},\n"
+    )
+    scope = {**writer.names, "lasts": _lasts, "bool": bool, "Exception": Exception}
+    exec(compile(text, "<loop>", "exec"), {"__builtins__": {}, **scope}, scope)
+    return scope["run"]
+
+
+def _lasts(error: Exception) -> bool:
+    """Whether doing the same work in another way would not help: the time is over."""
+    return isinstance(error, GradcliError) and error.diagnostic.code == "G061"

@@ -1,0 +1,294 @@
+"""Recorded work as one straight line of NumPy calls into buffers that stay.
+
+Constraints: for small values; each call is the kernel that evaluation on demand would run, on the
+same operands in the same order, so that every bit is the same. What is left out is what nobody
+needs: dead values, repeated ones, copies, views made anew. The text that is compiled names ops and
+registers only, nothing of it is a user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.execute.backends import short_rows
+from gradcli.execute.backends.contraction import Product, recipe
+from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
+from gradcli.execute.evaluate import backend
+from gradcli.execute.inplace import WRITERS
+from gradcli.graph.node import Node
+from gradcli.graph.op import DATA, FULL, ITEM, OVERWRITE
+from gradcli.graph.recording import Made, Traced
+
+ALIASES = frozenset(("leaf", "detach", "clone", "opaque"))
+"""Ops whose result is their first input under another name."""
+VIEWS = frozenset(
+    ("reshape", "permute_dims", "slice", "expand", "diagonal", "flip", "real", "imag")
+)
+"""Kernels that give a view of their input, where NumPy can."""
+
+
+NOTHING: Mapping[str, Callable[..., Any]] = {}
+
+
+class Unplannable(Exception):
+    """The record does not say where a value comes from."""
+
+
+class Writer:
+    """The lines of a program and the arrays that they name.
+
+    Args:
+        made: the recorded nodes with their inputs.
+        inputs: the nodes whose values are given anew each time; the array of each is fixed.
+        operations: what the signs of traced numbers do.
+
+    Attributes:
+        lines: the statements so far.
+        names: what they name.
+        arrays: the array that holds the value of a node, the same one in each run.
+        constant: the nodes whose value is the same in each run.
+    """
+
+    def __init__(
+        self,
+        made: Sequence[Made],
+        inputs: Mapping[Node, Array],
+        operations: Mapping[str, Callable[..., Any]] = NOTHING,
+    ) -> None:
+        self.sources = dict(made)
+        self.operations = operations
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+        self.arrays: dict[Node, Any] = dict(inputs)
+        self.constant: set[Node] = set()
+        self._known: dict[int, str] = {}
+        self._same: dict[Any, Node] = {}
+        self._numbers: dict[int, str] = {}
+
+    def name(self, value: Any) -> str:
+        """The name of an array or a function in the program."""
+        known = self._known.get(id(value))
+        if known is None:
+            known = self._known[id(value)] = f"v{len(self._known)}"
+            self.names[known] = value
+        return known
+
+    def need(self, wanted: Iterable[Node]) -> None:
+        """Adds the lines that compute `wanted`."""
+        order: list[Node] = []
+        seen: set[Node] = set(self.arrays)
+        stack = list(wanted)
+        while stack:
+            node = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            order.append(node)
+            stack.extend(self._inputs(node))
+        for node in sorted(order, key=lambda n: n.serial):
+            self._compute(node)
+
+    def _inputs(self, node: Node) -> tuple[Node, ...]:
+        inputs = self.sources.get(node, ())
+        if node.op.name in ALIASES:
+            return inputs[:1]
+        return inputs[1:] if node.op is OVERWRITE else inputs
+
+    def _compute(self, node: Node) -> None:
+        inputs = self._inputs(node)
+        if node not in self.sources or node.op is DATA:
+            if node.value is None:
+                raise Unplannable(f"{node} has no value")
+            self._hold(node, node.value if node.op.multiple else np.asarray(node.value))
+        elif node.op is FULL:
+            self._constant(node)
+        elif node.op.name in ALIASES or node.op is OVERWRITE:
+            self._alias(node, inputs[0])
+        else:
+            self._call(node, inputs)
+
+    def number(self, value: Any) -> str:
+        """The name of a number: a known one, or one that the lines so far compute."""
+        if not isinstance(value, (Traced, tuple)):
+            return self.name(value)
+        known = self._numbers.get(id(value))
+        if known is not None:
+            return known
+        sign, *parts = value.expression if isinstance(value, Traced) else value
+        if sign == "input":
+            return str(parts[0])
+        if sign == "constant":
+            return self.name(parts[0])
+        if sign == "item":
+            self.need(parts)
+            text = f"{self.name(self.arrays[parts[0]])}.item()"
+        else:
+            operands = ", ".join([self.number(part) for part in parts])
+            text = f"{self.name(self.operations[sign])}({operands})"
+        made = self._numbers[id(value)] = f"n{len(self._numbers)}"
+        self.lines.append(f"{made} = {text}")
+        return made
+
+    def _hold(self, node: Node, array: Any) -> None:
+        self.arrays[node] = array
+        self.constant.add(node)
+
+    def _alias(self, node: Node, source: Node) -> None:
+        self.arrays[node] = self.arrays[source]
+        if source in self.constant:
+            self.constant.add(node)
+
+    def _constant(self, node: Node) -> None:
+        """A number: a known one, or one that is computed in each run."""
+        value = node.attrs["value"]
+        if not isinstance(value, Traced):
+            self._hold(node, np.asarray(backend.run(node, [])))
+            return
+        dtype = NUMPY_DTYPES[node.dtype]
+        cell = np.empty((), dtype)
+        self.lines.append(f"{self.name(cell)}[()] = {self.number(value)}")
+        self.arrays[node] = repeated(cell, node.shape) if node.shape else cell
+
+    def _call(self, node: Node, inputs: tuple[Node, ...]) -> None:
+        key = _key(node, [id(self.arrays[x]) for x in inputs])
+        same = self._same.setdefault(key, node)
+        if same is not node:
+            self._alias(node, same)
+            return
+        arrays = [self.arrays[x] for x in inputs]
+        fixed = all(x in self.constant for x in inputs)
+        if fixed or self._is_view(node, arrays):
+            value = backend.run(node, arrays)
+            self.arrays[node] = value if node.op.multiple else np.asarray(value)
+            if fixed:
+                self.constant.add(node)
+            return
+        if node.op.multiple:
+            self._several(node, arrays)
+        elif node.op is ITEM:
+            self.arrays[node] = arrays[0][node.attrs["index"]]
+        elif node.op.name == "contract":
+            self._contract(node, *arrays)
+        elif node.op.name == "sum" and self._sum(node, arrays[0]):
+            pass
+        else:
+            self._elementwise(node, inputs, arrays)
+
+    def _is_view(self, node: Node, arrays: list[Any]) -> bool:
+        """Whether the result shows its input's memory, so that it need not be made again."""
+        if node.op.kernel not in VIEWS or len(arrays) != 1:
+            return False
+        shown = backend.run(node, arrays)
+        return isinstance(shown, np.ndarray) and np.may_share_memory(shown, arrays[0])
+
+    def _several(self, node: Node, arrays: list[Any]) -> None:
+        if node.value is None:
+            raise Unplannable(f"{node} has no value")
+        targets = tuple(np.empty_like(np.asarray(v)) for v in node.value)
+        kernel = backend.kernel(node.op.name, node.op.kernel)
+        attrs = dict(node.attrs)
+
+        def run(*given: Any) -> None:
+            for target, value in zip(targets, kernel(*given, **attrs), strict=True):
+                np.copyto(target, value, casting="unsafe")
+
+        self._add(run, arrays)
+        self.arrays[node] = targets
+
+    def _contract(self, node: Node, x: Array, y: Array) -> None:
+        multiply = recipe(node.attrs["spec"], x.ndim, y.ndim)
+        if multiply is not np.matmul and not isinstance(multiply, Product):
+            self._general(node, [x, y])
+            return
+        pair = multiply.operands(x, y) if isinstance(multiply, Product) else (x, y)
+        made = np.matmul(*pair)
+        out = np.empty(np.shape(made), made.dtype)
+        self._add(np.matmul, [*pair, out])
+        self.arrays[node] = multiply.arranged(out) if isinstance(multiply, Product) else out
+
+    def _sum(self, node: Node, x: Array) -> bool:
+        """A sum as NumPy's reduction; False where the kernel goes another way."""
+        axis = node.attrs["axis"] if x.ndim else ()
+        if x.dtype == np.float16 or x.dtype != NUMPY_DTYPES[node.dtype]:
+            return False
+        if axis in ((-1,), (-2,)) and short_rows.sums(x, axis) is not None:
+            return False
+        out = np.empty(node.shape, x.dtype)
+        self._add(np.add.reduce, [x, axis, None, out, node.attrs["keepdims"]])
+        self.arrays[node] = out
+        return True
+
+    def _elementwise(self, node: Node, inputs: tuple[Node, ...], arrays: list[Any]) -> None:
+        write = _writer(node, arrays)
+        if write is None:
+            self._general(node, arrays)
+            return
+        out = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
+        if isinstance(write, np.ufunc):
+            self._add(write, [*map(self._unexpanded, inputs), out])
+        elif node.op.name == "pow" and _is_square(inputs[1]):
+            self._add(np.multiply, [arrays[0], arrays[0], out])
+        else:
+            self.lines.append(f"{self.name(write)}({self._listed(arrays)}, out={self.name(out)})")
+        self.arrays[node] = out
+
+    def _unexpanded(self, node: Node) -> Any:
+        """What an elementwise call reads: NumPy repeats the smaller value itself."""
+        while node.op.name == "expand" and node in self.sources:
+            (node,) = self.sources[node]
+        return self.arrays[node]
+
+    def _general(self, node: Node, arrays: list[Any]) -> None:
+        """Any kernel: its result is copied into the node's buffer."""
+        out = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
+        call = self._listed(arrays)
+        if node.op.name == "cast":
+            narrows = arrays[0].dtype.kind == "c" and out.dtype.kind in "iuf"
+            call = f"{call}.real" if narrows else call
+        else:
+            kernel = backend.kernel(node.op.name, node.op.kernel)
+            attrs = f", **{self.name(dict(node.attrs))}" if node.attrs else ""
+            call = f"{self.name(kernel)}({call}{attrs})"
+        self.lines.append(f"{self.name(copy)}({self.name(out)}, {call})")
+        self.arrays[node] = out
+
+    def _add(self, function: Callable[..., Any], values: list[Any]) -> None:
+        self.lines.append(f"{self.name(function)}({self._listed(values)})")
+
+    def _listed(self, values: list[Any]) -> str:
+        return ", ".join(map(self.name, values))
+
+
+def copy(target: Array, source: Any) -> None:
+    np.copyto(target, source, casting="unsafe")
+
+
+def _key(node: Node, sources: list[int]) -> Any:
+    key = (node.op, *sources, *sorted(node.attrs.items()), node.shape, node.dtype)
+    try:
+        hash(key)
+    except TypeError:
+        return node
+    return key
+
+
+def _writer(node: Node, arrays: list[Any]) -> Callable[..., Any] | None:
+    """What computes an elementwise node into a buffer, to the bit as its kernel does."""
+    wanted = NUMPY_DTYPES[node.dtype]
+    if not node.op.elementwise or node.attrs or wanted.kind not in "fb":
+        return None
+    kinds = {array.dtype for array in arrays}
+    kernel = KERNELS.get(node.op.kernel) or getattr(np, node.op.kernel, None)
+    if isinstance(kernel, np.ufunc) and kernel.nout == 1:
+        return kernel if len(kinds) == 1 and (wanted.kind == "b" or kinds == {wanted}) else None
+    if node.op.name == "where":
+        kinds = {array.dtype for array in arrays[1:]}
+    return WRITERS.get(node.op.kernel) if kinds == {wanted} and wanted.kind == "f" else None
+
+
+def _is_square(exponent: Node) -> bool:
+    value = exponent.attrs.get("value") if exponent.op is FULL else None
+    return not exponent.shape and not isinstance(value, Traced) and value == 2

@@ -1,0 +1,197 @@
+"""What a piece of work did to the graph, recorded so that it can be done again with other values.
+
+Constraints: recording changes no result. Whatever the graph does not show (a print, a random
+number, a value that was looked at) is noted, and makes the record unfit for being repeated.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.graph.node import Node, current
+
+Made = tuple[Node, tuple[Node, ...]]
+Expression = tuple[Any, ...]
+"""(sign, operands) of a number: operands are plain or `Traced` numbers; ("item", node) reads a
+tensor, ("constant", value) is a known number, ("input", key) stands for a number that comes from outside."""
+
+
+class Recording:
+    """What happened while this was `current.recording`.
+
+    Attributes:
+        made: the nodes that were made, each with the inputs it had then.
+        looked: the nodes whose values were looked at by something that is not in the record.
+        checks: (expression, truth): what numbers and tensors were asked, and what they answered.
+        obstacle: why it cannot be repeated; empty while it can.
+    """
+
+    __slots__ = ("before", "checks", "looked", "made", "obstacle")
+
+    def __init__(self) -> None:
+        self.made: list[Made] = []
+        self.looked: list[Node] = []
+        self.checks: list[tuple[Expression, bool]] = []
+        self.obstacle = ""
+        self.before: Recording | None = None
+
+    def __enter__(self) -> Recording:
+        self.before, current.recording = current.recording, self
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        current.recording = self.before
+
+    def fail(self, why: str) -> None:
+        """Notes why this cannot be repeated; the first reason stays."""
+        self.obstacle = self.obstacle or why
+
+    def item(self, node: Node, value: Any) -> Any:
+        """`value`, the only element of `node`, as a number whose origin is known."""
+        return self.number(value, ("item", node))
+
+    def constant(self, value: Any) -> Any:
+        """`value` as a number that is the same in each run."""
+        return self.number(value, ("constant", value))
+
+    def number(self, value: Any, expression: Expression) -> Any:
+        """`value` as a number that remembers how it was computed, where it is of such a kind."""
+        made = _KINDS.get(value.__class__)
+        if made is not None:
+            return made(value, expression, self)
+        if value.__class__ is bool:
+            self.checks.append((("truth", expression), value))
+            return value
+        self.fail("a complex number came from values")
+        return value
+
+
+class Traced:
+    """A number that remembers how it was computed, while its recording is on."""
+
+    __slots__ = ()
+    plain: Any
+    expression: Expression
+    recording: Recording
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in each run."""
+        return self.expression[0] == "constant"
+
+
+class TracedInt(Traced, int):
+    """A traced integer."""
+
+
+class TracedFloat(Traced, float):
+    """A traced real number."""
+
+
+def _maker(cls: Any) -> Callable[[Any, Expression, Recording], Any]:
+    def make(value: Any, expression: Expression, recording: Recording) -> Any:
+        made = cls(value)
+        made.plain, made.expression, made.recording = value, expression, recording
+        return made
+
+    return make
+
+
+_KINDS = {int: _maker(TracedInt), float: _maker(TracedFloat)}
+_NUMBERS = frozenset((int, float, bool))
+
+
+def plain(value: Any) -> Any:
+    """`value`, a traced number as an ordinary one."""
+    return value.plain if isinstance(value, Traced) else value
+
+
+def _is_fixed(value: Any) -> bool:
+    return not isinstance(value, Traced) or value.is_constant
+
+
+def _result(recording: Recording, value: Any, expression: Expression) -> Any:
+    """The result of an operation: as constant as its operands."""
+    if all(_is_fixed(operand) for operand in expression[1:]):
+        return recording.constant(value)
+    return recording.number(value, expression)
+
+
+def _operation(sign: str, operate: Callable[[Any, Any], Any], swapped: bool) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        given = plain(other)
+        if given.__class__ not in _NUMBERS:
+            if isinstance(given, (complex, str, list, tuple, bytes)):
+                self.recording.fail("a number of the loop shapes a text or a list")
+            return NotImplemented
+        pair = (other, self) if swapped else (self, other)
+        value = operate(plain(pair[0]), plain(pair[1]))
+        if current.recording is not self.recording:
+            return value
+        return _result(self.recording, value, (sign, *pair))
+
+    return method
+
+
+def _comparison(sign: str, operate: Callable[[Any, Any], Any]) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        given = plain(other)
+        if given.__class__ not in _NUMBERS:
+            return NotImplemented
+        truth = operate(self.plain, given)
+        if current.recording is self.recording and not (_is_fixed(self) and _is_fixed(other)):
+            self.recording.checks.append(((sign, self, other), truth))
+        return truth
+
+    return method
+
+
+def _unary(sign: str, operate: Callable[[Any], Any]) -> Any:
+    def method(self: Any) -> Any:
+        value = operate(self.plain)
+        if current.recording is not self.recording:
+            return value
+        return _result(self.recording, value, (sign, self))
+
+    return method
+
+
+def _truth(self: Any) -> bool:
+    truth = bool(self.plain)
+    if current.recording is self.recording and not self.is_constant:
+        self.recording.checks.append((("truth", self), truth))
+    return truth
+
+
+def _real(self: Any) -> Any:
+    self.recording.fail("a number of the loop becomes an integer tensor")
+    return self.plain
+
+
+ARITHMETIC = {
+    **{"+": ("add", operator.add), "-": ("sub", operator.sub), "*": ("mul", operator.mul)},
+    **{"/": ("truediv", operator.truediv), "//": ("floordiv", operator.floordiv)},
+    **{"%": ("mod", operator.mod), "**": ("pow", operator.pow)},
+    **{"&": ("and", operator.and_), "|": ("or", operator.or_), "^": ("xor", operator.xor)},
+    **{"<<": ("lshift", operator.lshift), ">>": ("rshift", operator.rshift)},
+}
+COMPARISONS = {
+    **{"<": ("lt", operator.lt), ">": ("gt", operator.gt), "<=": ("le", operator.le)},
+    **{">=": ("ge", operator.ge), "==": ("eq", operator.eq), "!=": ("ne", operator.ne)},
+}
+SIGNS = {"-": ("neg", operator.neg), "+": ("pos", operator.pos), "~": ("invert", operator.invert)}
+for _class in (TracedInt, TracedFloat):
+    for _sign, (_name, _operate) in ARITHMETIC.items():
+        if hasattr(_class, f"__{_name}__"):
+            setattr(_class, f"__{_name}__", _operation(_sign, _operate, False))
+            setattr(_class, f"__r{_name}__", _operation(_sign, _operate, True))
+    for _sign, (_name, _compare) in COMPARISONS.items():
+        setattr(_class, f"__{_name}__", _comparison(_sign, _compare))
+    for _sign, (_name, _turn) in SIGNS.items():
+        if hasattr(_class, f"__{_name}__"):
+            setattr(_class, f"__{_name}__", _unary(f"unary {_sign}", _turn))
+    setattr(_class, "__bool__", _truth)
+    setattr(_class, "__hash__", lambda self: hash(self.plain))
+    setattr(_class, "real", property(_real))

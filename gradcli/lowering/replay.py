@@ -1,0 +1,205 @@
+"""Loops that run as straight-line programs: an iteration is recorded, then done again by itself.
+
+Constraints: nobody can tell, except by the clock. What is recorded is a real iteration; the last
+one before the loop ends, prints, or goes another way is a real one too, so that every name, place,
+version and graph is what it would have been. Whatever the record does not explain is interpreted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.execute.program import Unplannable
+from gradcli.graph.node import current
+from gradcli.graph.recording import Recording, Traced
+from gradcli.language import ast
+from gradcli.lowering.carried import Plan
+from gradcli.lowering.lower import lower_block, lower_used
+from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
+from gradcli.lowering.state import State, Unclear
+from gradcli.lowering.watch import Watch, can_be_watched, inside, written_first
+
+WARM = 12
+"""Iterations that are interpreted before one is recorded."""
+ATTEMPTS = 8
+"""Iterations that are recorded at most until one can be repeated."""
+POOR = 3
+"""How often a program may stop after fewer than four iterations."""
+FOREVER = 1 << 60
+
+
+class Switch:
+    """Whether loops may be replayed, and whether one is being recorded."""
+
+    __slots__ = ("busy", "on")
+
+    def __init__(self) -> None:
+        self.on = True
+        self.busy = False
+
+
+switch = Switch()
+
+
+class Repeated:
+    """What is known of a loop before it runs.
+
+    Args:
+        node: the loop.
+        scope: where it stands.
+    """
+
+    __slots__ = ("_codes", "_node", "_scope", "counter", "names", "possible", "skipped")
+
+    def __init__(self, node: ast.While | ast.For, scope: Scope) -> None:
+        self._node, self._scope = node, scope
+        self._codes: tuple[Watch, Code, Code | None] | None = None
+        self.possible = can_be_watched(node.body)
+        self.names: list[str] = []
+        self.skipped: frozenset[str] = frozenset()
+        self.counter: Any = None
+
+    def codes(self) -> tuple[Watch, Code, Code | None]:
+        """The watch, and the body and the test as it looks at them."""
+        if self._codes is None:
+            node, environment = self._node, self._scope.environment
+            used = {n.id for n in inside(self._tested()) if isinstance(n, ast.Name)}
+            if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+                used.add(node.target.id)
+                self.counter = self.key(node.target.id)
+            self.names = sorted({*bound_names(node.body), *used} & self._bindable())
+            self.skipped = frozenset(written_first(node.body) - environment.shared - used)
+            watch = environment.watch = Watch()
+            try:
+                tests = [lower_used(test, self._scope) for test in self._tested()]
+                self._codes = (watch, lower_block(node.body, self._scope), *tests, None)[:3]
+            finally:
+                environment.watch = None
+        return self._codes
+
+    def _tested(self) -> list[ast.Expression]:
+        return [self._node.test] if isinstance(self._node, ast.While) else []
+
+    def _bindable(self) -> set[str]:
+        """The names that are variables of the loop's own scope."""
+        names = {*bound_names(self._node.body), *bound_names([self._node])}
+        return names if self._scope.is_module else names & set(self._scope.slots)
+
+    def box(self, frame: Frame) -> Any:
+        """Where the loop's variables are."""
+        return self._scope.environment.variables if self._scope.is_module else frame
+
+    def keys(self) -> list[Any]:
+        """The keys in `box` of the variables that the body binds."""
+        return [self.key(name) for name in self.names]
+
+    def key(self, name: str) -> Any:
+        """The key of a variable."""
+        return name if self._scope.is_module else self._scope.slots[name]
+
+    def state(self, frame: Frame) -> State:
+        """What the next iteration starts from; raises `Unclear`."""
+        skipped = frozenset(self.key(name) for name in self.skipped)
+        variables = self._scope.environment.variables
+        return State(variables, frame, skipped, self._scope.is_module)
+
+
+class Replay:
+    """One run of a loop.
+
+    Args:
+        loop: what is known of it.
+        frame: its frame.
+        body: an iteration, interpreted.
+    """
+
+    __slots__ = ("_attempts", "_body", "_frame", "_loop", "_plan", "_poor")
+
+    def __init__(self, loop: Repeated, frame: Frame, body: Code) -> None:
+        self._loop, self._frame, self._body = loop, frame, body
+        self._attempts = ATTEMPTS if loop.possible and switch.on else 0
+        self._plan: Plan | None = None
+        self._poor = 0
+
+    def turn(self, remaining: int = FOREVER, step: int = 0) -> tuple[int, Any, bool | None]:
+        """At least one iteration, the last one for real.
+
+        Args:
+            remaining: how many there may be.
+            step: what the loop's variable grows by.
+
+        Returns:
+            How many, the last one's signal, and the answer of the test after it, where it was
+            asked.
+        """
+        done = 0
+        if self._plan is not None and remaining > 1:
+            done = self._forward(self._plan, remaining - 1)
+        elif self._attempts and remaining > 3 and not switch.busy:
+            self._attempts -= 1
+            return (1, *self._record(step))
+        return done + 1, self._body(self._frame), None
+
+    def _forward(self, plan: Plan, limit: int) -> int:
+        box = self._loop.box(self._frame)
+        try:
+            done = plan.forward(self._loop.state(self._frame), box, limit)
+        except Unclear:
+            # Something else has changed; as long as that is rare, another record pays.
+            self._plan = None
+            self._attempts += plan.done > 50
+            return 0
+        self._poor += done < 4
+        if self._poor > POOR:
+            self._plan, self._attempts = None, 0
+        return done
+
+    def _record(self, step: int) -> tuple[Any, bool | None]:
+        """A real iteration, recorded, and the test after it; makes a plan of it if it can."""
+        watch, body, test = self._loop.codes()
+        box = self._loop.box(self._frame)
+        try:
+            before = self._loop.state(self._frame)
+        except Unclear:
+            self._attempts = 0
+            return self._body(self._frame), None
+        watch.recording = recording = Recording()
+        switch.busy, tracking, going = True, current.tracking, None
+        traced = _traced(box, self._loop.keys(), recording)
+        try:
+            with recording:
+                counter = None if self._loop.counter is None else box[self._loop.counter]
+                signal = body(self._frame)
+                if signal is not None and signal is not CONTINUE:
+                    return signal, None
+                if test is not None:
+                    going = bool(test(self._frame))
+                if counter is not None:
+                    box[self._loop.counter] = counter + step
+            if tracking is current.tracking and going is not False:
+                after = self._loop.state(self._frame)
+                self._plan = Plan(before, after, recording, [(k, box[k]) for k in traced])
+        except (Unclear, Unplannable):
+            pass
+        finally:
+            switch.busy = False
+            _untraced(box, self._loop.keys())
+        return signal, going
+
+
+def _traced(box: Any, keys: list[Any], recording: Recording) -> list[Any]:
+    """Puts traced numbers where numbers are; returns where."""
+    found = []
+    for key in keys:
+        value = box.get(key) if isinstance(box, dict) else box[key]
+        if value.__class__ is int or value.__class__ is float:
+            box[key] = recording.number(value, ("input", f"c{len(found)}"))
+            found.append(key)
+    return found
+
+
+def _untraced(box: Any, keys: list[Any]) -> None:
+    for key in keys:
+        value = box.get(key) if isinstance(box, dict) else box[key]
+        if isinstance(value, Traced):
+            box[key] = value.plain

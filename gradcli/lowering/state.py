@@ -1,0 +1,183 @@
+"""What a loop's next iteration starts from: everything that its variables lead to, as a list.
+
+Constraints: reads only. Two states with equal `entries` differ at most in the values of nodes, in
+numbers and in how often memory was written to, so the same iteration follows from both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+from gradcli.graph.node import Node
+from gradcli.graph.op import LEAF
+from gradcli.graph.recording import plain
+from gradcli.lowering.scope import Frame
+from gradcli.tensor import Tensor
+from gradcli.tensor.accumulator import Autograd
+from gradcli.tensor.operators import Method
+from gradcli.tensor.storage import Storage, Version, View
+
+LONGEST = 20_000
+"""Entries up to which a state is looked at."""
+
+_CONSTANT = (bool, str, complex, bytes, range, type(None), type(...), type(NotImplemented))
+_OPAQUE = (FunctionType, BuiltinFunctionType, type)
+
+
+class Unclear(Exception):
+    """Something among the variables that may change without a trace."""
+
+
+class State:
+    """What is there now.
+
+    Args:
+        variables: the variables of the module.
+        frame: the innermost frame of the function that the loop is in.
+        skipped: variables of the loop's own scope that do not count.
+        is_module: whether that scope is the module.
+
+    Attributes:
+        entries: what is there, in an order that follows from what is there.
+        nodes: the nodes, in the same order.
+        numbers: the numbers.
+        versions: the versions, each with its number.
+    """
+
+    def __init__(
+        self,
+        variables: dict[str, Any],
+        frame: Frame,
+        skipped: frozenset[Any],
+        is_module: bool,
+    ) -> None:
+        self.entries: list[Any] = []
+        self.nodes: list[Node] = []
+        self.numbers: list[Any] = []
+        self.versions: list[tuple[Version, int]] = []
+        self._seen: dict[int, int] = {}
+        self._held: list[Any] = []
+        nothing: frozenset[Any] = frozenset()
+        self._stack: list[Any] = []
+        self._own(frame, nothing if is_module else skipped)
+        self._own(variables, skipped if is_module else nothing)
+        while self._stack:
+            if len(self.entries) > LONGEST:
+                raise Unclear("too many values")
+            self._visit(self._stack.pop())
+
+    def _own(self, box: Any, skipped: frozenset[Any]) -> None:
+        """The variables of a scope, without those that do not count."""
+        self._seen[id(box)] = -1 - len(self._seen)
+        items = box.items() if isinstance(box, dict) else enumerate(box)
+        kept = [(key, value) for key, value in items if key not in skipped]
+        self.entries.append(tuple(key for key, _ in kept))
+        self._stack.extend(value for _, value in kept)
+
+    def _visit(self, value: Any) -> None:
+        kind = plain(value).__class__
+        if kind is int or kind is float:
+            self.entries.append(kind)
+            self.numbers.append(value)
+            return
+        if isinstance(value, _CONSTANT):
+            self.entries.append((kind, repr(value) if kind is complex else value))
+            return
+        known = self._seen.get(id(value))
+        if known is not None:
+            self.entries.append(("again", known))
+            return
+        self._seen[id(value)] = len(self._held)
+        self._held.append(value)
+        enter = _ENTER.get(kind) or self._entry_of(value)
+        enter(self, value)
+
+    def _entry_of(self, value: Any) -> Callable[[State, Any], None]:
+        if isinstance(value, Tensor):
+            return _tensor
+        if isinstance(value, tuple):
+            return _sequence
+        if isinstance(value, _OPAQUE) or value.__class__.__module__.startswith("gradcli."):
+            return _opaque
+        raise Unclear(f"a {value.__class__.__name__} among the variables")
+
+    def add(self, entry: Any, *below: Any) -> None:
+        """Notes an entry; what is below it comes next."""
+        self.entries.append(entry)
+        self._stack.extend(reversed(below))
+
+
+def _sequence(state: State, value: Any) -> None:
+    state.add((value.__class__, len(value)), *value)
+
+
+def _mapping(state: State, value: Any) -> None:
+    state.add((dict, tuple(value)), *value.values())
+
+
+def _collection(state: State, value: Any) -> None:
+    if not all(isinstance(item, (int, float, *_CONSTANT)) for item in value):
+        raise Unclear("a set of values")
+    state.add((value.__class__, frozenset(value)))
+
+
+def _opaque(state: State, value: Any) -> None:
+    """Something that stays as it is; a function of the script leads on to what it closes over."""
+    below: list[Any] = []
+    if isinstance(value, FunctionType):
+        for cell in value.__closure__ or ():
+            inner = cell.cell_contents
+            if isinstance(inner, (list, dict, Tensor)) or _is_script_function(inner):
+                below.append(inner)
+    state.add(("object", id(value)), *below)
+
+
+def _is_script_function(value: Any) -> bool:
+    return isinstance(value, FunctionType) and value.__module__ == "__main__"
+
+
+def _tensor(state: State, x: Tensor) -> None:
+    state.add(("tensor", x._requires), x._node, x._storage, x._seen, x._view, x._autograd)
+
+
+def _node(state: State, node: Node) -> None:
+    state.nodes.append(node)
+    stale = node.stale
+    ahead = None if stale is None else stale[0].number - stale[1]
+    hooks = tuple(map(id, node.hooks or ()))
+    kind = (node.shape, node.dtype, node.tracked, node.released, node.op is LEAF, ahead, hooks)
+    owned = (node.attrs["owner"], *node.inputs) if node.op is LEAF else ()
+    state.add(kind, None if stale is None else stale[0], *owned)
+
+
+def _storage(state: State, storage: Storage) -> None:
+    state.add(("storage", storage.strides), storage.node, storage.version)
+
+
+def _version(state: State, version: Version) -> None:
+    state.versions.append((version, version.number))
+    state.add("version")
+
+
+def _view(state: State, view: View) -> None:
+    if view.caution:
+        raise Unclear("a view that must not be written to")
+    steps = tuple((op.name, tuple(sorted(attrs.items()))) for op, attrs in view.steps)
+    state.add(("view", steps), view.base, view.own)
+
+
+def _autograd(state: State, kept: Autograd) -> None:
+    state.add("autograd", kept.grad, kept.leaf, kept.hooks, kept.after, kept.retain)
+
+
+def _method(state: State, method: Method) -> None:
+    state.add(("method", id(method.function)), method.tensor)
+
+
+_ENTER: dict[Any, Callable[[State, Any], None]] = {
+    **{list: _sequence, tuple: _sequence, dict: _mapping, set: _collection},
+    **{frozenset: _collection, Tensor: _tensor, Node: _node, Storage: _storage},
+    **{Version: _version, View: _view, Autograd: _autograd, Method: _method},
+}

@@ -1,0 +1,193 @@
+"""Lowering a loop's body so that its numbers can be followed while it is recorded.
+
+Constraints: a traced number goes only where its recording sees what becomes of it: into arithmetic,
+comparisons, tests and variables. Anywhere else it is made an ordinary number, and the recording is
+told that it cannot be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from gradcli.graph.recording import Recording, Traced
+from gradcli.language import ast
+from gradcli.lowering.scope import Code, Frame, Scope, target_names
+from gradcli.tensor import Tensor
+
+_OPERATIONS = (ast.Chain, ast.Compare, ast.Power, ast.Unary)
+_PASSING = (*_OPERATIONS, ast.Boolean, ast.Conditional, ast.If, ast.While, ast.Assert)
+_PASSING_ON = (*_PASSING, ast.ExpressionStatement)
+_REFUSED = (ast.Try, ast.Raise, ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom)
+
+
+class Watch:
+    """Lowers one loop's body; `recording` is what its numbers belong to at the moment."""
+
+    __slots__ = ("consumed", "parents", "recording")
+
+    def __init__(self) -> None:
+        self.parents: list[ast.Node] = []
+        self.recording: Recording | None = None
+        self.consumed = 0
+
+    def lower(self, node: ast.Node, scope: Scope, lowering: Callable[[Any, Scope], Code]) -> Code:
+        """The closure of `node`, with a look at the numbers that it gives and takes."""
+        parent = self.parents[-1] if self.parents else None
+        self.parents.append(node)
+        try:
+            code = lowering(node, scope)
+        finally:
+            self.parents.pop()
+        if isinstance(node, ast.AugmentedAssign):
+            return self._update(node, code, scope)
+        if not isinstance(node, ast.Expression):
+            return code
+        if isinstance(node, _OPERATIONS):
+            code = self._operation(code)
+        if _computes(parent):
+            return self._operand(code)
+        return code if _passes(parent, self.parents) else self._ordinary(code)
+
+    def _operation(self, code: Code) -> Code:
+        """An operation that took a traced number must give something that can be followed."""
+
+        def run(frame: Frame) -> Any:
+            before, checks = self.consumed, self._checks()
+            value = code(frame)
+            if self.consumed != before:
+                self._require_followed(value, checks)
+            return value
+
+        return run
+
+    def _update(self, node: ast.AugmentedAssign, code: Code, scope: Scope) -> Code:
+        """An operation whose result is in a variable."""
+        if not isinstance(node.target, ast.Name):
+            return code
+        id, slots = node.target.id, None if scope.is_module else scope.slots
+
+        def run(frame: Frame) -> None:
+            before, checks = self.consumed, self._checks()
+            code(frame)
+            box: Any = scope.environment.variables if slots is None else frame
+            value = box[id if slots is None else slots[id]]
+            if self.consumed != before:
+                self._require_followed(value, checks)
+
+        return run
+
+    def _checks(self) -> int:
+        return len(self.recording.checks) if self.recording is not None else 0
+
+    def _require_followed(self, value: Any, checks: int) -> None:
+        """What came of a traced number is a number or tensor, or an answer that is on record."""
+        followed = isinstance(value, (Traced, Tensor))
+        if not followed and not (isinstance(value, bool) and self._checks() > checks):
+            self._fail()
+
+    def _operand(self, code: Code) -> Code:
+        def run(frame: Frame) -> Any:
+            value = code(frame)
+            if isinstance(value, Traced):
+                self.consumed += not value.is_constant
+            elif value.__class__ is float and self.recording is not None:
+                # On the left of an integer it would answer itself, without the recording.
+                return self.recording.constant(value)
+            return value
+
+        return run
+
+    def _ordinary(self, code: Code) -> Code:
+        def run(frame: Frame) -> Any:
+            value = code(frame)
+            if isinstance(value, Traced):
+                if not value.is_constant:
+                    self._fail()
+                return value.plain
+            return value
+
+        return run
+
+    def _fail(self) -> None:
+        if self.recording is not None:
+            self.recording.fail("a number of the loop is used in another way than arithmetic")
+
+
+def _computes(parent: ast.Node | None) -> bool:
+    """Whether a number is an operand of something whose result is looked at."""
+    if isinstance(parent, ast.AugmentedAssign):
+        return isinstance(parent.target, ast.Name)
+    return isinstance(parent, _OPERATIONS) and not _asks_members(parent)
+
+
+def _asks_members(node: ast.Node) -> bool:
+    return isinstance(node, ast.Compare) and any(sign in ("in", "not in") for sign, _ in node.rest)
+
+
+def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
+    """Whether a number may go on from an expression to `parent` as it is."""
+    if parent is None or isinstance(parent, _PASSING_ON):
+        return not (parent is not None and _asks_members(parent))
+    if isinstance(parent, ast.Assign):
+        return all(_is_pattern(target) for target in parent.targets)
+    if isinstance(parent, ast.Tuple):
+        owner = parents[-2] if len(parents) > 1 else None
+        return isinstance(owner, ast.Assign) and _passes(owner, ())
+    return False
+
+
+def _is_pattern(target: ast.Expression) -> bool:
+    """Whether a target is names only."""
+    if isinstance(target, ast.Tuple):
+        return all(_is_pattern(item) for item in target.items)
+    return isinstance(target, ast.Name)
+
+
+def can_be_watched(body: Sequence[ast.Statement]) -> bool:
+    """Whether a body has only statements whose repetition a record can describe."""
+    return not any(isinstance(node, _REFUSED) for node in inside(body))
+
+
+def inside(nodes: Sequence[ast.Node]) -> Iterator[ast.Node]:
+    """Every node of these trees."""
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(ast.children(node))
+
+
+def written_first(body: Sequence[ast.Statement]) -> set[str]:
+    """The names that every run of `body` binds before it reads them."""
+    first: set[str] = set()
+    read: set[str] = set()
+    for statement in _certain(body):
+        read |= _reads(statement)
+        if isinstance(statement, ast.Assign):
+            names = (name for target in statement.targets for name in target_names(target))
+            first |= {name for name in names if name not in read}
+    return first
+
+
+_JUMPS = (ast.Break, ast.Continue, ast.Return, ast.Assert)
+
+
+def _certain(body: Sequence[ast.Statement]) -> Iterator[ast.Statement]:
+    """The statements that run in every iteration, from the first up to where one may leave."""
+    for statement in body:
+        if isinstance(statement, ast.With):
+            for context, _ in statement.items:
+                yield ast.ExpressionStatement(context, span=statement.span)
+            yield from _certain(statement.body)
+        else:
+            yield statement
+        if any(isinstance(node, _JUMPS) for node in inside([statement])):
+            return
+
+
+def _reads(statement: ast.Statement) -> set[str]:
+    parts: list[ast.Node] = [statement]
+    if isinstance(statement, ast.Assign):
+        parts = [statement.value, *(t for t in statement.targets if not _is_pattern(t))]
+    return {node.id for node in inside(parts) if isinstance(node, ast.Name)}
