@@ -263,6 +263,7 @@ class Writer:
 
 
 def copy(target: Array, source: Any) -> None:
+    """Writes `source` to `target`, as whatever type that is."""
     np.copyto(target, source, casting="unsafe")
 
 

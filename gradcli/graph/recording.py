@@ -10,12 +10,13 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from gradcli.graph.node import Node, current
+from gradcli.graph.dtype import DType
+from gradcli.graph.node import Node, constant, current
 
 Made = tuple[Node, tuple[Node, ...]]
 Expression = tuple[Any, ...]
 """(sign, operands) of a number: operands are plain or `Traced` numbers; ("item", node) reads a
-tensor, ("constant", value) is a known number, ("input", key) stands for a number that comes from outside."""
+tensor, ("constant", value) is known, ("input", key) stands for a number that comes from outside."""
 
 
 class Recording:
@@ -79,7 +80,11 @@ class Traced:
     @property
     def is_constant(self) -> bool:
         """Whether it is the same in each run."""
-        return self.expression[0] == "constant"
+        return bool(self.expression[0] == "constant")
+
+    def as_node(self, dtype: DType) -> Node:
+        """A 0-dim node of this number."""
+        return constant(self.plain if self.is_constant else self, dtype)  # type: ignore[arg-type]
 
 
 class TracedInt(Traced, int):
@@ -128,9 +133,10 @@ def _operation(sign: str, operate: Callable[[Any, Any], Any], swapped: bool) -> 
             return NotImplemented
         pair = (other, self) if swapped else (self, other)
         value = operate(plain(pair[0]), plain(pair[1]))
-        if current.recording is not self.recording:
+        recording: Recording = self.recording
+        if current.recording is not recording:
             return value
-        return _result(self.recording, value, (sign, *pair))
+        return _result(recording, value, (sign, *pair))
 
     return method
 
@@ -141,8 +147,9 @@ def _comparison(sign: str, operate: Callable[[Any, Any], Any]) -> Any:
         if given.__class__ not in _NUMBERS:
             return NotImplemented
         truth = operate(self.plain, given)
-        if current.recording is self.recording and not (_is_fixed(self) and _is_fixed(other)):
-            self.recording.checks.append(((sign, self, other), truth))
+        recording: Recording = self.recording
+        if current.recording is recording and not (_is_fixed(self) and _is_fixed(other)):
+            recording.checks.append(((sign, self, other), truth))
         return truth
 
     return method
@@ -151,17 +158,19 @@ def _comparison(sign: str, operate: Callable[[Any, Any], Any]) -> Any:
 def _unary(sign: str, operate: Callable[[Any], Any]) -> Any:
     def method(self: Any) -> Any:
         value = operate(self.plain)
-        if current.recording is not self.recording:
+        recording: Recording = self.recording
+        if current.recording is not recording:
             return value
-        return _result(self.recording, value, (sign, self))
+        return _result(recording, value, (sign, self))
 
     return method
 
 
 def _truth(self: Any) -> bool:
     truth = bool(self.plain)
-    if current.recording is self.recording and not self.is_constant:
-        self.recording.checks.append((("truth", self), truth))
+    recording: Recording = self.recording
+    if current.recording is recording and not self.is_constant:
+        recording.checks.append((("truth", self), truth))
     return truth
 
 
@@ -181,17 +190,25 @@ COMPARISONS = {
     **{"<": ("lt", operator.lt), ">": ("gt", operator.gt), "<=": ("le", operator.le)},
     **{">=": ("ge", operator.ge), "==": ("eq", operator.eq), "!=": ("ne", operator.ne)},
 }
-SIGNS = {"-": ("neg", operator.neg), "+": ("pos", operator.pos), "~": ("invert", operator.invert)}
+SIGNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    **{"-": ("neg", operator.neg), "+": ("pos", operator.pos), "~": ("invert", operator.invert)},
+    "abs": ("abs", abs),
+}
+
+
+def _methods(cls: Any) -> None:
+    """Gives a class of numbers the methods by which it notes what is done with it."""
+    for sign, (name, operate) in ARITHMETIC.items():
+        if hasattr(cls, f"__{name}__"):
+            setattr(cls, f"__{name}__", _operation(sign, operate, False))
+            setattr(cls, f"__r{name}__", _operation(sign, operate, True))
+    for sign, (name, compare) in COMPARISONS.items():
+        setattr(cls, f"__{name}__", _comparison(sign, compare))
+    for sign, (name, turn) in SIGNS.items():
+        if hasattr(cls, f"__{name}__"):
+            setattr(cls, f"__{name}__", _unary(f"unary {sign}", turn))
+    cls.__bool__, cls.__hash__, cls.real = _truth, lambda self: hash(self.plain), property(_real)
+
+
 for _class in (TracedInt, TracedFloat):
-    for _sign, (_name, _operate) in ARITHMETIC.items():
-        if hasattr(_class, f"__{_name}__"):
-            setattr(_class, f"__{_name}__", _operation(_sign, _operate, False))
-            setattr(_class, f"__r{_name}__", _operation(_sign, _operate, True))
-    for _sign, (_name, _compare) in COMPARISONS.items():
-        setattr(_class, f"__{_name}__", _comparison(_sign, _compare))
-    for _sign, (_name, _turn) in SIGNS.items():
-        if hasattr(_class, f"__{_name}__"):
-            setattr(_class, f"__{_name}__", _unary(f"unary {_sign}", _turn))
-    setattr(_class, "__bool__", _truth)
-    setattr(_class, "__hash__", lambda self: hash(self.plain))
-    setattr(_class, "real", property(_real))
+    _methods(_class)

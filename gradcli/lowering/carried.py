@@ -27,6 +27,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     **limits.BINARY,
     **limits.COMPARE,
     **{f"unary {sign}": operate for sign, operate in limits.UNARY.items()},
+    "unary abs": abs,
 }
 """What signs of numbers do: what the interpreter does."""
 

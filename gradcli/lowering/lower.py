@@ -39,7 +39,8 @@ def lower(node: ast.Node, scope: Scope) -> Code:
     """The closure that does what `node` says, in `scope`."""
     watch = scope.environment.watch
     if watch is not None:
-        return watch.lower(node, scope, LOWERINGS[type(node)])
+        watched: Code = watch.lower(node, scope, LOWERINGS[type(node)])
+        return watched
     return LOWERINGS[type(node)](node, scope)
 
 

@@ -19,8 +19,6 @@ from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
 from gradcli.lowering.state import State, Unclear
 from gradcli.lowering.watch import Watch, can_be_watched, inside, written_first
 
-WARM = 12
-"""Iterations that are interpreted before one is recorded."""
 ATTEMPTS = 8
 """Iterations that are recorded at most until one can be repeated."""
 POOR = 3
@@ -29,13 +27,14 @@ FOREVER = 1 << 60
 
 
 class Switch:
-    """Whether loops may be replayed, and whether one is being recorded."""
+    """Whether loops may be replayed, whether one is being recorded, how many iterations were."""
 
-    __slots__ = ("busy", "on")
+    __slots__ = ("busy", "done", "on")
 
     def __init__(self) -> None:
         self.on = True
         self.busy = False
+        self.done = 0
 
 
 switch = Switch()
@@ -72,7 +71,8 @@ class Repeated:
             watch = environment.watch = Watch()
             try:
                 tests = [lower_used(test, self._scope) for test in self._tested()]
-                self._codes = (watch, lower_block(node.body, self._scope), *tests, None)[:3]
+                body = lower_block(node.body, self._scope)
+                self._codes = watch, body, tests[0] if tests else None
             finally:
                 environment.watch = None
         return self._codes
@@ -149,6 +149,7 @@ class Replay:
             self._plan = None
             self._attempts += plan.done > 50
             return 0
+        switch.done += done
         self._poor += done < 4
         if self._poor > POOR:
             self._plan, self._attempts = None, 0
@@ -189,7 +190,7 @@ class Replay:
 
 def _traced(box: Any, keys: list[Any], recording: Recording) -> list[Any]:
     """Puts traced numbers where numbers are; returns where."""
-    found = []
+    found: list[Any] = []
     for key in keys:
         value = box.get(key) if isinstance(box, dict) else box[key]
         if value.__class__ is int or value.__class__ is float:

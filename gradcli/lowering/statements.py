@@ -6,6 +6,7 @@ for `break`, `continue` or `return`.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,11 @@ from gradcli.language import ast
 from gradcli.lowering import names
 from gradcli.lowering.limits import feed
 from gradcli.lowering.lower import lower, lower_block, lower_used, lowers
-from gradcli.lowering.replay import WARM, Repeated, Replay
 from gradcli.lowering.scope import BREAK, CONTINUE, RESULT, RETURN, Code, Frame, Scope
 from gradcli.lowering.targets import loop_target, store, store_name
+
+WARM = 12
+"""Iterations of a loop that are interpreted before it is worth while to look at it closely."""
 
 
 @lowers(ast.ExpressionStatement)
@@ -87,7 +90,7 @@ def if_(node: ast.If, scope: Scope) -> Code:
 def while_(node: ast.While, scope: Scope) -> Code:
     """`while test: body else: otherwise`."""
     test, body = lower_used(node.test, scope), lower_block(node.body, scope)
-    otherwise, loop = lower_block(node.otherwise, scope), Repeated(node, scope)
+    otherwise, replay_of = lower_block(node.otherwise, scope), _replays(node, scope, body)
 
     def run(frame: Frame) -> Any:
         count, replay, going = 0, None, test(frame)
@@ -96,7 +99,7 @@ def while_(node: ast.While, scope: Scope) -> Code:
             if count < WARM:
                 signal = body(frame)
             else:
-                replay = replay or Replay(loop, frame, body)
+                replay = replay or replay_of(frame)
                 _, signal, going = replay.turn()
             if signal is not None and signal is not CONTINUE:
                 return None if signal is BREAK else signal
@@ -137,7 +140,7 @@ def for_(node: ast.For, scope: Scope) -> Code:
 
 def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
     """The closure that goes through a range; gives the signal that ended it, or None."""
-    loop, span = Repeated(node, scope), node.iterable.span
+    replay_of, span = _replays(node, scope, body), node.iterable.span
 
     def run(frame: Frame, box: Any, slot: Any, numbers: range) -> Any:
         replay, position = None, 0
@@ -147,7 +150,7 @@ def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
             if position < WARM:
                 done, signal = 1, body(frame)
             else:
-                replay = replay or Replay(loop, frame, body)
+                replay = replay or replay_of(frame)
                 done, signal, _ = replay.turn(count - position, step)
             if signal is not None and signal is not CONTINUE:
                 return signal
@@ -156,6 +159,19 @@ def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
         return None
 
     return run
+
+
+def _replays(node: ast.While | ast.For, scope: Scope, body: Code) -> Callable[[Frame], Any]:
+    """What makes the `Replay` of a run of the loop; the means are loaded by the first long one."""
+    known: list[Any] = []
+
+    def replay_of(frame: Frame) -> Any:
+        replay = importlib.import_module("gradcli.lowering.replay")
+        if not known:
+            known.append(replay.Repeated(node, scope))
+        return replay.Replay(known[0], frame, body)
+
+    return replay_of
 
 
 def _length(numbers: range) -> int:

@@ -12,7 +12,6 @@ from gradcli.errors import GradcliError
 from gradcli.graph.dtype import BOOL, FLOATING, DType, default, int64, of_number, result_type
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
-from gradcli.graph.recording import Traced
 from gradcli.ops.elementwise import cast
 
 
@@ -47,10 +46,8 @@ def type_name(value: Any) -> str:
 def number_node(value: complex, dtype: DType | None = None) -> Node:
     """A 0-dim tensor of a Python number; the same node each time, where that is cheap to know."""
     kind = dtype or of_number(value)
-    if isinstance(value, Traced):
-        if value.is_constant:
-            return number_node(value.plain, dtype)
-        return Node(FULL, (), {"value": value, "shape": ()}, (), kind)
+    if hasattr(value, "as_node"):  # a number of a recording, which is loaded only by need
+        return value.as_node(kind)  # type: ignore[no-any-return]
     key = (value, value.__class__, kind)
     node = _numbers.get(key)
     if node is None:

@@ -91,6 +91,7 @@ class Product:
         return out.swapaxes(-1, -2) if self.flip_result else out
 
     def __call__(self, x: Array, y: Array) -> Array:
+        """The result."""
         return self.arranged(np.matmul(*self.operands(x, y)))
 
 

@@ -1,0 +1,126 @@
+"""Loops print the same whether they are interpreted or replayed, and what should be, is replayed."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gradcli
+from gradcli.errors import GradcliError
+from gradcli.lowering import replay
+
+HERE = Path(__file__).parent
+SAMPLES = sorted((HERE.parent.parent / "samples").glob("*.py"))
+LOOPS = {
+    title: (kind == "planned", body)
+    for title, kind, body in re.findall(
+        r"^## (.*): (planned|interpreted)\n(.*?)(?=^## |\Z)",
+        (HERE / "loops.txt").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+}
+
+
+def printed(source: str, *, replayed: bool) -> tuple[str, int]:
+    """What a script prints, and how many iterations were replayed."""
+    before, replay.switch.on = replay.switch.on, replayed
+    replay.switch.done = 0
+    stream = io.StringIO()
+    try:
+        gradcli.run(source, stdout=stream)
+    except GradcliError as error:
+        print(type(error).__name__, error, error.diagnostic.labels, file=stream)
+    finally:
+        replay.switch.on = before
+        gradcli.run("torch.set_grad_enabled(True)")
+    return re.sub(r"0x[0-9a-f]+", "0x...", stream.getvalue()), replay.switch.done
+
+
+def assert_same(source: str) -> int:
+    interpreted, none = printed(source, replayed=False)
+    found, done = printed(source, replayed=True)
+    assert found == interpreted
+    assert none == 0
+    return done
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_prints_the_same_both_ways(name: str) -> None:
+    planned, source = LOOPS[name]
+    done = assert_same(f"import torch\n{source}")
+    assert (done > 0) == planned
+
+
+@pytest.mark.parametrize("script", SAMPLES, ids=lambda p: p.stem)
+def test_a_sample_prints_the_same_both_ways(script: Path) -> None:
+    assert_same(script.read_text())
+
+
+PIECES = [
+    "a = a * 0.5 + b",
+    "b = torch.tanh(a - b)",
+    "t = t + 1",
+    "s = s * 0.9 + t",
+    "s = 1 - s / 7",
+    "b += a / (t + 1)",
+    "a = a - b * 0.5**t",
+    "a.mul_(0.99)",
+    "a, b = b, a",
+    "u = a.sum(); a = a / (1 + u * u)",
+    "if t % 5 == 0: a = a + 1",
+    "if 12 < i < 30 and not t > 25: b = b * 0.5",
+    "if s > 3: continue",
+    "b[0] = s",
+    "b[1:] += a[1:]",
+    "xs[0] = xs[1] + a",
+    "xs[1] = xs[0] * 0.5",
+    "d['k'] = d['k'] * 0.5 + a",
+    "d['n'] = d['n'] + 1",
+    "v = b.view(3); v += 0.1",
+    "v = b.detach(); v *= 0.9",
+    "a = torch.where(a > 1, a * 0.5, a)",
+    "if a.sum().item() > 3: a = a / 2",
+    "if b.mean() > 0.5: b = -b",
+    "loss = ((w * a).sum() - t / 10)**2; loss.backward()",
+    "with torch.no_grad(): w -= 0.01 * (w if w.grad is None else w.grad)",
+    "w.grad = None",
+    "if w.grad is not None: w.grad.zero_()",
+    "g, = torch.autograd.grad((w**3 * b).sum(), w); b = b - 0.01 * g",
+    "w = (w * 0.99).detach().requires_grad_()",
+    "y = w * 2; a = a + y.detach() * 0.01",
+    "for j in range(3): a = a + 0.01 * j",
+    "old = a",
+    "a = (a + old) / 2",
+    "if i == 33: print(t, a, w._version)",
+    "kept = xs if t > 20 else kept",
+    "k = torch.tensor([1, 2, 3]) * 2; a = a + k / 100",
+]
+"""Statements of random loops."""
+
+FRAME = """import torch
+a, b = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.0, -0.5])
+w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+xs, d, t, s, i, old, kept = [a, b], {"k": a * 0, "n": 0}, 0, 1.0, 0, b, None
+"""
+SHOWN = (
+    "print(t, s, i, a, b, w, w.grad, xs, d, old, a._version, b._version, w._version, "
+    "w.is_leaf, kept is xs)\n"
+    "try: print(loss, loss.grad_fn, u, v, y)\nexcept NameError as e: print(e)\n"
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), st.booleans())
+def test_random_loops_print_the_same_both_ways(body: list[str], counted: bool) -> None:
+    head = "for i in range(45):" if counted else "while i < 45:\n    i += 1"
+    lines = "\n".join(f"    {line}" for piece in body for line in split(piece))
+    assert_same(f"{FRAME}{head}\n{lines}\n{SHOWN}")
+
+
+def split(piece: str) -> list[str]:
+    return [piece] if re.match("if|for|with", piece) else piece.split("; ")
