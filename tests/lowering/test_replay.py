@@ -1,4 +1,4 @@
-"""Loops print the same whether they are interpreted or replayed, and what should be, is replayed."""
+"""Loops print the same interpreted and replayed, and what should be replayed is."""
 
 from __future__ import annotations
 
