@@ -53,8 +53,10 @@ def stands_for_number(value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     """A Python number of what stands for one; anything else itself."""
-    one = stands_for_number(value) or hasattr(value, "__array_interface__")
-    return value.item() if one and not value.shape else value
+    if stands_for_number(value):
+        return value._number()
+    one = hasattr(value, "__array_interface__") and not value.shape
+    return value.item() if one else value
 
 
 def _number(value: Any) -> Any:
