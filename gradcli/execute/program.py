@@ -227,7 +227,10 @@ class Writer:
             self._general(node, arrays)
             return
         out = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
-        if isinstance(write, np.ufunc):
+        if write in (np.maximum, np.minimum):  # alone in wanting the name
+            plain = self._listed([*map(self._unexpanded, inputs)])
+            self.lines.append(f"{self.name(write)}({plain}, out={self.name(out)})")
+        elif isinstance(write, np.ufunc):
             self._add(write, [*map(self._unexpanded, inputs), out])
         elif node.op.name == "pow" and _is_square(inputs[1]):
             self._add(np.multiply, [arrays[0], arrays[0], out])

@@ -85,7 +85,9 @@ class Plan:
         done, after, found = self._loop.run(limit, values, numbers)
         self.done += done
         if done:
-            for node, value in zip(nodes, after, strict=True):
+            shared = {id(node.value): value for node, value in zip(nodes, after, strict=True)}
+            new = [shared[id(node.value)] for node in nodes]
+            for node, value in zip(nodes, new, strict=True):
                 node.value = value
             for key, number in zip(self._keys, found, strict=True):
                 box[key] = number
@@ -116,7 +118,8 @@ class Plan:
                 moved[version] = growth * times
         for node in state.nodes:
             if node.stale is not None and node.stale[0] in moved:
-                node.stale = (node.stale[0], node.stale[1] + moved[node.stale[0]])
+                version, number, *steps = node.stale
+                node.stale = (version, number + moved[version], *steps)
 
 
 def _refuse(why: str) -> None:

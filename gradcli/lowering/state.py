@@ -158,7 +158,7 @@ def _storage(state: State, storage: Storage) -> None:
 
 def _version(state: State, version: Version) -> None:
     state.versions.append((version, version.number))
-    state.add("version")
+    state.add("version", version.unseen and version.unseen())
 
 
 def _view(state: State, view: View) -> None:

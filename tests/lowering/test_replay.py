@@ -19,7 +19,7 @@ SAMPLES = sorted((HERE.parent.parent / "samples").glob("*.py"))
 LOOPS = {
     title: (kind == "planned", body)
     for title, kind, body in re.findall(
-        r"^## (.*): (planned|interpreted)\n(.*?)(?=^## |\Z)",
+        r"^## ([^\n]*): (planned|interpreted)\n(.*?)(?=^## |\Z)",
         (HERE / "loops.txt").read_text(),
         re.DOTALL | re.MULTILINE,
     )
@@ -47,6 +47,10 @@ def assert_same(source: str) -> int:
     assert found == interpreted
     assert none == 0
     return done
+
+
+def test_all_loops_are_found() -> None:
+    assert len(LOOPS) == (HERE / "loops.txt").read_text().count("## ")
 
 
 @pytest.mark.parametrize("name", LOOPS)
