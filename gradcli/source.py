@@ -53,6 +53,16 @@ class Span:
         """The characters that the span covers."""
         return self.source.text[self.start : self.end]
 
+    @property
+    def whole(self) -> str:
+        """The characters on one line, with the brackets that the span cuts through."""
+        text = " ".join(self.text.split())
+        depth = low = 0
+        for character in text:
+            depth += (character in "([{") - (character in ")]}")
+            low = min(low, depth)
+        return "(" * -low + text + ")" * (depth - low)
+
     def to(self, other: Span) -> Span:
         """The smallest span that covers this one and `other`, of the same source."""
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))

@@ -20,7 +20,7 @@ FLOORS = [
     ["gradcli.lowering"],
     ["gradcli.result"],
     ["gradcli.api"],
-    ["gradcli.checks"],
+    ["gradcli.checks", "gradcli.diagram"],
     ["gradcli.render"],
     ["gradcli.cli"],
 ]

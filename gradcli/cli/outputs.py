@@ -54,15 +54,34 @@ def write_arrays(arrays: Mapping[str, Any], format: str, output: str | None) -> 
     if output is not None:
         write(Path(output), arrays, format)
         return
-    if format != "csv" and sys.stdout.isatty():
+    if format != "csv":
+        refuse_terminal(format)
+    sys.stdout.flush()
+    write_stream(sys.stdout.buffer, arrays, format)
+    sys.stdout.buffer.flush()
+
+
+def write_bytes(content: bytes, format: str, output: str | None) -> None:
+    """Writes bytes; refused (G053) on a terminal."""
+    if output is not None:
+        from gradcli.files import write_file
+
+        write_file(Path(output), lambda stream: stream.write(content))
+        return
+    refuse_terminal(format)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def refuse_terminal(format: str) -> None:
+    """Raises G053 where binary output would go to a terminal."""
+    if sys.stdout.isatty():
         raise GradcliError(
             "G053",
             f"{format} is binary, and stdout is a terminal",
             help="name a file with -o, or redirect: > result." + format,
         )
-    sys.stdout.flush()
-    write_stream(sys.stdout.buffer, arrays, format)
-    sys.stdout.buffer.flush()
 
 
 def note(text: str, help: list[str] | None = None) -> None:

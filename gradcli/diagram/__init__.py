@@ -1,0 +1,1 @@
+"""Computation graphs as drawings: boxes, arrows and where they go."""
