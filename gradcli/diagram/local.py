@@ -24,8 +24,7 @@ def local_derivatives(node: Node, operands: Sequence[Node]) -> dict[Node, Node]:
         return {}
     inner = ancestors([node], lambda x: x.tracked and x not in wanted and x.op is not LEAF)
     reached = {*inner, *wanted}
-    cotangents = Cotangents()
-    cotangents.add(node, Node(SYMBOL, (), {"name": "g"}, node.shape, node.dtype))
+    cotangents = Cotangents([(node, Node(SYMBOL, (), {"name": "g"}, node.shape, node.dtype))])
     with Stop(True):
         for x in reversed(inner):
             cotangent = cotangents.take(x)
