@@ -65,11 +65,12 @@ def evaluate(nodes: Iterable[Node]) -> None:
     targets = {node for node in nodes if node.value is None}
     order = ancestors(targets, lambda node: node.value is None)
     if sum(node.size for node in order) > SWEEP:
-        from gradcli.execute import schedule
+        from gradcli.execute.schedule import Plan
 
-        with np.errstate(all="ignore"):
-            found = schedule.run(order, targets, _in_one_piece)
-        if found is not None:
+        plan = Plan(order, targets)
+        if plan.pays:
+            with np.errstate(all="ignore"):
+                found = plan.run(_in_one_piece)
             for node, value in found.items():
                 node.value = value
                 _let_go(node)
@@ -83,7 +84,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
 def _in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
     """The value of one node from those computed so far."""
     memory.refuse_node(node)
-    return _guarded(node, [values.get(x, x.value) for x in node.inputs])
+    return _guarded(node, [values[x] for x in node.inputs])
 
 
 def compute(node: Node) -> None:

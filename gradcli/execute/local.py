@@ -7,18 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gradcli.execute.plan import Rows
 from gradcli.graph.node import Node
 
 Array = Any
-
-
-def value_of(node: Node, values: dict[Node, Any]) -> Any:
-    """The known value of a node."""
-    found = values.get(node)
-    return np.asarray(node.value if found is None else found)
 
 
 def rows_of(array: Array, axis: int, first: int, last: int) -> Array:

@@ -7,8 +7,10 @@ storing it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows
 from gradcli.execute.tiles import Sweep
@@ -23,41 +25,89 @@ COSTS = {"contract": 64, "pow": 8, "exp": 8, "log": 8, "tanh": 8, "sin": 8, "cos
 """What computing an element costs, where it is not 1; unknown functions of one number cost 8."""
 
 Compute = Callable[[Node, dict[Node, Any]], Any]
+Values = Mapping[Node, Any]
 
 
-def run(order: Sequence[Node], targets: set[Node], compute: Compute) -> dict[Node, Any] | None:
-    """The values of `targets`, by sweeps over the rows; None where the graph has no rows to go
-    along.
+class Plan:
+    """How a graph is computed by sweeps over the rows: made once from shapes, run on any values.
 
     Args:
         order: the nodes to compute, inputs first.
         targets: the nodes whose values are wanted.
-        compute: computes one node in one piece, from the values so far.
     """
-    smaller = simplified(order)
-    wanted = {smaller[node] for node in targets}
-    order = ancestors(wanted, lambda node: node.value is None)
-    found = _swept(order, wanted, compute)
-    if found is None:
-        return None
-    return {node: found.get(smaller[node], smaller[node].value) for node in targets}
+
+    def __init__(self, order: Sequence[Node], targets: set[Node]) -> None:
+        self.found = simplified(order)
+        wanted = {self.found[node] for node in targets}
+        self.targets = targets
+        order = ancestors(wanted, lambda node: node.value is None)
+        self.inputs = {x for n in order for x in n.inputs if x.value is not None}
+        self.inputs |= {node for node in wanted if node.value is not None}
+        self.steps: list[Node | Sweep] = []
+        self.drops: list[list[Node]] = []
+        rows = find_rows(order)
+        swept = rows is not None and any(k in (ROWS, CROSS) for k in rows.kind.values())
+        self.pays = rows is not None and swept
+        if rows is not None and swept:
+            self._arrange(order, rows, wanted)
+
+    def run(self, compute: Compute, values: Values | None = None) -> dict[Node, Any]:
+        """The values of the targets.
+
+        Args:
+            compute: computes one node in one piece, from the values so far.
+            values: values of `inputs`, where they are not the nodes' own.
+        """
+        known = {x: np.asarray(x.value) for x in self.inputs}
+        known.update(values or {})
+        for step, drop in zip(self.steps, self.drops, strict=True):
+            if isinstance(step, Sweep):
+                step.run(known)
+            else:
+                known[step] = compute(step, known)
+            for node in drop:
+                del known[node]
+        return {node: known[self.found[node]] for node in self.targets}
+
+    def _arrange(self, order: Sequence[Node], rows: Rows, wanted: set[Node]) -> None:
+        """Fills `steps`, and `drops`: the values that nobody needs after each."""
+        level = _levels(order, rows)
+        kept = _kept(order, rows, level, wanted)
+        apart = _apart(order, rows, wanted)
+        ready = set(self.inputs)
+        made: list[set[Node]] = []
+        read: list[set[Node]] = []
+        for stage in range(max(level.values()) + 1):
+            for node in order:
+                if level[node] == stage and node in apart:
+                    self.steps.append(node)
+                    made.append({node})
+                    read.append(set(node.inputs))
+                    ready.add(node)
+            group = _group(order, rows, level, stage, kept)
+            if group:
+                sweep = Sweep(group, kept, set(ready), rows)
+                self.steps.append(sweep)
+                made.append(sweep.kept.union(sweep.crosses))
+                ready |= made[-1]
+                read.append({x for node in group for x in node.inputs if x in ready})
+        self._find_last_uses(made, read, wanted)
+
+    def _find_last_uses(
+        self, made: list[set[Node]], read: list[set[Node]], wanted: set[Node]
+    ) -> None:
+        later = wanted | self.inputs
+        for makes, reads in zip(reversed(made), reversed(read), strict=True):
+            self.drops.append([node for node in makes | reads if node not in later])
+            later = later | reads
+        self.drops.reverse()
 
 
-def _swept(order: Sequence[Node], targets: set[Node], compute: Compute) -> dict[Node, Any] | None:
-    rows = find_rows(order)
-    if rows is None or not any(kind in (ROWS, CROSS) for kind in rows.kind.values()):
-        return None
-    level = _levels(order, rows)
-    kept = _kept(order, rows, level, targets)
-    values: dict[Node, Any] = {}
-    for stage in range(max(level.values()) + 1):
-        for node in order:
-            if level[node] == stage and rows.kind[node] in (FIXED, WHOLE):
-                values[node] = compute(node, values)
-        group = _group(order, rows, level, stage, kept)
-        if group:
-            Sweep(group, kept, rows).run(values)
-    return {node: values[node] for node in targets if node in values}
+def _apart(order: Sequence[Node], rows: Rows, wanted: set[Node]) -> set[Node]:
+    """What is computed node by node, between the sweeps; constants only where those ask for one."""
+    apart = {n for n in order if rows.kind[n] in (FIXED, WHOLE) and n.op is not FULL}
+    constants = {x for n in apart for x in n.inputs} | wanted
+    return apart | {n for n in order if n.op is FULL and n in constants}
 
 
 def _levels(order: Sequence[Node], rows: Rows) -> dict[Node, int]:

@@ -14,7 +14,7 @@ from gradcli.execute import evaluate, threads, tiles
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "SMALL", 0)
-    monkeypatch.setattr(tiles, "TILE", 64)
+    monkeypatch.setattr(tiles, "TILE", 512)
 
 
 def both(expression: str, bindings: dict[str, np.ndarray]) -> list[dict[str, np.ndarray | None]]:
@@ -147,6 +147,6 @@ def test_random_expressions(expression: str, rows: int, columns: int, seed: int)
 def test_a_hundred_million_small_numbers_add_up() -> None:
     x = np.full(10**7, 0.1, np.float32)
     evaluate.SMALL = 32768
-    tiles.TILE = 98304
+    tiles.TILE = 393216
     total = float(gradcli.evaluate("sum(x)", {"x": x}, gradients=False).value)
     assert total == pytest.approx(1e6, rel=1e-6)

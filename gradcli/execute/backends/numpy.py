@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends import short_rows
+from gradcli.execute.backends import pointwise, short_rows
 from gradcli.execute.backends.contraction import contract
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.graph.node import Node
@@ -163,10 +163,6 @@ def _logsumexp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     return result if keepdims else result.squeeze(axis=axes)
 
 
-def _sigmoid(x: Array) -> Array:
-    return np.reciprocal(1 + np.exp(-x), dtype=x.dtype)
-
-
 def _trunc_divide(x: Array, y: Array) -> Array:
     if x.dtype.kind in "iu":
         _refuse_zero_divisor(y)
@@ -203,13 +199,7 @@ def _power(x: Array, y: Array) -> Array:
         if x.dtype.kind == "i" and np.any(np.less(y, 0)):
             return _negative_integer_power(x, y)
         return np.power(x, y)
-    if y.ndim == 0 and x.dtype.kind == "f":
-        exponent = float(y)
-        if exponent == 2.0:
-            return np.multiply(x, x)
-        if exponent == 3.0:
-            return x * x * x
-    return np.power(x, y)
+    return pointwise.power(x, y)
 
 
 def _negative_integer_power(x: Array, y: Array) -> Array:
@@ -379,10 +369,6 @@ def _sinc(x: Array) -> Array:
     return np.where(x == 0, 1, np.sin(angle) / np.where(x == 0, 1, angle))
 
 
-def _softplus(x: Array) -> Array:
-    return np.logaddexp(x, x.dtype.type(0))
-
-
 def _binary_cross_entropy(x: Array, y: Array) -> Array:
     least = x.dtype.type(-100)
     return -y * np.maximum(np.log(x), least) - (1 - y) * np.maximum(np.log1p(-x), least)
@@ -397,7 +383,6 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{
         "logaddexp": _logaddexp,
         "logsumexp": _logsumexp,
-        "sigmoid": _sigmoid,
         "pow": _power,
         "round": _round,
     },
@@ -410,17 +395,16 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
     **{"contract": contract, "sgn": _sgn, "polygamma": _polygamma},
-    **{"softplus": _softplus, "binary_cross_entropy": _binary_cross_entropy},
+    **{"binary_cross_entropy": _binary_cross_entropy},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
-    **{"rsqrt": lambda x: np.reciprocal(np.sqrt(x)), "frac": lambda x: x - np.trunc(x)},
-    **{"relu": lambda x: np.maximum(x, np.zeros((), x.dtype))},
     **{"complex": _complex, "view_as_real": _as_pairs, "view_as_complex": _from_pairs},
     **{"real": np.real, "imag": np.imag, "bitwise_not": np.invert},
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
     **{name: _scipy(name) for name in ("erf", "erfc", "erfinv", "digamma")},
     **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
-    **{"clone": lambda x: x, "detach": lambda x: x, "opaque": lambda x, *_, **__: x},
+    **pointwise.WRITERS,
+    **{"opaque": lambda x, *_, **__: x},
     **{"overwrite": lambda x, value: value, "replace": lambda x, value: value},
 }
 """Kernels by name, where they are not NumPy's function of that name."""
