@@ -139,8 +139,11 @@ class Program:
             if not user.op.elementwise:
                 one = np.broadcast_to(one, local_shape(x, self.rows, self.height))
             return self._new(one)
-        slot = self.slots[x] = self._new(None)
         axis = self.rows.axis.get(x)
+        if x.op.name == "iota" and axis is not None:
+            counted = np.arange(self.height).reshape(local_shape(x, self.rows, self.height))
+            return self._new(counted)
+        slot = self.slots[x] = self._new(None)
         if axis is None:
             self.fixed.append((slot, x))
         else:

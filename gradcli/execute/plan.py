@@ -24,6 +24,7 @@ LOCAL = frozenset(
         *("expand", "reshape", "permute", "slice", "embed", "contract", "cat", "flip"),
         *("sum", "amax", "amin", "any", "all", "prod", "argmax", "argmin", "logsumexp"),
         *("softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp", "argsort"),
+        *("index", "index_put"),
     )
 )
 """Ops that are not elementwise and keep rows apart along every axis that `links` tells of."""
@@ -212,6 +213,8 @@ def links(node: Node) -> Iterator[Link]:
                 yield x, a, a
     elif name == "contract":
         yield from _along_labels(node)
+    elif name in ("index", "index_put"):
+        yield from _along_positions(node)
 
 
 def _around_axis(node: Node) -> Iterator[Link]:
@@ -249,6 +252,25 @@ def _along_labels(node: Node) -> Iterator[Link]:
             outer = a + len(labels) - len(result)
             if x.shape[a] == node.shape[outer]:
                 yield x, a, outer
+
+
+def _along_positions(node: Node) -> Iterator[Link]:
+    """Reading or writing at positions keeps the axes along which they count 0, 1, 2, ..."""
+    x = node.inputs[0]
+    written = node.inputs[1:2] if node.op.name == "index_put" else ()
+    indices = node.inputs[1 + len(written) :]
+    if len(indices) != x.ndim:
+        return
+    for place, index in enumerate(indices):
+        axis = index.attrs["axis"] if index.op.name == "iota" else 0
+        if not axis or index.size != x.shape[place]:
+            continue
+        along = place - x.ndim
+        inner, outer = (along, axis) if not written else (along, along)
+        yield x, inner, outer
+        for y in (*written, *indices):
+            if y.ndim >= -axis and y.shape[axis] == index.size:
+                yield y, axis, outer
 
 
 def _summed_labels(node: Node) -> Iterator[tuple[int, int]]:

@@ -233,7 +233,7 @@ class Writer:
         elif isinstance(write, np.ufunc):
             self._add(write, [*map(self._unexpanded, inputs), out])
         elif node.op.name == "pow" and _is_square(inputs[1]):
-            self._add(np.multiply, [arrays[0], arrays[0], out])
+            self._add(np.square, [arrays[0], out])
         else:
             self.lines.append(f"{self.name(write)}({self._listed(arrays)}, out={self.name(out)})")
         self.arrays[node] = out

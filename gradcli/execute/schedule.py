@@ -37,8 +37,8 @@ class Plan:
     """
 
     def __init__(self, order: Sequence[Node], targets: set[Node]) -> None:
-        self.found = simplified(order)
-        wanted = {self.found[node] for node in targets}
+        self.found = simplified(order, targets)
+        wanted = set(self.found.values())
         self.targets = targets
         order = ancestors(wanted, lambda node: node.value is None)
         self.inputs = {x for n in order for x in n.inputs if x.value is not None}

@@ -107,7 +107,7 @@ def grid(indices: Node, axis: int) -> list[Node]:
         else:
             shape = [1] * rank
             shape[i] = indices.shape[i]
-            grid.append(positions(np.arange(indices.shape[i]).reshape(shape)))
+            grid.append(indexing.iota(shape=tuple(shape), axis=i - rank))
     return grid
 
 

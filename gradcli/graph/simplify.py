@@ -2,130 +2,228 @@
 gathered.
 
 Constraints: graph to graph, results the same up to rounding; linear in the nodes. Each rule looks
-at one node whose inputs are simplified already.
+at one node whose inputs are simplified already; the algebra of products and sums is in products.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
-from gradcli.graph.op import FULL, OPS, Op
+from gradcli.graph.op import FULL
+from gradcli.graph.products import Products
+from gradcli.graph.shape import reduced
+from gradcli.graph.walk import ancestors
 
-Rule = Callable[[tuple[Node, ...], dict[str, Any], Node], Node | None]
-"""`(inputs, attrs, original) -> node that means the same`, or None."""
-
-
-def simplified(order: Sequence[Node]) -> dict[Node, Node]:
-    """For every node of `order` (inputs first) one that means the same; equal ones share one."""
-    found: dict[Node, Node] = {}
-    known: dict[Any, Node] = {}
-    for node in order:
-        inputs = tuple(found.get(x, x) for x in node.inputs)
-        key = _key(node.op, inputs, node.attrs, node)
-        same = known.get(key)
-        if same is None:
-            same = known[key] = _rewritten(node, inputs)
-        found[node] = same
-    return found
+Attrs = Mapping[str, Any]
+Rule = Callable[["Simplifier", tuple[Node, ...], Attrs, Node], Node | None]
+"""`(simplifier, inputs, attrs, original) -> node that means the same`, or None."""
 
 
-def _key(op: Op, inputs: tuple[Node, ...], attrs: Any, node: Node) -> Any:
-    try:
-        key = (op, inputs, tuple(sorted(attrs.items())), node.shape, node.dtype)
-        hash(key)
-    except TypeError:
-        return node
-    return key if inputs or op is FULL else node
+def simplified(order: Sequence[Node], targets: Collection[Node]) -> dict[Node, Node]:
+    """For every target a node that means the same; equal work is done by one node.
+
+    Args:
+        order: the nodes without values that the targets need, inputs first.
+    """
+    first = Simplifier().run(order)
+    wanted = {first[node] for node in targets}
+    gathered = Products().run(ancestors(wanted, _unknown), wanted)
+    return {node: gathered.get(first[node], first[node]) for node in targets}
 
 
-def _rewritten(node: Node, inputs: tuple[Node, ...]) -> Node:
-    rule = RULES.get(node.op.name)
-    made = rule(inputs, dict(node.attrs), node) if rule is not None else None
-    if made is not None:
-        return made
-    if inputs == node.inputs:
-        return node
-    return _node(node.op, inputs, node, node.attrs)
+def _unknown(node: Node) -> bool:
+    return node.value is None
 
 
-def _node(op: Op, inputs: tuple[Node, ...], like: Node, attrs: Any) -> Node:
-    made = Node(op, inputs, attrs, like.shape, like.dtype, like.tracked)
-    made.span = like.span
-    return made
+class Simplifier(Builder):
+    """One pass of local rules.
+
+    Attributes:
+        shares: the log of a sum of exponentials, and what it was made of: (x, the shifted
+            exponentials, their sum).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares: dict[Node, tuple[Node, Node, Node]] = {}
+
+    def run(self, order: Sequence[Node]) -> dict[Node, Node]:
+        """For every node one that means the same."""
+        found: dict[Node, Node] = {}
+        for node in order:
+            inputs = tuple([found.get(x, x) for x in node.inputs])
+            found[node] = self.unified(node, inputs, self._rewritten)
+        return found
+
+    def _rewritten(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        rule = RULES.get(node.op.name)
+        made = rule(self, inputs, node.attrs, node) if rule is not None else None
+        return self.like(node, inputs) if made is None else made
 
 
-def _constant(value: complex, like: Node) -> Node:
-    return _node(FULL, (), like, {"value": value, "shape": like.shape})
+def _alias(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """A value under another name."""
+    return inputs[0]
 
 
-def _spread_constant(inputs: tuple[Node, ...], attrs: dict[str, Any], node: Node) -> Node | None:
-    """A constant in another shape is a constant."""
+def _respread(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """A constant in another shape is a constant; a reshape of a reshape is one."""
     (x,) = inputs
-    return _constant(x.attrs["value"], node) if x.op is FULL else None
-
-
-def _product(inputs: tuple[Node, ...], attrs: dict[str, Any], node: Node) -> Node | None:
-    """Numbers multiply together: `a*(b*x)` is `(a*b)*x`, `1*x` is `x`."""
-    x, y = inputs
-    if x.op is FULL and y.op is FULL:
-        return _constant(x.attrs["value"] * y.attrs["value"], node)
-    number, other = (x, y) if x.op is FULL else (y, x)
-    if number.op is not FULL or other.shape != node.shape or node.dtype.category < 2:
+    if x.op is FULL:
+        return s.constant(x.attrs["value"], node.dtype, node.shape)
+    if x.shape == node.shape:
+        return x
+    if node.op.name != "reshape" or x.op is not node.op or x.value is not None:
         return None
-    if number.attrs["value"] == 1:
-        return other
-    if other.op is not node.op:
-        return None
-    inner = next((i for i in other.inputs if i.op is FULL), None)
-    rest = next((i for i in other.inputs if i.op is not FULL), None)
-    if inner is None or rest is None:
-        return None
-    return _node(node.op, (_scaled(number, inner), rest), node, node.attrs)
+    (source,) = x.inputs
+    if source.shape == node.shape:
+        return source
+    return s.make("reshape", (source,), node, axes=source.ndim, shape=node.shape)
 
 
-def _scaled(a: Node, b: Node) -> Node:
-    like = a if a.size >= b.size else b
-    return _constant(a.attrs["value"] * b.attrs["value"], like)
+def _folded(
+    fold: Callable[[Any, Any], Any],
+) -> Rule:
+    """Two constants are one."""
+
+    def rule(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+        x, y = inputs
+        if x.op is not FULL or y.op is not FULL or node.dtype.category < 2:
+            return None
+        try:
+            value = fold(x.attrs["value"], y.attrs["value"])
+        except (ArithmeticError, ValueError):
+            return None
+        return s.constant(value, node.dtype, node.shape)
+
+    return rule
 
 
-def _quotient(inputs: tuple[Node, ...], attrs: dict[str, Any], node: Node) -> Node | None:
-    """Constants divide; `x/1` is `x`."""
-    x, y = inputs
-    if y.op is not FULL or not node.dtype.is_floating_point:
-        return None
-    value = y.attrs["value"]
-    if x.op is FULL and value != 0:
-        return _constant(x.attrs["value"] / value, node)
-    return x if value == 1 and x.shape == node.shape else None
-
-
-def _negated(inputs: tuple[Node, ...], attrs: dict[str, Any], node: Node) -> Node | None:
-    (x,) = inputs
-    return _constant(-x.attrs["value"], node) if x.op is FULL and node.dtype.signed else None
-
-
-def _total(inputs: tuple[Node, ...], attrs: dict[str, Any], node: Node) -> Node | None:
+def _total(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
     """Two contractions with the same factor are one: `A@x + A@y` is `A@(x + y)`."""
     x, y = inputs
     if x.op.name != "contract" or y.op is not x.op or x.attrs != y.attrs or x.shape != y.shape:
         return None
+    if x.value is not None or y.value is not None:
+        return None
     for shared, other in ((0, 1), (1, 0)):
         a, b = x.inputs[other], y.inputs[other]
-        if x.inputs[shared] is y.inputs[shared] and a.shape == b.shape and _computed(x, y):
-            both = _node(OPS["add"], (a, b), a, {})
+        if x.inputs[shared] is y.inputs[shared] and a.shape == b.shape:
+            both = s.make("add", (a, b), a)
             factors = (x.inputs[0], both) if other == 1 else (both, x.inputs[1])
-            return _node(x.op, factors, node, x.attrs)
+            return s.make("contract", factors, node, **x.attrs)
     return None
 
 
-def _computed(x: Node, y: Node) -> bool:
-    return x.value is None and y.value is None
+def _log_softmax(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """`x - max - log(sum)`: what an exponential of it needs is computed already."""
+    (x,) = inputs
+    if not _splits(x):
+        return None
+    axis = (attrs["axis"],)
+    shifted, powers, norm, _ = _shifted(s, x, axis)
+    made = s.make("sub", (shifted, s.make("log", (norm,), norm)), node)
+    s.shares[made] = (x, powers, norm)
+    return made
+
+
+def _softmax(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    (x,) = inputs
+    if not _splits(x):
+        return None
+    _, powers, norm, _ = _shifted(s, x, (attrs["axis"],))
+    return s.make("mul", (powers, s.make("reciprocal", (norm,), norm)), node)
+
+
+def _logsumexp(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    (x,) = inputs
+    if not _splits(x):
+        return None
+    _, powers, norm, top = _shifted(s, x, attrs["axis"])
+    made = s.make("add", (s.make("log", (norm,), norm), top), norm)
+    s.shares[made] = (x, powers, norm)
+    return made if attrs["keepdims"] else s.reshape(made, node.shape)
+
+
+def _splits(x: Node) -> bool:
+    return x.dtype.name in ("float32", "float64") and x.ndim > 0 and x.size > 0
+
+
+def _shifted(s: Simplifier, x: Node, axis: tuple[int, ...]) -> tuple[Node, Node, Node, Node]:
+    """x - max, its exponentials, their sum, and max (0 where it is infinite) along `axis`."""
+    shape = reduced(x.shape, axis, True)
+    rows = s.constant(0, x.dtype, shape)
+    top = s.make("amax", (x,), rows, axis=axis, keepdims=True)
+    finite = s.make("isfinite", (top,), rows, dtype="bool")
+    top = s.make("where", (finite, top, s.constant(0, x.dtype)), rows)
+    shifted = s.make("sub", (x, top), x)
+    powers = s.make("exp", (shifted,), x)
+    return shifted, powers, s.make("sum", (powers,), rows, axis=axis, keepdims=True), top
+
+
+def _exp(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """The exponential of a log share is the share."""
+    (x,) = inputs
+    found = s.shares.get(x)
+    if found is None and x.op.name == "sub" and x.value is None:
+        whole, part = x.inputs
+        while part.op.name in ("reshape", "expand") and part.value is None:
+            (part,) = part.inputs
+        found = s.shares.get(part)
+        if found is not None and found[0] is not whole:
+            found = None
+    if found is None:
+        return None
+    _, powers, norm = found
+    return s.make("mul", (powers, s.make("reciprocal", (norm,), norm)), node)
+
+
+def _index_add(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """One value a row, each written to a place of its own, needs no adding."""
+    x, *indices = inputs
+    if _own_places(x, indices, attrs["shape"]) is None:
+        return None
+    zeros = s.constant(0, node.dtype, node.shape)
+    return s.make("index_put", (zeros, *inputs), node, axes=len(attrs["shape"]))
+
+
+def _own_places(x: Node, indices: Sequence[Node], shape: tuple[int, ...]) -> int | None:
+    """The axis along which each row of `x` has one place; None where rows may share places."""
+    if x.ndim != len(shape) or len(indices) != len(shape):
+        return None
+    others = []
+    for axis, index in enumerate(indices):
+        if index.op.name != "iota" or index.shape[axis] != index.size:
+            others.append(axis)
+        elif index.size != shape[axis]:
+            return None
+    return others[0] - x.ndim if len(others) == 1 and x.shape[others[0]] == 1 else None
+
+
+def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """Summing along the axis that values were spread over gives the values back."""
+    (x,) = inputs
+    if x.op.name != "index_put" or x.value is not None or x.inputs[0].op is not FULL:
+        return None
+    zeros, source, *indices = x.inputs
+    along = _own_places(source, indices, x.shape)
+    if zeros.attrs["value"] != 0 or along is None or attrs["axis"] != (along,):
+        return None
+    return s.reshape(source, node.shape)
+
+
+def _divided(x: Any, y: Any) -> Any:
+    return x / y
 
 
 RULES: dict[str, Rule] = {
-    **{"expand": _spread_constant, "reshape": _spread_constant},
-    **{"mul": _product, "div": _quotient, "neg": _negated, "add": _total},
+    **{"leaf": _alias, "detach": _alias, "clone": _alias},
+    **{"expand": _respread, "reshape": _respread, "add": _total},
+    **{"mul": _folded(lambda x, y: x * y), "div": _folded(_divided)},
+    **{"log_softmax": _log_softmax, "softmax": _softmax, "logsumexp": _logsumexp, "exp": _exp},
+    **{"index_add": _index_add, "sum": _sum},
 }
 """Op name -> its rule."""

@@ -6,12 +6,15 @@ broadcast against each other, address the first `len(indices)` of those and are 
 
 from __future__ import annotations
 
-from gradcli.graph.dtype import DType
+from gradcli.graph.dtype import DType, int64
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.movement import expand
 from gradcli.ops.rows import zero
+
+iota = Op("iota", lambda *, shape, axis: (shape, int64))
+"""0, 1, 2, ... along one axis (negative) of `shape`, whose other axes have length 1."""
 
 
 def _picked(x: Node, axes: int, indices: tuple[Node, ...]) -> Shape:

@@ -194,20 +194,6 @@ def _refuse_zero_divisor(y: Array) -> None:
         raise GradcliError("G026", "ZeroDivisionError", kind=RuntimeError)
 
 
-def _power(x: Array, y: Array) -> Array:
-    if x.dtype.kind in "iu":
-        if x.dtype.kind == "i" and np.any(np.less(y, 0)):
-            return _negative_integer_power(x, y)
-        return np.power(x, y)
-    return pointwise.power(x, y)
-
-
-def _negative_integer_power(x: Array, y: Array) -> Array:
-    positive = np.power(x, np.maximum(y, 0))
-    inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
-    return np.where(y < 0, inverse, positive).astype(x.dtype)
-
-
 def _slice(x: Array, *, slices: Slices) -> Array:
     return x[(..., *map(_as_slice, slices))]
 
@@ -269,12 +255,16 @@ def _positions(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
     return (..., *indices, *rest)
 
 
+def _iota(*, shape: Shape, axis: int) -> Array:
+    return np.arange(shape[axis]).reshape(shape)
+
+
 def _index(x: Array, *indices: Array, axes: int) -> Array:
     return x[_positions(axes, indices)]
 
 
 def _index_put(x: Array, y: Array, *indices: Array, axes: int) -> Array:
-    out = np.array(x)
+    out = np.array(x, order="C")
     out[_positions(axes, indices)] = y
     return out
 
@@ -383,14 +373,13 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{
         "logaddexp": _logaddexp,
         "logsumexp": _logsumexp,
-        "pow": _power,
         "round": _round,
     },
     **{"div_trunc": _trunc_divide, "floor_divide": _floor_divide, "sinc": _sinc},
     **{"fmod": _integer_guard(np.fmod), "remainder": _integer_guard(np.remainder)},
     **{"slice": _slice, "embed": _embed, "slice_put": _slice_put, "reshape": _reshape},
     **{"permute_dims": _permute, "expand": _expand, "diagonal": _diagonal},
-    **{"diagonal_embed": _diagonal_embed, "index": _index, "index_put": _index_put},
+    **{"diagonal_embed": _diagonal_embed, "index": _index, "iota": _iota, "index_put": _index_put},
     **{"index_add": _index_add, "tril": _triangle(np.tril), "triu": _triangle(np.triu)},
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},

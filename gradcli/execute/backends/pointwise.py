@@ -155,7 +155,7 @@ POWERS: dict[float, Callable[..., Array]] = {
 
 
 def power(x: Array, y: Array, out: Array = None) -> Array:
-    """x**y for floating x."""
+    """x**y; a negative power of an integer is 0 but for 1 and -1, as in PyTorch."""
     if np.ndim(y) == 0 and x.dtype.kind == "f":
         exponent = float(y)
         if exponent in POWERS:
@@ -164,12 +164,16 @@ def power(x: Array, y: Array, out: Array = None) -> Array:
             made = np.multiply(x, x, out=out)
             out = made if isinstance(made, np.ndarray) else None
             return np.reciprocal(made, out=out) if exponent < 0 else np.multiply(made, x, out=out)
+    if x.dtype.kind == "i" and np.any(np.less(y, 0)):
+        positive = np.power(x, np.maximum(y, 0))
+        inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
+        return same(np.where(y < 0, inverse, positive).astype(x.dtype), out)
     return np.power(x, y, out=out)
 
 
 WRITERS: dict[str, Callable[..., Array]] = {
     **{"where": where, "log1p": log1p, "softplus": softplus, "sigmoid": sigmoid},
-    **{"rsqrt": rsqrt, "relu": relu, "frac": frac},
+    **{"pow": power, "rsqrt": rsqrt, "relu": relu, "frac": frac},
     **{"cast": cast, "leaf": same, "detach": same, "clone": same},
 }
 """Kernel name -> its function; all take `out`."""
