@@ -73,7 +73,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
                 found = plan.run(_in_one_piece)
             for node, value in found.items():
                 node.value = value
-                _let_go(node)
+                let_go(node)
             return
     order.reverse()
     with np.errstate(all="ignore"):
@@ -96,12 +96,15 @@ def compute(node: Node) -> None:
 
 def _compute_small(node: Node) -> None:
     node.value = _guarded(node, [x.value for x in node.inputs])
-    _let_go(node)
+    let_go(node)
 
 
-def _let_go(node: Node) -> None:
+def let_go(node: Node) -> None:
+    """Drops what a node with a value was computed from, but for what derivatives may follow."""
     if not node.tracked:
         node.inputs = ()
+    elif node.released:
+        node.inputs = tuple([x for x in node.inputs if x.tracked])
 
 
 def _guarded(node: Node, values: list[Any]) -> Any:

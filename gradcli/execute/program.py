@@ -16,8 +16,8 @@ import numpy as np
 from gradcli.execute.backends import short_rows
 from gradcli.execute.backends.contraction import Product, recipe
 from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
-from gradcli.execute.evaluate import backend
 from gradcli.execute.backends.pointwise import WRITERS
+from gradcli.execute.evaluate import backend
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL, ITEM, OVERWRITE
 from gradcli.graph.recording import Made, Traced

@@ -14,9 +14,9 @@ import numpy as np
 
 from gradcli.execute import outputs
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
+from gradcli.execute.instructions import Program
 from gradcli.execute.limits import memory
 from gradcli.execute.plan import CROSS, ROWS, Rows
-from gradcli.execute.instructions import Program
 from gradcli.execute.threads import on_threads
 from gradcli.graph.node import Node
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import settle
+from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, LEAF
@@ -142,7 +142,8 @@ class Pass:
             found = engine.backward(seeds, targets, before=self.before, after=self.after, seen=seen)
         for node in self.used:
             node.released = True
-            node.inputs = tuple(x for x in node.inputs if x.tracked)
+            if node.value is not None:
+                let_go(node)
         return found
 
     def before(self, node: Node, cotangent: Node, passed_on: bool) -> Node:
