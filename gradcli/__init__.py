@@ -11,18 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gradcli.api import Function as Function
     from gradcli.api import evaluate as evaluate
-    from gradcli.api import function as function
     from gradcli.api import run as run
     from gradcli.errors import GradcliError as GradcliError
+    from gradcli.planned import Function as Function
+    from gradcli.planned import function as function
     from gradcli.result import Result as Result
     from gradcli.tensor import Tensor as Tensor
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    **{name: "gradcli.api" for name in ("Function", "evaluate", "function", "run")},
+    **{"Function": "gradcli.planned", "function": "gradcli.planned"},
+    **{"evaluate": "gradcli.api", "run": "gradcli.api"},
     "Result": "gradcli.result",
     **{"GradcliError": "gradcli.errors", "Tensor": "gradcli.tensor"},
 }

@@ -1,5 +1,4 @@
-"""What a program calls: evaluate an expression with its gradients, keep one as a function, run a
-script.
+"""What a program calls: evaluate an expression with its gradients, run a script.
 
 Constraints: the command line is a client of this file; arrays in and out are NumPy's, errors are
 `GradcliError`.
@@ -51,7 +50,7 @@ def evaluate(
         GradcliError: for every mistake in the expression, the data or the arguments.
     """
     _refuse_backend(backend)
-    tree = expression if isinstance(expression, ast.Expression) else _parsed(expression)
+    tree = expression if isinstance(expression, ast.Expression) else parsed(expression)
     variables = {name: as_leaf(name, value) for name, value in (bindings or {}).items()}
     chosen = differentiated(variables, wrt) if gradients else []
     for name in chosen:
@@ -118,31 +117,6 @@ def _directions(
     return [variables[name] for name in given], vectors
 
 
-class Function:
-    """An expression as a function of its variables: `f(x=array).grads["x"]`; see `function`."""
-
-    __slots__ = ("_options", "_tree")
-
-    def __init__(self, expression: str, **options: Any) -> None:
-        self._tree = _parsed(expression)
-        self._options = options
-
-    def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
-        """Evaluates at the given values; see `evaluate`."""
-        return evaluate(self._tree, bindings, cotangent=cotangent, **self._options)
-
-
-def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) -> Function:
-    """`expression` parsed once, to be called with arrays: `function("sum(x**2)")(x=array)`.
-
-    Args:
-        expression: text of the language.
-        wrt: the variables to differentiate by; all floating-point ones by default.
-        options: as of `evaluate`: `gradients=False`, `jacobian=True`, `hessian=True`, ...
-    """
-    return Function(expression, wrt=wrt, **options)
-
-
 def run(
     source: str | Source,
     bindings: Mapping[str, Any] | None = None,
@@ -164,7 +138,8 @@ def run(
     return variables
 
 
-def _parsed(expression: str | Source) -> ast.Expression:
+def parsed(expression: str | Source) -> ast.Expression:
+    """The syntax tree of an expression's text."""
     return parse_expression(
         expression if isinstance(expression, Source) else Source("<expr>", expression)
     )

@@ -20,6 +20,7 @@ FLOORS = [
     ["gradcli.lowering"],
     ["gradcli.result"],
     ["gradcli.api"],
+    ["gradcli.planned"],
     ["gradcli.checks", "gradcli.diagram"],
     ["gradcli.render"],
     ["gradcli.cli"],

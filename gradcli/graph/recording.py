@@ -7,7 +7,7 @@ number, a value that was looked at) is noted, and makes the record unfit for bei
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gradcli.graph.dtype import DType
@@ -22,6 +22,9 @@ tensor, ("constant", value) is known, ("input", key) stands for a number that co
 class Recording:
     """What happened while this was `current.recording`.
 
+    Args:
+        numbers: whether numbers that come from tensors are followed; else they are obstacles.
+
     Attributes:
         made: the nodes that were made, each with the inputs it had then.
         looked: the nodes whose values were looked at by something that is not in the record.
@@ -29,9 +32,10 @@ class Recording:
         obstacle: why it cannot be repeated; empty while it can.
     """
 
-    __slots__ = ("before", "checks", "looked", "made", "obstacle")
+    __slots__ = ("_numbers", "before", "checks", "looked", "made", "obstacle")
 
-    def __init__(self) -> None:
+    def __init__(self, *, numbers: bool = True) -> None:
+        self._numbers = numbers
         self.made: list[Made] = []
         self.looked: list[Node] = []
         self.checks: list[tuple[Expression, bool]] = []
@@ -51,7 +55,18 @@ class Recording:
 
     def item(self, node: Node, value: Any) -> Any:
         """`value`, the only element of `node`, as a number whose origin is known."""
+        if not self._numbers:
+            self.looked.append(node)
+            return value
         return self.number(value, ("item", node))
+
+    def varying(self, inputs: Iterable[Node]) -> set[Node]:
+        """The nodes whose values follow from `inputs` or from traced numbers."""
+        found = set(inputs)
+        for node, sources in self.made:
+            if any(x in found for x in sources) or is_traced(node):
+                found.add(node)
+        return found
 
     def constant(self, value: Any) -> Any:
         """`value` as a number that is the same in each run."""
@@ -67,6 +82,11 @@ class Recording:
             return value
         self.fail("a complex number came from values")
         return value
+
+
+def is_traced(node: Node) -> bool:
+    """Whether a node is a number that is computed in each run."""
+    return "value" in node.attrs and isinstance(node.attrs["value"], Traced)
 
 
 class Traced:

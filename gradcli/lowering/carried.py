@@ -143,7 +143,7 @@ def _require_explained(recording: Recording, before: State, carried: Mapping[Nod
     """Raises `Unclear` unless all that was read is handed on or stays as it is."""
     _refuse("too long" if len(recording.made) > LONGEST else "")
     inside: set[Node] = set()
-    varying: set[Node] = set(carried)
+    varying = recording.varying(carried)
     known = set(before.nodes)
     known.update(ancestors([n for n in before.nodes if n not in carried], lambda n: n.tracked))
     known.update([x for node in list(known) if node.tracked for x in node.inputs])
@@ -152,8 +152,6 @@ def _require_explained(recording: Recording, before: State, carried: Mapping[Nod
         for x in inputs:
             if x not in inside and x not in known and x.op is not FULL:
                 raise Unclear(f"{x} comes from elsewhere")
-        if any(x in varying for x in inputs) or _is_traced(node):
-            varying.add(node)
         inside.add(node)
     _refuse("a value was looked at" if any(x in varying for x in recording.looked) else "")
     for new in carried.values():
@@ -161,7 +159,3 @@ def _require_explained(recording: Recording, before: State, carried: Mapping[Nod
             raise Unclear(f"{new} comes from elsewhere")
         if new.tracked and new.op is not LEAF:
             raise Unclear("its history grows")
-
-
-def _is_traced(node: Node) -> bool:
-    return node.op is FULL and isinstance(node.attrs["value"], Traced)

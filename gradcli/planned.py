@@ -1,0 +1,142 @@
+"""An expression as a function: parsed once, planned once for each kind of arguments, then only run.
+
+Constraints: what cannot be planned (its way depends on values, it draws random numbers, it reads a
+file, its values are large) is evaluated anew; results are the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.api import as_leaf, evaluate, parsed
+from gradcli.execute.program import Unplannable
+from gradcli.execute.straight import Straight
+from gradcli.graph.dtype import default
+from gradcli.graph.node import Node, data
+from gradcli.graph.recording import Recording
+from gradcli.result import Result
+from gradcli.tensor import Tensor
+
+MOST = 64
+"""Plans that a function keeps."""
+DERIVATIVES = ("gradients", "jacobians", "products")
+
+
+class Function:
+    """An expression as a function of its variables: `f(x=array).grads["x"]`; see `function`."""
+
+    __slots__ = ("_options", "_plans", "_tree")
+
+    def __init__(self, expression: str, **options: Any) -> None:
+        self._tree = parsed(expression)
+        self._options = options
+        self._plans: dict[Any, _Plan | None] = {}
+
+    def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
+        """Evaluates at the given values; see `evaluate`."""
+        given = {name: _argument(name, value) for name, value in bindings.items()}
+        seed = None if cotangent is None else _argument("cotangent", cotangent)
+        arrays = [value for value in (*given.values(), seed) if isinstance(value, np.ndarray)]
+        key = (default.dtype, *map(_kind, given.items()), _kind(("", seed)))
+        try:
+            plan = self._plans.get(key)
+            known = key in self._plans
+        except TypeError:  # an argument that has no kind, such as a function
+            plan, known = None, True
+        if plan is not None:
+            return plan.run(arrays)
+        if known or self._options.get("steps"):
+            return evaluate(self._tree, bindings, cotangent=cotangent, **self._options)
+        return self._first(key, given, seed)
+
+    def _first(self, key: Any, given: dict[str, Any], seed: Any) -> Result:
+        """Evaluates while that is recorded, and keeps the plan."""
+        inputs = {n: as_leaf(n, v) for n, v in given.items()}
+        cotangent = None if seed is None else as_leaf("cotangent", seed)
+        nodes = [x.value_node for x in (*inputs.values(), cotangent) if isinstance(x, Tensor)]
+        with Recording(numbers=False) as recording:
+            result = evaluate(self._tree, inputs, cotangent=cotangent, **self._options)
+        if len(self._plans) >= MOST:
+            self._plans.clear()
+        try:
+            self._plans[key] = _Plan(recording, nodes, result)
+        except Unplannable:
+            self._plans[key] = None
+        return result
+
+
+def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) -> Function:
+    """`expression` parsed once, planned once for each kind of arguments: `function("sum(x**2)")`.
+
+    Args:
+        expression: text of the language.
+        wrt: the variables to differentiate by; all floating-point ones by default.
+        options: as of `evaluate`: `gradients=False`, `jacobian=True`, `hessian=True`, ...
+    """
+    return Function(expression, wrt=wrt, **options)
+
+
+class _Plan:
+    """A program, and what its results are called."""
+
+    __slots__ = ("_like", "_order", "_program")
+
+    def __init__(self, recording: Recording, inputs: list[Node], result: Result) -> None:
+        if not isinstance(result.output, Tensor):
+            raise Unplannable("the result is no tensor")
+        self._like = result
+        self._order = _tensors(result)
+        outputs = [x.value_node for x in self._order]
+        self._program = Straight(recording, inputs, outputs)
+
+    def run(self, arrays: list[Any]) -> Result:
+        """The result for other values."""
+        values = self._program.run(arrays)
+        made = {id(x): _again(x, v) for x, v in zip(self._order, values, strict=True)}
+        like = self._like
+        result = Result(like.expression, made[id(like.output)])
+        for name in DERIVATIVES:
+            setattr(result, name, _row(getattr(like, name), made))
+        result.hessians = {name: _row(row, made) for name, row in like.hessians.items()}
+        result.tangent = None if like.tangent is None else made[id(like.tangent)]
+        return result
+
+
+def _tensors(result: Result) -> list[Tensor]:
+    """Every tensor of a result, its output first."""
+    rows = [getattr(result, name) for name in DERIVATIVES] + list(result.hessians.values())
+    found = [result.output, *(x for row in rows for x in row.values()), result.tangent]
+    return [x for x in found if x is not None]
+
+
+def _row(like: dict[str, Tensor | None], made: dict[int, Tensor]) -> dict[str, Tensor | None]:
+    return {name: None if x is None else made[id(x)] for name, x in like.items()}
+
+
+def _again(like: Tensor, value: Any) -> Tensor:
+    """A tensor as `like` with another value; its graph is used up, as after any gradient."""
+    old = like.value_node
+    if not old.tracked:
+        return Tensor(data(value, old.shape, old.dtype))
+    node = Node(old.op, old.inputs, old.attrs, old.shape, old.dtype, True, value)
+    node.call = None if old.call is None else (old.call[0], ())
+    node.released = True
+    return Tensor(node)
+
+
+def _argument(name: str, value: Any) -> Any:
+    """An argument as an array, where it stands for a tensor."""
+    if value.__class__ is np.ndarray:
+        return value
+    leaf = as_leaf(name, value)
+    return leaf.array() if isinstance(leaf, Tensor) else leaf
+
+
+def _kind(item: tuple[str, Any]) -> Any:
+    name, value = item
+    if isinstance(value, np.ndarray):
+        return name, value.shape, value.dtype
+    return name, value.__class__, value
