@@ -1,0 +1,147 @@
+"""The derivative of a traced expression by each variable, as a term.
+
+Constraints: gradients, Jacobians, Hessians and products with vectors are all read off one thing,
+the cotangent of a variable: a Jacobian is what stands beside a symbolic cotangent in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph import backward as engine
+from gradcli.graph.dtype import default, float64
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import SYMBOL
+from gradcli.graph.shape import Shape
+from gradcli.rewrite import choices as choices
+from gradcli.rewrite import matrices as matrices
+from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Terms, factors_of
+from gradcli.rewrite.products import product
+from gradcli.rewrite.translate import Rewriter
+from gradcli.tensor.storage import Stop
+from gradcli.tensor.tensor import Tensor
+
+COTANGENT = "\0v"
+"""The name of the cotangent that a Jacobian is read off."""
+
+
+class NotLinear(Exception):
+    """A cotangent stands inside an op that has no closed form."""
+
+
+def symbol(name: str, shape: Shape) -> Node:
+    """A variable without a value, that nothing is differentiated by."""
+    return Node(SYMBOL, (), {"name": name}, shape, float64)
+
+
+def gradients(output: Node, seed: Node, leaves: Mapping[str, Node]) -> dict[str, Node | None]:
+    """The cotangent of each leaf; None where the output does not depend on it."""
+    if not output.tracked:
+        return dict.fromkeys(leaves)
+    wanted = set(leaves.values())
+    before = default.dtype
+    default.dtype = float64
+    try:
+        with Stop(True):
+            found = engine.backward([(output, seed)], lambda node: node in wanted)
+    finally:
+        default.dtype = before
+    return {name: found.get(leaf) for name, leaf in leaves.items()}
+
+
+def ones(output: Node) -> Node:
+    """The cotangent of a scalar, and of each element where elements do not mix."""
+    return constant(1, output.dtype, output.shape)
+
+
+def directional(
+    output: Node, leaves: Mapping[str, Node], directions: Mapping[str, Node]
+) -> Node | None:
+    """The derivative of `output` in the given directions (forward mode), by transposing twice."""
+    dummy = Tensor(symbol("\0u", output.shape))
+    dummy.requires_grad = True
+    pulled = gradients(output, dummy.node, leaves)
+    seeds = [
+        (part, directions[name])
+        for name, part in pulled.items()
+        if part is not None and part.tracked and name in directions
+    ]
+    if not seeds:
+        return None
+    with Stop(True):
+        found = engine.backward(seeds, lambda node: node is dummy.node)
+    return found.get(dummy.node)
+
+
+def jacobian(rewrite: Rewriter, cotangent: Node, output: Shape) -> Node:
+    """What stands beside the symbolic cotangent in `cotangent`: shape `output + variable`.
+
+    Raises:
+        NotLinear: where the cotangent is inside another op.
+    """
+    term = rewrite(cotangent)
+    terms = rewrite.terms
+    shape = (*output, *term.shape)
+    pairs = [(Fraction(1), term)]
+    if term.op is TOTAL:
+        pairs = list(zip(term.attrs["scales"], term.inputs, strict=True))
+    parts = []
+    for scale, part in pairs:
+        parts.append((scale, _without(terms, part, output, shape)))
+    return terms.total(parts, shape)
+
+
+def _without(terms: Terms, part: Node, output: Shape, shape: Shape) -> Node:
+    if part.op is PRODUCT and part.attrs["scale"] == 0:
+        return terms.number(0, shape)
+    factors, result = factors_of(part, terms)
+    scale = part.attrs["scale"] if part.op is PRODUCT else Fraction(1)
+    own = [f for f in factors if f.node.op is SYMBOL and f.node.attrs["name"] == COTANGENT]
+    rest = [f for f in factors if f not in own]
+    if len(own) != 1 or own[0].power != 1 or any(_mentions(f.node) for f in rest):
+        raise NotLinear
+    labels = tuple(terms.labels(1)[0] if x == UNIT else x for x in own[0].labels)
+    return product(terms, rest, (*labels, *result), shape, scale)
+
+
+def _mentions(node: Node) -> bool:
+    seen: set[Node] = set()
+    stack = [node]
+    while stack:
+        x = stack.pop()
+        if x.op is SYMBOL and x.attrs["name"] == COTANGENT:
+            return True
+        if x not in seen:
+            seen.add(x)
+            stack += x.inputs
+    return False
+
+
+def is_elementwise(rewrite: Rewriter, cotangent: Node) -> bool:
+    """Whether the symbolic cotangent only ever multiplies element by element."""
+    term = rewrite(cotangent)
+    parts: Sequence[Node] = term.inputs if term.op is TOTAL else (term,)
+    for part in parts:
+        factors, result = factors_of(part, rewrite.terms)
+        own = [f for f in factors if _mentions(f.node)]
+        if len(own) != 1 or own[0].labels != result or own[0].node.op is not SYMBOL:
+            return False
+    return True
+
+
+def no_form(what: str, span: Any) -> GradcliError:
+    """G038 for a derivative that no formula says."""
+    return GradcliError(
+        "G038",
+        f"{what} has no closed form here",
+        span,
+        help=[
+            "--vjp v gives its product with a cotangent, --jvp v with a direction",
+            "gradcli eval --jacobian gives it at values",
+        ],
+    )
+
+

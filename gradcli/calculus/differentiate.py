@@ -1,0 +1,389 @@
+"""`differentiate`: the derivatives of an expression as formulas that were checked.
+
+Constraints: the one entry that the command line and programs use; renders to text, other languages
+are render/latex.py and render/code.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradcli.calculus import derive
+from gradcli.calculus.derive import COTANGENT, NotLinear, gradients, no_form
+from gradcli.calculus.reference import Reference
+from gradcli.calculus.trace import Traced, described
+from gradcli.calculus.verify import Formula, Withheld, mismatch
+from gradcli.errors import GradcliError, did_you_mean
+from gradcli.graph.dim import Dims
+from gradcli.graph.node import Node
+from gradcli.graph.op import DATA
+from gradcli.graph.shape import Shape, numel
+from gradcli.language import ast
+from gradcli.language.parser import parse_expression
+from gradcli.language.print import unparse
+from gradcli.render.formula import Writer
+from gradcli.render.shared import needed, shared
+from gradcli.render.tree import Tree
+from gradcli.rewrite.translate import Rewriter
+from gradcli.source import Source
+from gradcli.tensor import Tensor
+from gradcli.tensor.symbols import placeholder
+
+
+class Derivative:
+    """The derivative by one variable (or pair of variables).
+
+    Attributes:
+        variable: its name; `a,b` for a block of a Hessian.
+        formula: the text, in gradcli's language.
+        where: name -> text of the subexpressions that it names, in order.
+        shape: of the derivative: names and numbers; None where it has the shape of anything.
+        depends: False where the result does not depend on the variable.
+    """
+
+    __slots__ = ("depends", "meanings", "shape", "tree", "variable")
+
+    def __init__(
+        self,
+        variable: str,
+        formula: Tree,
+        meanings: Mapping[str, Tree],
+        shape: list[Any] | None,
+        depends: bool,
+    ) -> None:
+        self.variable = variable
+        self.tree = formula
+        self.meanings = dict(meanings)
+        self.shape = shape
+        self.depends = depends
+
+    @property
+    def formula(self) -> str:
+        """The text."""
+        return unparse(self.tree)
+
+    @property
+    def where(self) -> dict[str, str]:
+        """The texts of the names that it uses."""
+        return {name: unparse(t) for name, t in self.meanings.items()}
+
+    def __str__(self) -> str:
+        return "\n".join([self.formula, *(f"where {n} = {t}" for n, t in self.where.items())])
+
+    def __repr__(self) -> str:
+        return f"<Derivative {self.variable}: {self.formula}>"
+
+
+class Derivatives(dict[str, Derivative]):
+    """Derivatives by variable, with the expression they belong to.
+
+    Attributes:
+        traced: the expression and its variables.
+        kind: "gradient", "elementwise", "elementwise2", "jacobian", "hessian", "vjp" or "jvp".
+        meanings: what the names in all of the formulas mean.
+    """
+
+    traced: Traced
+    kind: str
+    meanings: dict[str, Tree]
+
+
+def differentiate(
+    expression: str | Source | ast.Expression,
+    shapes: Mapping[str, Any] | None = None,
+    wrt: Sequence[str] | None = None,
+    *,
+    values: Mapping[str, Any] | None = None,
+    order: int = 1,
+    vjp: str | None = None,
+    jvp: str | Mapping[str, str] | None = None,
+    cse: bool = True,
+) -> Derivatives:
+    """The derivatives of an expression as formulas.
+
+    Args:
+        expression: text of the language.
+        shapes: variable -> tuple of names and numbers (`("m", "n")`, `()` for a scalar); a variable
+            that is not there stands for a tensor of any shape.
+        wrt: the variables to differentiate by; all by default.
+        values: variable -> placeholder or value, as the command line binds them.
+        order: 2 for second derivatives.
+        vjp: the name of a cotangent; the result is its product with the Jacobian.
+        jvp: the name of a direction of the only variable, or variable -> name.
+        cse: whether shared subexpressions get names.
+
+    Raises:
+        GradcliError: for mistakes in the expression; G015 where a declaration is missing, G038
+            where there is no closed form; `Withheld` where the formula fails its check.
+    """
+    task = _Task(_parsed(expression), _given(shapes, values), wrt, order, vjp, jvp)
+    for plain in (False, True):
+        found = task.written(plain=plain, cse=cse)
+        wrong = task.wrong(found)
+        if wrong is None:
+            return found
+    raise Withheld(
+        "G098",
+        f"the formula for {wrong} failed its check against the gradient and is withheld",
+        task.traced.expression.span,
+        help="please report the expression; gradcli eval gives the gradient at values",
+    )
+
+
+def _parsed(expression: str | Source | ast.Expression) -> ast.Expression:
+    if isinstance(expression, ast.Expression):
+        return expression
+    source = expression if isinstance(expression, Source) else Source("<expr>", expression)
+    return parse_expression(source)
+
+
+def _given(
+    shapes: Mapping[str, Any] | None, values: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    dims = Dims()
+    given = dict(values or {})
+    for name, shape in (shapes or {}).items():
+        sizes = (shape,) if isinstance(shape, (str, int)) else tuple(shape)
+        given[name] = placeholder(name, tuple(dims[n] if isinstance(n, str) else n for n in sizes))
+    return given
+
+
+class _Task:
+    """One call of `differentiate`."""
+
+    def __init__(
+        self,
+        expression: ast.Expression,
+        given: Mapping[str, Any],
+        wrt: Sequence[str] | None,
+        order: int,
+        vjp: str | None,
+        jvp: str | Mapping[str, str] | None,
+    ) -> None:
+        self.traced = traced = Traced(expression, given)
+        traced.trace()
+        output = traced.output
+        if not isinstance(output, Tensor) or not output.dtype.is_floating_point:
+            kind = output.dtype.name if isinstance(output, Tensor) else type(output).__name__
+            raise GradcliError(
+                "G014",
+                f"the expression gives {kind}, only a floating-point tensor has a derivative",
+                expression.span,
+            )
+        self.output: Node = output.node
+        self.wrt = self._chosen(wrt)
+        self.leaves = {name: traced.variables[name].node for name in self.wrt}
+        self.vectors: dict[str, Shape] = {}
+        self.directions: dict[str, str] = {}
+        self.kind = self._kind(order, vjp, jvp)
+        self.rewrite = Rewriter(traced.dims.values())
+        self.names: dict[Node, str] = {}
+        for name, value in traced.variables.items():
+            if isinstance(value, Tensor) and value.value_node.op is DATA:
+                self.names[value.value_node] = name
+        self.terms = self._terms()
+
+    def _chosen(self, wrt: Sequence[str] | None) -> list[str]:
+        known = self.traced.shapes
+        for name in wrt or ():
+            if name not in known:
+                raise GradcliError(
+                    "G012",
+                    f"{name} is no variable of the expression",
+                    help=did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}",
+                    kind=NameError,
+                )
+        chosen = list(dict.fromkeys(wrt if wrt is not None else known))
+        if not chosen:
+            raise GradcliError(
+                "G030",
+                "the expression has no variable to differentiate by",
+                self.traced.expression.span,
+                help="a name without a value is one: x**2",
+            )
+        return chosen
+
+    def _kind(self, order: int, vjp: str | None, jvp: str | Mapping[str, str] | None) -> str:
+        shape = self.output.shape
+        if vjp is not None:
+            self._vector(vjp, shape)
+            return "vjp"
+        if jvp is not None:
+            if isinstance(jvp, str):
+                if len(self.wrt) > 1:
+                    raise GradcliError(
+                        "G070",
+                        f"--jvp {jvp} does not say which of {', '.join(self.wrt)} it is a "
+                        "direction of",
+                        help=f"write --jvp {self.wrt[0]}={jvp}, or choose with --wrt",
+                    )
+                jvp = {self.wrt[0]: jvp}
+            for name, vector in jvp.items():
+                self._chosen([name])
+                self._vector(vector, self.traced.shapes[name])
+            self.directions = dict(jvp)
+            return "jvp"
+        if self.traced.free and shape and numel(shape) != 1:
+            return "elementwise" if order == 1 else "elementwise2"
+        if order == 2:
+            if shape and any(n != 1 for n in shape):
+                raise GradcliError(
+                    "G034",
+                    f"only a scalar has a Hessian, this is {tuple(shape)}",
+                    self.traced.expression.span,
+                    help="reduce it: sum(...) or mean(...)",
+                )
+            return "hessian"
+        return "gradient" if all(n == 1 for n in shape) else "jacobian"
+
+    def _vector(self, name: str, shape: Shape) -> None:
+        if not name.isidentifier():
+            raise GradcliError(
+                "G070", f"{name!r} is no name", help="the vector is a symbol: --vjp v, --jvp v"
+            )
+        known = self.traced.shapes.get(name)
+        if known is not None and known != shape:
+            raise GradcliError(
+                "G036", f"{name} is {known}, the vector has the shape {shape}", kind=ValueError
+            )
+        if known is None:
+            self.vectors[name] = shape
+
+    # -- terms
+
+    def _terms(self) -> dict[str, Node | None]:
+        """The derivative by each variable, rewritten; None where there is no dependence."""
+        output, rewrite = self.output, self.rewrite
+        if self.kind == "jvp":
+            leaves = {n: self.traced.variables[n].node for n in self.directions}
+            vectors = {n: self._symbol(v) for n, v in self.directions.items()}
+            found = derive.directional(output, leaves, vectors)
+            return {"jvp": None if found is None else rewrite(found)}
+        if self.kind == "hessian":
+            return self._hessian()
+        if self.kind == "jacobian":
+            return self._jacobian(output, self.leaves, output.shape)
+        if self.kind in ("elementwise", "elementwise2"):
+            return self._elementwise()
+        seed = derive.ones(output)
+        if self.kind == "vjp":
+            (vector,) = self.vectors or [n for n in self.traced.shapes if n == self._vjp_name()]
+            seed = self._symbol(vector)
+        parts = gradients(output, seed, self.leaves)
+        return {name: None if part is None else rewrite(part) for name, part in parts.items()}
+
+    def _vjp_name(self) -> str:
+        return next(iter(self.vectors), "v")
+
+    def _symbol(self, name: str) -> Node:
+        shape = self.vectors.get(name)
+        if shape is None:
+            node: Node = self.traced.variables[name].value_node
+            return node
+        return derive.symbol(name, shape)
+
+    def _jacobian(
+        self, output: Node, leaves: Mapping[str, Node], shape: Shape
+    ) -> dict[str, Node | None]:
+        parts = gradients(output, derive.symbol(COTANGENT, shape), leaves)
+        found: dict[str, Node | None] = {}
+        for name, part in parts.items():
+            try:
+                found[name] = None if part is None else derive.jacobian(self.rewrite, part, shape)
+            except NotLinear:
+                raise no_form(f"the Jacobian by {name}", self.traced.expression.span) from None
+        return found
+
+    def _hessian(self) -> dict[str, Node | None]:
+        firsts = gradients(self.output, derive.ones(self.output), self.leaves)
+        found: dict[str, Node | None] = {}
+        for place, (a, first) in enumerate(firsts.items()):
+            others = {b: self.leaves[b] for b in self.wrt[place:]}
+            blocks: Mapping[str, Node | None] = dict.fromkeys(others)
+            if first is not None and first.tracked:
+                blocks = self._jacobian(first, others, self.leaves[a].shape)
+            found.update({f"{a},{b}": block for b, block in blocks.items()})
+        return found
+
+    def _elementwise(self) -> dict[str, Node | None]:
+        found: dict[str, Node | None] = {}
+        for name, leaf in self.leaves.items():
+            part: Node | None = self.output
+            for _ in range(2 if self.kind == "elementwise2" else 1):
+                assert part is not None
+                probe = derive.symbol(COTANGENT, part.shape)
+                found_probe = gradients(part, probe, {name: leaf})[name]
+                if found_probe is not None and not derive.is_elementwise(self.rewrite, found_probe):
+                    raise self._mixed(name)
+                part = gradients(part, derive.ones(part), {name: leaf})[name]
+                if part is None:
+                    break
+            found[name] = None if part is None else self.rewrite(part)
+        return found
+
+    def _mixed(self, name: str) -> GradcliError:
+        return GradcliError(
+            "G015",
+            f"elements of the result depend on several elements of {name}: its shape must be "
+            "declared for the Jacobian",
+            self.traced.expression.span,
+            help=f"declare it: {name}:n for a vector, {name}:m,n for a matrix",
+        )
+
+    # -- formulas
+
+    def written(self, *, plain: bool, cse: bool) -> Derivatives:
+        """The terms as formulas."""
+        variables = {**self.traced.shapes, **self.vectors}
+        writer = Writer(
+            self.names,
+            variables,
+            spoken=self.traced.spoken,
+            diagonals=self.kind in ("jacobian", "hessian"),
+            plain=plain,
+        )
+        trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
+        meanings: dict[str, Tree] = {}
+        if cse:
+            trees, meanings = shared(trees, [*variables, *self.traced.dims])
+        found = Derivatives()
+        found.traced, found.kind, found.meanings = self.traced, self.kind, meanings
+        for name, formula in trees.items():
+            term = self.terms[name]
+            found[name] = Derivative(
+                name, formula, needed(formula, meanings), self._shape(name), term is not None
+            )
+        return found
+
+    def _formula(self, writer: Writer, name: str, term: Node | None) -> Tree:
+        any_shape = self.kind in ("elementwise", "elementwise2")
+        like = name if self.kind in ("gradient", "vjp") else None
+        if term is None:
+            term = self.rewrite.terms.number(0, self._full_shape(name))
+        if any_shape:
+            return writer(term).tree
+        if like is not None and not self.traced.shapes[like]:
+            return writer.whole(term)
+        return writer.whole(term, like)
+
+    def _full_shape(self, name: str) -> Shape:
+        shapes = [self.traced.shapes[n] for n in name.split(",")] if name != "jvp" else []
+        lead = self.output.shape if self.kind in ("jacobian", "jvp") else ()
+        return (*lead, *(n for shape in shapes for n in shape))
+
+    def _shape(self, name: str) -> list[Any] | None:
+        shape = self._full_shape(name)
+        free = any(n in self.traced.free for n in name.split(","))
+        return None if free else described(shape)
+
+    def wrong(self, found: Derivatives) -> str | None:
+        """The name of a formula that fails its check; None when all pass."""
+        formulas = {n: Formula(d.formula, d.where) for n, d in found.items()}
+        reference = Reference(
+            self.traced, self.kind, self.wrt, self.vectors, self.directions
+        )
+        return mismatch(formulas, reference)
+
+
+__all__ = ["Derivative", "Derivatives", "differentiate"]

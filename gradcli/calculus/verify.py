@@ -1,0 +1,153 @@
+"""The check that every formula passes before anybody sees it: its text, evaluated, is the engine's
+derivative at points in the domain, at sizes that cannot hide a transpose.
+
+Constraints: float64; the points are the same in every run; the text goes through the language as a
+user's would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcli.calculus.reference import Reference
+from gradcli.errors import ExitStatus, GradcliError
+from gradcli.graph.shape import Shape
+from gradcli.language.parser import parse_expression
+from gradcli.lowering.interpret import Interpreter
+from gradcli.source import Source
+from gradcli.tensor import Tensor
+from gradcli.tensor.storage import Stop
+
+SIZES = ((3, 5, 2, 7, 4, 6, 11, 8), (5, 2, 7, 3, 6, 4, 2, 9))
+"""Sizes for declared names, in order of appearance; two runs."""
+ANY_SHAPES: tuple[Shape, ...] = ((2, 3), (), (5,))
+"""What stands for a tensor of any shape."""
+ENOUGH = 2
+"""Points in the domain at each choice of sizes."""
+RELATIVE, ABSOLUTE = 1e-7, 1e-9
+
+
+class Withheld(GradcliError):
+    """A formula did not pass its check: a bug of gradcli, and nothing wrong was printed."""
+
+    exit_status = ExitStatus.BUG
+
+
+class Formula:
+    """A formula to check: its text and the names it uses, in order."""
+
+    def __init__(self, text: str, where: Mapping[str, str]) -> None:
+        self.text = text
+        self.where = dict(where)
+
+    def value(self, variables: Mapping[str, Any]) -> Any:
+        """Its value, as an array."""
+        known = dict(variables)
+        with Stop(False):
+            for name, text in self.where.items():
+                known[name] = _evaluated(text, known)
+            found = _evaluated(self.text, known)
+        return found.array() if isinstance(found, Tensor) else np.asarray(found, np.float64)
+
+
+def _evaluated(text: str, variables: Mapping[str, Any]) -> Any:
+    return Interpreter(dict(variables)).evaluate(parse_expression(Source("<formula>", text)))
+
+
+def mismatch(formulas: Mapping[str, Formula], reference: Reference) -> str | None:
+    """The name of the first formula that is wrong somewhere; None when all are right everywhere.
+
+    Raises:
+        GradcliError: G039 when there is no point to check at.
+    """
+    failure: GradcliError | None = None
+    checked = 0
+    for sizes in reference.choices(SIZES, ANY_SHAPES):
+        good = 0
+        for point in points(reference.shapes(sizes), reference.values):
+            try:
+                expected = reference.derivatives(point)
+            except GradcliError as error:
+                failure = error
+                continue
+            if expected is None:
+                continue
+            for name, formula in formulas.items():
+                if not _agrees(formula, reference.variables(point), expected[name]):
+                    return name
+            good += 1
+            if good == ENOUGH:
+                break
+        checked += good
+    if not checked:
+        raise _nowhere(failure)
+    return None
+
+
+def _agrees(formula: Formula, variables: Mapping[str, Any], expected: Any) -> bool:
+    try:
+        found = formula.value(variables)
+    except GradcliError:
+        return False
+    if found.shape != expected.shape:
+        if found.size != 1 and found.ndim > 0:
+            return False
+        if found.ndim == 0 and not np.allclose(expected, expected.flat[0] if expected.size else 0):
+            return False
+        return bool(np.allclose(expected, found, rtol=RELATIVE, atol=ABSOLUTE)) and found.ndim == 0
+    size = max(float(np.max(np.abs(expected), initial=0.0)), 0.0)
+    return bool(np.all(np.abs(found - expected) <= RELATIVE * size + ABSOLUTE))
+
+
+def _nowhere(failure: GradcliError | None) -> GradcliError:
+    notes = [] if failure is None else [f"at the points tried: {failure}"]
+    return GradcliError(
+        "G039",
+        "no point was found where the expression and its derivative are finite, so the formula "
+        "could not be checked",
+        notes=notes,
+        help="give values to start from: NAME=VALUE",
+    )
+
+
+# -- points
+
+
+def points(
+    shapes: Mapping[str, Shape], values: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Points to evaluate at: the given values, then numbers of several kinds."""
+    if values and set(values) == set(shapes):
+        yield dict(values)
+    for kind in ("normal", "unit", "positive", "definite", "normal", "unit"):
+        seed = _Numbers(len(kind) * 977 + 13 * len(shapes))
+        yield {name: seed.array(shape, kind) for name, shape in shapes.items()}
+
+
+class _Numbers:
+    """A fixed sequence of numbers that look random (a Weyl sequence)."""
+
+    def __init__(self, start: int) -> None:
+        self.place = start
+
+    def unit(self, shape: Shape) -> Any:
+        """Numbers between 0 and 1."""
+        count = int(np.prod(shape, dtype=np.int64))
+        steps = np.arange(self.place, self.place + count, dtype=np.float64)
+        self.place += count + 7
+        return (np.modf(np.sin(steps * 12.9898) * 43758.5453)[0] % 1.0).reshape(shape)
+
+    def array(self, shape: Shape, kind: str) -> Any:
+        """Numbers of a kind in a shape."""
+        unit = 0.04 + 0.92 * self.unit(shape)
+        if kind == "unit":
+            return unit
+        if kind == "positive":
+            return 0.3 + 2 * unit
+        spread = np.log(unit / (1 - unit))
+        if kind == "definite" and len(shape) >= 2 and shape[-1] == shape[-2]:
+            return spread @ np.swapaxes(spread, -1, -2) + np.eye(shape[-1])
+        return spread

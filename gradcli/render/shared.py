@@ -1,0 +1,119 @@
+"""Subexpressions that formulas share, under names of their own: `where s = sigmoid(X@w)`.
+
+Constraints: the formulas mean the same afterwards; a name is given only where the text gets shorter
+than it is long to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gradcli.language import ast
+from gradcli.language.make import make
+from gradcli.language.print import unparse
+from gradcli.render import tree
+from gradcli.render.tree import NOWHERE, Tree, called
+
+LONG, LEAST, COST = 44, 8, 10
+"""Up to how many characters nothing is named, how long what is named must be, what a name costs."""
+LETTERS = {
+    **{"sigmoid": "s", "softmax": "s", "exp": "e", "norm": "d", "inv": "M", "-": "r", "+": "u"},
+    **{"@": "p", "det": "d", "logsumexp": "l"},
+}
+
+
+def shared(
+    formulas: Mapping[str, Tree], taken: Iterable[str]
+) -> tuple[dict[str, Tree], dict[str, Tree]]:
+    """The formulas with names in place of what they share, and what the names mean, in order."""
+    trees = dict(formulas)
+    meanings: dict[str, Tree] = {}
+    used = set(taken)
+    while sum(len(unparse(t)) for t in trees.values()) > LONG * len(trees):
+        best = _best([*trees.values(), *meanings.values()])
+        if best is None:
+            break
+        name = _name(best, used)
+        used.add(name)
+        text = unparse(best)
+        trees = {k: replaced(t, text, name) for k, t in trees.items()}
+        meanings = {k: replaced(t, text, name) for k, t in meanings.items()}
+        meanings[name] = best
+    return trees, _ordered(meanings)
+
+
+def _best(trees: list[Tree]) -> Tree | None:
+    """The subexpression whose name saves most."""
+    counts: dict[str, int] = {}
+    first: dict[str, Tree] = {}
+    for root in trees:
+        for node in subtrees(root):
+            if isinstance(node, (ast.Call, ast.Chain, ast.Power, ast.Subscript)):
+                text = unparse(node)
+                counts[text] = counts.get(text, 0) + 1
+                first.setdefault(text, node)
+    saved = {
+        text: (count - 1) * (len(text) - 1) - COST
+        for text, count in counts.items()
+        if count > 1 and len(text) >= LEAST and not text.startswith(("numel(", "math."))
+    }
+    best = max(saved, key=lambda text: saved[text], default=None)
+    return first[best] if best is not None and saved[best] > 0 else None
+
+
+def subtrees(root: ast.Node) -> list[Any]:
+    """Every node of a tree, and every product that begins a longer one."""
+    found = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        stack += ast.children(node)
+    return found
+
+
+def replaced(root: Any, text: str, name: str) -> Any:
+    """A tree with a name in place of what reads `text`."""
+    if isinstance(root, ast.Expression) and unparse(root) == text:
+        return tree.name(name)
+    if isinstance(root, (list, tuple)):
+        return type(root)(replaced(x, text, name) for x in root)
+    if isinstance(root, ast.Node):
+        fields = [replaced(getattr(root, f), text, name) for f in root.fields]
+        return make(type(root), NOWHERE, *fields)
+    return root
+
+
+def _name(node: Tree, used: set[str]) -> str:
+    kind = called(node)
+    if isinstance(node, ast.Chain):
+        signs = [sign for sign, _ in node.rest]
+        kind = "@" if "@" in signs else signs[0]
+    letter = LETTERS.get(kind, "t")
+    names = [letter, *(f"{letter}{i}" for i in range(1, 1000))]
+    return next(n for n in names if n not in used)
+
+
+def names_in(root: ast.Node) -> set[str]:
+    """The names that a tree mentions."""
+    return {node.id for node in subtrees(root) if isinstance(node, ast.Name)}
+
+
+def _ordered(meanings: dict[str, Tree]) -> dict[str, Tree]:
+    """Each name after those that its meaning mentions."""
+    left = dict(meanings)
+    ordered: dict[str, Tree] = {}
+    while left:
+        name = next(n for n, t in left.items() if not names_in(t) & set(left))
+        ordered[name] = left.pop(name)
+    return ordered
+
+
+def needed(root: Tree, meanings: Mapping[str, Tree]) -> dict[str, Tree]:
+    """The meanings that a formula needs, in order."""
+    wanted = names_in(root)
+    for name in reversed(meanings):
+        if name in wanted:
+            wanted |= names_in(meanings[name])
+    return {name: t for name, t in meanings.items() if name in wanted}

@@ -1,0 +1,141 @@
+"""Pieces of formulas as syntax trees of gradcli's language, so that one printer writes them all.
+
+Constraints: makes trees and looks into them; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gradcli.language import ast
+from gradcli.language.make import make
+from gradcli.source import Source, Span
+
+NOWHERE = Span(Source("<formula>", ""), 0, 0)
+Tree = ast.Expression
+
+
+def number(value: Any) -> Tree:
+    """A number; a whole one without a point."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    if value < 0:
+        return negative(number(-value))
+    return make(ast.Constant, NOWHERE, value)
+
+
+def constant(value: Any) -> Tree:
+    """A literal of any kind."""
+    if isinstance(value, (tuple, list)):
+        kind = ast.Tuple if isinstance(value, tuple) else ast.List
+        return make(kind, NOWHERE, [constant(v) for v in value])
+    if isinstance(value, ast.Expression):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    return make(ast.Constant, NOWHERE, value)
+
+
+def name(text: str) -> Tree:
+    """A name, or a dotted one."""
+    first, *members = text.split(".")
+    made: Tree = make(ast.Name, NOWHERE, first)
+    for member in members:
+        made = attribute(made, member)
+    return made
+
+
+def attribute(value: Tree, member: str) -> Tree:
+    """`value.member`."""
+    return make(ast.Attribute, NOWHERE, value, member)
+
+
+def call(function: str | Tree, *arguments: Any, **keywords: Any) -> Tree:
+    """`function(arguments, keywords)`."""
+    callee = name(function) if isinstance(function, str) else function
+    named = [make(ast.Keyword, NOWHERE, k, constant(v)) for k, v in keywords.items()]
+    return make(ast.Call, NOWHERE, callee, [constant(a) for a in arguments], named)
+
+
+def method(value: Tree, member: str, *arguments: Any) -> Tree:
+    """`value.member(arguments)`."""
+    return call(attribute(value, member), *arguments)
+
+
+def item(value: Tree, *indices: Any) -> Tree:
+    """`value[indices]`; a `slice` stands for one."""
+    parts = [_index(i) for i in indices]
+    index = parts[0] if len(parts) == 1 else make(ast.Tuple, NOWHERE, parts)
+    return make(ast.Subscript, NOWHERE, value, index)
+
+
+def _index(value: Any) -> ast.Expression:
+    if isinstance(value, slice):
+        ends = [None if v is None else constant(v) for v in (value.start, value.stop, value.step)]
+        return make(ast.Slice, NOWHERE, *ends)
+    return constant(value)
+
+
+def chain(first: Tree, rest: Sequence[tuple[str, Tree]]) -> Tree:
+    """`first op x op y`; `first` itself for no rest; a chain of the same level that comes first is
+    continued.
+    """
+    if not rest:
+        return first
+    rest = list(rest)
+    same = isinstance(first, ast.Chain) and (first.rest[0][0] in "+-") == (rest[0][0] in "+-")
+    if isinstance(first, ast.Chain) and same and not (rest[0][0] == "*" and _has_matrices(first)):
+        first, rest = first.first, [*first.rest, *rest]
+    return make(ast.Chain, NOWHERE, first, rest)
+
+
+def _has_matrices(value: ast.Chain) -> bool:
+    return any(sign == "@" for sign, _ in value.rest)
+
+
+def negative(value: Tree) -> Tree:
+    """`-value`: the sign goes to the first factor of a product."""
+    if isinstance(value, ast.Chain) and value.rest[0][0] not in "+-":
+        return make(ast.Chain, NOWHERE, negative(value.first), value.rest)
+    if isinstance(value, ast.Unary) and value.operator == "-":
+        return value.operand
+    return make(ast.Unary, NOWHERE, "-", value)
+
+
+def power(base: Tree, exponent: Tree) -> Tree:
+    """`base**exponent`."""
+    return make(ast.Power, NOWHERE, base, exponent)
+
+
+def compare(left: Tree, sign: str, right: Tree) -> Tree:
+    """`left < right`."""
+    return make(ast.Compare, NOWHERE, left, [(sign, right)])
+
+
+def transpose(value: Tree) -> Tree:
+    """`value.T`; the transpose of a transpose is what it was, of a diagonal matrix itself."""
+    if isinstance(value, ast.Attribute) and value.name == "T":
+        return value.value
+    if called(value) in ("diag", "eye"):
+        return value
+    return attribute(value, "T")
+
+
+def called(value: Tree) -> str:
+    """The name of the function that a tree calls; empty for anything else."""
+    if isinstance(value, ast.Call) and isinstance(value.function, ast.Name):
+        return value.function.id
+    return ""
+
+
+def product(factors: Iterable[Tree]) -> Tree:
+    """`a*b*c`."""
+    first, *rest = factors
+    return chain(first, [("*", x) for x in rest])
+
+
+def matrix_product(factors: Iterable[Tree]) -> Tree:
+    """`A@B@v`."""
+    first, *rest = factors
+    return chain(first, [("@", x) for x in rest])

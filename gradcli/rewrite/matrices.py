@@ -1,0 +1,81 @@
+"""Linear algebra as terms: inverses, determinants, solutions.
+
+Constraints: see translate.py.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from gradcli.graph.node import Node
+from gradcli.graph.op import OPS
+from gradcli.rewrite.products import product
+from gradcli.rewrite.terms import INVERSE, Factor
+from gradcli.rewrite.translate import Rewriter, row
+
+
+@row("item")
+def _item(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (bundle,) = inputs
+    name, index = bundle.op.name, node.attrs["index"]
+    if name == "linalg_inv_ex" and index == 0:
+        return inverse(r, bundle.inputs[0])
+    if name == "linalg_solve_ex" and index == 0:
+        return _solution(r, node, bundle)
+    return None
+
+
+def inverse(r: Rewriter, x: Node) -> Node:
+    """The inverse of a matrix: of an inverse the matrix, of a transpose the transpose."""
+    if x.op is INVERSE:
+        return x.inputs[0]
+    scale, bare = r.terms.scaled(x)
+    if scale not in (0, 1):
+        return r.terms.times(Fraction(1) / scale, inverse(r, bare))
+    return r.terms.node(INVERSE, (x,), x.shape)
+
+
+def transposed(r: Rewriter, x: Node) -> Node:
+    """The last two axes exchanged."""
+    labels = r.terms.labels(x.ndim)
+    turned = (*labels[:-2], labels[-1], labels[-2])
+    return r.relabelled(x, labels, turned, (*x.shape[:-2], x.shape[-1], x.shape[-2]))
+
+
+def _solution(r: Rewriter, node: Node, bundle: Node) -> Node:
+    x, y = bundle.inputs
+    i, j, k = r.terms.labels(3)
+    lead = r.terms.labels(node.ndim - 2)
+    own = lead[len(lead) - (x.ndim - 2) :]
+    other = lead[len(lead) - (y.ndim - 2) :]
+    left = bundle.attrs["left"]
+    turned = _untransposed(r, x)
+    back = inverse(r, x if turned is None else turned)
+    axes = (k, i) if turned is not None else (i, k)
+    if left:
+        factors = [Factor(back, (*own, *axes), Fraction(1)), Factor(y, (*other, k, j), Fraction(1))]
+    else:
+        axes = (j, k) if turned is not None else (k, j)
+        factors = [Factor(y, (*other, i, k), Fraction(1)), Factor(back, (*own, *axes), Fraction(1))]
+    factors = [
+        Factor(f.node, tuple(0 if n == 1 else a for a, n in zip(f.labels, f.node.shape, strict=True)), f.power)
+        for f in factors
+    ]
+    return product(r.terms, factors, (*lead, i, j), node.shape)
+
+
+def _untransposed(r: Rewriter, x: Node) -> Node | None:
+    """What `x` is the transpose of, where it is one."""
+    turned = transposed(r, x)
+    return turned if x.op.name == "product" and turned.op.name != "product" else None
+
+
+@row("cofactors")
+def _cofactors(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """The determinant times the inverse transposed."""
+    (x,) = inputs
+    value = r.terms.node(OPS["linalg_det"], (x,), x.shape[:-2])
+    i, j = r.terms.labels(2)
+    lead = r.terms.labels(x.ndim - 2)
+    factors = [Factor(value, lead, Fraction(1)), Factor(inverse(r, x), (*lead, j, i), Fraction(1))]
+    return product(r.terms, factors, (*lead, i, j), node.shape)

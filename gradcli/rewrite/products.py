@@ -1,0 +1,261 @@
+"""Products: factors gathered, opened and cancelled, until nothing changes.
+
+Constraints: each step either removes a factor, a label or a level, so the loop ends. What cancels
+is a table: `PAIRS` for two factors of the same axes, `CHAINS` for matrices that meet along one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+from gradcli.graph.dim import Dim
+from gradcli.graph.node import Node
+from gradcli.graph.shape import Shape
+from gradcli.rewrite.sizes import size_node
+from gradcli.rewrite.terms import (
+    INVERSE,
+    PRODUCT,
+    UNIT,
+    Factor,
+    Labels,
+    Number,
+    Terms,
+    exact,
+    factors_of,
+)
+
+Pair = Callable[[Terms, Factor, Factor], "list[Factor] | None"]
+PAIRS: list[Pair] = []
+"""`(terms, a, b) -> what a*b is`, of factors with the same labels; None where nothing cancels."""
+SINGLES: list[Callable[[Terms, Factor], "list[Factor] | None"]] = []
+"""`(terms, a) -> factors that a is`; None where it is simple."""
+SUMS: list[Callable[[Terms, Factor, int], "tuple[Number, list[Factor]] | None"]] = []
+"""`(terms, a, label) -> what the sum of a along a label of its own is`."""
+
+
+def product(
+    terms: Terms,
+    factors: Iterable[Factor],
+    result: Labels,
+    shape: Shape,
+    scale: Number = Fraction(1),
+) -> Node:
+    """The product in normal form; `result` has a label for each axis of `shape`."""
+    work = _Work(terms, list(factors), result, scale)
+    work.run()
+    return terms.made_product(work.scale, work.factors, work.result, shape)
+
+
+class _Work:
+    """A product while it is simplified."""
+
+    def __init__(
+        self, terms: Terms, factors: list[Factor], result: Labels, scale: Number
+    ) -> None:
+        self.terms = terms
+        self.factors = factors
+        self.result = result
+        self.scale = scale
+        self.sizes: dict[int, int] = {}
+        self._note_sizes(factors)
+
+    def _note_sizes(self, factors: Iterable[Factor]) -> None:
+        for factor in factors:
+            for label, size in zip(factor.labels, factor.node.shape, strict=True):
+                known = self.sizes.get(label)
+                if known is None or not isinstance(known, Dim):
+                    self.sizes[label] = size
+
+    def run(self) -> None:
+        steps = (self._open, self._single, self._gather, self._pair, self._chain, self._sum)
+        while self.scale != 0 and any(step() for step in steps):
+            pass
+
+    def rename(self, old: int, new: int) -> None:
+        """One label in place of another: the axes are the same now."""
+        self.factors = [
+            Factor(f.node, tuple(new if x == old else x for x in f.labels), f.power)
+            for f in self.factors
+        ]
+        self.result = tuple(new if x == old else x for x in self.result)
+
+    def replace(self, gone: list[Factor], new: list[Factor]) -> bool:
+        """Other factors in place of some."""
+        for factor in gone:
+            self.factors.remove(factor)
+        self._note_sizes(new)
+        self.factors += new
+        return True
+
+    # -- steps; each says whether it changed something
+
+    def _open(self) -> bool:
+        """A product inside the product: its factors are the product's."""
+        for factor in self.factors:
+            if factor.node.op is PRODUCT and self._opened(factor):
+                return True
+        return False
+
+    def _opened(self, factor: Factor) -> bool:
+        node, power = factor.node, factor.power
+        inner, labels = factors_of(node, self.terms)
+        scale: Number = node.attrs["scale"]
+        summed = {x for f in inner for x in f.labels} - {*labels, UNIT}
+        whole = power == 1 or (isinstance(power, Fraction) and power.denominator == 1)
+        if power != 1 and (len(set(labels)) < len(labels) or (scale == 0 and power < 0)):
+            return False
+        if scale < 0 and not whole:
+            return False
+        if whole and (power == 1 or not summed):
+            kept = [Factor(f.node, f.labels, f.power * power) for f in inner]
+        elif scale not in (0, 1) and scale > 0 and (inner or whole):
+            rest = self.terms.times(1 / scale, node)
+            kept, labels = [Factor(rest, factor.labels, power)], factor.labels
+        elif whole and scale == -1:
+            rest = self.terms.times(Fraction(-1), node)
+            kept, labels = [Factor(rest, factor.labels, power)], factor.labels
+        elif whole and power != 1 and (parts := _components(inner, summed, labels)):
+            made = [self._component(part, summed, labels, node) for part in parts]
+            kept = [Factor(x, own, power) for x, own in made]
+        elif not inner:
+            kept = []
+        else:
+            return False
+        self.scale = exact(self.scale * _power(scale, power))
+        self.replace([factor], kept)
+        self._unify(labels, factor)
+        return True
+
+    def _component(
+        self, part: list[Factor], summed: set[int], labels: Labels, node: Node
+    ) -> tuple[Node, Labels]:
+        own = tuple(x for x in labels if any(x in f.labels for f in part))
+        sizes = {x: n for x, n in zip(labels, node.shape, strict=True)}
+        shape = tuple(sizes[x] for x in own)
+        return product(self.terms, part, own, shape), own
+
+    def _unify(self, inner: Labels, factor: Factor) -> None:
+        """The labels of what was opened become those of the axes it stood along."""
+        names: dict[int, int] = {}
+        for own, outer, size in zip(inner, factor.labels, factor.node.shape, strict=True):
+            self.sizes.setdefault(outer, size)
+            while own in names:
+                own = names[own]
+            while outer in names:
+                outer = names[outer]
+            if own != outer:
+                self.rename(own, outer)
+                names[own] = outer
+
+    def _single(self) -> bool:
+        for factor in self.factors:
+            for rule in SINGLES:
+                new = rule(self.terms, factor)
+                if new is not None:
+                    return self.replace([factor], new)
+        return False
+
+    def _gather(self) -> bool:
+        """Powers of one node along the same axes are one power."""
+        powers: dict[tuple[Node, Labels], Number] = {}
+        for f in self.factors:
+            powers[f.node, f.labels] = powers.get((f.node, f.labels), Fraction(0)) + f.power
+        gathered = [Factor(x, labels, p) for (x, labels), p in powers.items() if p != 0]
+        changed = len(gathered) < len(self.factors)
+        lost = {x for f in self.factors for x in f.labels}
+        self.factors = gathered
+        left = {x for f in gathered for x in f.labels}
+        for label in lost - left - {*self.result, UNIT}:
+            self._times_size(self.sizes[label])
+            changed = True
+        return changed
+
+    def _times_size(self, size: int) -> None:
+        named = size_node(self.terms, size)
+        if named is None:
+            self.scale = self.scale * int(size)
+        else:
+            self.factors.append(Factor(named, (), Fraction(1)))
+
+    def _pair(self) -> bool:
+        for i, a in enumerate(self.factors):
+            for b in self.factors[i + 1 :]:
+                if a.labels != b.labels:
+                    continue
+                for rule in PAIRS:
+                    new = rule(self.terms, a, b)
+                    new = rule(self.terms, b, a) if new is None else new
+                    if new is not None:
+                        return self.replace([a, b], new)
+        return False
+
+    def _chain(self) -> bool:
+        """A matrix next to its inverse: both go, and the axes at their ends are the same."""
+        for a in self.factors:
+            if a.node.op is not INVERSE or a.power != 1 or len(a.labels) != 2:
+                continue
+            for b in self.factors:
+                if b.node is not a.node.inputs[0] or b.power != 1:
+                    continue
+                for inner, outer in ((1, 0), (0, 1)):
+                    # inv(X)[i, j] X[j, k], or X[i, j] inv(X)[j, k].
+                    met, left, right = a.labels[inner], a.labels[outer], b.labels[inner]
+                    if b.labels[outer] != met or met in self.result:
+                        continue
+                    if sum(met in f.labels for f in self.factors) == 2 and met not in (left, right):
+                        self.replace([a, b], [])
+                        return self._same(left, right)
+        return False
+
+    def _same(self, left: int, right: int) -> bool:
+        """Two axes that are equal now; a trace of the identity is its size."""
+        if left == right and left not in self.result:
+            if not any(left in f.labels for f in self.factors):
+                self._times_size(self.sizes[left])
+            return True
+        keep, gone = (left, right) if left in self.result else (right, left)
+        self.rename(gone, keep)
+        used = any(keep in f.labels for f in self.factors) or keep in self.result
+        if not used:
+            self._times_size(self.sizes[keep])
+        return True
+
+    def _sum(self) -> bool:
+        """A sum along an axis that only one factor has, where it is known."""
+        for factor in self.factors:
+            for label in set(factor.labels) - {*self.result, UNIT}:
+                others = sum(label in f.labels for f in self.factors)
+                if others > 1 or factor.labels.count(label) > 1:
+                    continue
+                for rule in SUMS:
+                    found = rule(self.terms, factor, label)
+                    if found is not None:
+                        self.scale = self.scale * found[0]
+                        return self.replace([factor], found[1])
+        return False
+
+
+def _power(scale: Number, power: Number) -> Number:
+    if isinstance(power, Fraction) and power.denominator == 1:
+        return scale ** int(power)
+    return exact(float(scale) ** float(power))
+
+
+def _components(
+    factors: list[Factor], summed: set[int], labels: Labels
+) -> list[list[Factor]]:
+    """The factors in groups that share no summed label; empty where there is only one group."""
+    groups: list[tuple[set[int], list[Factor]]] = []
+    for factor in factors:
+        own = set(factor.labels) & summed
+        joined = [factor]
+        rest = []
+        for labels_of, members in groups:
+            if labels_of & own:
+                own |= labels_of
+                joined = members + joined
+            else:
+                rest.append((labels_of, members))
+        groups = [*rest, (own, joined)]
+    return [members for _, members in groups] if len(groups) > 1 else []

@@ -1,0 +1,63 @@
+"""Declared sizes as nodes: `m*n`, `n - 1` in a formula.
+
+Constraints: a plain number has no node.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from gradcli.graph.node import Node
+from gradcli.rewrite.terms import CALL, SIZE, Factor, Terms, exact
+
+
+def size_node(terms: Terms, size: Any) -> Node | None:
+    """The node of a named size; None for a plain number."""
+    form = getattr(size, "form", None)
+    if form is None:
+        return None
+    if isinstance(form, str):
+        return terms.node(SIZE, (), (), name=form, value=int(size))
+    sign, left, right = form
+    return _OPERATIONS[sign](terms, left, right)
+
+
+def _value(terms: Terms, size: Any) -> Node:
+    return size_node(terms, size) or terms.number(size)
+
+
+def _sum(sign: int) -> Any:
+    def total(terms: Terms, left: Any, right: Any) -> Node:
+        pair = [(Fraction(1), _value(terms, left)), (Fraction(sign), _value(terms, right))]
+        return terms.total(pair, ())
+
+    return total
+
+
+def _product(power: int) -> Any:
+    def product(terms: Terms, left: Any, right: Any) -> Node:
+        return _powers(terms, [(left, Fraction(1)), (right, Fraction(power))])
+
+    return product
+
+
+def _powers(terms: Terms, pairs: list[tuple[Any, Any]]) -> Node:
+    from gradcli.rewrite.products import product
+
+    factors = [Factor(_value(terms, size), (), power) for size, power in pairs]
+    return product(terms, factors, (), ())
+
+
+def _whole(name: str) -> Any:
+    def call(terms: Terms, left: Any, right: Any) -> Node:
+        return terms.node(CALL, (_value(terms, left), _value(terms, right)), (), name=name)
+
+    return call
+
+
+_OPERATIONS: dict[str, Any] = {
+    **{"+": _sum(1), "-": _sum(-1), "*": _product(1), "/": _product(-1)},
+    **{"//": _whole("//"), "%": _whole("%")},
+    "**": lambda terms, left, right: _powers(terms, [(left, exact(right))]),
+}

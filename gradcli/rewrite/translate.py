@@ -1,0 +1,283 @@
+"""Each primitive as a term: what is a product or a sum becomes one, the rest is kept as it is.
+
+Constraints: one row in `ROWS` for each op that changes; inputs are terms already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Any
+
+from gradcli.graph.dim import Dim, recovered
+from gradcli.graph.node import Node
+from gradcli.graph.shape import Shape
+from gradcli.graph.walk import ancestors
+from gradcli.ops.linalg import parts
+from gradcli.rewrite.products import product
+from gradcli.rewrite.sizes import size_node
+from gradcli.rewrite.terms import INDICATOR, UNIT, Factor, Labels, Number, Terms, exact, number_of
+
+Row = Callable[["Rewriter", Node, tuple[Node, ...]], "Node | None"]
+"""`(rewriter, original, inputs as terms) -> term`; None leaves the op as it is."""
+ROWS: dict[str, Row] = {}
+
+
+def row(*names: str) -> Callable[[Row], Row]:
+    """Puts a rule into `ROWS`."""
+
+    def put(rule: Row) -> Row:
+        for name in names:
+            ROWS[name] = rule
+        return rule
+
+    return put
+
+
+class Rewriter:
+    """Rewrites graphs into terms.
+
+    Args:
+        dims: the declared sizes, which constants may have been computed from.
+    """
+
+    def __init__(self, dims: Iterable[Dim] = ()) -> None:
+        self.dims = list(dims)
+        self.terms = Terms()
+        self._known: dict[Node, Node] = {}
+
+    def __call__(self, root: Node) -> Node:
+        """The term of a node."""
+        for node in ancestors([root], lambda node: node not in self._known):
+            inputs = tuple(self._known[x] for x in node.inputs)
+            self._known[node] = self._one(node, inputs)
+        return self._known[root]
+
+    def name(self, node: Node, term: Node) -> None:
+        """Makes `term` what stands for `node`."""
+        self._known[node] = term
+
+    def _one(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        rule = ROWS.get(node.op.name)
+        made = None if rule is None else rule(self, node, inputs)
+        if made is None:
+            made = self.terms.node(node.op, inputs, node.shape, node.dtype, **node.attrs)
+            made.span = made.span or node.span
+        return made
+
+    # -- what rows are written with
+
+    def times(self, shape: Shape, *factors: tuple[Node, Any], scale: Number = Fraction(1)) -> Node:
+        """The product of powers of nodes that broadcast to `shape`."""
+        result = self.terms.labels(len(shape))
+        made = [Factor(x, aligned(x, result), exact(power)) for x, power in factors]
+        return product(self.terms, made, result, shape, scale)
+
+    def spread(self, x: Node, shape: Shape) -> Node:
+        """`x` broadcast to `shape`."""
+        return x if x.shape == shape else self.times(shape, (x, 1))
+
+    def total(self, shape: Shape, *pairs: tuple[int, Node]) -> Node:
+        """A sum of signed nodes that broadcast to `shape`."""
+        return self.terms.total([(exact(s), self.spread(x, shape)) for s, x in pairs], shape)
+
+    def relabelled(self, x: Node, labels: Labels, result: Labels, shape: Shape) -> Node:
+        """One node with its axes elsewhere."""
+        own = tuple(UNIT if n == 1 else a for a, n in zip(labels, x.shape, strict=True))
+        return product(self.terms, [Factor(x, own, Fraction(1))], result, shape)
+
+    def linear(self, node: Node, x: Node) -> Node:
+        """The op of `node`, which is linear, on `x`: the scale comes out."""
+        scale, bare = self.terms.scaled(x)
+        if scale == 0:
+            return self.terms.number(0, node.shape)
+        inner = self.terms.node(node.op, (bare,), node.shape, node.dtype, **node.attrs)
+        return self.terms.times(scale, inner)
+
+    def size(self, value: Any) -> Node:
+        """A number, with the names of the sizes that it was computed from."""
+        named = recovered(value, self.dims)
+        return size_node(self.terms, named) or self.terms.number(value)
+
+
+def aligned(x: Node, result: Labels) -> Labels:
+    """Labels of an operand's axes, matched from the right."""
+    own = result[len(result) - x.ndim :]
+    return tuple(UNIT if n == 1 else a for a, n in zip(own, x.shape, strict=True))
+
+
+# -- numbers and variables
+
+
+@row("full")
+def _full(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    value = node.attrs["value"]
+    if isinstance(value, complex):
+        return None
+    number = r.size(int(value) if isinstance(value, bool) else value)
+    return r.spread(number, node.shape)
+
+
+@row("data", "symbol")
+def _itself(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return node
+
+
+@row("leaf", "detach", "clone", "require", "opaque", "conj_physical", "real")
+def _same(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return inputs[0]
+
+
+@row("overwrite")
+def _written(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return inputs[1]
+
+
+@row("cast")
+def _cast(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (x,) = inputs
+    if node.inputs[0].dtype.name != "bool" or node.dtype.category < 2:
+        return x if node.dtype.category >= 2 or node.inputs[0].dtype.category < 2 else None
+    return r.terms.node(INDICATOR, (x,), x.shape)
+
+
+# -- arithmetic
+
+
+@row("add")
+def _add(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return r.total(node.shape, (1, inputs[0]), (1, inputs[1]))
+
+
+@row("sub")
+def _sub(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return r.total(node.shape, (1, inputs[0]), (-1, inputs[1]))
+
+
+@row("neg")
+def _neg(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return r.terms.times(Fraction(-1), inputs[0])
+
+
+@row("mul")
+def _mul(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return r.times(node.shape, (inputs[0], 1), (inputs[1], 1))
+
+
+@row("div")
+def _div(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return r.times(node.shape, (inputs[0], 1), (inputs[1], -1))
+
+
+@row("pow")
+def _pow(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    exponent = number_of(inputs[1])
+    return None if exponent is None else r.times(node.shape, (inputs[0], exponent))
+
+
+def _raised(power: Any) -> Row:
+    return lambda r, node, inputs: r.times(node.shape, (inputs[0], power))
+
+
+ROWS["square"] = _raised(2)
+ROWS["reciprocal"] = _raised(-1)
+ROWS["sqrt"] = _raised(Fraction(1, 2))
+ROWS["rsqrt"] = _raised(Fraction(-1, 2))
+
+
+# -- axes: what only moves, repeats or adds up
+
+
+@row("contract")
+def _contract(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    left, right, result = parts(node.attrs["spec"])
+    names = dict(zip(sorted({*left, *right, *result}), r.terms.labels(52), strict=False))
+    rank = node.ndim - len(result)
+    lead = r.terms.labels(rank)
+    factors = []
+    for x, own in zip(inputs, (left, right), strict=True):
+        extra = x.ndim - len(own)
+        labels = (*lead[rank - extra :], *(names[c] for c in own))
+        unit = tuple(UNIT if n == 1 else a for a, n in zip(labels, x.shape, strict=True))
+        factors.append(Factor(x, unit, Fraction(1)))
+    return product(r.terms, factors, (*lead, *(names[c] for c in result)), node.shape)
+
+
+@row("sum")
+def _sum(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (x,) = inputs
+    axes = [a + x.ndim for a in node.attrs["axis"]]
+    labels = r.terms.labels(x.ndim)
+    kept = tuple(a for i, a in enumerate(labels) if i not in axes)
+    if node.attrs["keepdims"]:
+        fresh = r.terms.labels(x.ndim)
+        kept = tuple(fresh[i] if i in axes else a for i, a in enumerate(labels))
+    return r.relabelled(x, labels, kept, node.shape)
+
+
+@row("expand")
+def _expand(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return r.spread(inputs[0], node.shape)
+
+
+@row("permute")
+def _permute(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (x,) = inputs
+    labels = r.terms.labels(x.ndim)
+    axes = node.attrs["axes"]
+    lead = labels[: x.ndim - len(axes)]
+    return r.relabelled(x, labels, (*lead, *(labels[a] for a in axes)), node.shape)
+
+
+@row("diagonal")
+def _diagonal(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (x,) = inputs
+    if node.attrs["offset"] or x.shape[-1] != x.shape[-2]:
+        return None
+    lead = r.terms.labels(node.ndim)
+    return r.relabelled(x, (*lead, lead[-1]), lead, node.shape)
+
+
+@row("diagonal_embed")
+def _diagonal_embed(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (x,) = inputs
+    if node.attrs["offset"] or node.shape[-1] != node.shape[-2]:
+        return None
+    lead = r.terms.labels(x.ndim)
+    return r.relabelled(x, lead, (*lead, lead[-1]), node.shape)
+
+
+@row("reshape")
+def _reshape(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """Axes of length 1 come and go; anything else is a reshape of what was reshaped first."""
+    (x,) = inputs
+    if [n for n in x.shape if n != 1] != [n for n in node.shape if n != 1]:
+        number = number_of(x)
+        if number is not None:
+            return r.terms.number(number, node.shape)
+        if x.op.name == "reshape":
+            (x,) = x.inputs
+            if x.shape == node.shape:
+                return x
+        return r.linear(node, x)
+    labels = iter(r.terms.labels(x.ndim))
+    own = tuple(next(labels) if n != 1 else UNIT for n in x.shape)
+    kept = iter([a for a in own if a != UNIT])
+    result = tuple(next(kept) if n != 1 else r.terms.labels(1)[0] for n in node.shape)
+    return r.relabelled(x, own, result, node.shape)
+
+
+# -- linear ops on places: the scale comes out
+
+
+@row("slice", "embed", "flip", "tril", "triu", "cumsum")
+def _moved(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    (x,) = inputs
+    number = number_of(x)
+    if node.op.name in ("slice", "embed"):
+        slices = node.attrs["slices"]
+        if slices == tuple((0, n, 1) for n in x.shape[x.ndim - len(slices) :]):
+            return x
+    if node.op.name in ("slice", "flip") and number is not None:
+        return r.terms.number(number, node.shape)
+    return r.linear(node, x)
