@@ -10,16 +10,17 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from gradcli.calculus.trace import in_float64
 from gradcli.errors import GradcliError
 from gradcli.graph import backward as engine
-from gradcli.graph.dtype import default, float64
+from gradcli.graph.dtype import float64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.rewrite import choices as choices
 from gradcli.rewrite import matrices as matrices
-from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Terms, factors_of
 from gradcli.rewrite.products import product
+from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Factor, Terms, factors_of
 from gradcli.rewrite.translate import Rewriter
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.tensor import Tensor
@@ -42,13 +43,8 @@ def gradients(output: Node, seed: Node, leaves: Mapping[str, Node]) -> dict[str,
     if not output.tracked:
         return dict.fromkeys(leaves)
     wanted = set(leaves.values())
-    before = default.dtype
-    default.dtype = float64
-    try:
-        with Stop(True):
-            found = engine.backward([(output, seed)], lambda node: node in wanted)
-    finally:
-        default.dtype = before
+    with in_float64(), Stop(True):
+        found = engine.backward([(output, seed)], lambda node: node in wanted)
     return {name: found.get(leaf) for name, leaf in leaves.items()}
 
 
@@ -83,8 +79,10 @@ def jacobian(rewrite: Rewriter, cotangent: Node, output: Shape) -> Node:
         NotLinear: where the cotangent is inside another op.
     """
     term = rewrite(cotangent)
-    terms = rewrite.terms
-    shape = (*output, *term.shape)
+    return _read(rewrite.terms, term, output, (*output, *term.shape))
+
+
+def _read(terms: Terms, term: Node, output: Shape, shape: Shape) -> Node:
     pairs = [(Fraction(1), term)]
     if term.op is TOTAL:
         pairs = list(zip(term.attrs["scales"], term.inputs, strict=True))
@@ -101,10 +99,31 @@ def _without(terms: Terms, part: Node, output: Shape, shape: Shape) -> Node:
     scale = part.attrs["scale"] if part.op is PRODUCT else Fraction(1)
     own = [f for f in factors if f.node.op is SYMBOL and f.node.attrs["name"] == COTANGENT]
     rest = [f for f in factors if f not in own]
+    opened = _opened(terms, part)
+    if opened is not part:
+        return _read(terms, opened, output, shape)
     if len(own) != 1 or own[0].power != 1 or any(_mentions(f.node) for f in rest):
         raise NotLinear
     labels = tuple(terms.labels(1)[0] if x == UNIT else x for x in own[0].labels)
     return product(terms, rest, (*labels, *result), shape, scale)
+
+
+def _opened(terms: Terms, part: Node) -> Node:
+    """A product with a sum that has the cotangent in it, as a sum of products."""
+    factors, result = factors_of(part, terms)
+    for f in factors:
+        if f.node.op is TOTAL and f.power == 1 and _mentions(f.node):
+            rest = [g for g in factors if g is not f]
+            scale = part.attrs["scale"] if part.op is PRODUCT else Fraction(1)
+            pairs = [
+                (
+                    scale * own,
+                    product(terms, [*rest, Factor(x, f.labels, Fraction(1))], result, part.shape),
+                )
+                for own, x in zip(f.node.attrs["scales"], f.node.inputs, strict=True)
+            ]
+            return terms.total(pairs, part.shape)
+    return part
 
 
 def _mentions(node: Node) -> bool:
@@ -143,5 +162,3 @@ def no_form(what: str, span: Any) -> GradcliError:
             "gradcli eval --jacobian gives it at values",
         ],
     )
-
-

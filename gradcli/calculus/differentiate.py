@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.calculus import derive
 from gradcli.calculus.derive import COTANGENT, NotLinear, gradients, no_form
 from gradcli.calculus.reference import Reference
-from gradcli.calculus.trace import Traced, described
+from gradcli.calculus.trace import Traced, described, in_float64
 from gradcli.calculus.verify import Formula, Withheld, mismatch
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.graph.dim import Dims
@@ -22,6 +22,7 @@ from gradcli.graph.shape import Shape, numel
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
 from gradcli.language.print import unparse
+from gradcli.lowering.interpret import Interpreter
 from gradcli.render.formula import Writer
 from gradcli.render.shared import needed, shared
 from gradcli.render.tree import Tree
@@ -138,9 +139,7 @@ def _parsed(expression: str | Source | ast.Expression) -> ast.Expression:
     return parse_expression(source)
 
 
-def _given(
-    shapes: Mapping[str, Any] | None, values: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _given(shapes: Mapping[str, Any] | None, values: Mapping[str, Any] | None) -> dict[str, Any]:
     dims = Dims()
     given = dict(values or {})
     for name, shape in (shapes or {}).items():
@@ -177,7 +176,7 @@ class _Task:
         self.vectors: dict[str, Shape] = {}
         self.directions: dict[str, str] = {}
         self.kind = self._kind(order, vjp, jvp)
-        self.rewrite = Rewriter(traced.dims.values())
+        self.rewrite = Rewriter(traced.dims.values(), self.output.serial)
         self.names: dict[Node, str] = {}
         for name, value in traced.variables.items():
             if isinstance(value, Tensor) and value.value_node.op is DATA:
@@ -302,9 +301,21 @@ class _Task:
             others = {b: self.leaves[b] for b in self.wrt[place:]}
             blocks: Mapping[str, Node | None] = dict.fromkeys(others)
             if first is not None and first.tracked:
-                blocks = self._jacobian(first, others, self.leaves[a].shape)
+                again = self._retraced(a, first)
+                blocks = self._jacobian(again, others, self.leaves[a].shape)
             found.update({f"{a},{b}": block for b, block in blocks.items()})
         return found
+
+    def _retraced(self, name: str, first: Node) -> Node:
+        """The gradient as the graph of its formula, which has a simpler derivative."""
+        text = unparse(self._writer().whole(self.rewrite(first), name))
+        with in_float64():
+            found = Interpreter(dict(self.traced.variables)).evaluate(
+                parse_expression(Source("<formula>", text))
+            )
+        node: Node = found.node
+        self.rewrite.last = node.serial
+        return node if node.shape == first.shape else first
 
     def _elementwise(self) -> dict[str, Node | None]:
         found: dict[str, Node | None] = {}
@@ -335,18 +346,11 @@ class _Task:
 
     def written(self, *, plain: bool, cse: bool) -> Derivatives:
         """The terms as formulas."""
-        variables = {**self.traced.shapes, **self.vectors}
-        writer = Writer(
-            self.names,
-            variables,
-            spoken=self.traced.spoken,
-            diagonals=self.kind in ("jacobian", "hessian"),
-            plain=plain,
-        )
+        writer = self._writer(diagonals=self.kind in ("jacobian", "hessian"), plain=plain)
         trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
         meanings: dict[str, Tree] = {}
         if cse:
-            trees, meanings = shared(trees, [*variables, *self.traced.dims])
+            trees, meanings = shared(trees, [*writer.variables, *self.traced.dims])
         found = Derivatives()
         found.traced, found.kind, found.meanings = self.traced, self.kind, meanings
         for name, formula in trees.items():
@@ -355,6 +359,10 @@ class _Task:
                 name, formula, needed(formula, meanings), self._shape(name), term is not None
             )
         return found
+
+    def _writer(self, **style: bool) -> Writer:
+        variables = {**self.traced.shapes, **self.vectors}
+        return Writer(self.names, variables, spoken=self.traced.spoken, **style)
 
     def _formula(self, writer: Writer, name: str, term: Node | None) -> Tree:
         any_shape = self.kind in ("elementwise", "elementwise2")
@@ -380,9 +388,7 @@ class _Task:
     def wrong(self, found: Derivatives) -> str | None:
         """The name of a formula that fails its check; None when all pass."""
         formulas = {n: Formula(d.formula, d.where) for n, d in found.items()}
-        reference = Reference(
-            self.traced, self.kind, self.wrt, self.vectors, self.directions
-        )
+        reference = Reference(self.traced, self.kind, self.wrt, self.vectors, self.directions)
         return mismatch(formulas, reference)
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.calculus.trace import ANY, Traced
+from gradcli.calculus.trace import ANY, Traced, in_float64
 from gradcli.functions.create import from_array
-from gradcli.graph.dtype import default, float64
 from gradcli.graph.shape import Shape
 from gradcli.lowering.interpret import Interpreter
 from gradcli.tensor import Tensor, autograd, derivatives
@@ -47,7 +46,9 @@ class Reference:
         self.directions = dict(directions)
         self.values = {n: np.asarray(v.array(), np.float64) for n, v in traced.values.items()}
 
-    def choices(self, sizes: Sequence[Sequence[int]], any_shapes: Sequence[Shape]) -> Iterator[Sizes]:
+    def choices(
+        self, sizes: Sequence[Sequence[int]], any_shapes: Sequence[Shape]
+    ) -> Iterator[Sizes]:
         """Sizes for the declared names, and shapes for what has any."""
         names = list(self.traced.dims)
         if not names and not self.traced.free:
@@ -92,9 +93,7 @@ class Reference:
 
     def derivatives(self, point: Mapping[str, Any]) -> dict[str, Any] | None:
         """Every derivative at a point, by name; None where the point is outside the domain."""
-        before = default.dtype
-        default.dtype = float64
-        try:
+        with in_float64():
             known = self.variables(point)
             for name in self.traced.shapes:
                 known[name].requires_grad = True
@@ -102,8 +101,6 @@ class Reference:
             output = Interpreter(dict(known)).evaluate(self.traced.expression)
             found = self._found(output, inputs, known)
             arrays = {name: np.asarray(t.array(), np.float64) for name, t in found.items()}
-        finally:
-            default.dtype = before
         good = [np.asarray(output.array()), *arrays.values()]
         return arrays if all(np.isfinite(a).all() for a in good) else None
 
@@ -129,7 +126,9 @@ class Reference:
             shapes = [tuple(x.shape) for x in inputs]
             parts = [None] * len(inputs)
             if output.requires_grad:
-                parts = autograd.grad([output], inputs, [seed], allow_unused=True, retain_graph=True)
+                parts = autograd.grad(
+                    [output], inputs, [seed], allow_unused=True, retain_graph=True
+                )
             if self.kind == "elementwise2":
                 parts = self._again(output, inputs)
         return {

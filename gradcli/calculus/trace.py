@@ -7,7 +7,8 @@ fails too, the error says which declaration is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from gradcli.calculus.unbound import unbound
@@ -28,6 +29,17 @@ ANY = ("\0rows", "\0columns")
 """The names of the sizes of a tensor of any shape."""
 
 
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """A block in which numbers have double precision."""
+    before = default.dtype
+    default.dtype = float64
+    try:
+        yield
+    finally:
+        default.dtype = before
+
+
 class Traced:
     """An expression as a graph.
 
@@ -46,9 +58,7 @@ class Traced:
     def __init__(self, expression: ast.Expression, given: Mapping[str, Any]) -> None:
         self.expression = expression
         self.given = dict(given)
-        self.values = {
-            n: v for n, v in given.items() if not is_placeholder(v) and _floating(v)
-        }
+        self.values = {n: v for n, v in given.items() if not is_placeholder(v) and _floating(v)}
         self.variables: dict[str, Any] = {}
         self.shapes: dict[str, Shape] = {}
         self.free: list[str] = []
@@ -67,6 +77,8 @@ class Traced:
         except GradcliError as error:
             if not self.missing:
                 raise
+            if len(self.missing) == len(self.shapes):
+                raise self._needs_shape(error) from None
             try:
                 self._attempt(any_shape=False)
             except GradcliError:
@@ -76,13 +88,9 @@ class Traced:
         shape: Shape = tuple(Dim(p, n) for p, n in zip(_PRIMES, ANY, strict=True))
         self.free = list(self.missing) if any_shape else []
         self.scalars = [] if any_shape else list(self.missing)
-        before = default.dtype
-        default.dtype = float64
-        try:
+        with in_float64():
             self._bind(shape if any_shape else ())
             self.output = Interpreter(dict(self.variables)).evaluate(self.expression)
-        finally:
-            default.dtype = before
         if self.free:
             self._check_any()
 
@@ -137,8 +145,10 @@ class Traced:
             f"the shape{'s' if plural else ''} of {said} {'are' if plural else 'is'} not declared, "
             f"and {_operation(span, self.expression)} needs {'them' if plural else 'it'}",
             span,
-            help=[f"declare {n}: {n}:n for a vector, {n}:m,n for a matrix, {n}: for a scalar"
-                  for n in names[:2]],
+            help=[
+                f"declare {n}: {n}:n for a vector, {n}:m,n for a matrix, {n}: for a scalar"
+                for n in names[:2]
+            ],
             kind=NameError,
         )
 
@@ -150,7 +160,7 @@ _PRIMES = (103001, 104003)
 
 
 def _operation(span: Span, expression: ast.Expression) -> str:
-    return f"`{span.text}`" if len(span.text) <= 40 and span != expression.span else "this"
+    return f"`{span.text}`" if len(span.text) <= 40 else "this"
 
 
 def unbound_in(expression: ast.Expression, span: Span) -> dict[str, ast.Name]:
@@ -208,5 +218,3 @@ def _allowed(node: Node) -> bool:
 def described(shape: Shape) -> list[Any]:
     """A shape for people and for JSON: names and numbers."""
     return [str(n) if isinstance(n, Dim) else int(n) for n in shape]
-
-

@@ -116,9 +116,7 @@ def _nowhere(failure: GradcliError | None) -> GradcliError:
 # -- points
 
 
-def points(
-    shapes: Mapping[str, Shape], values: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
+def points(shapes: Mapping[str, Shape], values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Points to evaluate at: the given values, then numbers of several kinds."""
     if values and set(values) == set(shapes):
         yield dict(values)

@@ -164,7 +164,11 @@ def _scattered(writer: Writer, node: Node) -> Written:
     (x,) = node.inputs
     slices, shape = node.attrs["slices"], node.attrs["shape"]
     stepped = [i for i, (_, _, step) in enumerate(slices) if step != 1]
-    plain = all(s == (0, n, 1) for i, (s, n) in enumerate(zip(slices, shape, strict=True)) if i not in stepped)
+    plain = all(
+        s == (0, n, 1)
+        for i, (s, n) in enumerate(zip(slices, shape, strict=True))
+        if i not in stepped
+    )
     if len(stepped) != 1 or not plain:
         raise no_words(node)
     (axis,) = stepped

@@ -190,9 +190,7 @@ class Writer:
         scale = attrs["scale"] * times
         factors = [
             Factor(x, labels, power)
-            for x, labels, power in zip(
-                node.inputs, attrs["labels"], attrs["powers"], strict=True
-            )
+            for x, labels, power in zip(node.inputs, attrs["labels"], attrs["powers"], strict=True)
         ]
         up, down = _numeric(abs(scale))
         factors, result = self._units(factors, attrs["result"], node.shape)
@@ -275,16 +273,20 @@ class Writer:
         if len(labels) == 2 and labels[0] == labels[1]:
             made, labels = tree.call("diag", made), labels[:1]
         elif len(set(labels)) < len(labels):
-            made = tree.call("einsum", f"{_letters(labels, labels)}->{_letters(labels, dict.fromkeys(labels))}", made)
+            made = tree.call(
+                "einsum",
+                f"{_letters(labels, labels)}->{_letters(labels, dict.fromkeys(labels))}",
+                made,
+            )
             labels = tuple(dict.fromkeys(labels))
         return Piece(labels, [] if below else [made], [made] if below else [])
 
     def _power(self, node: Node, power: Number) -> Written:
         """A positive power of a node; the root of a sum of squares is a norm."""
-        if power == Fraction(1, 2):
+        if isinstance(power, Fraction) and power.denominator == 2:
             norm = self._norm(node)
             if norm is not None:
-                return norm
+                return Written(_to_power(norm.tree, power * 2), norm.shape)
         made, shape = self(node)
         return Written(_to_power(made, power), shape)
 
@@ -396,7 +398,9 @@ def _to_power(base: Tree, power: Number) -> Tree:
     if power == Fraction(1, 2):
         return tree.call("sqrt", base)
     up, down = fraction(power)
-    exponent = tree.number(up) if down == 1 else tree.chain(tree.number(up), [("/", tree.number(down))])
+    exponent = (
+        tree.number(up) if down == 1 else tree.chain(tree.number(up), [("/", tree.number(down))])
+    )
     return tree.power(base, exponent)
 
 

@@ -195,9 +195,7 @@ class Layout:
         return self._replace([p], Piece(rest, [tree.call("sum", p.tree(), axis)], []))
 
     def _alone(self, piece: Piece) -> bool:
-        return not any(
-            set(p.labels) & set(piece.labels) for p in self.pieces if p is not piece
-        )
+        return not any(set(p.labels) & set(piece.labels) for p in self.pieces if p is not piece)
 
     def _split(self, label: int, pieces: list[Piece]) -> bool:
         """A vector between two matrices is a diagonal matrix between them."""

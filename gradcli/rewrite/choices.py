@@ -6,7 +6,6 @@ function put around a singular point; it goes, because a formula is written for 
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -67,7 +66,9 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     condition, x, y = inputs
     if x is y:
         return r.spread(x, node.shape)
-    if _never(condition, node):
+    if r.terms.scaled(y)[1].op.name == "softplus" and number_of(condition.inputs[-1]) is not None:
+        r.idle.add(condition)
+    if condition in r.idle or _never(condition, node):
         return r.spread(y, node.shape)
     if condition.op.name == "ne" and _never(opposite(r.terms, condition), node):
         return r.spread(x, node.shape)
@@ -78,11 +79,6 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         if number_of(other) == 0:
             mask = r.terms.node(INDICATOR, (holds,), holds.shape)
             return r.times(node.shape, (mask, 1), (kept, 1))
-    return None
-
-
-@row("relu")
-def _relu(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return None
 
 
@@ -135,8 +131,6 @@ def _exponential(r: Rewriter, x: Node) -> Node | None:
 
 
 # -- factors
-
-Factors = "list[Factor] | None"
 
 
 def _is_one_plus_exp(node: Node) -> Node | None:
@@ -215,9 +209,7 @@ PAIRS += [
     _sigmoid_pair,
     _indicator_pair,
     _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),
-    _cancelled("cos", "tan", lambda a, b: []),
 ]
-PAIRS.pop()
 SINGLES += [_exp_power, _indicator_power, _even_power]
 
 
@@ -255,4 +247,3 @@ def _placed_sum(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Facto
 
 
 SUMS += [_softmax_sum, _placed_sum]
-PI = math.pi

@@ -28,9 +28,9 @@ from gradcli.rewrite.terms import (
 Pair = Callable[[Terms, Factor, Factor], "list[Factor] | None"]
 PAIRS: list[Pair] = []
 """`(terms, a, b) -> what a*b is`, of factors with the same labels; None where nothing cancels."""
-SINGLES: list[Callable[[Terms, Factor], "list[Factor] | None"]] = []
+SINGLES: list[Callable[[Terms, Factor], list[Factor] | None]] = []
 """`(terms, a) -> factors that a is`; None where it is simple."""
-SUMS: list[Callable[[Terms, Factor, int], "tuple[Number, list[Factor]] | None"]] = []
+SUMS: list[Callable[[Terms, Factor, int], tuple[Number, list[Factor]] | None]] = []
 """`(terms, a, label) -> what the sum of a along a label of its own is`."""
 
 
@@ -50,9 +50,7 @@ def product(
 class _Work:
     """A product while it is simplified."""
 
-    def __init__(
-        self, terms: Terms, factors: list[Factor], result: Labels, scale: Number
-    ) -> None:
+    def __init__(self, terms: Terms, factors: list[Factor], result: Labels, scale: Number) -> None:
         self.terms = terms
         self.factors = factors
         self.result = result
@@ -242,9 +240,7 @@ def _power(scale: Number, power: Number) -> Number:
     return exact(float(scale) ** float(power))
 
 
-def _components(
-    factors: list[Factor], summed: set[int], labels: Labels
-) -> list[list[Factor]]:
+def _components(factors: list[Factor], summed: set[int], labels: Labels) -> list[list[Factor]]:
     """The factors in groups that share no summed label; empty where there is only one group."""
     groups: list[tuple[set[int], list[Factor]]] = []
     for factor in factors:

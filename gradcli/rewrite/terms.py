@@ -63,6 +63,7 @@ class Terms:
         inputs: Iterable[Node],
         shape: Shape,
         dtype: DType = float64,
+        /,
         **attrs: Any,
     ) -> Node:
         """The node of `op` on `inputs`."""
@@ -133,9 +134,7 @@ class Terms:
             return self.number(0, shape)
         if len(left) == 1:
             return self.times(left[0][0], left[0][1])
-        return self.node(
-            TOTAL, [x for _, x in left], shape, scales=tuple(s for s, _ in left)
-        )
+        return self.node(TOTAL, [x for _, x in left], shape, scales=tuple(s for s, _ in left))
 
     def scaled(self, node: Node) -> tuple[Number, Node]:
         """(scale, node without it)."""

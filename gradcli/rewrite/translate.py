@@ -39,10 +39,16 @@ class Rewriter:
 
     Args:
         dims: the declared sizes, which constants may have been computed from.
+        last: the serial of the last node that is not part of a derivative.
+
+    Attributes:
+        idle: conditions that only choose between two forms of one function.
     """
 
-    def __init__(self, dims: Iterable[Dim] = ()) -> None:
+    def __init__(self, dims: Iterable[Dim] = (), last: int = 1 << 62) -> None:
         self.dims = list(dims)
+        self.last = last
+        self.idle: set[Node] = set()
         self.terms = Terms()
         self._known: dict[Node, Node] = {}
 
@@ -146,7 +152,11 @@ def _cast(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 
 @row("add")
 def _add(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    return r.total(node.shape, (1, inputs[0]), (1, inputs[1]))
+    """A sum; cotangents are added up from the last use to the first, and written the other way."""
+    x, y = inputs
+    if node.serial > r.last and number_of(x) is None and number_of(y) is None:
+        x, y = y, x
+    return r.total(node.shape, (1, x), (1, y))
 
 
 @row("sub")
