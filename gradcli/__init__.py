@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gradcli.api import evaluate as evaluate
     from gradcli.api import run as run
+    from gradcli.calculus import differentiate as differentiate
     from gradcli.errors import GradcliError as GradcliError
     from gradcli.planned import Function as Function
     from gradcli.planned import function as function
@@ -24,11 +25,20 @@ __version__ = "0.1.0"
 _HOMES = {
     **{"Function": "gradcli.planned", "function": "gradcli.planned"},
     **{"evaluate": "gradcli.api", "run": "gradcli.api"},
-    "Result": "gradcli.result",
+    **{"Result": "gradcli.result", "differentiate": "gradcli.calculus"},
     **{"GradcliError": "gradcli.errors", "Tensor": "gradcli.tensor"},
 }
 
-__all__ = ["Function", "GradcliError", "Result", "Tensor", "evaluate", "function", "run"]
+__all__ = [
+    "Function",
+    "GradcliError",
+    "Result",
+    "Tensor",
+    "differentiate",
+    "evaluate",
+    "function",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

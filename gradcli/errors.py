@@ -142,6 +142,7 @@ CODES: dict[str, str] = {
     "G012": "a variable has no value",
     "G013": "a function was called with the wrong arguments",
     "G014": "an operation does not apply to values of these types",
+    "G015": "a variable's shape is not declared",
     "G020": "shapes do not broadcast",
     "G021": "matrix shapes do not fit",
     "G022": "an index is out of range, or cannot index this tensor",
@@ -157,6 +158,8 @@ CODES: dict[str, str] = {
     "G035": "a variable is not part of the graph of the result",
     "G036": "the cotangent does not fit the result",
     "G037": "this operation has no derivative",
+    "G038": "a derivative has no closed form",
+    "G039": "a formula cannot be checked anywhere",
     "G040": "Python raised an exception in the script",
     "G041": "an assertion of the script failed",
     "G042": "the script raised an exception",
@@ -173,6 +176,7 @@ CODES: dict[str, str] = {
     "G081": "autodiff and differences of the function disagree",
     "G082": "a derivative could not be checked",
     "G083": "a value or a derivative is NaN or infinite",
+    "G098": "a formula failed its check and is withheld",
     "G099": "gradcli has a bug",
 }
 """Every error code and what it means in one line; `gradcli explain CODE` prints more."""

@@ -14,6 +14,7 @@ FLOORS = [
     ["gradcli.errors"],
     ["gradcli.graph", "gradcli.files", "gradcli.language"],
     ["gradcli.ops"],
+    ["gradcli.rewrite"],
     ["gradcli.execute"],
     ["gradcli.tensor"],
     ["gradcli.functions"],
@@ -23,6 +24,7 @@ FLOORS = [
     ["gradcli.planned"],
     ["gradcli.checks", "gradcli.diagram"],
     ["gradcli.render"],
+    ["gradcli.calculus"],
     ["gradcli.cli"],
 ]
 """From the ground up; packages on one line do not import each other."""

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from gradcli.calculus.unbound import unbound
 from gradcli.errors import GradcliError
 from gradcli.graph.dim import Dim, bases
 from gradcli.graph.dtype import default, float64
@@ -21,6 +20,7 @@ from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.lowering.interpret import Interpreter
+from gradcli.lowering.unbound import unbound
 from gradcli.source import Span
 from gradcli.tensor import Tensor
 from gradcli.tensor.symbols import declared_sizes, is_placeholder, placeholder
@@ -69,6 +69,23 @@ class Traced:
         self.spoken = [n for n in names if n in self.dims]
         self.missing = {n: node for n, node in names.items() if n not in self.dims}
         self.output: Any = None
+
+    @property
+    def grad_fn(self) -> str | None:
+        """The name of what made the result, as PyTorch has it."""
+        made = self.output.grad_fn
+        return None if made is None else made.name()
+
+    @property
+    def shape(self) -> list[Any] | None:
+        """The result's shape, in names and numbers; None for any shape."""
+        shape = self.output.node.shape
+        return None if _of_any(shape) else described(shape)
+
+    @property
+    def dtype(self) -> str:
+        """The result's dtype, where variables have the default one."""
+        return default.dtype.name
 
     def trace(self) -> None:
         """Evaluates the expression; raises G015 where an undeclared shape stands in the way."""
@@ -209,7 +226,7 @@ def _allowed(node: Node) -> bool:
     x = node.inputs[0]
     axes = node.attrs.get("axis")
     if node.op.name in ("sum", "amax", "amin", "any", "all", "logsumexp"):
-        return bool(len(axes) == x.ndim and not node.attrs["keepdims"])
+        return axes is not None and len(axes) == x.ndim and not node.attrs["keepdims"]
     if node.op.name == "expand":
         return not x.shape or x.shape == node.shape
     return False

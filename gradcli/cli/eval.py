@@ -22,9 +22,14 @@ from gradcli.cli.session import prepare
 from gradcli.errors import GradcliError
 from gradcli.graph.shape import numel
 from gradcli.graph.shape import text as shape_text
+from gradcli.language import ast
+from gradcli.language.parser import parse_expression
+from gradcli.lowering.unbound import unbound
 from gradcli.render.result import result_arrays, result_json, result_text, steps_text
 from gradcli.result import Result
+from gradcli.source import Span
 from gradcli.tensor import Tensor
+from gradcli.tensor.symbols import is_placeholder
 
 
 def run(
@@ -47,16 +52,20 @@ def run(
     chosen = chosen_format(format, output)
     standard = Standard()
     source = expression_source(expression, standard)
-    variables = bind(bindings, standard)
+    variables = bind(bindings, standard, shapes=True)
     if dtype is not None:
         variables = as_dtype_of(variables)
     names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
-    try:
-        result = api.evaluate(
-            source, variables, wrt=names, gradients=not no_grad, **_derivatives(variables, **asked)
-        )
-    except GradcliError as error:
-        raise _unbound(error) from None
+    tree = parse_expression(source)
+    missing = _without_value(tree, variables)
+    if missing:
+        if any(asked.values()) or no_grad or chosen not in ("text", "json"):
+            raise no_value(next(iter(missing)), next(iter(missing.values())))
+        _formulas(tree, variables, names, missing, chosen, output)
+        return
+    result = api.evaluate(
+        tree, variables, wrt=names, gradients=not no_grad, **_derivatives(variables, **asked)
+    )
     _show(result, chosen, output)
     if not (no_grad or asked["vjp"] or asked["jvp"] or asked["jacobian"]):
         _remark(result, variables)
@@ -78,17 +87,35 @@ def _derivatives(
     }
 
 
-def _unbound(error: GradcliError) -> GradcliError:
-    """An unknown name that nobody calls is a variable without a value."""
-    labels = error.diagnostic.labels
-    if error.diagnostic.code != "G010" or not labels:
-        return error
-    span = labels[0].span
-    if span.source.text[span.end :].lstrip().startswith("("):
-        return error
-    missing = no_value(span.text, span)
-    missing.diagnostic.help = [*error.diagnostic.help, *missing.diagnostic.help]
+def _without_value(tree: ast.Expression, variables: dict[str, Any]) -> dict[str, Span | None]:
+    """The variables that have no value, with the place where each is first used."""
+    missing: dict[str, Span | None] = {
+        name: None for name, value in variables.items() if is_placeholder(value)
+    }
+    missing.update({name: node.span for name, node in unbound(tree, variables).items()})
     return missing
+
+
+def _formulas(
+    tree: ast.Expression,
+    variables: dict[str, Any],
+    wrt: list[str] | None,
+    missing: dict[str, Span | None],
+    format: str,
+    output: str | None,
+) -> None:
+    """Answers with formulas where a variable has no value."""
+    from gradcli.calculus import differentiate
+    from gradcli.render.derivatives import symbolic_json, symbolic_text
+
+    found = differentiate(tree, wrt=wrt, values=variables)
+    show = symbolic_json if format == "json" else symbolic_text
+    write_text(show(found), output)
+    names = list(missing)
+    note(
+        f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value",
+        no_value(names[0]).diagnostic.help,
+    )
 
 
 def _show(result: Result, format: str, output: str | None) -> None:

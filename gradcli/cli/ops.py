@@ -7,7 +7,7 @@ from typing import Any
 from gradcli.cli.outputs import write_text
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.graph.op import NoDerivative
-from gradcli.render.formula import derivatives, elementwise
+from gradcli.render.rules import derivatives, elementwise
 from gradcli.tensor import registry
 from gradcli.tensor.arguments import signature_text
 from gradcli.tensor.function import Function

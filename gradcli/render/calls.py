@@ -49,7 +49,7 @@ def no_words(node: Node) -> GradcliError:
 def function_call(writer: Writer, node: Node) -> Written:
     """An op as a call of the function of its name."""
     op = node.op
-    if op.text and op.precedence < 30 and len(node.inputs) == 2:
+    if op.text and len(node.inputs) == 2:
         return _binary(writer, node)
     if op.elementwise and (op.promotes or op.kernel.startswith("special_") or not node.attrs):
         written = [writer(x) for x in node.inputs]
@@ -66,11 +66,13 @@ def _name(op: Op) -> str:
 
 
 def _binary(writer: Writer, node: Node) -> Written:
-    sign = node.op.text.split()[1] if " " in node.op.text else node.op.text[3:-3]
+    sign = node.op.text[3:-3].strip()
     left, right = (writer(x) for x in node.inputs)
     shape = broadcast(left.shape, right.shape)
     if node.op.precedence == 5:
         return Written(tree.compare(left.tree, sign, right.tree), shape)
+    if sign == "**":
+        return Written(tree.power(left.tree, right.tree), shape)
     return Written(tree.chain(left.tree, [(sign, right.tree)]), shape)
 
 

@@ -39,7 +39,7 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "The expression uses a variable that has no value.",
         "Give it one after the expression: x=3, x='ones(2,2)', x=@data.npy, or x=- for "
         "standard input.",
-        'gradcli eval "x**2"',
+        'gradcli eval "x**2" --steps',
     ),
     "G013": (
         "An argument is missing, too many, unknown, or of the wrong kind.",
@@ -50,6 +50,12 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "The operation is not defined for values of these types.",
         "Make both tensors (tensor(...)) or both numbers (.item()).",
         "gradcli eval \"x + 'a'\" x=1",
+    ),
+    "G015": (
+        "A variable without a shape stands for a tensor of any shape, and this operation has to "
+        "know more.",
+        "Declare it: x:n for a vector, X:m,n for a matrix, x: for a scalar; or give it a value.",
+        'gradcli diff "sum((X@w - y)**2)"',
     ),
     "G020": (
         "Two shapes are matched from the right; sizes must be equal, or one of them 1.",
@@ -140,6 +146,17 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "The operation is defined, its derivative is not.",
         "gradcli ops NAME says why.",
         "gradcli ops argmax",
+    ),
+    "G038": (
+        "The derivative exists, but no formula in the language says it.",
+        "Ask for a product with a vector (--vjp v, --jvp v), or for values: gradcli eval.",
+        'gradcli diff "linalg.eigvals(X).abs().sum()" X:n,n',
+    ),
+    "G039": (
+        "A formula is printed only after it was compared with the gradient at points; none was "
+        "found where both are finite.",
+        "Give values to compare at: x=0.5.",
+        'gradcli diff "sqrt(-1 - x**2)" x:',
     ),
     "G040": (
         "Python's own rules were broken: a key that is not there, a division by zero, a wrong "
@@ -232,6 +249,12 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "exp of a large number, or where() around one of them.",
         "gradcli eval --trace-nan names the first operation that made it, forward or backward.",
         'gradcli check "sqrt(x)" x=0',
+    ),
+    "G098": (
+        "The formula differs from the gradient at some point: a mistake in gradcli, found before "
+        "anything was printed.",
+        "Please report the expression; gradcli eval gives the gradient at values.",
+        "gradcli --version",
     ),
     "G099": (
         "This is a mistake in gradcli, not in your input.",

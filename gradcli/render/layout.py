@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from gradcli.graph.shape import Shape
+from gradcli.language import ast
 from gradcli.render import tree
 from gradcli.render.tree import Tree
 from gradcli.rewrite.terms import Labels, Number
@@ -30,7 +31,7 @@ class Stuck(Exception):
 
 
 class Piece:
-    """A part of a product: elementwise factors, or matrices in a row, with a label for each axis."""
+    """A part of a product: elementwise factors, or matrices in a row; a label for each axis."""
 
     def __init__(
         self, labels: Labels, up: list[Tree], down: list[Tree], row: list[Tree] | None = None
@@ -253,14 +254,13 @@ def _column(vector: Tree) -> Tree:
 
 
 def _raised(value: Tree) -> bool:
-    return type(value).__name__ == "Power"
+    return isinstance(value, ast.Power)
 
 
 def _continued(value: Tree) -> list[Tree]:
     """A matrix product as its factors; anything else alone."""
-    rest = getattr(value, "rest", None)
-    if rest and all(sign == "@" for sign, _ in rest):
-        return [value.first, *(x for _, x in rest)]  # type: ignore[attr-defined]
+    if isinstance(value, ast.Chain) and all(sign == "@" for sign, _ in value.rest):
+        return [value.first, *(x for _, x in value.rest)]
     return [value]
 
 

@@ -15,8 +15,10 @@ from gradcli.language.print import unparse
 from gradcli.render import tree
 from gradcli.render.tree import NOWHERE, Tree, called
 
-LONG, LEAST, COST = 44, 8, 10
+LONG, LEAST, COST = 40, 8, 24
 """Up to how many characters nothing is named, how long what is named must be, what a name costs."""
+CHEAP = {"sigmoid": 8, "softmax": 8, "inv": 8}
+"""What it costs where people are used to a name."""
 LETTERS = {
     **{"sigmoid": "s", "softmax": "s", "exp": "e", "norm": "d", "inv": "M", "-": "r", "+": "u"},
     **{"@": "p", "det": "d", "logsumexp": "l"},
@@ -54,7 +56,7 @@ def _best(trees: list[Tree]) -> Tree | None:
                 counts[text] = counts.get(text, 0) + 1
                 first.setdefault(text, node)
     saved = {
-        text: (count - 1) * (len(text) - 1) - COST
+        text: (count - 1) * (len(text) - 1) - CHEAP.get(called(first[text]), COST)
         for text, count in counts.items()
         if count > 1 and len(text) >= LEAST and not text.startswith(("numel(", "math."))
     }
@@ -113,7 +115,7 @@ def _ordered(meanings: dict[str, Tree]) -> dict[str, Tree]:
 def needed(root: Tree, meanings: Mapping[str, Tree]) -> dict[str, Tree]:
     """The meanings that a formula needs, in order."""
     wanted = names_in(root)
-    for name in reversed(meanings):
+    for name in reversed(list(meanings)):
         if name in wanted:
             wanted |= names_in(meanings[name])
     return {name: t for name, t in meanings.items() if name in wanted}

@@ -84,14 +84,14 @@ def chain(first: Tree, rest: Sequence[tuple[str, Tree]]) -> Tree:
     if not rest:
         return first
     rest = list(rest)
-    same = isinstance(first, ast.Chain) and (first.rest[0][0] in "+-") == (rest[0][0] in "+-")
-    if isinstance(first, ast.Chain) and same and not (rest[0][0] == "*" and _has_matrices(first)):
-        first, rest = first.first, [*first.rest, *rest]
+    if isinstance(first, ast.Chain) and _continues([o for o, _ in first.rest], rest[0][0]):
+        return make(ast.Chain, NOWHERE, first.first, [*first.rest, *rest])
     return make(ast.Chain, NOWHERE, first, rest)
 
 
-def _has_matrices(value: ast.Chain) -> bool:
-    return any(sign == "@" for sign, _ in value.rest)
+def _continues(signs: Sequence[str], sign: str) -> bool:
+    """Whether a chain goes on with an operator: `(A@B)*c` keeps its parentheses."""
+    return (signs[0] in "+-") == (sign in "+-") and not (sign == "*" and "@" in signs)
 
 
 def negative(value: Tree) -> Tree:

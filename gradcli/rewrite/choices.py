@@ -66,8 +66,13 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     condition, x, y = inputs
     if x is y:
         return r.spread(x, node.shape)
-    if r.terms.scaled(y)[1].op.name == "softplus" and number_of(condition.inputs[-1]) is not None:
-        r.idle.add(condition)
+    for stable, other, holds in ((y, x, condition), (x, y, opposite(r.terms, condition))):
+        # softplus is its argument itself far from 0: two forms of one function.
+        if r.terms.scaled(stable)[1].op.name == "softplus" and other.op.name != "softplus":
+            r.idle.add(holds)
+            r.spared.add(opposite(r.terms, holds))
+    if condition in r.spared:
+        return r.spread(x, node.shape)
     if condition in r.idle or _never(condition, node):
         return r.spread(y, node.shape)
     if condition.op.name == "ne" and _never(opposite(r.terms, condition), node):

@@ -57,14 +57,7 @@ def _solution(r: Rewriter, node: Node, bundle: Node) -> Node:
     else:
         axes = (j, k) if turned is not None else (k, j)
         factors = [Factor(y, (*other, i, k), Fraction(1)), Factor(back, (*own, *axes), Fraction(1))]
-    factors = [
-        Factor(
-            f.node,
-            tuple(0 if n == 1 else a for a, n in zip(f.labels, f.node.shape, strict=True)),
-            f.power,
-        )
-        for f in factors
-    ]
+    factors = [r.unit(f) for f in factors]
     return product(r.terms, factors, (*lead, i, j), node.shape)
 
 

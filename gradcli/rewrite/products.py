@@ -90,10 +90,7 @@ class _Work:
 
     def _open(self) -> bool:
         """A product inside the product: its factors are the product's."""
-        for factor in self.factors:
-            if factor.node.op is PRODUCT and self._opened(factor):
-                return True
-        return False
+        return any(factor.node.op is PRODUCT and self._opened(factor) for factor in self.factors)
 
     def _opened(self, factor: Factor) -> bool:
         node, power = factor.node, factor.power

@@ -20,7 +20,8 @@ def size_node(terms: Terms, size: Any) -> Node | None:
     if isinstance(form, str):
         return terms.node(SIZE, (), (), name=form, value=int(size))
     sign, left, right = form
-    return _OPERATIONS[sign](terms, left, right)
+    made: Node = _OPERATIONS[sign](terms, left, right)
+    return made
 
 
 def _value(terms: Terms, size: Any) -> Node:

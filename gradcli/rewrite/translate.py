@@ -42,13 +42,15 @@ class Rewriter:
         last: the serial of the last node that is not part of a derivative.
 
     Attributes:
-        idle: conditions that only choose between two forms of one function.
+        idle, spared: conditions that never or always hold, because they only choose between two
+            forms of one function.
     """
 
     def __init__(self, dims: Iterable[Dim] = (), last: int = 1 << 62) -> None:
         self.dims = list(dims)
         self.last = last
         self.idle: set[Node] = set()
+        self.spared: set[Node] = set()
         self.terms = Terms()
         self._known: dict[Node, Node] = {}
 
@@ -89,8 +91,7 @@ class Rewriter:
 
     def relabelled(self, x: Node, labels: Labels, result: Labels, shape: Shape) -> Node:
         """One node with its axes elsewhere."""
-        own = tuple(UNIT if n == 1 else a for a, n in zip(labels, x.shape, strict=True))
-        return product(self.terms, [Factor(x, own, Fraction(1))], result, shape)
+        return product(self.terms, [self.unit(Factor(x, labels, Fraction(1)))], result, shape)
 
     def linear(self, node: Node, x: Node) -> Node:
         """The op of `node`, which is linear, on `x`: the scale comes out."""
@@ -99,6 +100,11 @@ class Rewriter:
             return self.terms.number(0, node.shape)
         inner = self.terms.node(node.op, (bare,), node.shape, node.dtype, **node.attrs)
         return self.terms.times(scale, inner)
+
+    def unit(self, factor: Factor) -> Factor:
+        """A factor with the common label on its axes of length 1."""
+        pairs = zip(factor.labels, factor.node.shape, strict=True)
+        return factor._replace(labels=tuple(UNIT if n == 1 else a for a, n in pairs))
 
     def size(self, value: Any) -> Node:
         """A number, with the names of the sizes that it was computed from."""
@@ -208,8 +214,7 @@ def _contract(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     for x, own in zip(inputs, (left, right), strict=True):
         extra = x.ndim - len(own)
         labels = (*lead[rank - extra :], *(names[c] for c in own))
-        unit = tuple(UNIT if n == 1 else a for a, n in zip(labels, x.shape, strict=True))
-        factors.append(Factor(x, unit, Fraction(1)))
+        factors.append(r.unit(Factor(x, labels, Fraction(1))))
     return product(r.terms, factors, (*lead, *(names[c] for c in result)), node.shape)
 
 

@@ -1,7 +1,7 @@
-"""`differentiate`: the derivatives of an expression as formulas that were checked.
+"""One call of `differentiate`: which derivative it is, its terms, its formulas and their check.
 
-Constraints: the one entry that the command line and programs use; renders to text, other languages
-are render/latex.py and render/code.py.
+Constraints: each step is a function of the ones before; what was asked for is decided here and
+nowhere else.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 from gradcli.calculus import derive
 from gradcli.calculus.derive import COTANGENT, NotLinear, gradients, no_form
 from gradcli.calculus.reference import Reference
+from gradcli.calculus.results import Derivative, Derivatives
 from gradcli.calculus.trace import Traced, described, in_float64
-from gradcli.calculus.verify import Formula, Withheld, mismatch
+from gradcli.calculus.verify import Formula, mismatch
 from gradcli.errors import GradcliError, did_you_mean
-from gradcli.graph.dim import Dims
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA
 from gradcli.graph.shape import Shape, numel
@@ -29,126 +29,9 @@ from gradcli.render.tree import Tree
 from gradcli.rewrite.translate import Rewriter
 from gradcli.source import Source
 from gradcli.tensor import Tensor
-from gradcli.tensor.symbols import placeholder
 
 
-class Derivative:
-    """The derivative by one variable (or pair of variables).
-
-    Attributes:
-        variable: its name; `a,b` for a block of a Hessian.
-        formula: the text, in gradcli's language.
-        where: name -> text of the subexpressions that it names, in order.
-        shape: of the derivative: names and numbers; None where it has the shape of anything.
-        depends: False where the result does not depend on the variable.
-    """
-
-    __slots__ = ("depends", "meanings", "shape", "tree", "variable")
-
-    def __init__(
-        self,
-        variable: str,
-        formula: Tree,
-        meanings: Mapping[str, Tree],
-        shape: list[Any] | None,
-        depends: bool,
-    ) -> None:
-        self.variable = variable
-        self.tree = formula
-        self.meanings = dict(meanings)
-        self.shape = shape
-        self.depends = depends
-
-    @property
-    def formula(self) -> str:
-        """The text."""
-        return unparse(self.tree)
-
-    @property
-    def where(self) -> dict[str, str]:
-        """The texts of the names that it uses."""
-        return {name: unparse(t) for name, t in self.meanings.items()}
-
-    def __str__(self) -> str:
-        return "\n".join([self.formula, *(f"where {n} = {t}" for n, t in self.where.items())])
-
-    def __repr__(self) -> str:
-        return f"<Derivative {self.variable}: {self.formula}>"
-
-
-class Derivatives(dict[str, Derivative]):
-    """Derivatives by variable, with the expression they belong to.
-
-    Attributes:
-        traced: the expression and its variables.
-        kind: "gradient", "elementwise", "elementwise2", "jacobian", "hessian", "vjp" or "jvp".
-        meanings: what the names in all of the formulas mean.
-    """
-
-    traced: Traced
-    kind: str
-    meanings: dict[str, Tree]
-
-
-def differentiate(
-    expression: str | Source | ast.Expression,
-    shapes: Mapping[str, Any] | None = None,
-    wrt: Sequence[str] | None = None,
-    *,
-    values: Mapping[str, Any] | None = None,
-    order: int = 1,
-    vjp: str | None = None,
-    jvp: str | Mapping[str, str] | None = None,
-    cse: bool = True,
-) -> Derivatives:
-    """The derivatives of an expression as formulas.
-
-    Args:
-        expression: text of the language.
-        shapes: variable -> tuple of names and numbers (`("m", "n")`, `()` for a scalar); a variable
-            that is not there stands for a tensor of any shape.
-        wrt: the variables to differentiate by; all by default.
-        values: variable -> placeholder or value, as the command line binds them.
-        order: 2 for second derivatives.
-        vjp: the name of a cotangent; the result is its product with the Jacobian.
-        jvp: the name of a direction of the only variable, or variable -> name.
-        cse: whether shared subexpressions get names.
-
-    Raises:
-        GradcliError: for mistakes in the expression; G015 where a declaration is missing, G038
-            where there is no closed form; `Withheld` where the formula fails its check.
-    """
-    task = _Task(_parsed(expression), _given(shapes, values), wrt, order, vjp, jvp)
-    for plain in (False, True):
-        found = task.written(plain=plain, cse=cse)
-        wrong = task.wrong(found)
-        if wrong is None:
-            return found
-    raise Withheld(
-        "G098",
-        f"the formula for {wrong} failed its check against the gradient and is withheld",
-        task.traced.expression.span,
-        help="please report the expression; gradcli eval gives the gradient at values",
-    )
-
-
-def _parsed(expression: str | Source | ast.Expression) -> ast.Expression:
-    if isinstance(expression, ast.Expression):
-        return expression
-    source = expression if isinstance(expression, Source) else Source("<expr>", expression)
-    return parse_expression(source)
-
-
-def _given(shapes: Mapping[str, Any] | None, values: Mapping[str, Any] | None) -> dict[str, Any]:
-    dims = Dims()
-    given = dict(values or {})
-    for name, shape in (shapes or {}).items():
-        sizes = (shape,) if isinstance(shape, (str, int)) else tuple(shape)
-        given[name] = placeholder(name, tuple(dims[n] if isinstance(n, str) else n for n in sizes))
-    return given
-
-
-class _Task:
+class Task:
     """One call of `differentiate`."""
 
     def __init__(
@@ -254,6 +137,7 @@ class _Task:
     def _terms(self) -> dict[str, Node | None]:
         """The derivative by each variable, rewritten; None where there is no dependence."""
         output, rewrite = self.output, self.rewrite
+        rewrite(output)
         if self.kind == "jvp":
             leaves = {n: self.traced.variables[n].node for n in self.directions}
             vectors = {n: self._symbol(v) for n, v in self.directions.items()}
@@ -315,6 +199,7 @@ class _Task:
             )
         node: Node = found.node
         self.rewrite.last = node.serial
+        self.rewrite(node)
         return node if node.shape == first.shape else first
 
     def _elementwise(self) -> dict[str, Node | None]:
@@ -390,6 +275,3 @@ class _Task:
         formulas = {n: Formula(d.formula, d.where) for n, d in found.items()}
         reference = Reference(self.traced, self.kind, self.wrt, self.vectors, self.directions)
         return mismatch(formulas, reference)
-
-
-__all__ = ["Derivative", "Derivatives", "differentiate"]

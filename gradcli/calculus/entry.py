@@ -1,0 +1,77 @@
+"""`differentiate`: the derivatives of an expression as formulas that were checked.
+
+Constraints: the one entry that the command line and programs use; renders to text, other languages
+are render/latex.py and render/code.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gradcli.calculus.results import Derivatives
+from gradcli.calculus.task import Task
+from gradcli.calculus.verify import Withheld
+from gradcli.graph.dim import Dims
+from gradcli.language import ast
+from gradcli.language.parser import parse_expression
+from gradcli.source import Source
+from gradcli.tensor.symbols import placeholder
+
+
+def differentiate(
+    expression: str | Source | ast.Expression,
+    shapes: Mapping[str, Any] | None = None,
+    wrt: Sequence[str] | None = None,
+    *,
+    values: Mapping[str, Any] | None = None,
+    order: int = 1,
+    vjp: str | None = None,
+    jvp: str | Mapping[str, str] | None = None,
+    cse: bool = True,
+) -> Derivatives:
+    """The derivatives of an expression as formulas.
+
+    Args:
+        expression: text of the language.
+        shapes: variable -> tuple of names and numbers (`("m", "n")`, `()` for a scalar); a variable
+            that is not there stands for a tensor of any shape.
+        wrt: the variables to differentiate by; all by default.
+        values: variable -> placeholder or value, as the command line binds them.
+        order: 2 for second derivatives.
+        vjp: the name of a cotangent; the result is its product with the Jacobian.
+        jvp: the name of a direction of the only variable, or variable -> name.
+        cse: whether shared subexpressions get names.
+
+    Raises:
+        GradcliError: for mistakes in the expression; G015 where a declaration is missing, G038
+            where there is no closed form; `Withheld` where the formula fails its check.
+    """
+    task = Task(_parsed(expression), _given(shapes, values), wrt, order, vjp, jvp)
+    for plain in (False, True):
+        found = task.written(plain=plain, cse=cse)
+        wrong = task.wrong(found)
+        if wrong is None:
+            return found
+    raise Withheld(
+        "G098",
+        f"the formula for {wrong} failed its check against the gradient and is withheld",
+        task.traced.expression.span,
+        help="please report the expression; gradcli eval gives the gradient at values",
+    )
+
+
+def _parsed(expression: str | Source | ast.Expression) -> ast.Expression:
+    if isinstance(expression, ast.Expression):
+        return expression
+    source = expression if isinstance(expression, Source) else Source("<expr>", expression)
+    return parse_expression(source)
+
+
+def _given(shapes: Mapping[str, Any] | None, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    dims = Dims()
+    given = dict(values or {})
+    for name, shape in (shapes or {}).items():
+        sizes = (shape,) if isinstance(shape, (str, int)) else tuple(shape)
+        given[name] = placeholder(name, tuple(dims[n] if isinstance(n, str) else n for n in sizes))
+    return given

@@ -1,0 +1,75 @@
+"""`gradcli diff`: the derivative of an expression as a formula.
+
+Constraints: parses options, calls the library, hands the result to a renderer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.calculus import Derivatives, differentiate
+from gradcli.cli.inputs import BINDING, Standard, bind, expression_source
+from gradcli.cli.outputs import note, write_text
+from gradcli.cli.session import prepare
+from gradcli.render.derivatives import derivatives_json, derivatives_text
+
+
+def run(
+    *,
+    expression: str,
+    bindings: tuple[str, ...],
+    wrt: str | None,
+    order: int,
+    vjp: str | None,
+    jvp: tuple[str, ...],
+    cse: bool,
+    format: str | None,
+    output: str | None,
+    **limits: Any,
+) -> None:
+    """The command."""
+    prepare(seed=None, dtype=None, precision=None, **limits)
+    standard = Standard()
+    source = expression_source(expression, standard)
+    found = differentiate(
+        source,
+        wrt=names_of(wrt),
+        values=bind(bindings, standard, shapes=True),
+        order=order,
+        vjp=vjp,
+        jvp=_directions(jvp),
+        cse=cse,
+    )
+    if format == "json" or (format is None and output is not None and output.endswith(".json")):
+        write_text(derivatives_json(source.text.strip(), found), output)
+    else:
+        write_text(derivatives_text(found), output)
+    remark(found)
+
+
+def names_of(wrt: str | None) -> list[str] | None:
+    """The names of `x,y`."""
+    return None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
+
+
+def _directions(texts: tuple[str, ...]) -> str | dict[str, str] | None:
+    """`v` alone, or a name for each variable."""
+    pairs = [BINDING.fullmatch(text) for text in texts]
+    if len(texts) == 1 and pairs[0] is None:
+        return texts[0]
+    return {p[1]: p[3].strip() for p in pairs if p is not None} or None
+
+
+def remark(found: Derivatives) -> None:
+    """Says what was assumed, and which variables play no part."""
+    for name, derivative in found.items():
+        if not derivative.depends:
+            note(f"the result does not depend on {name}: its derivative is zero everywhere")
+    traced = found.traced
+    for name in traced.scalars:
+        note(f"{name} has no declared shape and is taken for a scalar", [f"declare it: {name}:n"])
+    if len(traced.free) > 1 and found.kind == "gradient":
+        note(
+            f"{', '.join(traced.free)} are taken for tensors of one shape",
+            [f"declare what has another one: {traced.free[0]}: for a scalar"],
+        )

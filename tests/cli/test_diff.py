@@ -1,0 +1,99 @@
+"""`gradcli diff`, and `gradcli eval` of variables without values, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["mean(3*(x+2)**2)"], "6*(x + 2)/numel(x)\n"),
+        (["x**2*sin(x)"], "2*x*sin(x) + x**2*cos(x)\n"),
+        (
+            ["sum((X@w - y)**2)", "--wrt", "w", "X:m,n", "w:n", "y:m"],
+            "2*X.T@(X@w - y)\n",
+        ),
+        (["log(det(X))", "X:n,n"], "inv(X).T\n"),
+        (["trace(X.T@A@X)", "-w", "X", "X:n,k", "A:n,n"], "A@X + A.T@X\n"),
+        (["norm(A@x - y)", "-w", "x", "A:m,n", "x:n", "y:m"], "A.T@(A@x - y)/norm(A@x - y)\n"),
+        (["A@x", "A:m,n", "x:n", "-w", "x"], "A\n"),
+        (["A@x", "A:m,n", "x:n", "-w", "x", "--vjp", "v"], "A.T@v\n"),
+        (["A@x", "A:m,n", "x:n", "-w", "x", "--jvp", "v"], "A@v\n"),
+        (["a*x", "a:", "x:"], "a: x\nx: a\n"),
+        (
+            ["sum(softplus(X@w))", "-w", "w", "X:m,n", "w:n", "--order", "2"],
+            "X.T@diag(s*(1 - s))@X\nwhere s = sigmoid(X@w)\n",
+        ),
+        (
+            ["sum(softplus(X@w))", "-w", "w", "X:m,n", "w:n", "--order", "2", "--no-cse"],
+            "X.T@diag(sigmoid(X@w)*(1 - sigmoid(X@w)))@X\n",
+        ),
+        (["sum(x**2)/n", "x:n"], "2*x/n\n"),
+        (["mean(x**2)", "x=[1,2,3]"], "2*x/3\n"),
+    ],
+)
+def test_formulas(gradcli, arguments: list[str], printed: str) -> None:
+    done = gradcli("diff", *arguments)
+    assert (done.stdout, done.returncode) == (printed, 0), done.stderr
+
+
+def test_json(gradcli) -> None:
+    done = gradcli("diff", "sum((X@w - y)**2)", "-w", "w", "X:m,n", "w:n", "y:m", "-f", "json")
+    assert json.loads(done.stdout) == {
+        "gradcli": 1,
+        "expression": "sum((X@w - y)**2)",
+        "derivatives": {"w": {"formula": "2*X.T@(X@w - y)", "where": {}, "shape": ["n"]}},
+    }
+
+
+def test_a_formula_goes_back_into_eval(gradcli) -> None:
+    values = ["X=[[1,2],[3,4],[5,6]]", "w=[1,-1]", "y=[0,1,0]"]
+    formula = gradcli("diff", "mean((X@w - y)**2)", "X:m,n", "w:n", "y:m", "-w", "w").stdout
+    wanted = gradcli("eval", "mean((X@w - y)**2)", *values, "-w", "w").stdout.split("w.grad:\n")[1]
+    found = gradcli("eval", formula.strip(), *values, "--no-grad").stdout
+    assert found == wanted
+
+
+def test_eval_without_values_answers_with_formulas(gradcli) -> None:
+    done = gradcli("eval", "mean(3*(x+2)**2)")
+    assert done.returncode == 0
+    assert done.stdout == (
+        "mean(3*(x + 2)**2)  grad_fn=<MeanBackward0>\nx.grad:\n6*(x + 2)/numel(x)\n"
+    )
+    assert "x has no value" in done.stderr
+    assert "x=3" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["sum((X@w)**2)"], "G015", "`X@w` needs them"),
+        (["sum(x, dim=0)"], "G015", "declare x"),
+        (["sum((X@w)**2)", "X:m,n"], "G015", "declare w"),
+        (["softmax(z, 0)", "z:n", "--order", "2"], "G034", "only a scalar has a Hessian"),
+        (["x**2", "-w", "y"], "G012", "there are x"),
+        (["2 + 3"], "G014", "only a floating-point tensor"),
+        (["x > 1"], "G014", "bool"),
+        (["x +"], "G001", ""),
+        (["foo(x)"], "G010", "foo"),
+        (["x@y", "x:n", "y:m"], "G021", "[n]"),
+        (["a*b", "a:", "b:", "--jvp", "v"], "G070", "--jvp a=v"),
+        (["sqrt(-1 - x**2)", "x:"], "G039", "NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_done_is_said(gradcli, arguments: list[str], code: str, said: str) -> None:
+    done = gradcli("diff", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"error[{code}]" in done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_variable_that_plays_no_part_is_named(gradcli) -> None:
+    done = gradcli("diff", "sum(x)", "x:n", "z:m")
+    assert done.stdout == "x: ones_like(x)\nz: zeros_like(z)\n"
+    assert "does not depend on z" in done.stderr
