@@ -14,6 +14,7 @@ from gradcli.functions.conv_checks import (
     check_convolution,
     check_extra,
     check_numbers,
+    check_ranks,
     check_result,
     check_transposed,
     one_each,
@@ -49,6 +50,8 @@ def _conv(count: int) -> Function:
         groups: int = 1,
     ) -> Any:
         x = _batched(input, name, count)
+        if isinstance(padding, str):
+            check_ranks(x, weight)
         steps, gaps = (
             one_each(name, value, count, weight)
             for name, value in (("stride", stride), ("dilation", dilation))

@@ -39,6 +39,18 @@ def one_each(name: str, value: Any, count: int, weight: Any) -> Numbers:
     return tuple(given)
 
 
+def check_ranks(x: Any, weight: Any) -> None:
+    """Refuses an input (with a batch axis) of another rank than the weight."""
+    rank = len(weight.shape)
+    if len(x.shape) != rank:
+        raise GradcliError(
+            "G021",
+            f"Expected {rank}-dimensional input for {rank}-dimensional weight"
+            f"{list(weight.shape)}, but got {len(x.shape)}-dimensional input of size "
+            f"{list(x.shape)} instead",
+        )
+
+
 def check_numbers(
     stride: Numbers, padding: Numbers, dilation: Numbers, groups: int, output: Numbers = ()
 ) -> None:
@@ -47,11 +59,11 @@ def check_numbers(
         ("negative padding", min(padding) < 0),
         ("negative output_padding", min(output, default=0) < 0),
         ("non-positive stride", min(stride) < 1),
-        ("non-positive dilation", min(dilation) < 1),
+        ("dilation should be greater than zero", min(dilation) < 1),
         ("non-positive groups", groups < 1),
     ):
         if bad:
-            raise GradcliError("G026", f"{what} is not supported")
+            raise GradcliError("G026", what if "should" in what else f"{what} is not supported")
 
 
 def _check_groups(weight: Node, groups: int) -> None:

@@ -425,6 +425,17 @@ def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
     return np.where(half, forward, backward).astype(NUMPY_DTYPES[kind])
 
 
+def _ends(name: str, start: Any, end: Any) -> tuple[float, float]:
+    ranks = [len(v.shape) if isinstance(v, Tensor) else 0 for v in (start, end)]
+    if any(ranks):
+        raise GradcliError(
+            "G024",
+            f"{name} only supports 0-dimensional start and end tensors, but got start with "
+            f"{ranks[0]} dimension(s) and end with {ranks[1]} dimension(s).",
+        )
+    return float(number_of(start)), float(number_of(end))
+
+
 @composite("linspace", method=False)
 def linspace(
     start: AnyTensor | Number,
@@ -435,7 +446,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` numbers from `start` to `end`, evenly spaced."""
-    first, last = (float(number_of(v)) for v in (start, end))
+    first, last = _ends("linspace", start, end)
     values = _spaced(first, last, whole(steps), dtype_or_default(dtype))
     return from_array(values, requires_grad=requires_grad)
 
@@ -452,7 +463,7 @@ def logspace(
 ) -> Any:
     """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
     kind = dtype_or_default(dtype)
-    first, last = (float(number_of(v)) for v in (start, end))
+    first, last = _ends("logspace", start, end)
     exponents = _spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
     values = np.power(float(base), exponents.astype(np.float64))
     return from_array(values.astype(NUMPY_DTYPES[kind]), requires_grad=requires_grad)

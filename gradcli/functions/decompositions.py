@@ -118,7 +118,7 @@ def _reflectors(name: str, input: Any, tau: Any) -> tuple[Node, Node]:
         raise GradcliError(
             "G021", f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
         )
-    if x.shape[-1] < scales.shape[-1]:
+    if x.shape[-1] < scales.shape[-1] and name != "torch.ormqr":
         raise GradcliError(
             "G021", f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
         )
@@ -164,6 +164,12 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     x, axis = tensor(other), -2 if left else -1
     if x.ndim < 2:
         raise GradcliError("G021", "torch.ormqr: other must have at least 2 dimensions.")
+    if scales.shape[-1] != min(x.shape[axis], vectors.shape[-1]):
+        raise GradcliError(
+            "G021",
+            f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{axis}], "
+            "input.shape[-1])",
+        )
     if x.shape[axis] != vectors.shape[-2]:
         raise GradcliError(
             "G021", f"torch.ormqr: other.shape[{axis}] must be equal to input.shape[-2]"

@@ -102,7 +102,7 @@ def _axes(x: Any, s: Sizes, dim: Sizes) -> tuple[tuple[int, ...], list[int]]:
         )
     if dim is None:
         dim = range(-rank if s is None else -len(s), 0)
-    axes = tuple(axis_from_right(d, rank) for d in dim)
+    axes = tuple(_axis(d, x) for d in dim)
     if len(set(axes)) < len(axes):
         raise GradcliError("G023", "FFT dims must be unique")
     sizes = [x.shape[a] for a in axes] if s is None else list(s)

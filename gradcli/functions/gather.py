@@ -20,7 +20,7 @@ from gradcli.functions.index import (
     read,
 )
 from gradcli.functions.shape import reshaped, whole
-from gradcli.graph.dtype import BOOL, INTEGER, SCALAR_TYPES, int32, int64
+from gradcli.graph.dtype import BOOL, INTEGER, SCALAR_TYPES, DType, complex64, int32, int64
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
@@ -29,6 +29,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
+from gradcli.tensor.operands import C_NAMES
 
 # -- positions
 
@@ -188,18 +189,23 @@ def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
             f"{value.ndim} dimension(s).",
         )
     filler = value if isinstance(value, Node) else _number_like(x, value)
+    _refuse_complex(x, filler.dtype)
     filled: Node = where(chosen, cast(filler, x.dtype), x)
     return filled
 
 
-def _number_like(x: Node, value: Any) -> Node:
-    """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
-    if isinstance(value, complex) and not x.dtype.is_complex:
+def _refuse_complex(x: Node, dtype: DType) -> None:
+    if dtype.is_complex and not x.dtype.is_complex:
         raise GradcliError(
             "G014",
-            f"value cannot be converted to type {_C_NAMES.get(x.dtype.name, x.dtype.name)} without "
-            "overflow",
+            f"value cannot be converted to type {C_NAMES[x.dtype.name]} without overflow",
         )
+
+
+def _number_like(x: Node, value: Any) -> Node:
+    """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
+    if isinstance(value, complex):
+        _refuse_complex(x, complex64)
     cut = x.dtype.category <= INTEGER and isinstance(value, float)
     return number_node(int(value) if cut else value, x.dtype)
 

@@ -118,6 +118,11 @@ def histogramdd(
     points = input.array().reshape(-1, input.shape[-1])
     counted = [bins] * points.shape[1] if isinstance(bins, int) else bins
     given = [n.node if isinstance(n, Tensor) else n for n in counted]
+    if len(given) != points.shape[1]:
+        raise GradcliError(
+            "G013",
+            "histogramdd: The size of bins must be equal to the innermost dimension of the input.",
+        )
     limits = [None if range is None else range[2 * i : 2 * i + 2] for i, _ in enumerate(given)]
     edges = [_edges(*each) for each in zip(given, points.T, limits, strict=True)]
     weights = np.ones(len(points)) if weight is None else weight.array().reshape(-1)

@@ -27,20 +27,12 @@ from gradcli.ops import movement
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.kinds import AnyTensor, Tensors
 
 # -- joining
 
 
 def _listed_tensors(tensors: Any, name: str) -> list[Any]:
-    if not isinstance(tensors, (list, tuple)):
-        raise GradcliError(
-            "G013",
-            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
-            f"{'Tensor' if isinstance(tensors, (Node, Tensor)) else type(tensors).__name__}",
-            help=f"put them into a list: {name}([x, y])",
-            kind=TypeError,
-        )
     for i, x in enumerate(tensors):
         if not isinstance(x, (Node, Tensor)):
             raise GradcliError(
@@ -49,18 +41,15 @@ def _listed_tensors(tensors: Any, name: str) -> list[Any]:
                 kind=TypeError,
             )
     if not tensors:
-        raise (
-            GradcliError("G013", "stack expects a non-empty TensorList")
-            if name == "stack"
-            else GradcliError(
-                "G013", f"torch.{name}(): expected a non-empty list of Tensors", kind=ValueError
-            )
-        )
+        if name == "cat":
+            sentence = "torch.cat(): expected a non-empty list of Tensors"
+            raise GradcliError("G013", sentence, kind=ValueError)
+        raise GradcliError("G013", f"{name} expects a non-empty TensorList")
     return list(tensors)
 
 
 @function("cat", "concat", "concatenate", shown="cat", method=False)
-def cat(tensors: Any, dim: int = 0) -> Node:
+def cat(tensors: Tensors, dim: int = 0) -> Node:
     """The tensors one after another along `dim`."""
     nodes = promoted(*_listed_tensors(tensors, "cat"))
     for position, x in enumerate(nodes):
@@ -95,7 +84,7 @@ def _same_elsewhere(nodes: list[Node], axis: int) -> None:
 
 
 @function("stack", method=False)
-def stack(tensors: Any, dim: int = 0) -> Node:
+def stack(tensors: Tensors, dim: int = 0) -> Node:
     """The tensors, all of one shape, side by side along a new dim."""
     nodes = promoted(*_listed_tensors(tensors, "stack"))
     first = nodes[0].shape
@@ -117,7 +106,7 @@ def stack(tensors: Any, dim: int = 0) -> Node:
 
 def _stacked(names: Sequence[str], rank: int, dim: int, words: str) -> None:
     @composite(*names, method=False)
-    def stacked(tensors: Any) -> Any:
+    def stacked(tensors: Tensors) -> Any:
         several = [grown(x, rank) for x in _listed_tensors(tensors, names[0])]
         return cat(several, dim if len(several[0].shape) > dim else 0)
 
@@ -130,7 +119,7 @@ _stacked(["dstack"], 3, 2, "along the third dim")
 
 
 @composite("column_stack", method=False)
-def column_stack(tensors: Any) -> Any:
+def column_stack(tensors: Tensors) -> Any:
     """The tensors side by side, vectors as columns."""
     several = _listed_tensors(tensors, "column_stack")
     return cat([x if len(x.shape) > 1 else x.reshape(-1, 1) for x in several], 1)
@@ -242,12 +231,20 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Node:
     x = tensor(input)
     steps = [whole(s) for s in _listed(shifts)]
     along = [] if dims is None else _listed(dims)
+    if not steps:
+        raise GradcliError("G013", "`shifts` required")
     if len(steps) != len(along) and (along or len(steps) > 1):
         raise GradcliError(
             "G013", f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(along)}"
         )
     if not along:
         return reshaped(_rolled(reshaped(x, (x.size,)), steps[0], -1), x.shape)
+    if not x.ndim:
+        raise GradcliError(
+            "G023",
+            f"Dimension specified as {along[0]} but tensor has no dimensions",
+            kind=IndexError,
+        )
     for shift, dim in zip(steps, along, strict=True):
         x = _rolled(x, shift, axis_from_right(whole(dim), x.ndim))
     return x

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
@@ -24,6 +25,8 @@ from gradcli.tensor.kinds import Number
 def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, Node]:
     """Two tensors of one dtype and of the given ranks."""
     left, right = tensor(x), tensor(y)
+    if name == "dot":
+        return _vectors_of_one_dtype(left, right)
     for which, node, rank in (("self", left, ranks[0]), ("mat2", right, ranks[1])):
         if node.ndim != rank:
             kind = {1: "a vector", 2: "a matrix", 3: "a 3D tensor"}[rank]
@@ -33,6 +36,23 @@ def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, 
                 label=operands((left, right)),
             )
     return _one_dtype(left, right)
+
+
+def _vectors_of_one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
+    if x.ndim != 1 or y.ndim != 1:
+        raise GradcliError(
+            "G021",
+            f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors",
+            label=operands((x, y)),
+        )
+    if x.dtype is not y.dtype:
+        raise GradcliError(
+            "G025",
+            "dot : expected both vectors to have same dtype, but found "
+            f"{SCALAR_TYPES[x.dtype]} and {SCALAR_TYPES[y.dtype]}",
+            help="convert one of them: .to(other.dtype)",
+        )
+    return x, y
 
 
 def _one_dtype(x: Node, y: Node) -> tuple[Node, Node]:

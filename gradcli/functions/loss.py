@@ -508,6 +508,8 @@ def gaussian_nll_loss(
     reduction: Reduction = "mean",
 ) -> Any:
     """`(log(var) + (input - target)**2/var)/2`; `var` counts as at least `eps`."""
+    if reduction not in ("none", "mean", "sum"):
+        raise GradcliError("G026", f"{reduction} is not valid", kind=ValueError)
     var = _variance(input, var)
     var = kept_above(var, eps)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)
@@ -573,7 +575,7 @@ def soft_margin_loss(
         message = f"result type Float can't be cast to the desired output type {c_name(input)}"
         raise GradcliError("G025", message, help="convert it: .float()")
     x, y = promoted(input, target)
-    return reduced(own.softplus(-y * x), reduction, size_average, reduce)
+    return reduced(own.softplus(x * -y), reduction, size_average, reduce)
 
 
 # -- margins
@@ -700,6 +702,8 @@ def multi_margin_loss(
         raise GradcliError("G026", "only p == 1 and p == 2 supported", kind=ValueError)
     x = _rows(input)
     rows, classes = x.shape
+    if weight is not None:
+        _check_weight(weight, classes)
     if target.ndim > 1 or target.size != rows:
         raise GradcliError(
             "G024",
@@ -714,11 +718,16 @@ def multi_margin_loss(
     others = ops.relu(only(_mask(known != np.arange(classes)), over))
     losses = (others if p == 1 else others * others) / classes
     if weight is not None:
-        if tuple(weight.shape) != (classes,):
-            message = f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
-            raise GradcliError("G024", message)
         losses = losses * index(weight, positions(known), axes=1)
     return _by_row(losses, input, how)
+
+
+def _check_weight(weight: Node, classes: int) -> None:
+    if weight.ndim != 1:
+        raise GradcliError("G024", "weight must be one-dimensional", kind=ValueError)
+    if weight.shape != (classes,):
+        message = f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
+        raise GradcliError("G024", message)
 
 
 def _mask(known: Any) -> Node:
@@ -727,7 +736,7 @@ def _mask(known: Any) -> Node:
 
 def _rows(x: Node) -> Node:
     """The input as rows of classes."""
-    if x.ndim > 2 or 0 in x.shape[1:]:
+    if x.ndim > 2 or 0 in x.shape[x.ndim == 2 :]:
         raise GradcliError(
             "G024",
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "

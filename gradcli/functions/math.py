@@ -459,6 +459,14 @@ def isclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Any:
     """Where `|input - other| <= atol + rtol*|other|`."""
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise GradcliError(
+                "G026", f"{name} must be greater than or equal to zero, but got {value}"
+            )
+    if input.dtype is not other.dtype:
+        names = f"{SCALAR_TYPES[input.dtype]} did not match {SCALAR_TYPES[other.dtype]}"
+        raise GradcliError("G025", names)
     close = (input == other) | (
         ((input - other).abs() <= atol + (rtol * other).abs()) & other.isfinite()
     )

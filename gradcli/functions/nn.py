@@ -317,6 +317,8 @@ def glu(input: Any, dim: int = -1) -> Node:
 def prelu(input: Any, weight: Any) -> Any:
     """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
     rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1
+    if not rank and numel(weight.shape) != 1:
+        raise GradcliError("G024", "Not allow zero-dim input tensor.")
     if input.dtype is not weight.dtype:
         raise GradcliError(
             "G025",

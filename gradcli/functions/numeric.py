@@ -12,7 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.join import cat
 from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES
 from gradcli.graph.node import Node
-from gradcli.graph.shape import axis_from_right
+from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
@@ -67,7 +67,7 @@ def gradient(
     dims = (
         list(range(rank)) if dim is None else list(dim if isinstance(dim, (list, tuple)) else [dim])
     )
-    axes = [axis_from_right(d, rank) for d in dims]
+    axes = axes_from_right(dims, rank)
     spaces = _spaces(spacing, len(axes), rank, dim is None)
     if edge_order not in (1, 2):
         raise _error("torch.gradient only supports edge_order=1 and edge_order=2.")
@@ -85,14 +85,15 @@ def _spaces(spacing: Any, count: int, rank: int, everywhere: bool) -> list[Any]:
     if not isinstance(spacing, (list, tuple)):
         return [1 if spacing is None else spacing] * count
     if len(spacing) != count:
-        given = (
-            f"'self.dim() = {rank}', since dim argument was not given"
-            if everywhere
-            else f"'dim' ({count})"
-        )
+        start = "torch.gradient expected spacing to be unspecified, a scalar or "
+        if everywhere:
+            raise _error(
+                f"{start[:-4]}, or a list of length equal to 'self.dim() = {rank}', since dim "
+                f"argument was not given, but got a list of length {len(spacing)}"
+            )
         raise _error(
-            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length "
-            f"equal to {given}, but got a list of length {len(spacing)}"
+            f"{start}it's spacing and dim arguments to have the same length, but got a spacing "
+            f"argument of length {len(spacing)} and a dim argument of length {count}."
         )
     return list(spacing)
 

@@ -103,7 +103,8 @@ def _max_pool(count: int) -> Function:
         return_indices: bool = False,
     ) -> Any:
         check_rank(input, count, name)
-        given = numbers(name, count, kernel_size, stride, padding=padding, dilation=dilation)
+        asked = f"{name}{'_with_indices' * return_indices}"
+        given = numbers(asked, count, kernel_size, stride, padding=padding, dilation=dilation)
         return _as_two(chosen, count, input, *given, ceil_mode)
 
     doc = f"The maximum of each window over the last {count} dims; the first of equal ones counts."

@@ -107,6 +107,16 @@ def _expected(count: int, shape: list[int]) -> str:
     )
 
 
+def _empty(count: int, shape: list[int]) -> str:
+    if count < 3:
+        return _expected(count, shape)
+    return (
+        "max_pool3d_with_indices_out_cpu_template(): Expected input's non-batch dimensions to have "
+        f"positive length, but input has a shape of {shape} and non-batch dimension 0 has length "
+        "zero!"
+    )
+
+
 def _dims(count: int, rank: int, name: str) -> str:
     return (
         f"Expected {count + 1} to {count + 2} dimensions, but got {rank}-dimensional tensor for "
@@ -140,7 +150,7 @@ def check_windows(
                 f"pad={p}, kernel_size={k} and dilation={d}",
             )
     if 0 in x.shape[x.ndim - core - 1 :]:
-        raise GradcliError("G021", _expected(core, list(x.shape)))
+        raise GradcliError("G021", _empty(core, list(x.shape)))
     sizes = x.shape[x.ndim - core :]
     each = zip(sizes, kernel, stride, padding, dilation, strict=True)
     counts = tuple(_pooled_size(*one, up) for one in each)
@@ -161,7 +171,7 @@ def check_averages(x: Node, kernel: Numbers, padding: Numbers, divisor: int | No
         raise GradcliError("G026", "divisor must be not zero")
     sizes = x.shape[x.ndim - len(kernel) :]
     each = zip(sizes, kernel, padding, strict=True)
-    if len(kernel) == 3 and any(n + 2 * p < k for n, k, p in each):
+    if len(kernel) == 3 and min(padding) >= 0 and any(n + 2 * p < k for n, k, p in each):
         image, window = (
             " ".join(f"{prefix}{c}: {n}" for c, n in zip("THW", ns, strict=True))
             for prefix, ns in (("", sizes), ("k", kernel))

@@ -84,8 +84,9 @@ def mean(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | N
     if not x.dtype.differentiable:
         raise GradcliError(
             "G025",
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {_C_TYPES.get(x.dtype.name, x.dtype.name)}",
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} "
+            "dtype must be either a floating point or complex dtype. Got: "
+            f"{_C_TYPES.get(x.dtype.name, x.dtype.name)}",
             help="convert it: .float()",
         )
     return mean_of(x, axes_of(dim, x.ndim), keepdim)
@@ -121,12 +122,22 @@ def _nonempty(name: str, x: Node, axes: tuple[int, ...]) -> None:
         )
 
 
+def _check_extents(name: str, x: Node, axes: tuple[int, ...]) -> None:
+    for axis in axes:
+        if x.shape[axis] == 0:
+            raise GradcliError(
+                "G022",
+                f"{name}(): Expected reduction dim {axis + x.ndim} to have non-zero size.",
+                kind=IndexError,
+            )
+
+
 @function("amax")
 def amax(input: Any, dim: Dims = (), keepdim: bool = False) -> Node:
     """The largest element over `dim`; equal largest ones share the gradient."""
     x = tensor(input)
     axes = axes_of(dim, x.ndim)
-    _nonempty("amax", x, axes)
+    (_check_extents if dim != () else _nonempty)("amax", x, axes)
     return reduction.amax(x, axis=axes, keepdims=keepdim)
 
 
@@ -135,7 +146,7 @@ def amin(input: Any, dim: Dims = (), keepdim: bool = False) -> Node:
     """The smallest element over `dim`; equal smallest ones share the gradient."""
     x = tensor(input)
     axes = axes_of(dim, x.ndim)
-    _nonempty("amin", x, axes)
+    (_check_extents if dim != () else _nonempty)("amin", x, axes)
     return reduction.amin(x, axis=axes, keepdims=keepdim)
 
 
@@ -156,12 +167,7 @@ def _extreme(name: str, position: Any, reduce: Any) -> Any:
         axis = axis_from_right(dim, x.ndim)
         if x.ndim == 0:
             return EXTREMES[name](ops.clone(x), constant(0, int64))
-        if x.shape[axis] == 0:
-            raise GradcliError(
-                "G022",
-                f"{name}(): Expected reduction dim {axis + x.ndim} to have non-zero size.",
-                kind=IndexError,
-            )
+        _check_extents(name, x, (axis,))
         indices = position(x, axis=axis, keepdims=True)
         values = along(x, indices, axis)
         if not keepdim:

@@ -212,11 +212,12 @@ def _source(name: str, x: Node, axis: int, chosen: Node, source: Node) -> None:
             "must have the same scalar type",
             "G025",
         )
-    length = source.shape[axis] if source.ndim and -axis <= source.ndim else 1
+    place = axis + max(x.ndim, 1)
+    length = source.shape[place] if place < source.ndim else 1
     if chosen.size != length:
         raise _error(
             f"{name}(): Number of indices ({chosen.size}) should be equal to source.size(dim): "
-            f"({length}), for dim: {axis + max(x.ndim, 1)}",
+            f"({length}), for dim: {place}",
             "G024",
         )
     if _other_sizes(x, axis) != _other_sizes(source, axis) or source.ndim != x.ndim:

@@ -429,7 +429,9 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> N
     x = tensor(input)
     size = x.shape[-1] + abs(offset)
     made = movement.diagonal_embed(x, offset=offset, shape=(size, size))
-    first, second = axes_from_right((dim1, dim2), made.ndim)
+    first, second = (axis_from_right(dim, made.ndim) for dim in (dim1, dim2))
+    if first == second:
+        raise GradcliError("G023", f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     order: list[int | None] = [None] * made.ndim
     order[first], order[second] = -2, -1
     rest = iter(range(-made.ndim, -2))

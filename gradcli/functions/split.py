@@ -5,6 +5,7 @@ Constraints: pieces share the tensor's memory; windows (`unfold`) are a copy her
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import part, permuted, reshaped, select_at, whole
-from gradcli.graph.dtype import int64
+from gradcli.graph.dtype import INTEGER, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import indexing
@@ -26,8 +27,12 @@ from gradcli.tensor.kinds import AnyTensor
 def narrow(input: Any, dim: int, start: AnyTensor | int, length: int) -> Node:
     """`length` elements along `dim` from `start`."""
     x = tensor(input)
-    axis = axis_from_right(whole(dim), x.ndim)
-    size, first, count = x.shape[axis], whole(start), whole(length)
+    if not x.ndim:
+        raise GradcliError("G023", "narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Node) and (start.ndim or start.dtype.category != INTEGER):
+        raise GradcliError("G022", "start must be an 0-dim integral Tensor.")
+    axis = axis_from_right(dim, x.ndim)
+    size, first, count = x.shape[axis], whole(start), length
     if not -size <= first <= size:
         raise GradcliError(
             "G022",
@@ -125,7 +130,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
 
 def _split_along(name: str, rank: int, dim: int) -> None:
     @composite(name)
-    def split_along(input: Any, indices_or_sections: Any) -> Any:
+    def split_along(input: Any, indices_or_sections: int | Sequence[int]) -> Any:
         have = len(input.shape)
         if have < rank:
             raise GradcliError(
@@ -135,13 +140,14 @@ def _split_along(name: str, rank: int, dim: int) -> None:
             )
         along = dim if have > dim else 0
         extent = input.shape[along]
-        if not _is_list(indices_or_sections) and extent % whole(indices_or_sections):
+        sections = indices_or_sections
+        if isinstance(sections, int) and (sections < 1 or extent % sections):
             raise GradcliError(
                 "G024",
                 f"torch.{name} attempted to split along dimension {along}, but the size of the "
-                f"dimension {extent} is not divisible by the split_size {indices_or_sections}!",
+                f"dimension {extent} is not divisible by the split_size {sections}!",
             )
-        return tensor_split(input, indices_or_sections, along)
+        return tensor_split(input, sections, along)
 
     split_along.doc = "Equal pieces along one dim, or pieces cut at the listed positions."
 

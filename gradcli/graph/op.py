@@ -149,7 +149,8 @@ class Op:
     def refusal(self, dtype: DType) -> GradcliError:
         """G025 for a dtype that the op does not take."""
         sentence = self.refuses[dtype.category].format(dtype=SCALAR_TYPES[dtype])
-        return GradcliError("G025", sentence, kind=NotImplementedError)
+        kind = NotImplementedError if " not implemented for " in sentence else RuntimeError
+        return GradcliError("G025", sentence, kind=kind)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

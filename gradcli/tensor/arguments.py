@@ -125,8 +125,15 @@ def _take(
         position = f" (position {i + 1 - bound})" if i < len(args) else ""
         return f": argument '{parameter.name}'{position} must be {_demand(parameter, value)}"
 
-    help = ["make it one: tensor(...)"] if TENSOR in parameter.kinds else []
+    help = _HELP.get(parameter.word, [])
     raise _misuse(function, args, kwargs, sentence, help=help, place=i, code="G014")
+
+
+_HELP = {
+    "Tensor": ["make it one: tensor(...)"],
+    "tuple of Tensors": ["put them into a list: [x, y]"],
+    "torch.dtype": ["the dtypes are float32, float64, int64, bool, ..."],
+}
 
 
 def _demand(parameter: Parameter, value: Any) -> str:

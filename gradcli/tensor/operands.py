@@ -122,7 +122,7 @@ def _number(value: complex, dtype: DType) -> Node:
         if not low - (0 if dtype.signed else (1 << bits)) <= value < high:
             raise GradcliError(
                 "G026",
-                f"value cannot be converted to type {_C_NAMES[dtype.name]} without overflow",
+                f"value cannot be converted to type {C_NAMES[dtype.name]} without overflow",
             )
         if value < low:
             value += 1 << bits
@@ -131,7 +131,9 @@ def _number(value: complex, dtype: DType) -> Node:
     return number_node(value, dtype)
 
 
-_C_NAMES = {
+C_NAMES = {
     **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
-    **{"int64": "int64_t"},
+    **{"int64": "int64_t", "float16": "at::Half", "float32": "float", "float64": "double"},
+    "bool": "bool",
 }
+"""Dtypes as PyTorch names what a number does not fit into."""

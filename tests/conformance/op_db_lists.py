@@ -170,6 +170,7 @@ ORDER: dict[str, Callable[[Call], Call]] = {
     "special.polygamma": lambda f: lambda x, n, **options: f(n, x, **options),
     "einsum": lambda f: lambda tensors, equation: f(equation, tensors),
     "zero_": lambda f: lambda x: f(x.clone()),
+    "normal.in_place": lambda f: lambda x, *rest: x.normal_(*rest),
     **{
         f"nn.functional.{name}": lambda f: lambda weight, x, **options: f(x, weight, **options)
         for name in ("embedding", "embedding_bag")
