@@ -703,7 +703,7 @@ def multi_margin_loss(
     x = _rows(input)
     rows, classes = x.shape
     if weight is not None:
-        _check_weight(weight, classes)
+        _check_margin_weight(weight, classes)
     if target.ndim > 1 or target.size != rows:
         raise GradcliError(
             "G024",
@@ -722,7 +722,7 @@ def multi_margin_loss(
     return _by_row(losses, input, how)
 
 
-def _check_weight(weight: Node, classes: int) -> None:
+def _check_margin_weight(weight: Node, classes: int) -> None:
     if weight.ndim != 1:
         raise GradcliError("G024", "weight must be one-dimensional", kind=ValueError)
     if weight.shape != (classes,):
