@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import c_name, no_kernel
+from gradcli.functions.nn import c_name
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import BOOL, DType
 from gradcli.graph.node import Node
+from gradcli.tensor.operands import no_kernel
 
 Numbers = tuple[int, ...]
 

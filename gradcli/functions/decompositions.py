@@ -12,7 +12,6 @@ from gradcli.errors import GradcliError
 from gradcli.functions.matrix_checks import (
     NOT_POSITIVE,
     matrices,
-    no_kernel,
     square,
     square_shape,
     succeed,
@@ -26,6 +25,7 @@ from gradcli.ops.movement import reshape, slice_, tril
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
 
 CholeskyEx = named_results("linalg_cholesky_ex", "L", "info")

@@ -15,7 +15,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import C_NAMES, internal, no_kernel
+from gradcli.functions.nn import C_NAMES, internal
 from gradcli.functions.shape import permuted, reshaped, whole
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, constant, lift
@@ -25,6 +25,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
 from gradcli.tensor.function import composite
+from gradcli.tensor.operands import no_kernel
 
 
 @composite("nn.functional.affine_grid", method=False)

@@ -13,7 +13,6 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.evaluate import array
 from gradcli.functions.counting import known_node
-from gradcli.functions.math import refused
 from gradcli.graph.dtype import FLOATING, float32, float64
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
@@ -22,6 +21,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
+from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import named_results
 
 Array = Any
@@ -32,7 +32,7 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Node:
     """How often (or with which sum of `weights`) each whole number occurs."""
     x = tensor(input)
     if x.dtype.category >= FLOATING:
-        raise refused("bincount_cpu", x)
+        raise no_kernel("bincount_cpu", x)
     known = array(x)
     if x.ndim != 1 or (known < 0).any():
         raise GradcliError("G026", "bincount only supports 1-d non-negative integral inputs.")
@@ -55,7 +55,7 @@ def histc(input: Any, bins: int = 100, min: Number = 0, max: Number = 0) -> Node
     """How many elements fall into each of `bins` equal parts of the range."""
     x = tensor(input)
     if x.dtype.category != FLOATING:
-        raise refused("histogram_cpu", x)
+        raise no_kernel("histogram_cpu", x)
     if bins <= 0:
         raise GradcliError(
             "G026", f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0"

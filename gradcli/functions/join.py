@@ -27,7 +27,7 @@ from gradcli.ops import movement
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import AnyTensor, Tensors
+from gradcli.tensor.kinds import AnyTensor, Listed, Tensors
 
 # -- joining
 
@@ -158,7 +158,7 @@ def repeat(input: Any, *repeats: Any) -> Node:
 
 
 @composite("tile")
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, *dims: Listed) -> Any:
     """Repeated along the last dims the given number of times."""
     times = sizes_of(dims)
     return repeat(input, *(1,) * (len(input.shape) - len(times)), *times)
@@ -204,7 +204,7 @@ def _interleaved(input: Any, axis: int, count: int) -> Any:
 
 
 @function("flip", layout=True)
-def flip(input: Any, *dims: Any) -> Node:
+def flip(input: Any, *dims: Listed) -> Node:
     """Reversed along `dims`."""
     x = tensor(input)
     axes = axes_from_right(sizes_of(dims), x.ndim)

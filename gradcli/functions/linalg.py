@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
@@ -20,6 +20,7 @@ from gradcli.ops.movement import reshape
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
+from gradcli.tensor.operands import no_kernel
 
 
 def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, Node]:
@@ -27,14 +28,8 @@ def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, 
     left, right = tensor(x), tensor(y)
     if name == "dot":
         return _vectors_of_one_dtype(left, right)
-    for which, node, rank in (("self", left, ranks[0]), ("mat2", right, ranks[1])):
-        if node.ndim != rank:
-            kind = {1: "a vector", 2: "a matrix", 3: "a 3D tensor"}[rank]
-            raise GradcliError(
-                "G021",
-                f"{name}: {which} must be {kind}, got {node.ndim}D tensor",
-                label=operands((left, right)),
-            )
+    if (left.ndim, right.ndim) != ranks:
+        raise GradcliError("G021", _ranks(name, left, right, ranks), label=operands((left, right)))
     return _one_dtype(left, right)
 
 
@@ -55,6 +50,18 @@ def _vectors_of_one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
     return x, y
 
 
+def _ranks(name: str, x: Node, y: Node, ranks: tuple[int, int]) -> str:
+    """PyTorch's sentence about operands of other ranks."""
+    if name in ("mv", "addmv"):
+        return f"vector + matrix @ vector expected, got 1, {x.ndim}, {y.ndim}"
+    second = x.ndim == ranks[0]
+    if ranks[0] == 3:
+        return f"batch{1 + second} must be a 3D tensor"
+    if name == "mm":
+        return f"{'mat2' if second else 'self'} must be a matrix"
+    return f"mat{1 + second} must be a matrix, got {(x, y)[second].ndim}-D tensor"
+
+
 def _one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
     if x.dtype is not y.dtype:
         raise GradcliError(
@@ -66,13 +73,19 @@ def _one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
 
 
 def _c_name(x: Node) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long", "float16": "c10::Half"}
+    names = {"float32": "float", "float64": "double", "int64": "long int", "float16": "c10::Half"}
     return names.get(x.dtype.name, x.dtype.name)
+
+
+_NO_BOOL = {"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "dot": "dot", "bmm": "bmm"}
+"""Products that PyTorch does not have for truth values, and their kernels."""
 
 
 def _product(name: str, x: Any, y: Any, spec: str) -> Node:
     left, _, right = spec.partition("->")[0].partition(",")
     a, b = _operands(name, x, y, (len(left), len(right)))
+    if a.dtype.category == BOOL and name in _NO_BOOL:
+        raise no_kernel(_NO_BOOL[name], a)
     _inner(a, b, a.shape[left.index("k")], b.shape[right.index("k")], name)
     if name == "bmm" and a.shape[0] != b.shape[0]:
         raise GradcliError(
@@ -268,12 +281,20 @@ def _rmatmul(input: Any, other: Any) -> Any:
     return matmul(other, input)
 
 
+def _check_added(name: str, x: Node, a: Node, b: Node) -> None:
+    if name in ("addmm", "addmv") and x.dtype is not b.dtype:
+        words = f"{SCALAR_TYPES[x.dtype]} and {SCALAR_TYPES[b.dtype]}"
+        sentence = f"self and mat2 must have the same dtype, but got {words}"
+        raise GradcliError("G025", sentence, help="convert one of them: .to(other.dtype)")
+
+
 def _plus(name: str, spec: str, first: str, second: str) -> Any:
     """`beta*input + alpha*(first @ second)`."""
 
     def body(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
         product = _product("bmm" if spec.startswith("b") else name, mat1, mat2, spec)
         added = product if alpha == 1 else alpha * product
+        _check_added(name, tensor(input), tensor(mat1), tensor(mat2))
         x, added = promoted(input, added)
         return added if beta == 0 else (x if beta == 1 else beta * x) + added
 

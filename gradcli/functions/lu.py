@@ -10,7 +10,6 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.matrix_checks import (
     ZERO_PIVOT,
-    no_kernel,
     square,
     succeed,
     system,
@@ -22,6 +21,7 @@ from gradcli.ops.matrices import adjoint, emptied, product, transposed
 from gradcli.ops.systems import solve_triangular
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
 
 LU = named_results("linalg_lu", "P", "L", "U")

@@ -24,6 +24,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
+from gradcli.tensor.operands import no_kernel
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -232,7 +233,7 @@ def pow(input: Operand, exponent: Operand) -> Node:
     if x.dtype.category <= INTEGER and isinstance(exponent, int) and exponent < 0:
         raise GradcliError("G026", "Integers to negative integer powers are not allowed.")
     if x.dtype is bool_ and isinstance(exponent, Node):
-        raise refused("pow", x)
+        raise no_kernel("pow", x)
     return ops.power(x, y)
 
 
@@ -320,8 +321,10 @@ def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
         raise GradcliError("G013", "torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = common_dtype([v for v in (input, min, max) if v is not None])
     x = ops.cast(tensor_operand(input), dtype)
+    if dtype.is_complex:
+        raise ops.relu.refusal(dtype)
     if dtype is bool_ and None not in (min, max):
-        raise refused("clamp_cpu", x)
+        raise no_kernel("clamp_cpu", x)
     if min is not None:
         x = ops.clamp_min(x, promoted(x, min)[1])
     return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
@@ -347,7 +350,7 @@ def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
     """`input + weight*(end - input)`."""
     x, y = promoted(input, end)
     if x.dtype.category < FLOATING:
-        raise refused("lerp_kernel_scalar", x)
+        raise no_kernel("lerp_kernel_scalar", x)
     for name, value in (("end", end), ("weight", weight)):
         if not isinstance(value, Node) or (name == "weight" and not value.shape):
             continue
@@ -364,21 +367,12 @@ def _c_name(dtype: DType) -> str:
     return SCALAR_TYPES[dtype].lower()
 
 
-def refused(kernel: str, x: Node) -> GradcliError:
-    """G025: PyTorch's sentence about a kernel that does not take the dtype of `x`."""
-    return GradcliError(
-        "G025",
-        f"\"{kernel}\" not implemented for '{SCALAR_TYPES[x.dtype]}'",
-        kind=NotImplementedError,
-    )
-
-
 @function()
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
     """`input + value*tensor1*tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
     if x.dtype is bool_:
-        raise refused("addcmul_cpu_out", x)
+        raise no_kernel("addcmul_cpu_out", x)
     return x + (y * z if value == 1 else value * y * z)
 
 
@@ -405,21 +399,30 @@ _INTEGER_ADDCDIV = (
 def logit(input: Any, eps: float | None = None) -> Node:
     """`log(input/(1 - input))`; `input` is kept in [eps, 1 - eps] when `eps` is given."""
     x = as_floating(input)
+    if x.dtype.is_complex:
+        raise no_kernel("logit_cpu", x)
     if eps is not None:
         x = ops.clamp_max(ops.clamp_min(x, promoted(x, eps)[1]), promoted(x, 1 - eps)[1])
     return ops.log(x / (1 - x))
 
 
+def _real_only(name: str, input: Any) -> Node:
+    x = as_floating(input)
+    if x.dtype.is_complex:
+        raise GradcliError("G025", f"{name} is not supported for complex tensors.")
+    return x
+
+
 @function("deg2rad")
 def deg2rad(input: Any) -> Node:
     """Degrees to radians."""
-    return as_floating(input) * 0.017453292519943295
+    return _real_only("deg2rad", input) * 0.017453292519943295
 
 
 @function("rad2deg")
 def rad2deg(input: Any) -> Node:
     """Radians to degrees."""
-    return as_floating(input) * 57.29577951308232
+    return _real_only("rad2deg", input) * 57.29577951308232
 
 
 @function("nan_to_num")
@@ -430,6 +433,9 @@ def nan_to_num(
     x = tensor_operand(input)
     if x.dtype.category < FLOATING:
         return ops.clone(x)
+    if x.dtype.is_complex:
+        parts = (nan_to_num.body(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
+        return ops.make_complex(*parts)
     largest = _LARGEST[x.dtype.to_real().name]
     high = promoted(x, largest if posinf is None else posinf)[1]
     low = promoted(x, -largest if neginf is None else neginf)[1]
@@ -467,6 +473,8 @@ def isclose(
     if input.dtype is not other.dtype:
         names = f"{SCALAR_TYPES[input.dtype]} did not match {SCALAR_TYPES[other.dtype]}"
         raise GradcliError("G025", names)
+    if input.dtype is bool_:
+        return input == other
     close = (input == other) | (
         ((input - other).abs() <= atol + (rtol * other).abs()) & other.isfinite()
     )

@@ -15,6 +15,7 @@ from gradcli.graph.op import SYMBOL, operands
 from gradcli.graph.walk import ancestors
 from gradcli.ops.matrices import LinAlgError
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import no_kernel
 
 SINGULAR = "The solver failed because the input matrix is singular."
 NO_INVERSE = (
@@ -58,14 +59,6 @@ def matrices(name: str, x: Any, kernel: str = "", *, letter: str = "A") -> Node:
             raise no_kernel(kernel, node)
         raise GradcliError("G025", f"{name}: Low precision dtypes not supported. Got {kind}")
     return node
-
-
-def no_kernel(kernel: str, x: Node) -> GradcliError:
-    """G025 for a dtype that PyTorch's kernel does not take."""
-    kind = SCALAR_TYPES[x.dtype]
-    return GradcliError(
-        "G025", f"\"{kernel}\" not implemented for '{kind}'", kind=NotImplementedError
-    )
 
 
 def square_shape(name: str, x: Node) -> None:

@@ -31,6 +31,7 @@ from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import no_kernel
 
 C_NAMES: dict[DType, str] = {
     **{dtype: alias.capitalize() for alias, dtype in ALIASES.items()},
@@ -50,16 +51,6 @@ def floating(x: Any, kernel: str) -> Node:
     if not node.dtype.is_floating_point:
         raise no_kernel(kernel, node)
     return node
-
-
-def no_kernel(kernel: str, x: Any) -> GradcliError:
-    """G025 for a dtype that PyTorch's `kernel` does not take."""
-    return GradcliError(
-        "G025",
-        f"\"{kernel}\" not implemented for '{c_name(x)}'",
-        help="convert it: .float()",
-        kind=NotImplementedError,
-    )
 
 
 def internal(shown: str, overload: int = 0) -> Callable[[Callable[..., Any]], Function]:

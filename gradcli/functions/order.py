@@ -12,7 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.index import gather_along
 from gradcli.functions.reduce import axes_of
 from gradcli.functions.shape import part, permuted, reshaped
-from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, float32, float64, int64
+from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, float32, float64, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import Op
 from gradcli.graph.shape import axis_from_right
@@ -22,6 +22,7 @@ from gradcli.ops.elementwise import cast
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
 
 PAIRS = {
@@ -147,6 +148,8 @@ def _median(name: str, skip: bool) -> None:
     @function(name, overload=_dim_overload)
     def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         x = _real("median", input)
+        if x.dtype.category == BOOL or (dim is not None and x.dtype.is_complex):
+            raise no_kernel("median_cpu" if dim is None else "median_out", x)
         if dim is None:
             return order.median(x, axis=axes_of(None, x.ndim), skip=skip)
         axis = axis_from_right(dim, x.ndim)

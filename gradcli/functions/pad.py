@@ -14,13 +14,14 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal, no_kernel
+from gradcli.functions.nn import internal
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node, constant
 from gradcli.ops import movement
 from gradcli.ops.indexing import index
 from gradcli.tensor.function import composite
+from gradcli.tensor.operands import no_kernel
 
 Around = Sequence[tuple[int, int]]
 """(before, after) for each of the last axes."""

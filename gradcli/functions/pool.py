@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.functions.index import positions
-from gradcli.functions.nn import floating, internal, no_kernel
+from gradcli.functions.nn import floating, internal
 from gradcli.functions.pool_checks import (
     check_adaptive,
     check_rank,
@@ -28,6 +28,7 @@ from gradcli.ops.indexing import index
 from gradcli.ops.window import Range, even_parts, window_argmax
 from gradcli.tensor import registry
 from gradcli.tensor.function import Function, composite
+from gradcli.tensor.operands import no_kernel
 
 Numbers = tuple[int, ...]
 

@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import floating, internal, no_kernel
+from gradcli.functions.nn import floating, internal
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.pool_checks import (
     check_adaptive,
@@ -29,6 +29,7 @@ from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
 from gradcli.ops.window import even_parts, window_sum
 from gradcli.tensor.function import Function, composite
+from gradcli.tensor.operands import no_kernel
 
 Numbers = tuple[int, ...]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import DType, as_dtype, bool_, int64
+from gradcli.graph.dtype import BOOL, COMPLEX, DType, as_dtype, bool_, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
@@ -21,6 +21,7 @@ from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Dims, Number
+from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import named_results
 from gradcli.tensor.tensor import Tensor
 
@@ -67,6 +68,8 @@ def nansum(
 ) -> Node:
     """The sum over `dim`, NaN counting as 0."""
     x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
+    if x.dtype.is_complex:
+        raise GradcliError("G025", "nansum on CPU does not support complex inputs")
     clean = ops.where(ops.isnan(x), constant(0, x.dtype), x)
     return reduction.total(clean, axis=axes_of(dim, x.ndim), keepdims=keepdim)
 
@@ -162,9 +165,13 @@ def _extreme(name: str, position: Any, reduce: Any) -> Any:
     def extreme(input: Any, dim: Any, keepdim: bool) -> Any:
         x = tensor(input)
         if dim is None:
+            if x.dtype.is_complex:
+                raise no_kernel(f"{name}_all", x)
             _nonempty(name, x, axes_of(None, x.ndim))
             return reduce(x, axis=axes_of(None, x.ndim), keepdims=False)
         axis = axis_from_right(dim, x.ndim)
+        if x.dtype.is_complex:
+            raise GradcliError("G025", f"{name}(): does not support complex input")
         if x.ndim == 0:
             return EXTREMES[name](ops.clone(x), constant(0, int64))
         _check_extents(name, x, (axis,))
@@ -203,13 +210,25 @@ def _position(name: str, op: Any) -> Any:
     @function(name)
     def position(input: Any, dim: int | None = None, keepdim: bool = False) -> Node:
         x = tensor(input)
+        for category, word in ((COMPLEX, "complex"), (BOOL, "bool")):
+            if x.dtype.category == category:
+                raise GradcliError("G025", f"{name}(): does not support {word} input")
         if dim is None:
-            _nonempty(name, x, axes_of(None, x.ndim))
+            if not x.size:
+                raise GradcliError(
+                    "G026",
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0.",
+                    kind=IndexError,
+                )
             flat = movement.reshape(x, axes=x.ndim, shape=(x.size,))
             found = op(flat, axis=-1, keepdims=False)
             return movement.reshape(found, axes=0, shape=(1,) * x.ndim) if keepdim else found
         axis = axis_from_right(dim, x.ndim)
-        return op(x, axis=axis, keepdims=keepdim) if x.ndim else constant(0, int64)
+        if not x.ndim:
+            return constant(0, int64)
+        _check_extents(name, x, (axis,))
+        found: Node = op(x, axis=axis, keepdims=keepdim)
+        return found
 
     return position
 
@@ -271,7 +290,7 @@ def var(
     correction: Number | None = None,
 ) -> Node:
     """The variance over `dim`, divided by n - correction (1 by default)."""
-    x = _floating_only("var", input)
+    x = _floating_only("std and var", input)
     dim, correction = _spread_arguments(dim, unbiased, correction)
     return variance(x, axes_of(dim, x.ndim), correction, keepdim)
 
@@ -286,7 +305,7 @@ def std(
     correction: Number | None = None,
 ) -> Node:
     """The standard deviation over `dim`, with n - correction (1 by default)."""
-    x = _floating_only("std", input)
+    x = _floating_only("std and var", input)
     dim, correction = _spread_arguments(dim, unbiased, correction)
     return root_or_zero(variance(x, axes_of(dim, x.ndim), correction, keepdim))
 
@@ -296,7 +315,7 @@ def _floating_only(name: str, input: Any) -> Node:
     if not x.dtype.differentiable:
         raise GradcliError(
             "G025",
-            f"{name}: std and var only support floating point and complex dtypes",
+            f"{name} only support floating point and complex dtypes",
             help="convert it: .float()",
         )
     return x
@@ -419,7 +438,7 @@ cumprod = _scan("cumprod", reduction.cumprod)
 @function("logcumsumexp")
 def logcumsumexp(input: Any, dim: int) -> Node:
     """`log(cumsum(exp(input)))` along `dim`, without overflow."""
-    x = as_floating(input)
+    x = tensor(input)
     axis = axis_from_right(dim, x.ndim)
     return reduction.logcumsumexp(x, axis=axis) if x.ndim else ops.clone(x)
 

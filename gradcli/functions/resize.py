@@ -16,7 +16,7 @@ from gradcli.execute.limits import memory
 from gradcli.functions import resize_taps as taps
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal, no_kernel
+from gradcli.functions.nn import internal
 from gradcli.functions.pool_mean import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -29,6 +29,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops.indexing import index
 from gradcli.tensor.function import Function, composite
+from gradcli.tensor.operands import no_kernel
 
 Array = Any
 MODES = (

@@ -25,6 +25,7 @@ from gradcli.ops import movement
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import Function, composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Dims, Listed
 
 
 def sizes_of(arguments: Sequence[Any]) -> tuple[int, ...]:
@@ -97,7 +98,7 @@ def view(input: Any, *size: Any) -> Any:
 
 
 @composite("reshape")
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, *shape: Listed) -> Any:
     """The same elements in another shape, copied only where it has to be; one size may be -1."""
     sizes = infer_size(sizes_of(shape), numel(input.shape))
     if layout.as_view(input.shape, layout.strides_of(input), sizes) is None:
@@ -183,7 +184,7 @@ def _swap(x: Node, first: int, second: int) -> Node:
 
 
 @function("permute", view=True)
-def permute(input: Any, *dims: Any) -> Node:
+def permute(input: Any, *dims: Listed) -> Node:
     """The dims in another order."""
     x = tensor(input)
     wanted = sizes_of(dims)
@@ -271,11 +272,10 @@ def _squeeze_overload(input: Any, *dim: Any, **named: Any) -> int:
 
 
 @function("squeeze", view=True, overload=_squeeze_overload)
-def squeeze(input: Any, *dims: Any, dim: Any = None) -> Node:
+def squeeze(input: Any, *dim: Dims) -> Node:
     """Without the dims of length 1: all of them, or those among `dim`."""
     x = tensor(input)
-    wanted = dims if dim is None else (dim,)
-    axes = axes_from_right(sizes_of(wanted), x.ndim) if wanted else tuple(range(-x.ndim, 0))
+    axes = axes_from_right(sizes_of(dim), x.ndim) if dim else tuple(range(-x.ndim, 0))
     kept = [n for i, n in enumerate(x.shape) if not (n == 1 and i - x.ndim in axes)]
     return reshaped(x, tuple(kept))
 
@@ -316,7 +316,7 @@ for _rank in (1, 2, 3):
 
 
 @function("Tensor.expand", "broadcast_to", shown="expand", view=True)
-def expand(input: Any, *size: Any) -> Node:
+def expand(input: Any, *size: Listed) -> Node:
     """Repeated without copying to the given sizes; -1 keeps a size."""
     x = tensor(input)
     wanted = list(sizes_of(size))

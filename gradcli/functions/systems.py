@@ -14,7 +14,6 @@ from gradcli.functions.matrix_checks import (
     NO_INVERSE,
     SINGULAR,
     matrices,
-    no_kernel,
     one_dtype,
     square,
     square_shape,
@@ -32,6 +31,7 @@ from gradcli.ops.movement import reshape
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
 
 registry.register("torch.linalg.LinAlgError", LinAlgError)

@@ -42,6 +42,12 @@ INTEGRAL = NoDerivative("the result jumps between whole numbers or truth values,
 Derivative = Rule | Zero | NoDerivative
 
 
+class Check(str):
+    """A sentence that PyTorch says with a RuntimeError, not with a NotImplementedError."""
+
+    __slots__ = ()
+
+
 class Op:
     """A primitive: one row of the op table; calling it makes a node.
 
@@ -149,7 +155,9 @@ class Op:
     def refusal(self, dtype: DType) -> GradcliError:
         """G025 for a dtype that the op does not take."""
         sentence = self.refuses[dtype.category].format(dtype=SCALAR_TYPES[dtype])
-        kind = NotImplementedError if " not implemented for " in sentence else RuntimeError
+        kind = (
+            RuntimeError if isinstance(self.refuses[dtype.category], Check) else NotImplementedError
+        )
         return GradcliError("G025", sentence, kind=kind)
 
     def __repr__(self) -> str:

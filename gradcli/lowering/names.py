@@ -124,7 +124,7 @@ def _resolve(name: str) -> Any:
         return Module(BARE_MODULES[name])
     found = (_find(f"{prefix}.{name}") for prefix in PREFIXES)
     value = next((value for value in found if value is not None), None)
-    return value.of_numbers() if isinstance(value, Function) else value
+    return value.variant(lenient=True) if isinstance(value, Function) else value
 
 
 def _find(qualified: str) -> Any:

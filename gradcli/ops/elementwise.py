@@ -11,7 +11,7 @@ import math
 from gradcli.graph import node as nodes
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from gradcli.graph.node import Node
-from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Op
+from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Check, Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.rows import elementwise, lacks, magnitude, predicate, same, to_real, zero
 
@@ -93,7 +93,7 @@ neg = elementwise(
     lambda g, out, x: -g,
     promotes="same",
     kernel="negative",
-    refuses={BOOL: f"Negation, the `-` operator, on a bool tensor is not supported. {MASK}"},
+    refuses={BOOL: Check(f"Negation, the `-` operator, on a bool tensor is not supported. {MASK}")},
     text="-{0}",
     precedence=30,
 )
@@ -207,13 +207,33 @@ hypot = elementwise(
 
 # -- special functions
 
-erf = elementwise("erf", lambda g, out, x: TWO_OVER_SQRT_PI * exp(-(x * x)) * g)
-erfc = elementwise("erfc", lambda g, out, x: -TWO_OVER_SQRT_PI * exp(-(x * x)) * g)
-erfinv = elementwise("erfinv", lambda g, out, x: exp(out * out) * g / TWO_OVER_SQRT_PI)
-lgamma = elementwise("lgamma", lambda g, out, x: g * digamma(x))
-digamma: Op = elementwise("digamma", lambda g, out, x: g * polygamma(x, n=1))
+erf = elementwise(
+    "erf",
+    lambda g, out, x: TWO_OVER_SQRT_PI * exp(-(x * x)) * g,
+    refuses=lacks("erf_vml_cpu", COMPLEX),
+)
+erfc = elementwise(
+    "erfc",
+    lambda g, out, x: -TWO_OVER_SQRT_PI * exp(-(x * x)) * g,
+    refuses=lacks("erfc_vml_cpu", COMPLEX),
+)
+erfinv = elementwise(
+    "erfinv",
+    lambda g, out, x: exp(out * out) * g / TWO_OVER_SQRT_PI,
+    refuses=lacks("erfinv_vml_cpu", COMPLEX),
+)
+lgamma = elementwise(
+    "lgamma", lambda g, out, x: g * digamma(x), refuses=lacks("lgamma_vml_cpu", COMPLEX)
+)
+digamma: Op = elementwise(
+    "digamma", lambda g, out, x: g * polygamma(x, n=1), refuses=lacks("digamma", COMPLEX)
+)
 polygamma: Op = elementwise(
-    "polygamma", lambda g, out, x, *, n: g * polygamma(x, n=n + 1), promotes="", infer=same
+    "polygamma",
+    lambda g, out, x, *, n: g * polygamma(x, n=n + 1),
+    promotes="",
+    infer=same,
+    refuses=lacks("polygamma", COMPLEX),
 )
 
 # -- magnitude, sign, rounding
@@ -248,8 +268,9 @@ sign = elementwise(
 
 
 def _whole(name: str, promotes: str = "same") -> Op:
-    refuses = lacks(f"{name}_vml_cpu", BOOL)
-    refuses[COMPLEX] = f"{name} is not supported for complex inputs"
+    refuses = lacks(f"{name}_vml_cpu", BOOL, COMPLEX)
+    if name != "round":
+        refuses[COMPLEX] = f"{name} is not supported for complex inputs"
     return elementwise(name, ZERO, promotes=promotes, refuses=refuses)
 
 
@@ -310,7 +331,7 @@ def _share(g: Node, wins: Node, ties: Node) -> Node:
 
 
 def _no_complex(name: str) -> dict[int, str]:
-    return {COMPLEX: f"{name} not implemented for complex tensors."}
+    return {COMPLEX: Check(f"{name} not implemented for complex tensors.")}
 
 
 maximum = elementwise(
@@ -346,7 +367,7 @@ clamp_min = elementwise(
     lambda g, out, x, y: where(ge(x, y), g, zero(g)),
     lambda g, out, x, y: where(lt(x, y), g, zero(g)),
     promotes="same",
-    refuses=NO_CLAMP,
+    refuses=lacks("maximum_cpu", COMPLEX),
     kernel="maximum",
 )
 clamp_max = elementwise(
@@ -354,14 +375,14 @@ clamp_max = elementwise(
     lambda g, out, x, y: where(le(x, y), g, zero(g)),
     lambda g, out, x, y: where(gt(x, y), g, zero(g)),
     promotes="same",
-    refuses=NO_CLAMP,
+    refuses=lacks("minimum_cpu", COMPLEX),
     kernel="minimum",
 )
 relu = elementwise(
     "relu",
     lambda g, out, x: where(gt(out, zero(out)), g, zero(g)),
     promotes="same",
-    refuses={**NO_CLAMP, BOOL: "Boolean inputs not supported for relu"},
+    refuses={**NO_CLAMP, BOOL: Check("Boolean inputs not supported for relu")},
 )
 where: Op = elementwise(
     "where",
@@ -376,7 +397,7 @@ heaviside = elementwise(
     ZERO,
     ZERO,
     promotes="same",
-    refuses={COMPLEX: "heaviside is not yet implemented for complex tensors."},
+    refuses={COMPLEX: Check("heaviside is not yet implemented for complex tensors.")},
 )
 copysign = elementwise(
     "copysign",
@@ -424,8 +445,15 @@ logical_and, logical_or, logical_xor = (
 )
 isnan: Op
 logical_not, isnan, isinf, isfinite, isposinf, isneginf, signbit = (
-    predicate(name, INTEGRAL)
-    for name in ("logical_not", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit")
+    predicate(name, INTEGRAL, refuses={COMPLEX: sentence} if sentence else {})
+    for name, sentence in (
+        *((name, "") for name in ("logical_not", "isnan", "isinf", "isfinite")),
+        *(
+            (name, Check(f"{name} does not support complex inputs."))
+            for name in ("isposinf", "isneginf")
+        ),
+        ("signbit", "signbit is not implemented for complex tensors."),
+    )
 )
 _NO_BITS = (FLOATING, COMPLEX)
 _BITWISE = {

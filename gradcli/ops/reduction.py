@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradcli.graph.dtype import DType, bool_, int64
+from gradcli.graph.dtype import BOOL, COMPLEX, INTEGER, DType, bool_, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
 from gradcli.ops.elementwise import cast, conj, eq, exp, gt, log, logical_and, where
 from gradcli.ops.movement import expand, flip, reshape
-from gradcli.ops.rows import same, zero
+from gradcli.ops.rows import lacks, same, zero
 
 Axes = tuple[int, ...]
 
@@ -115,8 +115,8 @@ prod = Op(
     lambda x, *, axis, keepdims: _reduce(x, axis=(axis,), keepdims=keepdims),
     _prod_rule,
 )
-amax = Op("amax", _reduce, _share_extreme, kernel="max")
-amin = Op("amin", _reduce, _share_extreme, kernel="min")
+amax = Op("amax", _reduce, _share_extreme, kernel="max", refuses=lacks("max_values_cpu", COMPLEX))
+amin = Op("amin", _reduce, _share_extreme, kernel="min", refuses=lacks("min_values_cpu", COMPLEX))
 any_ = Op("any", _reduce_truth, INTEGRAL)
 all_ = Op("all", _reduce_truth, INTEGRAL)
 argmax = Op("argmax", _reduce_index, INTEGRAL)
@@ -126,7 +126,12 @@ cumsum = Op(
     "cumsum", same, lambda g, out, x, *, axis: _reverse_cumsum(g, axis), kernel="cumulative_sum"
 )
 cumprod = Op("cumprod", same, _cumprod_rule, kernel="cumulative_prod")
-logcumsumexp = Op("logcumsumexp", same, _logcumsumexp_rule)
+logcumsumexp = Op(
+    "logcumsumexp",
+    same,
+    _logcumsumexp_rule,
+    refuses=lacks("logcumsumexp_out_cpu", BOOL, INTEGER),
+)
 
 
 def _spread_cotangent(g: Node, x: Node, axis: Axes, keepdims: bool) -> Node:

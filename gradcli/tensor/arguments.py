@@ -43,13 +43,20 @@ def taken(function: Function, args: Args, kwargs: Kwargs, seen: Args) -> tuple[A
     given += [(parameters.by_name[k], v) for k, v in named.items() if k in parameters.by_name]
     values = [_take(function, args, named, i, *pair) for i, pair in enumerate(given)]
     _check_mixed(function, args, named, given)
-    if named is kwargs and all(v is old for v, (_, old) in zip(values, given, strict=True)):
+    fits = all(v is old for v, (_, old) in zip(values, given, strict=True))
+    if fits and named is kwargs and not (function.listed and named):
         if not any(isinstance(old, (list, tuple)) for _, old in given):
             function.known.add(seen)
         return args, kwargs
     count = min(len(args), len(parameters.positional))
-    fitted = {p.name: v for (p, _), v in zip(given[count:], values[count:], strict=True)}
-    return (*values[:count], *args[count:]), {**named, **fitted}
+    pairs = zip(given[count:], values[count:], strict=True)
+    named = {**named, **{parameter.name: value for (parameter, _), value in pairs}}
+    fitted = [*values[:count], *args[count:]]
+    if function.listed:
+        # A body takes its list of sizes by position alone.
+        later = [p.name for p in parameters.positional[count:]]
+        fitted += [named.pop(name) for name in later if name in named]
+    return tuple(fitted), named
 
 
 def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
@@ -181,14 +188,20 @@ def _misuse(
         if several:
             got = [*map(type_of, args[bound:]), *(f"{k}={type_of(v)}" for k, v in kwargs.items())]
             return (
-                f"{function.called}() received an invalid combination of arguments - got "
+                f"{_called(function)}() received an invalid combination of arguments - got "
                 f"({', '.join(got)}), but expected one of:"
             )
         said = problem if isinstance(problem, str) else problem(bound)
         owner = "TensorBase." if said.startswith("takes no") else ""
-        return f"{owner}{function.called}(){'' if said.startswith(':') else ' '}{said}"
+        return f"{owner}{_called(function)}(){'' if said.startswith(':') else ' '}{said}"
 
     return Misuse(function, sentence, [*(help or []), usage], place=place, count=count, code=code)
+
+
+def _called(function: Function) -> str:
+    """What PyTorch's sentences call it: `linalg_inv` for `linalg.inv`."""
+    name = function.qualified.removeprefix("nn.functional.").removeprefix("Tensor.")
+    return name.replace(".", "_")
 
 
 def _has_several(function: Function) -> bool:

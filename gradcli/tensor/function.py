@@ -18,7 +18,7 @@ from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
 from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.gradfn import WITH_NUMBERS, Part, backward_name
-from gradcli.tensor.kinds import AnyTensor, Parameters
+from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
 from gradcli.tensor.operands import (
     as_floating,
     as_numeric,
@@ -49,13 +49,13 @@ class Function:
             that follows from its op.
 
     Attributes:
-        called: what PyTorch's sentences call it: `linalg_inv`.
         known: the classes of arguments that it has taken.
         lenient: whether it takes numbers for tensors, as functions without a prefix do.
+        listed: whether sizes or dims come as one list, as methods do not ask for.
     """
 
     __slots__ = (
-        *("__name__", "body", "called", "doc", "known", "layout", "lenient", "on_nodes"),
+        *("__name__", "body", "doc", "known", "layout", "lenient", "listed", "on_nodes"),
         *("overload", "qualified", "shown", "view", "_grad_fn", "_numbers", "_parameters"),
     )
 
@@ -72,9 +72,8 @@ class Function:
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
-        self.called = name.removeprefix("nn.functional.").removeprefix("Tensor.").replace(".", "_")
         self.known: set[tuple[Any, ...]] = set()
-        self.lenient = False
+        self.lenient = self.listed = False
         self.doc = body.__doc__ or ""
         self.body = body
         self.on_nodes = on_nodes
@@ -102,13 +101,13 @@ class Function:
     def parameters(self) -> Parameters:
         """What its body takes."""
         if self._parameters is None:
-            self._parameters = Parameters(self.body)
+            self._parameters = Parameters(self.body, self.listed)
         return self._parameters
 
-    def of_numbers(self) -> Function:
-        """The same function, which takes numbers for tensors too."""
+    def variant(self, *, lenient: bool = False, listed: bool = False) -> Function:
+        """The same function, which takes its arguments in another way."""
         made = copy(self)
-        made.known, made.lenient = set(), True
+        made.known, made._parameters, made.lenient, made.listed = set(), None, lenient, listed
         return made
 
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -245,7 +244,8 @@ def _entry(
             if short[0] == "_" and not short.startswith("__"):
                 continue
             if not name.startswith("Tensor."):
-                registry.register(f"torch.{name}", made)
+                one = takes_list(body)
+                registry.register(f"torch.{name}", made.variant(listed=True) if one else made)
             if method and ("." not in name or name.startswith("Tensor.")):
                 registry.METHODS[short] = made
         return made

@@ -22,6 +22,8 @@ Operand = Any
 """Annotation: a tensor, or a number where another operand is a tensor."""
 Value = Any
 """Annotation: a tensor or a number, which PyTorch makes a tensor of."""
+Listed = Any
+"""Annotation of `*sizes`: whole numbers, which functions (not methods) take as one list alone."""
 Tensors = Any
 """Annotation: a list or tuple of tensors."""
 Dims = int | Sequence[int]
@@ -126,6 +128,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "Tensors": (Kind("tuple of Tensors", _tensors),),
     "DType": (Kind("torch.dtype", _dtype),),
     **{"Dim": (_DIMS,), "Dims": (_DIMS,), "Sizes": (_DIMS,), "Sequence[int]": (_SEVERAL,)},
+    "Listed": (_SEVERAL,),
 }
 _KINDS["Reduction"] = _KINDS["str"]
 
@@ -170,8 +173,24 @@ class Parameter:
         return MISFIT
 
 
+def rest_of(body: Callable[..., Any]) -> str:
+    """The name under which a body takes any number of positional arguments; "" if it does not."""
+    code = getattr(body, "__wrapped__", body).__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    return str(code.co_varnames[count]) if code.co_flags & 4 else ""
+
+
+def takes_list(body: Callable[..., Any]) -> bool:
+    """Whether the function of a body takes as one list what its method takes in any number."""
+    return body.__annotations__.get(rest_of(body)) in ("Dims", "Listed")
+
+
 class Parameters:
     """The parameters of a body.
+
+    Args:
+        body: a function.
+        listed: whether what it takes any number of, comes as one list.
 
     Attributes:
         positional: those that may be given by position, in order.
@@ -183,7 +202,7 @@ class Parameters:
 
     __slots__ = ("by_name", "keywords", "more", "positional", "required", "rest")
 
-    def __init__(self, body: Callable[..., Any]) -> None:
+    def __init__(self, body: Callable[..., Any], listed: bool = False) -> None:
         source = getattr(body, "__wrapped__", body)
         code, defaults = source.__code__, source.__defaults__ or ()
         names = code.co_varnames
@@ -202,6 +221,10 @@ class Parameters:
         ]
         self.positional, self.keywords = made[:count], made[count:]
         self.by_name = {parameter.name: parameter for parameter in made}
-        variadic = bool(code.co_flags & 4)
-        self.rest = names[end] if variadic else ""
+        self.rest = rest_of(body)
+        if listed:
+            word = source.__annotations__[self.rest]
+            self.positional.append(Parameter(self.rest, word, False))
+            self.required += word == "Listed"
+            self.by_name[self.rest], self.rest = self.positional[-1], ""
         self.more = bool(code.co_flags & 8)

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, FLOATING, DType, default, int64, of_number, result_type
+from gradcli.graph.dtype import (
+    BOOL,
+    FLOATING,
+    SCALAR_TYPES,
+    DType,
+    default,
+    int64,
+    of_number,
+    result_type,
+)
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.ops.elementwise import cast
@@ -35,6 +44,16 @@ def not_a_tensor(value: Any) -> GradcliError:
         f"argument 'input' must be Tensor, not {type_name(value)}",
         help="make it one: tensor(...)",
         kind=TypeError,
+    )
+
+
+def no_kernel(kernel: str, x: Any) -> GradcliError:
+    """G025: PyTorch's sentence about a kernel that does not take the dtype of `x`."""
+    return GradcliError(
+        "G025",
+        f"\"{kernel}\" not implemented for '{SCALAR_TYPES[x.dtype]}'",
+        help="convert it: .float()",
+        kind=NotImplementedError,
     )
 
 

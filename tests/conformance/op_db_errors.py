@@ -48,6 +48,8 @@ def compare(op: Any, sample: Any) -> str:
     Raises:
         Outside: PyTorch accepts it, or it uses what gradcli leaves out.
     """
+    if "out" in sample.kwargs:
+        raise Outside("out=")
     given = (sample.input, *sample.args)
     known: dict[int, Tensor] = {}
     arguments, options = to_gradcli(given, known), to_gradcli(sample.kwargs, known)
