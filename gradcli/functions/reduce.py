@@ -227,8 +227,8 @@ def _position(name: str, op: Any) -> Any:
         if not x.ndim:
             return constant(0, int64)
         _check_extents(name, x, (axis,))
-        found: Node = op(x, axis=axis, keepdims=keepdim)
-        return found
+        places: Node = op(x, axis=axis, keepdims=keepdim)
+        return places
 
     return position
 
