@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends import short_rows
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy
 from gradcli.execute.backends.pointwise import WRITERS
 from gradcli.execute.local import local_attributes, local_shape, rows_of
@@ -50,9 +51,12 @@ class Program:
         self.instructions: list[Instruction] = []
         self.free: dict[tuple[Any, tuple[int, ...]], list[int]] = {}
         self.owner: dict[int, Node] = {}
+        self.folded = _folded(nodes, kept, rows)
         self.last_use = self._last_uses(nodes)
+        products = {node.inputs[0] for node in self.folded}
         for position, node in enumerate(nodes):
-            self._compile(node, position)
+            if node not in products:
+                self._compile(node, position)
         self.borrowed = [slot for slot, _ in self.fixed] + [slot for slot, _, _ in self.parts]
         self.crosses = [(n, self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
 
@@ -88,6 +92,8 @@ class Program:
 
     def _inputs(self, node: Node) -> list[Node]:
         """What a node reads: behind an `expand`, broadcasting reads the smaller value itself."""
+        if node in self.folded:
+            return list(self.folded[node])
         if not node.op.elementwise:
             return list(node.inputs)
         return [self._unexpanded(x) for x in node.inputs]
@@ -110,7 +116,8 @@ class Program:
         if writer is None:
             slot = self._new(None)
             attrs = local_attributes(node, self.rows, self.height)
-            self.instructions.append(_call(_exact(node), operands, slot, attrs))
+            kernel = _sum_of_products if node in self.folded else _exact(node)
+            self.instructions.append(_call(kernel, operands, slot, attrs))
             if node in self.kept:
                 slot = self._copy_out(node, slot)
         else:
@@ -183,6 +190,45 @@ class Program:
                 del self.owner[slot]
                 buffer = self.registers[slot]
                 self.free.setdefault((buffer.dtype, buffer.shape), []).append(slot)
+
+
+def _folded(nodes: Sequence[Node], kept: set[Node], rows: Rows) -> dict[Node, tuple[Node, Node]]:
+    """The sums of products that nobody else reads, with the factors: no product is stored."""
+    readers: dict[Node, int] = {}
+    for node in nodes:
+        for x in node.inputs:
+            readers[x] = readers.get(x, 0) + 1
+    group = set(nodes)
+    found = {}
+    for node in nodes:
+        product = node.inputs[0] if node.inputs else node
+        if node.op.name != "sum" or product not in group or product in kept:
+            continue
+        factors = product.inputs * (2 if product.op.name == "square" else 1)
+        if (
+            product.op.name in ("mul", "square")
+            and readers[product] == 1
+            and product.dtype.name in ("float32", "float64")
+            and all(x.shape == product.shape and x.op is not FULL for x in factors)
+            and _is_inner(node, product, rows)
+        ):
+            found[node] = (factors[0], factors[1])
+    return found
+
+
+def _is_inner(node: Node, product: Node, rows: Rows) -> bool:
+    axes = node.attrs["axis"]
+    return len(axes) == product.ndim or (axes == (-1,) and rows.axis.get(product) != -1)
+
+
+def _sum_of_products(x: Any, y: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """The sum of x*y over all axes or over the last."""
+    if len(axis) == x.ndim:
+        made = short_rows.total(x, y)
+        made = np.sum(x * y, dtype=x.dtype) if made is None else made
+    else:
+        made = short_rows.dots(x, y)
+    return np.expand_dims(made, axis) if keepdims else made
 
 
 def _call(

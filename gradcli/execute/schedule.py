@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends.blas import one_thread
 from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows
 from gradcli.execute.tiles import Sweep
 from gradcli.graph.node import Node
@@ -62,7 +63,8 @@ class Plan:
         known.update(values or {})
         for step, drop in zip(self.steps, self.drops, strict=True):
             if isinstance(step, Sweep):
-                step.run(known)
+                with one_thread:
+                    step.run(known)
             else:
                 known[step] = compute(step, known)
             for node in drop:

@@ -15,10 +15,22 @@ import numpy as np
 
 def thread_count() -> int:
     """How many threads a sweep uses."""
-    return THREADS[0] or os.cpu_count() or 1
+    return THREADS[0] or _cores()
 
 
-THREADS = [0]
+def _asked() -> int:
+    """What GRADCLI_THREADS says; the command line checks it, a program may have anything there."""
+    text = os.environ.get("GRADCLI_THREADS", "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+THREADS = [_asked()]
 """The number that `--threads` asked for; 0 for one a core."""
 
 

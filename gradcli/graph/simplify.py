@@ -18,6 +18,9 @@ from gradcli.graph.shape import reduced
 from gradcli.graph.walk import ancestors
 
 Attrs = Mapping[str, Any]
+DEPTH = 8
+"""Through how many elementwise ops reading at positions is moved."""
+
 Rule = Callable[["Simplifier", tuple[Node, ...], Attrs, Node], Node | None]
 """`(simplifier, inputs, attrs, original) -> node that means the same`, or None."""
 
@@ -190,6 +193,33 @@ def _index_add(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node
     return s.make("index_put", (zeros, *inputs), node, axes=len(attrs["shape"]))
 
 
+def _index(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """One value read from each row of an elementwise result needs only that of its operands."""
+    x, *indices = inputs
+    if attrs["axes"] == x.ndim:
+        picked = s.constant(0, node.dtype, node.shape)
+        along = _own_places(picked, indices, x.shape)
+        if along is not None:
+            return _read(s, x, tuple(indices), along, node, DEPTH)
+    return None
+
+
+def _read(
+    s: Simplifier, x: Node, indices: tuple[Node, ...], along: int, node: Node, depth: int
+) -> Node:
+    """`x` read at one place a row: through elementwise ops with one operand of its shape."""
+    thin = [y.ndim < -along or y.shape[along] == 1 for y in x.inputs]
+    whole = [y.shape == x.shape for y in x.inputs]
+    passes = all(a or b for a, b in zip(thin, whole, strict=True)) and whole.count(True) == 1
+    if depth == 0 or x.value is not None or not x.op.elementwise or not passes:
+        return s.shaped("index", (x, *indices), node.shape, x.dtype, node, node.attrs)
+    operands = tuple(
+        y if is_thin else _read(s, y, indices, along, node, depth - 1)
+        for y, is_thin in zip(x.inputs, thin, strict=True)
+    )
+    return s.shaped(x.op.name, operands, node.shape, x.dtype, x, x.attrs)
+
+
 def _own_places(x: Node, indices: Sequence[Node], shape: tuple[int, ...]) -> int | None:
     """The axis along which each row of `x` has one place; None where rows may share places."""
     if x.ndim != len(shape) or len(indices) != len(shape):
@@ -224,6 +254,6 @@ RULES: dict[str, Rule] = {
     **{"expand": _respread, "reshape": _respread, "add": _total},
     **{"mul": _folded(lambda x, y: x * y), "div": _folded(_divided)},
     **{"log_softmax": _log_softmax, "softmax": _softmax, "logsumexp": _logsumexp, "exp": _exp},
-    **{"index_add": _index_add, "sum": _sum},
+    **{"index_add": _index_add, "sum": _sum, "index": _index},
 }
 """Op name -> its rule."""

@@ -69,6 +69,21 @@ EXPRESSIONS = [
     "((x - x.mean())**2).mean() * x.sum()",
     "sum(x * 0 + x.expand(3, *x.shape))",
     "logsumexp(x, 1).sum() + logsumexp(x, (0, 1))",
+    "mean(log1p(x*x) - 2*x/(1+x*x)/3 + (3*x + 3*x*v)*0.5)",
+    "cross_entropy(x, (u.abs()*100).long() % 5)",
+    "cross_entropy(x.T, (v.abs()*100).long() % u.shape[0])",
+    "nll_loss(-x*x, (u.abs()*100).long() % 5, weight=v.detach().abs())",
+    "sum(gather(x, 1, (x.abs()*100).long() % 5) * x)",
+    "sum(gather(x, 0, (x.abs()*100).long() % u.shape[0]) * x)",
+    "sum(layer_norm(x, [5], v, v) * x)",
+    "sum(erf(x) + special.ndtr(x*2) + special.i0(x))",
+    "sum((x[:,None,:] - x[:1])**2, -1).amin(1).sum()",
+    "sum(x**3) + sum(x**-1) + sum(abs(x)**0.5) + sum(x**2 * x**2)",
+    "sum(softplus(x)) + sum(logaddexp(x, v))",
+    "-(-x - x).sum() + sum(2*x - 3*x) + sum(-x + -v)",
+    "sum(x/v/v - 1/x) + (x/3).mean()",
+    "sum(x.abs().long() ** 2) + sum(x)",
+    "sum(cos(x.flip(1)) * x.permute(1, 0).T)",
 ]
 
 
@@ -115,11 +130,31 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(
     assert all(f == found[0] for f in found)
 
 
+def test_products_of_matrices_do_not_depend_on_the_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((900, 333)).astype(np.float32)
+    w = rng.standard_normal((333, 210)).astype(np.float32)
+    found = []
+    for count in (1, 2, 5):
+        monkeypatch.setattr(threads, "THREADS", [count])
+        result = gradcli.evaluate("mean(tanh(x@w)**2)", {"x": x, "w": w})
+        found.append([result.value.tobytes(), *(g.tobytes() for g in result.grads.values())])
+    assert all(f == found[0] for f in found)
+    monkeypatch.setattr(evaluate, "SMALL", 1 << 60)
+    exact = x.astype(float) @ w.astype(float)
+    found = gradcli.evaluate("x@w", {"x": x, "w": w}, gradients=False).value
+    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-4)
+
+
 LEAVES = st.sampled_from(["x", "v", "u[:,None]", "1.5", "x.mean()", "x.sum(0)", "x.sum(1,True)"])
 FORMS = st.sampled_from(
     [
         *("({0}+{1})", "({0}*{1})", "({0}-{1})", "maximum({0},{1})", "where({0}>{1},{0},{1})"),
         *("tanh({0})", "exp(-{0}*{0})", "({0})**2", "softmax({0}*x,1)", "sigmoid({0})"),
+        *("-{0}", "2*{0}", "{0}/3", "({0}+{1})+{1}", "({0}*{1})/x", "x*({0})*v", "({0})**3"),
+        *("log1p(exp({0}))", "softplus({0})", "log_softmax({0}*x,0)", "{0}.sum()*{1}", "relu({0})"),
         *("({0}*x).cumsum(1)", "({0}*x).flip(1)", "({0}-({0}*x).mean(1,True))"),
     ]
 )

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends import blas
+
 Array = Any
 _recipes: dict[tuple[str, int, int], Callable[[Array, Array], Array]] = {}
 
@@ -18,7 +20,8 @@ _recipes: dict[tuple[str, int, int], Callable[[Array, Array], Array]] = {}
 def contract(x: Array, y: Array, *, spec: str) -> Array:
     """`spec` is `ij,jk->ik` over the trailing axes; leading axes broadcast."""
     key = (spec, x.ndim, y.ndim)
-    return (_recipes.get(key) or recipe(*key))(x, y)
+    multiply = _recipes.get(key) or recipe(*key)
+    return blas.matmul(x, y) if multiply is np.matmul else multiply(x, y)
 
 
 def recipe(spec: str, x_rank: int, y_rank: int) -> Callable[[Array, Array], Array]:
@@ -92,7 +95,7 @@ class Product:
 
     def __call__(self, x: Array, y: Array) -> Array:
         """The result."""
-        return self.arranged(np.matmul(*self.operands(x, y)))
+        return self.arranged(blas.matmul(*self.operands(x, y)))
 
 
 def _grouped(
@@ -113,7 +116,7 @@ def _grouped(
         x = _matrices(x, left, (batch, [], rows, shared), lead, sizes)
         y = _matrices(y, right, (batch, looped, shared, columns), lead, sizes)
         # A sum over nothing is an outer product: multiplying beats a BLAS call of inner length one.
-        out = np.matmul(x, y) if shared else x * y
+        out = blas.matmul(x, y) if shared else x * y
         out = out.reshape((*front, *(sizes[c] for c in order)))
         return _arranged(out, "".join(order), list(result), lead)
 

@@ -54,6 +54,10 @@ def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axis = _axis(axis, x.ndim)  # type: ignore[assignment]
     if x.dtype == np.float16:
         return x.sum(axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
+    if x.size >= short_rows.LONG and len(axis) == x.ndim:
+        total = short_rows.total(x)
+        if total is not None:
+            return np.reshape(total, (1,) * x.ndim) if keepdims else total
     if axis == (-1,) or axis == (-2,):
         short = short_rows.sums(x, axis)
         if short is not None:

@@ -15,6 +15,9 @@ import numpy as np
 Array = Any
 LONGEST_SUM = 1024
 LONGEST_EXTREME = 48
+PIECE = 512
+LONG = 8192
+LEAST_DOT = 32
 
 
 def sums(x: Array, axis: tuple[int, ...]) -> Array | None:
@@ -26,6 +29,38 @@ def sums(x: Array, axis: tuple[int, ...]) -> Array | None:
     if axis[0] == -2 and x.shape[-1] <= LONGEST_SUM and x.ndim == 2 and len(x) <= 1 << 14:
         return _ones(len(x), x.dtype.char) @ x
     return None
+
+
+def total(x: Array, y: Array | None = None) -> Array | None:
+    """The sum over everything, of `x` or of `x*y`; None where NumPy's own is as good.
+
+    BLAS adds up pieces of PIECE elements in many lanes, float64 adds up the pieces: as accurate
+    as adding pairwise.
+    """
+    both = (x,) if y is None else (x, y)
+    if x.size < LONG or not all(v.dtype.char in "fd" and v.flags.c_contiguous for v in both):
+        return None
+    whole = x.size // PIECE * PIECE
+    flat = [v.reshape(-1) for v in both]
+    pieces = [v[:whole].reshape(-1, PIECE) for v in flat]
+    rest = [v[whole:] for v in flat]
+    if y is None:
+        pieces.append(_ones(PIECE, x.dtype.char))
+        rest.append(_ones(PIECE, x.dtype.char)[: len(rest[0])])
+    result = np.vecdot(*pieces).sum(dtype=np.float64) + np.dot(*rest)
+    return x.dtype.type(result)
+
+
+def dots(x: Array, y: Array) -> Array:
+    """The sums of `x*y` along the last axis."""
+    if x.shape[-1] < LEAST_DOT or x.dtype.char not in "fd":
+        return _sum_rows(x * y)
+    return np.vecdot(x, y)
+
+
+def _sum_rows(x: Array) -> Array:
+    short = sums(x, (-1,))
+    return x.sum(axis=-1, dtype=x.dtype) if short is None else short
 
 
 def extremes(x: Array, axis: tuple[int, ...], name: str) -> Array | None:
