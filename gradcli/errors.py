@@ -176,6 +176,7 @@ CODES: dict[str, str] = {
     "G081": "autodiff and differences of the function disagree",
     "G082": "a derivative could not be checked",
     "G083": "a value or a derivative is NaN or infinite",
+    "G084": "a function was differentiated at a kink",
     "G098": "a formula failed its check and is withheld",
     "G099": "gradcli has a bug",
 }

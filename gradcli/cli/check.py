@@ -27,7 +27,7 @@ from gradcli.cli.session import prepare
 from gradcli.errors import ExitStatus, GradcliError
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
-from gradcli.lowering.free import free_names
+from gradcli.lowering.unbound import unbound
 from gradcli.render import ci
 from gradcli.render.checking import checks_json, checks_text
 from gradcli.render.markup import painter, use_colour
@@ -107,7 +107,7 @@ def _reports(
     place: Span | None = None,
 ) -> Iterator[Report]:
     variables = as_dtype_of(bind(bindings, standard, shapes=True))
-    for free in free_names(tree, variables):
+    for free in unbound(tree, variables):
         variables[free] = placeholder(free, ANY_SHAPE)
     formulas = {key: _formula(key, text) for key, text in expected.items()}
     return check(name, tree, variables, formulas, Settings(**settings), place)

@@ -19,7 +19,8 @@ from gradcli.cli.inputs import (
 )
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
 from gradcli.cli.session import prepare
-from gradcli.errors import GradcliError
+from gradcli.cli.tracing import Trace
+from gradcli.errors import ExitStatus, GradcliError
 from gradcli.graph.shape import numel
 from gradcli.graph.shape import text as shape_text
 from gradcli.language import ast
@@ -45,8 +46,10 @@ def run(
     precision: int | None,
     max_memory: str | None,
     timeout: float | None,
+    trace_nan: bool,
+    kinks: str | None,
     **asked: Any,
-) -> None:
+) -> int:
     """The command; `asked` are the options that say which derivatives."""
     prepare(seed=seed, dtype=dtype, precision=precision, max_memory=max_memory, timeout=timeout)
     chosen = chosen_format(format, output)
@@ -59,16 +62,19 @@ def run(
     tree = parse_expression(source)
     missing = _without_value(tree, variables)
     if missing:
-        if any(asked.values()) or no_grad or chosen not in ("text", "json"):
+        if any(asked.values()) or no_grad or trace_nan or kinks or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
         _formulas(tree, variables, names, missing, chosen, output)
-        return
-    result = api.evaluate(
-        tree, variables, wrt=names, gradients=not no_grad, **_derivatives(variables, **asked)
-    )
+        return ExitStatus.OK
+    trace, derivatives = Trace(trace_nan, kinks), _derivatives(variables, **asked)
+    with trace.watching():
+        result = api.evaluate(tree, variables, wrt=names, gradients=not no_grad, **derivatives)
+    if trace.report(variables, expression=True):
+        return ExitStatus.FAILED
     _show(result, chosen, output)
     if not (no_grad or asked["vjp"] or asked["jvp"] or asked["jacobian"]):
         _remark(result, variables)
+    return ExitStatus.OK
 
 
 def _derivatives(

@@ -22,8 +22,8 @@ from gradcli.diagram.build import Options, draw
 from gradcli.diagram.partial import draw_partial
 from gradcli.errors import GradcliError
 from gradcli.language.parser import parse_expression
-from gradcli.lowering.free import free_names
 from gradcli.lowering.interpret import Interpreter
+from gradcli.lowering.unbound import unbound
 from gradcli.render.markup import use_colour
 from gradcli.source import Source
 from gradcli.tensor import Tensor
@@ -56,7 +56,7 @@ def run(
     variables = bind(bindings, standard, shapes=True)
     if session["dtype"] is not None:
         variables = as_dtype_of(variables)
-    for name in free_names(tree, variables):
+    for name in unbound(tree, variables):
         variables[name] = placeholder(name, ())
     for name in differentiated(variables, None):
         variables[name].requires_grad = True

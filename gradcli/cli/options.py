@@ -71,6 +71,22 @@ def _use_threads(context: click.Context, parameter: click.Parameter, count: int 
             os.environ[name] = str(count)
 
 
+def tracing() -> list[click.Parameter]:
+    """Options that look at what is computed; `tracing.Trace` does what they say."""
+    return [
+        option(
+            "--trace-nan",
+            is_flag=True,
+            help="Name the first operation, forward and backward, that makes NaN or infinity.",
+        ),
+        option(
+            "--kinks",
+            type=click.Choice(["note", "warn", "error"]),
+            help="Report every kink hit (relu at 0, ties of max), and the slope that is taken.",
+        ),
+    ]
+
+
 def limits() -> list[click.Parameter]:
     """Options that bound a run."""
     return [

@@ -7,10 +7,19 @@ from typing import Any
 from gradcli import api
 from gradcli.cli.inputs import Standard, as_dtype_of, bind, decoded, read_text
 from gradcli.cli.session import prepare
+from gradcli.cli.tracing import Trace
+from gradcli.errors import ExitStatus
 from gradcli.source import Source
 
 
-def run(*, script: str, bindings: tuple[str, ...], **session: Any) -> None:
+def run(
+    *,
+    script: str,
+    bindings: tuple[str, ...],
+    trace_nan: bool,
+    kinks: str | None,
+    **session: Any,
+) -> int:
     """The command."""
     prepare(**session)
     standard = Standard()
@@ -19,4 +28,12 @@ def run(*, script: str, bindings: tuple[str, ...], **session: Any) -> None:
     else:
         source = Source(script, read_text(script))
     variables = bind(bindings, standard)
-    api.run(source, as_dtype_of(variables) if session["dtype"] is not None else variables)
+    if session["dtype"] is not None:
+        variables = as_dtype_of(variables)
+    trace = Trace(trace_nan, kinks)
+    try:
+        with trace.watching():
+            api.run(source, variables)
+    finally:
+        failed = trace.report(variables)
+    return ExitStatus.FAILED if failed else ExitStatus.OK

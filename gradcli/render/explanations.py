@@ -250,6 +250,12 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli eval --trace-nan names the first operation that made it, forward or backward.",
         'gradcli check "sqrt(x)" x=0',
     ),
+    "G084": (
+        "The function has no derivative at this point, only slopes on either side; PyTorch "
+        "chose one of them, or a value between them.",
+        "Move the point, or say with --kinks note that it does not matter.",
+        'gradcli eval "relu(x)" x=0 --kinks error',
+    ),
     "G098": (
         "The formula differs from the gradient at some point: a mistake in gradcli, found before "
         "anything was printed.",

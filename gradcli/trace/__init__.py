@@ -1,1 +1,1 @@
-"""What happens while an expression or a script is computed: the first NaN, and kinks that were hit."""
+"""What happens while something is computed: the first NaN, and the kinks that are hit."""

@@ -56,7 +56,7 @@ def _ties(values: list[Array], result: Array, attrs: Any) -> Array:
 
 
 def _largest(x: Array, result: Array) -> bool:
-    return x.size > 0 and np.max(result) == x.max()
+    return x.size > 0 and bool(np.max(result) == x.max())
 
 
 KINKS: dict[str, tuple[Mask, str]] = {
@@ -109,9 +109,8 @@ class Kinks(Observer):
         row = KINKS.get(node.op.name)
         if row is None or not any(x.tracked for x in node.inputs) or node.span is None:
             return
-        comparison = node.op.name in ("eq", "gt", "ge", "lt", "le")
         text = node.span.text
-        if comparison and (SMOOTH.search(text) or (node.op.name == "eq" and "==" in text)):
+        if SMOOTH.search(text) or (node.op.name == "eq" and "==" in text):
             return
         mask, sentence = row
         with np.errstate(all="ignore"):

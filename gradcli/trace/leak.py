@@ -1,19 +1,25 @@
-"""The leak of `where`: a branch that is masked out still has a gradient, and 0 times infinity is NaN.
+"""The leak of `where`: a branch that is masked out has a gradient, and 0 times infinity is NaN.
 
 Constraints: reads the graph for where the branch is, and the source for how to write it safely.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from gradcli import api
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
+from gradcli.lowering.unbound import unbound
 from gradcli.source import Source, Span
+from gradcli.tensor import Tensor
 
 SAFE = {**dict.fromkeys(("asin", "acos", "atanh", "erfinv"), "0"), "acosh": "2"}
 """An argument at which the derivative of an op is finite, where it is not 1."""
@@ -24,19 +30,34 @@ class Leak:
 
     Attributes:
         sentence: which branch of what.
-        rewrite: the same `where` without the leak, or None where the source does not show it.
-        span: the `where` that it replaces.
+        rewrites: the same `where` with harmless arguments in the branch, the shortest first; none
+            where the source does not show it.
+        span: the `where` that they replace.
     """
 
-    def __init__(self, sentence: str, rewrite: str | None, span: Span | None) -> None:
+    def __init__(self, sentence: str, rewrites: list[str], span: Span | None) -> None:
         self.sentence = sentence
-        self.rewrite = rewrite
+        self.rewrites = rewrites
         self.span = span
 
-    @property
-    def help(self) -> list[str]:
-        """What to write instead."""
-        return [] if self.rewrite is None else [f"write {self.rewrite}"]
+
+def tried(leak: Leak, variables: Mapping[str, Any]) -> str | None:
+    """The first rewrite with which the expression has the same value, and finite gradients."""
+    return next((r for r in leak.rewrites if _holds(leak, r, variables)), None)
+
+
+def _holds(leak: Leak, rewrite: str, variables: Mapping[str, Any]) -> bool:
+    assert leak.span is not None
+    text, span = leak.span.source.text, leak.span
+    changed = text[: span.start] + rewrite + text[span.end :]
+    try:
+        before, after = (api.evaluate(t, variables, gradients=False) for t in (text, changed))
+        same = np.array_equal(before.value, after.value, equal_nan=True)
+        wanted = [n for n, v in variables.items() if isinstance(v, Tensor) and v.requires_grad]
+        total = api.evaluate(f"sum({changed})", variables, wrt=wanted)
+    except GradcliError:
+        return False
+    return same and all(g is None or np.isfinite(g).all() for g in total.grads.values())
 
 
 def find_leak(node: Node, operand: Node, later: Sequence[Node]) -> Leak | None:
@@ -60,40 +81,50 @@ def _leak(choice: Node, branch: int, node: Node, operand: Node) -> Leak:
         f"{text} is in the {ordinal} branch of {name}; where the condition takes the other one, "
         "its gradient is 0 times infinity"
     )
-    return Leak(sentence, _rewrite(choice, branch, node, operand), span)
+    return Leak(sentence, _rewrites(choice, branch, node, operand), span)
 
 
-def _rewrite(choice: Node, branch: int, node: Node, operand: Node) -> str | None:
-    """The source of `choice` with a harmless argument where the branch is masked."""
+def _rewrites(choice: Node, branch: int, node: Node, operand: Node) -> list[str]:
+    """The source of `choice` with harmless arguments where the branch is masked."""
     if choice.span is None or node.span is None or node.span.source is not choice.span.source:
-        return None
-    source = choice.span.source
+        return []
     try:
         tree = parse_expression(Source("", choice.span.text))
     except GradcliError:
-        return None
+        return []
     if not isinstance(tree, ast.Call):
-        return None
-    shift = choice.span.start
-    words = [argument.span for argument in tree.arguments]
+        return []
+    words: list[ast.Expression] = list(tree.arguments)
     if isinstance(tree.function, ast.Attribute) and len(words) == 2:
-        words.insert(1, tree.function.value.span)
+        words.insert(1, tree.function.value)
     if len(words) != 3:
-        return None
-    condition = words[0].text
-    place = _operand_place(tree, node, shift, operand)
-    if place is None:
-        return None
-    safe = SAFE.get(node.op.name, "1")
-    chosen = [condition, place.text, safe] if branch == 1 else [condition, safe, place.text]
-    inner = f"where({', '.join(chosen)})"
-    text = tree.span.source.text
-    return f"{text[: place.start]}{inner}{text[place.end :]}" if source else None
+        return []
+    callee = tree.function.span.text if len(tree.arguments) == 3 else "where"
+    kept = ["{0}", SAFE.get(node.op.name, "1")][:: 1 if branch == 1 else -1]
+    inner = f"{callee}({', '.join([words[0].span.text, *kept])})"
+    place = _operand_place(tree, node, choice.span.start, operand)
+    variables = unbound(words[branch], ())
+    uses = [x.span for x in _inside(words[branch]) if isinstance(x, ast.Name)]
+    candidates: list[list[Span | None]] = [[place], [s for s in uses if s.text in variables]]
+    texts = [_replaced(tree.span.source.text, spans, inner) for spans in candidates if all(spans)]
+    return list(dict.fromkeys(texts))
 
 
-def _operand_place(
-    tree: ast.Expression, node: Node, shift: int, operand: Node
-) -> Span | None:
+def _replaced(text: str, spans: Sequence[Span | None], inner: str) -> str:
+    """The text with every span put into `inner`, in the place of its `{0}`."""
+    for span in sorted(filter(None, spans), key=lambda s: s.start, reverse=True):
+        text = text[: span.start] + inner.replace("{0}", span.text) + text[span.end :]
+    return text
+
+
+def _inside(tree: ast.Node) -> list[ast.Node]:
+    found = [tree]
+    for node in found:
+        found += ast.children(node)
+    return found
+
+
+def _operand_place(tree: ast.Expression, node: Node, shift: int, operand: Node) -> Span | None:
     """Where the operand of `node` stands in the source of the `where`."""
     assert node.span is not None
     start, end = node.span.start - shift, node.span.end - shift

@@ -5,6 +5,7 @@ Constraints: facts about values that were seen; says where a masked branch of `w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gradcli.execute.evaluate import array
 from gradcli.graph.backward import propagate
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, LEAF
+from gradcli.tensor import Tensor
 from gradcli.tensor.gradfn import name_of
 from gradcli.tensor.storage import Stop
 from gradcli.trace.leak import Leak, find_leak
@@ -69,7 +71,7 @@ class Tracer(Observer):
         cotangent = np.asarray(array(given))
         came = ""
         if cotangent.shape == np.shape(part):
-            came = f", {_number(cotangent[place])} came from what follows"
+            came = f", the incoming gradient is {_number(cotangent[place])}"
         fact = f"the gradient of {_text(user)} ({name_of(user)}) is {_number(part[place])}"
         self.backward = _report(user, fact, place, operands + came)
         zero = cotangent.shape == np.shape(part) and cotangent[place] == 0
@@ -78,13 +80,16 @@ class Tracer(Observer):
             self.backward.notes.append(self.leak.sentence)
 
 
-def given(name: str, value: Array) -> Diagnostic | None:
-    """The report of a variable that is not finite as it was given."""
-    if _finite(value):
-        return None
-    place = _first(value)
-    at = f" at {list(place)}" if place else ""
-    return Diagnostic(CODE, f"{name} is {_number(value[place])}{at} as given", severity="warning")
+def given_reports(variables: Mapping[str, Any]) -> list[Diagnostic]:
+    """Reports of the variables that are not finite as they were given."""
+    reports = []
+    for name, value in variables.items():
+        if isinstance(value, Tensor) and not _finite(value.array()):
+            place = _first(value.array())
+            at = f" at {list(place)}" if place else ""
+            fact = f"{name} is {_number(value.array()[place])}{at} as it was given"
+            reports.append(Diagnostic(CODE, fact, severity="warning"))
+    return reports
 
 
 def _report(node: Node, fact: str, place: tuple[int, ...], operands: str) -> Diagnostic:

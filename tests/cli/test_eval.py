@@ -212,3 +212,23 @@ def test_a_jacobian_that_does_not_fit_is_refused_with_its_size(gradcli):
     assert done.returncode == 2
     assert "error[G060]" in done.stderr
     assert "40.0 GB" in done.stderr
+
+
+def test_trace_nan_and_kinks(gradcli):
+    leak = ["eval", "sum(where(x > 0, log(x), 0))", "x=[0,1]"]
+    done = gradcli(*leak, "--trace-nan")
+    assert done.returncode == 0
+    assert done.stdout == gradcli(*leak).stdout
+    assert "warning[G083]: log(x) gives -inf" in done.stderr
+    assert "help: write where(x > 0, log(where(x > 0, x, 1)), 0)" in done.stderr
+    assert gradcli("eval", "x*2", "x=1", "--trace-nan").stderr.startswith("note: every value")
+    done = gradcli("eval", "relu(x)", "x=0", "--kinks", "warn")
+    assert (done.returncode, done.stdout.count("tensor(0.)")) == (0, 1)
+    assert "warning[G084]: relu at 0" in done.stderr
+    done = gradcli("eval", "relu(x)", "x=0", "--kinks", "error")
+    assert (done.returncode, done.stdout) == (1, "")
+    script = "x = torch.tensor(0., requires_grad=True)\ny = x.sqrt()\ny.backward()\nprint(x.grad)\n"
+    done = gradcli("run", "-", "--trace-nan", "--kinks", "note", stdin=script)
+    assert (done.returncode, done.stdout) == (0, "tensor(inf)\n")
+    assert "SqrtBackward0" in done.stderr
+    assert "<stdin>:2:5" in done.stderr

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, FORMATS, bindings, common, expression, lazily, option
+from gradcli.cli.options import (
+    CONTEXT,
+    FORMATS,
+    bindings,
+    common,
+    expression,
+    lazily,
+    option,
+    tracing,
+)
 
 COMMAND = click.Command(
     "eval",
@@ -22,6 +31,7 @@ Examples:
   gradcli eval "sum(sin(x))" x=- -f json < x.json
   gradcli eval "x**2" x=[1,2] --jacobian
   gradcli eval "x**2 + y" x=2 y='x*3' --steps     a binding may use earlier ones
+  gradcli eval "sum(where(x > 0, log(x), 0))" x=[0,1] --trace-nan
   gradcli eval -- "-x**2" x=-3                    after -- a leading minus is no option
 
 \b
@@ -70,6 +80,7 @@ tsv, json:path, safetensors:key) or '-' for stdin.""",
             metavar="FILE",
             help="Write the result to a file; the format follows from its suffix.",
         ),
+        *tracing(),
         *common(),
     ],
 )

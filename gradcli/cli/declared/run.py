@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, common, lazily
+from gradcli.cli.options import CONTEXT, bindings, common, lazily, tracing
 
 COMMAND = click.Command(
     "run",
@@ -22,6 +22,7 @@ Examples:
     params=[
         click.Argument(["script"], metavar="SCRIPT"),
         bindings(),
+        *tracing(),
         *common(),
     ],
 )
