@@ -32,6 +32,9 @@ from gradcli.source import Span
 from gradcli.tensor import Tensor
 from gradcli.tensor.symbols import is_placeholder
 
+SESSION = ("seed", "precision", "max_memory", "timeout")
+"""Options that `prepare` takes as they are."""
+
 
 def run(
     *,
@@ -41,17 +44,12 @@ def run(
     no_grad: bool,
     format: str | None,
     output: str | None,
-    seed: int | None,
     dtype: str | None,
-    precision: int | None,
-    max_memory: str | None,
-    timeout: float | None,
-    trace_nan: bool,
-    kinks: str | None,
     **asked: Any,
 ) -> int:
-    """The command; `asked` are the options that say which derivatives."""
-    prepare(seed=seed, dtype=dtype, precision=precision, max_memory=max_memory, timeout=timeout)
+    """The command; `asked` are the options of the session, of tracing, and of derivatives."""
+    prepare(dtype=dtype, **{name: asked.pop(name) for name in SESSION})
+    trace = Trace(asked.pop("trace_nan"), asked.pop("kinks"))
     chosen = chosen_format(format, output)
     standard = Standard()
     source = expression_source(expression, standard)
@@ -62,11 +60,11 @@ def run(
     tree = parse_expression(source)
     missing = _without_value(tree, variables)
     if missing:
-        if any(asked.values()) or no_grad or trace_nan or kinks or chosen not in ("text", "json"):
+        if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
         _formulas(tree, variables, names, missing, chosen, output)
         return ExitStatus.OK
-    trace, derivatives = Trace(trace_nan, kinks), _derivatives(variables, **asked)
+    derivatives = _derivatives(variables, **asked)
     with trace.watching():
         result = api.evaluate(tree, variables, wrt=names, gradients=not no_grad, **derivatives)
     if trace.report(variables, expression=True):

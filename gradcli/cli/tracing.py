@@ -35,14 +35,17 @@ class Trace:
 
             self._kinks = Kinks(kinks)
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to watch for."""
+        return self._tracer is not None or self._kinks is not None
+
     def watching(self) -> AbstractContextManager[None]:
         """The block in which to compute."""
-        observers = [o for o in (self._tracer, self._kinks) if o is not None]
-        if not observers:
+        if not self:
             return nullcontext()
         from gradcli.trace.watch import watching
 
-        return watching(*observers)
+        return watching(*(o for o in (self._tracer, self._kinks) if o is not None))
 
     def report(self, variables: Mapping[str, Any], *, expression: bool = False) -> bool:
         """Prints what was found; says whether that is a failure.
