@@ -67,6 +67,8 @@ def run(
         diagram = _drawn(source, Interpreter(dict(variables)).evaluate(tree), variables, options)
     except GradcliError as error:
         failure, diagram = error, draw_partial(tree, error, variables, options)
+    if format in ("json", "html"):
+        _add_formulas(diagram)
     _write(diagram, format, output)
     if failure is not None:
         raise failure
@@ -82,6 +84,16 @@ def _drawn(source: Source, value: Any, variables: Mapping[str, Any], options: Op
             help="make it one: tensor(...)",
         )
     return draw(source, tensors, variables, options)
+
+
+def _add_formulas(diagram: Diagram) -> None:
+    """Adds what each step does to a gradient."""
+    from gradcli.calculus.local import local_formulas
+
+    for box in diagram.boxes:
+        if box.kind == "function" and box.node is not None:
+            found = local_formulas(box.node, box.operands)
+            box.formulas = {box.operands[x]: text for x, text in found.items()}
 
 
 def _of_suffix(output: str | None) -> str:

@@ -26,11 +26,12 @@ class Box:
         node: of the graph; None for an error.
         operands: what the inputs are called, by node, for formulas.
         value, grad: arrays, where they are known and were asked for.
+        formulas: operand -> the gradient that it gets, where that was asked for.
         result: whether it is the result of the expression.
     """
 
     __slots__ = (
-        *("dtype", "grad", "kind", "node", "number", "operands", "result", "shape"),
+        *("dtype", "formulas", "grad", "kind", "node", "number", "operands", "result", "shape"),
         *("span", "text", "title", "value"),
     )
 
@@ -46,6 +47,7 @@ class Box:
         self.operands: dict[Node, str] = {}
         self.value: Any = None
         self.grad: Any = None
+        self.formulas: dict[str, str] = {}
         self.result = False
 
 

@@ -5,21 +5,15 @@ Constraints: shortens, computes nothing; formulas come from the rules of the op 
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 
 from gradcli.diagram.boxes import Box, Diagram
-from gradcli.diagram.local import local_derivatives
-from gradcli.graph.op import DATA
 from gradcli.graph.shape import text as shape_text
-from gradcli.graph.walk import ancestors
-from gradcli.render.formula import formula
 
 TEXT = 30
 """Characters of a line of source text."""
-ATOM = re.compile(r"[\w.]+(\[[^]]*\]|\([^()]*\))?")
 SHORT = 8
 """Characters up to which an operand stays in the text of a long operation."""
 
@@ -47,24 +41,6 @@ def own_text(box: Box) -> str:
         if len(text) > TEXT and len(operand) > SHORT and operand != text:
             text = text.replace(operand, "…")
     return shortened(text.replace("(…)", "…") if len(text) > TEXT else text)
-
-
-def local_formulas(box: Box) -> dict[str, str]:
-    """The gradient that each operand gets, as a formula in `g`, `out` and the operands' texts."""
-    node = box.node
-    if node is None or box.kind != "function":
-        return {}
-    found = local_derivatives(node, list(box.operands))
-    known = ancestors(found.values(), lambda x: x is not node and x not in box.operands)
-    names = {x: "a constant" if x.span is None else x.span.whole for x in known if x.op is DATA}
-    names |= {x: _bracketed(text) for x, text in box.operands.items()}
-    names[node] = "out"
-    return {box.operands[x]: formula(part, names) for x, part in found.items()}
-
-
-def _bracketed(text: str) -> str:
-    """The text as an operand: in brackets, unless it is a name, a number or a call."""
-    return text if ATOM.fullmatch(text) else f"({text})"
 
 
 def shape_line(box: Box) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.diagram.boxes import Box, Diagram
-from gradcli.render.boxes import lines, local_formulas
+from gradcli.render.boxes import lines
 
 COLOURS = {
     "variable": ("#ddf0ff", "#3b82c4"),
@@ -87,9 +87,8 @@ def _record(box: Box, diagram: Diagram) -> dict[str, Any]:
         record["value"] = box.value
     if diagram.differentiated and box.kind in ("variable", "function"):
         record["grad"] = box.grad
-    formulas = local_formulas(box)
-    if formulas:
-        record["derivative"] = formulas
+    if box.formulas:
+        record["derivative"] = box.formulas
     return record
 
 
