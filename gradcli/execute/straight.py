@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
-from gradcli.execute.evaluate import SWEEP, silence
+from gradcli.execute.evaluate import silence
 from gradcli.execute.program import Unplannable, Writer
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
+
+
+LARGEST = 1 << 23
+"""Elements in a graph up to which one line of calls is worth more than threads and tiles."""
 
 
 class Straight:
@@ -39,7 +43,7 @@ class Straight:
         varying = recording.varying(inputs)
         if recording.obstacle or recording.checks or any(x in varying for x in recording.looked):
             raise Unplannable(recording.obstacle or "it depends on values which way it goes")
-        if sum(node.size for node, _ in recording.made) > SWEEP:
+        if sum(node.size for node, _ in recording.made) > LARGEST:
             raise Unplannable("large values have plans of their own")
         cells = {node: np.empty(node.shape, NUMPY_DTYPES[node.dtype]) for node in inputs}
         with silence:

@@ -15,7 +15,7 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import Shape, numel, text
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import diagonal_embed, reshape
-from gradcli.tensor import autograd
+from gradcli.tensor import autograd, structured
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.tensor import Tensor
 
@@ -39,12 +39,14 @@ def jacobian(
         return [None] * len(inputs)
     targets = autograd.Targets(inputs)
     with Stop(create_graph):
-        seed = reshape(
-            diagonal_embed(constant(1, output.dtype, (rows,)), offset=0, shape=(rows, rows)),
-            axes=2,
-            shape=(rows, *output.shape),
-        )
-        found = engine.backward([(output.node, seed)], targets)
+        found = structured.jacobians(output.node, targets)
+        if found is None:
+            seed = reshape(
+                diagonal_embed(constant(1, output.dtype, (rows,)), offset=0, shape=(rows, rows)),
+                axes=2,
+                shape=(rows, *output.shape),
+            )
+            found = engine.backward([(output.node, seed)], targets)
         parts = [targets.cotangent(x, found) for x in inputs]
         return [
             None if part is None else _shaped(part, (*output.shape, *x.shape))

@@ -1,0 +1,214 @@
+"""Jacobians by cotangents that keep their identity matrices symbolic.
+
+Constraints: a cotangent of every element of the output at once would begin as an identity matrix
+for each axis of the output. Here such a pair of equal axes is one axis, and becomes two only where
+an op mixes along it: what works element by element keeps it, a contraction keeps it or frees it.
+(Laue, Mitterreiter, Giesen: A Simple and Efficient Tensor Calculus, AAAI 2020.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import prod
+from string import ascii_letters
+from typing import Any
+
+from gradcli.execute.plan import LOCAL, links
+from gradcli.graph.backward import unbroadcast
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import FULL, ITEM, NoDerivative, Zero
+from gradcli.graph.shape import Shape
+from gradcli.graph.walk import ancestors
+from gradcli.ops.elementwise import conj
+from gradcli.ops.linalg import contract, parts
+from gradcli.ops.movement import diagonal_embed, expand, permute, reshape
+
+SPREADING = ("expand",)
+"""Ops that repeat their input, as elementwise ones do with a smaller operand."""
+
+
+class Part:
+    """The cotangents of a node for every element of the output.
+
+    Args:
+        core: their values, with the axes `free` and then the node's.
+        free: the axes of the output that `core` has in front, in that order.
+        pairs: axis of the output -> the axis of the node (negative) that it is equal to; where the
+            two differ, the cotangent is zero.
+    """
+
+    __slots__ = ("core", "free", "pairs")
+
+    def __init__(self, core: Node, free: tuple[int, ...], pairs: dict[int, int]) -> None:
+        self.core = core
+        self.free = free
+        self.pairs = pairs
+
+
+def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node] | None:
+    """For each target that `output` depends on, a node of the shape `output.shape + its own`.
+
+    None where an op on the way has several results: then a dense batch of cotangents has to do.
+    """
+    order = ancestors([output], lambda node: node.tracked)
+    needed: set[Node] = set()
+    for node in order:
+        if targets(node) or any(x in needed for x in node.inputs):
+            needed.add(node)
+    if any(node.op is ITEM for node in needed):
+        return None
+    identity = constant(1, output.dtype, output.shape)
+    sums = {output: Part(identity, (), {a: a - output.ndim for a in range(output.ndim)})}
+    found: dict[Node, Node] = {}
+    for node in reversed(order):
+        part = sums.pop(node, None)
+        if part is None or node not in needed:
+            continue
+        if targets(node):
+            found[node] = dense(part)
+        for position, x in enumerate(node.inputs):
+            if x.tracked and x in needed:
+                piece = _through(node, position, x, part)
+                if piece is not None:
+                    sums[x] = piece if x not in sums else _added(sums[x], piece)
+    return found
+
+
+def dense(part: Part) -> Node:
+    """The whole Jacobian: the output's axes in order, then the node's."""
+    part = _apart(part, part.pairs)
+    count, rank = len(part.free), part.core.ndim
+    places = [part.free.index(axis) - rank for axis in range(count)]
+    return _permuted(part.core, [*places, *range(count - rank, 0)])
+
+
+def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
+    """What `part`, the cotangent of `node`, is for one of its inputs."""
+    op = node.op
+    rule = op.derivative(position)
+    if isinstance(rule, NoDerivative):
+        return None
+    if isinstance(rule, Zero):
+        whole = _apart(part, part.pairs)
+        batch = whole.core.shape[: len(whole.free)]
+        return Part(constant(0, x.dtype, batch + x.shape), whole.free, {})
+    if op.name == "contract" and _is_plain(node):
+        return _contracted(node, position, part)
+    spreads = op.elementwise or op.name in SPREADING
+    along = {outer: inner for y, inner, outer in links(node) if y is x}
+    if not spreads:
+        local = op.name in LOCAL and op.name != "contract"
+        mixed = [a for a, j in part.pairs.items() if not local or j not in along]
+        part = _apart(part, mixed)
+    if op.name in SPREADING:
+        return _narrowed(part.core, part, node.ndim, x, along)
+    given = (part.core, node, *node.inputs)
+    core = (
+        rule(*given, position=position, **node.attrs) if op.variadic else rule(*given, **node.attrs)
+    )
+    if spreads:
+        return _narrowed(core, part, node.ndim, x, along)
+    if op.broadcasts:
+        core = unbroadcast(core, part.core.shape[: len(part.free)], x.shape)
+    return Part(core, part.free, {a: along[j] for a, j in part.pairs.items()})
+
+
+def _narrowed(core: Node, part: Part, rank: int, x: Node, along: dict[int, int]) -> Part:
+    """Undoes broadcasting: a repeated axis that is paired is freed, the others are summed."""
+    kept = {a: along[j] for a, j in part.pairs.items() if j in along}
+    moved = {a: j for a, j in part.pairs.items() if j not in along}
+    if moved:
+        rest = [j for j in range(-core.ndim, 0) if j not in moved.values()]
+        sizes = [core.shape[j] for j in range(-core.ndim, -rank)]
+        for j in range(-rank, 0):
+            if j not in moved.values():
+                sizes.append(core.shape[j])
+            elif -j <= x.ndim:
+                sizes.append(1)
+        front = [core.shape[j] for j in moved.values()]
+        core = _permuted(core, [*moved.values(), *rest])
+        core = reshape(core, axes=core.ndim, shape=(*front, *sizes))
+    free = (*moved, *part.free)
+    return Part(unbroadcast(core, core.shape[: len(free)], x.shape), free, kept)
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether a contraction has labels for all axes of its operands."""
+    left, right, _ = parts(node.attrs["spec"])
+    x, y = node.inputs
+    return x.ndim == len(left) and y.ndim == len(right)
+
+
+def _contracted(node: Node, position: int, part: Part) -> Part:
+    """The rule of a contraction, in which an axis that would be summed with an identity stays."""
+    left, right, result = parts(node.attrs["spec"])
+    own, others = (left, right) if position == 0 else (right, left)
+    other = conj(node.inputs[1 - position])
+    labels = {a: result[j] for a, j in part.pairs.items()}
+    moved = {a: k for a, k in labels.items() if k not in own}
+    unused = (c for c in ascii_letters if c not in left + right + result)
+    front = "".join(next(unused) for _ in part.free)
+    wanted = "".join(moved.values()) + front + own
+    if part.core.op is FULL and set(front + result + others) <= set(wanted):
+        core = _repeated(other, others, wanted, _sizes(node, front, part))
+        core = core * part.core if part.core.attrs["value"] != 1 else core
+    elif position == 0:
+        core = contract(part.core, other, spec=f"{front}{result},{others}->{wanted}")
+    else:
+        core = contract(other, part.core, spec=f"{others},{front}{result}->{wanted}")
+    kept = {a: own.index(k) - len(own) for a, k in labels.items() if k in own}
+    return Part(core, (*moved, *part.free), kept)
+
+
+def _sizes(node: Node, front: str, part: Part) -> dict[str, int]:
+    left, right, result = parts(node.attrs["spec"])
+    found = dict(zip(front + result, part.core.shape, strict=True))
+    for labels, x in zip((left, right), node.inputs, strict=True):
+        found.update(zip(labels, x.shape, strict=True))
+    return found
+
+
+def _repeated(x: Node, labels: str, wanted: str, sizes: dict[str, int]) -> Node:
+    """`x` with the axes `wanted`, repeated along those that it has not."""
+    order = [labels.index(c) - len(labels) for c in wanted if c in labels]
+    lone = tuple(sizes[c] if c in labels else 1 for c in wanted)
+    turned = reshape(_permuted(x, order), axes=x.ndim, shape=lone)
+    return expand(turned, shape=tuple(sizes[c] for c in wanted))
+
+
+def _apart(part: Part, axes: Iterable[int]) -> Part:
+    """`part` with some of its pairs as two axes each, zero outside the diagonal."""
+    axes = tuple(axes)
+    if not axes:
+        return part
+    core, count = part.core, len(part.free)
+    paired = [part.pairs[a] for a in axes]
+    others = [j for j in range(-core.ndim, 0) if j not in paired]
+    sizes = tuple(core.shape[j] for j in paired)
+    rest: Shape = tuple(core.shape[j] for j in others)
+    total = prod(sizes)
+    line = reshape(_permuted(core, [*others, *paired]), axes=core.ndim, shape=(*rest, total))
+    square = diagonal_embed(line, offset=0, shape=(total, total))
+    whole = reshape(square, axes=square.ndim, shape=(*rest, *sizes, *sizes))
+    rank = whole.ndim
+    place = {j: i - rank for i, j in enumerate([*others, *[None] * len(axes), *paired])}
+    rows = range(-2 * len(axes), -len(axes))
+    order = [*rows, *(place[j] for j in range(-core.ndim, 0))]
+    kept = {a: j for a, j in part.pairs.items() if a not in axes}
+    assert count == len(part.free)
+    return Part(_permuted(whole, order), (*axes, *part.free), kept)
+
+
+def _added(one: Part, two: Part) -> Part:
+    """The sum of two cotangents of a node, with the pairs that they share."""
+    shared = {a: j for a, j in one.pairs.items() if two.pairs.get(a) == j}
+    one = _apart(one, [a for a in one.pairs if a not in shared])
+    two = _apart(two, [a for a in two.pairs if a not in shared])
+    rank = two.core.ndim
+    places = [two.free.index(a) - rank for a in one.free]
+    core = _permuted(two.core, [*places, *range(len(places) - rank, 0)])
+    return Part(one.core + core, one.free, shared)
+
+
+def _permuted(x: Node, axes: list[Any]) -> Node:
+    return x if axes == list(range(-x.ndim, 0)) else permute(x, axes=tuple(axes))
