@@ -18,7 +18,6 @@ from gradcli.execute.program import Unplannable, Writer
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
 
-
 LARGEST = 1 << 23
 """Elements in a graph up to which one line of calls is worth more than threads and tiles."""
 

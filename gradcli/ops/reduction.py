@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcli.graph.dtype import BOOL, COMPLEX, INTEGER, DType, bool_, int64
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import INTEGRAL, Op
+from gradcli.graph.op import FULL, INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
 from gradcli.ops.elementwise import cast, conj, eq, exp, gt, log, logical_and, where
 from gradcli.ops.movement import expand, flip, reshape
@@ -135,6 +135,9 @@ logcumsumexp = Op(
 
 
 def _spread_cotangent(g: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+    if g.op is FULL:
+        lead = g.ndim - (x.ndim if keepdims else x.ndim - len(axis))
+        return constant(g.attrs["value"], g.dtype, g.shape[:lead] + x.shape)
     g = restore(g, x, axis, keepdims)
     return expand(g, shape=x.shape)
 

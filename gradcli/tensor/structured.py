@@ -8,6 +8,7 @@ an op mixes along it: what works element by element keeps it, a contraction keep
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from math import prod
 from string import ascii_letters
@@ -35,14 +36,34 @@ class Part:
         free: the axes of the output that `core` has in front, in that order.
         pairs: axis of the output -> the axis of the node (negative) that it is equal to; where the
             two differ, the cotangent is zero.
+        weight: of the node's shape, times which `core` is meant; None for 1. What works element by
+            element changes only this, once for all elements of the output.
     """
 
-    __slots__ = ("core", "free", "pairs")
+    __slots__ = ("core", "free", "pairs", "weight")
 
-    def __init__(self, core: Node, free: tuple[int, ...], pairs: dict[int, int]) -> None:
+    def __init__(
+        self,
+        core: Node,
+        free: tuple[int, ...],
+        pairs: dict[int, int],
+        weight: Node | None = None,
+    ) -> None:
         self.core = core
         self.free = free
         self.pairs = pairs
+        self.weight = weight
+
+    def weighed(self) -> Part:
+        """The same without a weight."""
+        core, weight = self.core, self.weight
+        if weight is None:
+            return self
+        if core.op is FULL and core.attrs["value"] == 1 and not self.free:
+            return Part(weight, (), self.pairs)
+        if weight.op is FULL and weight.attrs["value"] == 1:
+            return Part(core, self.free, self.pairs)
+        return Part(core * weight, self.free, self.pairs)
 
 
 def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node] | None:
@@ -76,7 +97,7 @@ def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node]
 
 def dense(part: Part) -> Node:
     """The whole Jacobian: the output's axes in order, then the node's."""
-    part = _apart(part, part.pairs)
+    part = _apart(part.weighed(), part.pairs)
     count, rank = len(part.free), part.core.ndim
     places = [part.free.index(axis) - rank for axis in range(count)]
     return _permuted(part.core, [*places, *range(count - rank, 0)])
@@ -88,12 +109,17 @@ def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
     rule = op.derivative(position)
     if isinstance(rule, NoDerivative):
         return None
+    if _scales(node, x) and callable(rule):
+        weight = part.weight or constant(1, node.dtype, node.shape)
+        passed = _folded(rule(weight, node, *node.inputs, **node.attrs))
+        return Part(part.core, part.free, part.pairs, passed)
+    if op.name == "contract" and callable(rule) and _is_plain(node):
+        return _contracted(node, position, part)
+    part = part.weighed()
     if isinstance(rule, Zero):
         whole = _apart(part, part.pairs)
         batch = whole.core.shape[: len(whole.free)]
         return Part(constant(0, x.dtype, batch + x.shape), whole.free, {})
-    if op.name == "contract" and _is_plain(node):
-        return _contracted(node, position, part)
     spreads = op.elementwise or op.name in SPREADING
     along = {outer: inner for y, inner, outer in links(node) if y is x}
     if not spreads:
@@ -111,6 +137,28 @@ def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
     if op.broadcasts:
         core = unbroadcast(core, part.core.shape[: len(part.free)], x.shape)
     return Part(core, part.free, {a: along[j] for a, j in part.pairs.items()})
+
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    **{"mul": operator.mul, "div": operator.truediv, "neg": operator.neg},
+}
+
+
+def _folded(weight: Node) -> Node:
+    """`weight`, an operation on constants as a constant."""
+    fold = _FOLDS.get(weight.op.name)
+    if fold is None or not all(x.op is FULL for x in weight.inputs):
+        return weight
+    values = [x.attrs["value"] for x in weight.inputs]
+    if fold is operator.truediv and not values[1]:
+        return weight
+    return constant(fold(*values), weight.dtype, weight.shape)
+
+
+def _scales(node: Node, x: Node) -> bool:
+    """Whether the rule of a node for one of its inputs multiplies each element by a number."""
+    plain = node.dtype is x.dtype and not x.dtype.is_complex
+    return node.op.elementwise and plain and x.shape == node.shape
 
 
 def _narrowed(core: Node, part: Part, rank: int, x: Node, along: dict[int, int]) -> Part:
@@ -149,15 +197,51 @@ def _contracted(node: Node, position: int, part: Part) -> Part:
     unused = (c for c in ascii_letters if c not in left + right + result)
     front = "".join(next(unused) for _ in part.free)
     wanted = "".join(moved.values()) + front + own
-    if part.core.op is FULL and set(front + result + others) <= set(wanted):
-        core = _repeated(other, others, wanted, _sizes(node, front, part))
-        core = core * part.core if part.core.attrs["value"] != 1 else core
-    elif position == 0:
-        core = contract(part.core, other, spec=f"{front}{result},{others}->{wanted}")
+    sizes = _sizes(node, front, part)
+    core, given, scale = _lean(part, front + result, wanted)
+    if core.op is FULL and not given:
+        core = _repeated(other, others, wanted, sizes)
     else:
-        core = contract(other, part.core, spec=f"{others},{front}{result}->{wanted}")
+        made = "".join(c for c in wanted if c in given + others)
+        if position == 0:
+            core = contract(core, other, spec=f"{given},{others}->{made}")
+        else:
+            core = contract(other, core, spec=f"{others},{given}->{made}")
+        core = core if made == wanted else _repeated(core, made, wanted, sizes)
     kept = {a: own.index(k) - len(own) for a, k in labels.items() if k in own}
-    return Part(core, (*moved, *part.free), kept)
+    x = node.inputs[position]
+    weight = None if scale == 1 else constant(scale, x.dtype, x.shape)
+    return Part(core, (*moved, *part.free), kept, weight)
+
+
+def _lean(part: Part, labels: str, wanted: str) -> tuple[Node, str, complex]:
+    """The cotangent without the axes along which it only repeats itself, and the labels left.
+
+    Those that are summed over stay. A factor comes last.
+    """
+    core, weight = part.core, part.weight
+    scale: complex = 1
+    if weight is not None and weight.op is FULL:
+        scale, weight = weight.attrs["value"], None
+    if weight is not None:
+        return part.weighed().core, labels, 1
+    if core.op is FULL:
+        left = "".join(c for c in labels if c not in wanted)
+        shape = tuple(core.shape[labels.index(c)] for c in left)
+        return constant(1, core.dtype, shape), left, core.attrs["value"] * scale
+    if core.op is expand and core.inputs and core.inputs[0].ndim == core.ndim:
+        lone = [
+            i
+            for i, c in enumerate(labels)
+            if c in wanted and core.inputs[0].shape[i] == 1 != core.shape[i]
+        ]
+        left = "".join(c for i, c in enumerate(labels) if i not in lone)
+        shape = tuple(n for i, n in enumerate(core.shape) if i not in lone)
+        source = core.inputs[0]
+        bare = tuple(n for i, n in enumerate(source.shape) if i not in lone)
+        core = expand(reshape(source, axes=source.ndim, shape=bare), shape=shape)
+        labels = left
+    return core, labels, scale
 
 
 def _sizes(node: Node, front: str, part: Part) -> dict[str, int]:
@@ -202,6 +286,10 @@ def _apart(part: Part, axes: Iterable[int]) -> Part:
 def _added(one: Part, two: Part) -> Part:
     """The sum of two cotangents of a node, with the pairs that they share."""
     shared = {a: j for a, j in one.pairs.items() if two.pairs.get(a) == j}
+    alike = one.free == two.free and one.pairs == two.pairs and one.core is two.core
+    if alike and one.weight is not None and two.weight is not None:
+        return Part(one.core, one.free, one.pairs, one.weight + two.weight)
+    one, two = one.weighed(), two.weighed()
     one = _apart(one, [a for a in one.pairs if a not in shared])
     two = _apart(two, [a for a in two.pairs if a not in shared])
     rank = two.core.ndim
