@@ -9,8 +9,7 @@ an op mixes along it: what works element by element keeps it, a contraction keep
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
-from math import prod
+from collections.abc import Callable
 from string import ascii_letters
 from typing import Any
 
@@ -18,52 +17,14 @@ from gradcli.execute.plan import LOCAL, links
 from gradcli.graph.backward import unbroadcast
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, ITEM, NoDerivative, Zero
-from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.ops.elementwise import conj
 from gradcli.ops.linalg import contract, parts
-from gradcli.ops.movement import diagonal_embed, expand, permute, reshape
+from gradcli.ops.movement import expand, reshape
+from gradcli.tensor.paired import Part, added, apart, dense, permuted
 
 SPREADING = ("expand",)
 """Ops that repeat their input, as elementwise ones do with a smaller operand."""
-
-
-class Part:
-    """The cotangents of a node for every element of the output.
-
-    Args:
-        core: their values, with the axes `free` and then the node's.
-        free: the axes of the output that `core` has in front, in that order.
-        pairs: axis of the output -> the axis of the node (negative) that it is equal to; where the
-            two differ, the cotangent is zero.
-        weight: of the node's shape, times which `core` is meant; None for 1. What works element by
-            element changes only this, once for all elements of the output.
-    """
-
-    __slots__ = ("core", "free", "pairs", "weight")
-
-    def __init__(
-        self,
-        core: Node,
-        free: tuple[int, ...],
-        pairs: dict[int, int],
-        weight: Node | None = None,
-    ) -> None:
-        self.core = core
-        self.free = free
-        self.pairs = pairs
-        self.weight = weight
-
-    def weighed(self) -> Part:
-        """The same without a weight."""
-        core, weight = self.core, self.weight
-        if weight is None:
-            return self
-        if core.op is FULL and core.attrs["value"] == 1 and not self.free:
-            return Part(weight, (), self.pairs)
-        if weight.op is FULL and weight.attrs["value"] == 1:
-            return Part(core, self.free, self.pairs)
-        return Part(core * weight, self.free, self.pairs)
 
 
 def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node] | None:
@@ -91,16 +52,8 @@ def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node]
             if x.tracked and x in needed:
                 piece = _through(node, position, x, part)
                 if piece is not None:
-                    sums[x] = piece if x not in sums else _added(sums[x], piece)
+                    sums[x] = piece if x not in sums else added(sums[x], piece)
     return found
-
-
-def dense(part: Part) -> Node:
-    """The whole Jacobian: the output's axes in order, then the node's."""
-    part = _apart(part.weighed(), part.pairs)
-    count, rank = len(part.free), part.core.ndim
-    places = [part.free.index(axis) - rank for axis in range(count)]
-    return _permuted(part.core, [*places, *range(count - rank, 0)])
 
 
 def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
@@ -117,7 +70,7 @@ def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
         return _contracted(node, position, part)
     part = part.weighed()
     if isinstance(rule, Zero):
-        whole = _apart(part, part.pairs)
+        whole = apart(part, part.pairs)
         batch = whole.core.shape[: len(whole.free)]
         return Part(constant(0, x.dtype, batch + x.shape), whole.free, {})
     spreads = op.elementwise or op.name in SPREADING
@@ -125,7 +78,7 @@ def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
     if not spreads:
         local = op.name in LOCAL and op.name != "contract"
         mixed = [a for a, j in part.pairs.items() if not local or j not in along]
-        part = _apart(part, mixed)
+        part = apart(part, mixed)
     if op.name in SPREADING:
         return _narrowed(part.core, part, node.ndim, x, along)
     given = (part.core, node, *node.inputs)
@@ -174,7 +127,7 @@ def _narrowed(core: Node, part: Part, rank: int, x: Node, along: dict[int, int])
             elif -j <= x.ndim:
                 sizes.append(1)
         front = [core.shape[j] for j in moved.values()]
-        core = _permuted(core, [*moved.values(), *rest])
+        core = permuted(core, [*moved.values(), *rest])
         core = reshape(core, axes=core.ndim, shape=(*front, *sizes))
     free = (*moved, *part.free)
     return Part(unbroadcast(core, core.shape[: len(free)], x.shape), free, kept)
@@ -256,47 +209,5 @@ def _repeated(x: Node, labels: str, wanted: str, sizes: dict[str, int]) -> Node:
     """`x` with the axes `wanted`, repeated along those that it has not."""
     order = [labels.index(c) - len(labels) for c in wanted if c in labels]
     lone = tuple(sizes[c] if c in labels else 1 for c in wanted)
-    turned = reshape(_permuted(x, order), axes=x.ndim, shape=lone)
+    turned = reshape(permuted(x, order), axes=x.ndim, shape=lone)
     return expand(turned, shape=tuple(sizes[c] for c in wanted))
-
-
-def _apart(part: Part, axes: Iterable[int]) -> Part:
-    """`part` with some of its pairs as two axes each, zero outside the diagonal."""
-    axes = tuple(axes)
-    if not axes:
-        return part
-    core, count = part.core, len(part.free)
-    paired = [part.pairs[a] for a in axes]
-    others = [j for j in range(-core.ndim, 0) if j not in paired]
-    sizes = tuple(core.shape[j] for j in paired)
-    rest: Shape = tuple(core.shape[j] for j in others)
-    total = prod(sizes)
-    line = reshape(_permuted(core, [*others, *paired]), axes=core.ndim, shape=(*rest, total))
-    square = diagonal_embed(line, offset=0, shape=(total, total))
-    whole = reshape(square, axes=square.ndim, shape=(*rest, *sizes, *sizes))
-    rank = whole.ndim
-    place = {j: i - rank for i, j in enumerate([*others, *[None] * len(axes), *paired])}
-    rows = range(-2 * len(axes), -len(axes))
-    order = [*rows, *(place[j] for j in range(-core.ndim, 0))]
-    kept = {a: j for a, j in part.pairs.items() if a not in axes}
-    assert count == len(part.free)
-    return Part(_permuted(whole, order), (*axes, *part.free), kept)
-
-
-def _added(one: Part, two: Part) -> Part:
-    """The sum of two cotangents of a node, with the pairs that they share."""
-    shared = {a: j for a, j in one.pairs.items() if two.pairs.get(a) == j}
-    alike = one.free == two.free and one.pairs == two.pairs and one.core is two.core
-    if alike and one.weight is not None and two.weight is not None:
-        return Part(one.core, one.free, one.pairs, one.weight + two.weight)
-    one, two = one.weighed(), two.weighed()
-    one = _apart(one, [a for a in one.pairs if a not in shared])
-    two = _apart(two, [a for a in two.pairs if a not in shared])
-    rank = two.core.ndim
-    places = [two.free.index(a) - rank for a in one.free]
-    core = _permuted(two.core, [*places, *range(len(places) - rank, 0)])
-    return Part(one.core + core, one.free, shared)
-
-
-def _permuted(x: Node, axes: list[Any]) -> Node:
-    return x if axes == list(range(-x.ndim, 0)) else permute(x, axes=tuple(axes))
