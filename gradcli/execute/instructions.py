@@ -117,6 +117,8 @@ class Program:
             slot = self._new(None)
             attrs = local_attributes(node, self.rows, self.height)
             kernel = _sum_of_products if node in self.folded else _exact(node)
+            if node.op.name == "permute" and self._puts_rows_last(node):
+                kernel = _turned
             self.instructions.append(_call(kernel, operands, slot, attrs))
             if node in self.kept:
                 slot = self._copy_out(node, slot)
@@ -135,6 +137,10 @@ class Program:
             return found
         kernel = backend.kernel(node.op.name, node.op.kernel)
         return kernel if isinstance(kernel, np.ufunc) and kernel.nout == 1 else None
+
+    def _puts_rows_last(self, node: Node) -> bool:
+        axis = self.rows.axis
+        return axis.get(node) == -1 and axis.get(node.inputs[0], -1) != -1
 
     def _operand(self, x: Node, user: Node) -> int:
         """The register of an input; loaded at the start of each tile when its value is known."""
@@ -229,6 +235,11 @@ def _sum_of_products(x: Any, y: Any, *, axis: tuple[int, ...], keepdims: bool) -
     else:
         made = short_rows.dots(x, y)
     return np.expand_dims(made, axis) if keepdims else made
+
+
+def _turned(x: Any, *, axes: tuple[int, ...]) -> Any:
+    """Rows that are put last lie side by side for all that follows."""
+    return np.ascontiguousarray(np.transpose(x, axes))
 
 
 def _call(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends.blas import one_thread
+from gradcli.execute.narrow import rows_last
 from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows
 from gradcli.execute.tiles import Sweep
 from gradcli.graph.node import Node
@@ -50,6 +51,11 @@ class Plan:
         swept = rows is not None and any(k in (ROWS, CROSS) for k in rows.kind.values())
         self.pays = rows is not None and swept
         if rows is not None and swept:
+            turned = rows_last(order, wanted, rows)
+            if turned is not None:
+                order, place, rows = turned
+                self.found = {node: place[found] for node, found in self.found.items()}
+                wanted = set(place.values())
             self._arrange(order, rows, wanted)
 
     def run(self, compute: Compute, values: Values | None = None) -> dict[Node, Any]:

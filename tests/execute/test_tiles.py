@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcli
-from gradcli.execute import evaluate, threads, tiles
+from gradcli.execute import evaluate, narrow, threads, tiles
 
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "SMALL", 0)
     monkeypatch.setattr(tiles, "TILE", 512)
+    monkeypatch.setattr(narrow, "LEAST", 30)
 
 
 def both(expression: str, bindings: dict[str, np.ndarray]) -> list[dict[str, np.ndarray | None]]:
@@ -77,7 +78,12 @@ EXPRESSIONS = [
     "sum(gather(x, 0, (x.abs()*100).long() % u.shape[0]) * x)",
     "sum(layer_norm(x, [5], v, v) * x)",
     "sum(erf(x) + special.ndtr(x*2) + special.i0(x))",
-    "sum((x[:,None,:] - x[:1])**2, -1).amin(1).sum()",
+    "sum((x[:,None,:] - x[:4])**2, -1).amin(1).sum()",
+    "((x[:,None,:] - outer(v, v))**2).sum(-1).amin(1).mean()",
+    "logsumexp(v - 0.5*(((x[:,None,:] - outer(v, v))*exp(-v))**2).sum(-1), 1).mean()",
+    "sum(tanh(x[:,:,None]*v).amax(1, True) * v * u[:,None,None])",
+    "softmax(x[:,:,None] * v, 1).sum((0, 2), True).exp().sum()",
+    "sum(exp(x[:,:,None]*v)@outer(v, v))",
     "sum(x**3) + sum(x**-1) + sum(abs(x)**0.5) + sum(x**2 * x**2)",
     "sum(softplus(x)) + sum(logaddexp(x, v))",
     "-(-x - x).sum() + sum(2*x - 3*x) + sum(-x + -v)",
@@ -154,7 +160,13 @@ FORMS = st.sampled_from(
         *("({0}+{1})", "({0}*{1})", "({0}-{1})", "maximum({0},{1})", "where({0}>{1},{0},{1})"),
         *("tanh({0})", "exp(-{0}*{0})", "({0})**2", "softmax({0}*x,1)", "sigmoid({0})"),
         *("-{0}", "2*{0}", "{0}/3", "({0}+{1})+{1}", "({0}*{1})/x", "x*({0})*v", "({0})**3"),
-        *("log1p(exp({0}))", "softplus({0})", "log_softmax({0}*x,0)", "{0}.sum()*{1}", "relu({0})"),
+        *(
+            "log1p(exp({0}))",
+            "softplus({0})",
+            "log_softmax({0}*x,0)",
+            "sum(x*0+{0})*{1}",
+            "relu({0})",
+        ),
         *("({0}*x).cumsum(1)", "({0}*x).flip(1)", "({0}-({0}*x).mean(1,True))"),
     ]
 )
