@@ -6,7 +6,7 @@ the cotangent of a variable: a Jacobian is what stands beside a symbolic cotange
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +19,7 @@ from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.rewrite import choices as choices
 from gradcli.rewrite import matrices as matrices
+from gradcli.rewrite import sums as sums
 from gradcli.rewrite.products import product
 from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Factor, Terms, factors_of
 from gradcli.rewrite.translate import Rewriter
@@ -122,7 +123,8 @@ def _opened(terms: Terms, part: Node) -> Node:
                 )
                 for own, x in zip(f.node.attrs["scales"], f.node.inputs, strict=True)
             ]
-            return terms.total(pairs, part.shape)
+            kept = [terms.times(s, x) for s, x in pairs]
+            return terms.node(TOTAL, kept, part.shape, scales=(Fraction(1),) * len(kept))
     return part
 
 
@@ -141,9 +143,12 @@ def _mentions(node: Node) -> bool:
 
 def is_elementwise(rewrite: Rewriter, cotangent: Node) -> bool:
     """Whether the symbolic cotangent only ever multiplies element by element."""
-    term = rewrite(cotangent)
-    parts: Sequence[Node] = term.inputs if term.op is TOTAL else (term,)
-    for part in parts:
+    stack = [rewrite(cotangent)]
+    while stack:
+        part = _opened(rewrite.terms, stack.pop())
+        if part.op is TOTAL:
+            stack += part.inputs
+            continue
         factors, result = factors_of(part, rewrite.terms)
         own = [f for f in factors if _mentions(f.node)]
         if len(own) != 1 or own[0].labels != result or own[0].node.op is not SYMBOL:

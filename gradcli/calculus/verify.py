@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.calculus.reference import Reference
+from gradcli.calculus.trace import in_float64
 from gradcli.errors import ExitStatus, GradcliError
 from gradcli.graph.shape import Shape
 from gradcli.language.parser import parse_expression
@@ -46,7 +47,7 @@ class Formula:
     def value(self, variables: Mapping[str, Any]) -> Any:
         """Its value, as an array."""
         known = dict(variables)
-        with Stop(False):
+        with in_float64(), Stop(False):
             for name, text in self.where.items():
                 known[name] = _evaluated(text, known)
             found = _evaluated(self.text, known)

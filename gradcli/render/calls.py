@@ -33,6 +33,10 @@ PLAIN = frozenset(
 """Ops with attributes that a function of the same name takes."""
 
 
+WITHOUT_DIM = frozenset(("prod", "amax", "amin", "argmax", "argmin", "all", "any"))
+"""Functions that take everything where no dim is given."""
+
+
 def no_words(node: Node) -> GradcliError:
     """G038: an op that has no form in a formula."""
     return GradcliError(
@@ -84,7 +88,7 @@ def _options(node: Node) -> dict[str, Any]:
         if key == "axis":
             axes = (value,) if isinstance(value, int) else value
             dims = tuple(a + rank if rank < 3 else a for a in axes)
-            if isinstance(value, tuple) and len(axes) == rank and node.op.name != "logsumexp":
+            if len(axes) == rank and node.op.name in WITHOUT_DIM:
                 continue
             options["dims" if node.op.name == "flip" else "dim"] = (
                 dims[0] if len(dims) == 1 and node.op.name != "flip" else dims
@@ -104,7 +108,8 @@ def _dimmed(writer: Writer, node: Node) -> Written:
 
 def _indicator(writer: Writer, node: Node) -> Written:
     condition = writer(node.inputs[0])
-    return Written(tree.call("where", condition.tree, 1.0, 0.0), condition.shape)
+    made = tree.call("where", condition.tree, tree.real(1.0), tree.real(0.0))
+    return Written(made, condition.shape)
 
 
 def _inverse(writer: Writer, node: Node) -> Written:

@@ -53,11 +53,23 @@ def numeric(scale: Number) -> tuple[list[Tree], list[Tree]]:
     return [tree.number(up)] if up != 1 else [], [tree.number(down)] if down != 1 else []
 
 
+def decimal(up: list[Tree], down: list[Tree]) -> Tree | None:
+    """A number alone with its point, where that is short: `0.01`."""
+    if not all(isinstance(x, ast.Constant) for x in (*up, *down)) or not down:
+        return None
+    value = Fraction(1)
+    for x in up:
+        value *= Fraction(x.value)  # type: ignore[attr-defined]
+    for x in down:
+        value /= Fraction(x.value)  # type: ignore[attr-defined]
+    return tree.real(float(value)) if 10000 % value.denominator == 0 else None
+
+
 def joined(up: list[Tree], down: list[Tree], core: Tree) -> Tree:
     """Numbers before a product, what divides behind it."""
     one = tree.number(1)
     if core == one:
-        return ratio(up, down)
+        return decimal(up, down) or ratio(up, down)
     top, below = split_quotient(core)
     if not up:
         first = top

@@ -7,6 +7,7 @@ says which it has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -34,18 +35,28 @@ class Piece:
     """A part of a product: elementwise factors, or matrices in a row; a label for each axis."""
 
     def __init__(
-        self, labels: Labels, up: list[Tree], down: list[Tree], row: list[Tree] | None = None
+        self,
+        labels: Labels,
+        up: list[Tree],
+        down: list[Tree],
+        row: list[Tree] | None = None,
+        conditions: Sequence[Tree] = (),
     ) -> None:
         self.labels = labels
         self.up = up
         self.down = down
         self.row = row
+        self.conditions = list(conditions)
 
     def tree(self) -> Tree:
         """The formula of the piece."""
         if self.row is not None:
             return tree.matrix_product(self.row)
-        return ratio(self.up, self.down)
+        if not self.conditions:
+            return ratio(self.up, self.down)
+        inside = ratio(self.up, self.down) if self.up or self.down else tree.real(1.0)
+        other = tree.real(0.0) if not self.up and not self.down else tree.number(0)
+        return tree.call("where", tree.both(self.conditions), inside, other)
 
     def matrices(self) -> list[Tree]:
         """The piece as factors of a matrix product."""
@@ -55,7 +66,7 @@ class Piece:
         """The piece as elementwise factors, above and below."""
         if self.row is not None:
             return [tree.matrix_product(self.row)], []
-        return self.up, self.down
+        return ([self.tree()], []) if self.conditions else (self.up, self.down)
 
     def turned(self) -> Piece:
         """The transpose."""
@@ -63,7 +74,7 @@ class Piece:
             return self
         if self.row is not None:
             return Piece(self.labels[::-1], [], [], [tree.transpose(x) for x in self.row[::-1]])
-        if len(self.up) + len(self.down) > 1:
+        if len(self.up) + len(self.down) > 1 or self.conditions:
             return Piece(self.labels[::-1], [tree.transpose(self.tree())], [])
         up, down = ([tree.transpose(x) for x in part] for part in (self.up, self.down))
         return Piece(self.labels[::-1], up, down)
@@ -130,6 +141,9 @@ class Layout:
                 found[p.labels] = p
                 continue
             first, second = found[known], p.along(known)
+            if first.conditions or second.conditions:
+                found[known] = _under_conditions(known, first, second)
+                continue
             if first.row is not None and second.row is None:
                 first, second = second, first
             (up, down), (more, below) = first.factors(), second.factors()
@@ -156,7 +170,7 @@ class Layout:
         if len(pieces) != 1 or len(pieces[0].labels) != 1:
             return False
         (p,) = pieces
-        if p.row is None and len(p.up) == 2 and not p.down:
+        if p.row is None and len(p.up) == 2 and not p.down and not p.conditions:
             left, right = p.up
             if not _raised(left) and not _raised(right):
                 return self._replace([p], Piece((), [], [], [left, *_continued(right)]))
@@ -210,7 +224,7 @@ class Layout:
         labels = tuple(fresh if x == label else x for x in last.labels)
         self.pieces = [p for p in self.pieces if p is not last and p is not vectors[0]]
         self.pieces.append(Piece((label, fresh), [tree.call("diag", vectors[0].tree())], []))
-        self.pieces.append(Piece(labels, last.up, last.down, last.row))
+        self.pieces.append(Piece(labels, last.up, last.down, last.row, last.conditions))
         return True
 
     # -- what is left lies along the result's axes
@@ -247,6 +261,17 @@ class Layout:
             else:
                 up, down = [*up, *above], [*down, *below]
         return Piece(order, up, down)
+
+
+def _under_conditions(labels: Labels, first: Piece, second: Piece) -> Piece:
+    """A product of which a part holds under conditions: all of it does."""
+    up: list[Tree] = []
+    down: list[Tree] = []
+    for p in (first, second):
+        above, below = p.factors() if p.row is not None else (p.up, p.down)
+        up += above
+        down += below
+    return Piece(labels, up, down, None, [*first.conditions, *second.conditions])
 
 
 def _column(vector: Tree) -> Tree:

@@ -14,7 +14,7 @@ from gradcli.render import tree
 from gradcli.render.factors import joined, letters, magnitude, numeric, to_power
 from gradcli.render.layout import EXTENT, Layout, Piece, Stuck, Written, ratio
 from gradcli.render.tree import Tree
-from gradcli.rewrite.terms import PRODUCT, SIZE, UNIT, Factor, Labels, Number
+from gradcli.rewrite.terms import INDICATOR, PRODUCT, SIZE, UNIT, Factor, Labels, Number
 
 
 class Products:
@@ -41,6 +41,10 @@ class Products:
         ]
         up, down = numeric(abs(scale))
         factors, result = self._units(factors, attrs["result"], node.shape)
+        mean = self._mean(factors, result)
+        if mean is not None:
+            made = joined(up, down, mean)
+            return Written(tree.negative(made) if scale < 0 else made, ())
         above, below, pieces = self._pieces(factors)
         up += above
         down += below
@@ -55,6 +59,22 @@ class Products:
         made, shape = core
         made = joined(up, down, made)
         return Written(tree.negative(made) if scale < 0 else made, shape)
+
+    def _mean(self, factors: list[Factor], result: Labels) -> Tree | None:
+        """`mean(x)`: a sum over all axes divided by their sizes, and nothing else."""
+        own = [f for f in factors if f.node.op is not SIZE]
+        counts = sorted(int(f.node.attrs["value"]) for f in factors if f.node.op is SIZE)
+        labels = {x: int(n) for f in own for x, n in zip(f.labels, f.node.shape, strict=True)}
+        if not counts or sorted(labels.values()) != counts or set(labels) & set(result):
+            return None
+        if any(f.power != -1 for f in factors if f.node.op is SIZE):
+            return None
+        if any(f.labels != own[0].labels or f.power < 0 for f in own):
+            return None
+        pieces = [self._piece(f) for f in own]
+        if any(len(p.labels) != len(labels) for p in pieces):
+            return None
+        return tree.call("mean", tree.product([p.tree() for p in pieces]))
 
     def _units(
         self, factors: list[Factor], result: Labels, shape: Shape
@@ -90,8 +110,9 @@ class Products:
             if piece.labels:
                 pieces.append(piece)
             else:
-                up += piece.up
-                down += piece.down
+                above, below = piece.factors()
+                up += above
+                down += below
         for power, nodes in counts.items():
             for made in self._counts(nodes):
                 (up if power > 0 else down).append(to_power(made, abs(power)))
@@ -109,6 +130,10 @@ class Products:
 
     def _piece(self, f: Factor) -> Piece:
         below = f.power < 0
+        if f.node.op is INDICATOR and not below and len(set(f.labels)) == len(f.labels):
+            condition = self(f.node.inputs[0])
+            if condition.shape == f.node.shape:
+                return Piece(f.labels, [], [], None, [condition.tree])
         made, shape = self._power(f.node, magnitude(f.power))
         labels = f.labels
         if shape != f.node.shape:
@@ -143,7 +168,7 @@ class Products:
             return None
         (x,), (labels,) = node.inputs, attrs["labels"]
         made = self.whole(x)
-        if not attrs["result"]:
+        if not set(attrs["result"]) & set(labels) and all(n == 1 for n in node.shape):
             return Written(tree.call("norm", made), ())
         axes = [i for i, a in enumerate(labels) if a not in attrs["result"]]
         kept = tuple(a for a in labels if a in attrs["result"])

@@ -25,6 +25,11 @@ def number(value: Any) -> Tree:
     return make(ast.Constant, NOWHERE, value)
 
 
+def real(value: float) -> Tree:
+    """A floating-point literal, with its point."""
+    return make(ast.Constant, NOWHERE, value)
+
+
 def constant(value: Any) -> Tree:
     """A literal of any kind."""
     if isinstance(value, (tuple, list)):
@@ -91,7 +96,9 @@ def chain(first: Tree, rest: Sequence[tuple[str, Tree]]) -> Tree:
 
 def _continues(signs: Sequence[str], sign: str) -> bool:
     """Whether a chain goes on with an operator: `(A@B)*c` keeps its parentheses."""
-    return (signs[0] in "+-") == (sign in "+-") and not (sign == "*" and "@" in signs)
+    if (signs[0] in "+-") != (sign in "+-"):
+        return False
+    return not (sign == "*" and "@" in signs) and not (sign == "@" and "*" in signs)
 
 
 def negative(value: Tree) -> Tree:
@@ -111,6 +118,12 @@ def power(base: Tree, exponent: Tree) -> Tree:
 def compare(left: Tree, sign: str, right: Tree) -> Tree:
     """`left < right`."""
     return make(ast.Compare, NOWHERE, left, [(sign, right)])
+
+
+def both(conditions: Sequence[Tree]) -> Tree:
+    """All of the conditions at once: `(a) & (b)`."""
+    first, *rest = conditions
+    return make(ast.Chain, NOWHERE, first, [("&", x) for x in rest]) if rest else first
 
 
 def transpose(value: Tree) -> Tree:

@@ -50,6 +50,8 @@ def _never(condition: Node, original: Node) -> bool:
         return any(sides) if name == "logical_and" else all(sides)
     if name == "eq":
         return _never_equal(condition, original)
+    if name in ("lt", "le") and _is_length(condition.inputs[0]):
+        return _is_tiny(condition.inputs[1])
     if name in ("lt", "le") and condition.inputs[0].op.name == "abs":
         bound = number_of(condition.inputs[1])
         return bound is not None and abs(float(bound)) < TINY
@@ -75,7 +77,7 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         return r.spread(x, node.shape)
     if condition in r.idle or _never(condition, node):
         return r.spread(y, node.shape)
-    if condition.op.name == "ne" and _never(opposite(r.terms, condition), node):
+    if condition.op.name in ("ne", "gt", "ge") and _never(opposite(r.terms, condition), node):
         return r.spread(x, node.shape)
     for kept, other, holds in (
         (x, y, condition),
@@ -91,11 +93,34 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """`relu(x) > 0` is `x > 0`; a positive scale says nothing against 0."""
     x, y = inputs
-    if number_of(y) != 0:
+    name, bound = x.op.name, number_of(y)
+    if name in ("clamp_min", "clamp_max") and bound is not None:
+        other = number_of(x.inputs[1])
+        low = name == "clamp_min"
+        # min(x, h) >= l is x >= l where l <= h, and max(x, l) <= h is x <= h.
+        meets = other is not None and node.op.name == ("le" if low else "ge")
+        if meets and ((other <= bound) if low else (other >= bound)):
+            return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype)
+    if bound != 0:
         return None
     if x.op.name == "relu" and node.op.name == "gt":
         return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype)
     return None
+
+
+@row("clamp_min")
+def _at_least(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """A norm that is kept above a tiny number is the norm."""
+    return inputs[0] if _is_length(inputs[0]) and _is_tiny(inputs[1]) else None
+
+
+def _is_length(x: Node) -> bool:
+    return x.op is PRODUCT and any(p == Fraction(1, 2) for p in x.attrs["powers"])
+
+
+def _is_tiny(x: Node) -> bool:
+    number = number_of(x)
+    return number is not None and 0 < float(number) < TINY
 
 
 # -- functions of functions
@@ -220,14 +245,32 @@ SINGLES += [_exp_power, _indicator_power, _even_power]
 
 def _ties(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
     """`u*sgn(u)` is `abs(u)`."""
-    if b.node.op.name not in ("sgn", "sign") or a.power != 1 or b.power != 1:
+    if b.node.op.name not in ("sgn", "sign") or a.power < 1 or b.power != 1:
         return None
     if b.node.inputs[0] is not a.node:
         return None
-    return [Factor(terms.node(OPS["abs"], (a.node,), a.node.shape), a.labels, Fraction(1))]
+    size = terms.node(OPS["abs"], (a.node,), a.node.shape)
+    rest = [Factor(a.node, a.labels, a.power - 1)] if a.power != 1 else []
+    return [*rest, Factor(size, a.labels, Fraction(1))]
 
 
-PAIRS.append(_ties)
+def _quotient(first: str, second: str, made: str) -> Any:
+    """A rule for `first(u)/second(u)`."""
+
+    def rule(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
+        if a.node.op.name != first or b.node.op.name != second or a.node.inputs != b.node.inputs:
+            return None
+        count = min(a.power, -b.power)
+        if count < 1:
+            return None
+        new = terms.node(OPS[made], a.node.inputs, a.node.shape)
+        rest = [a._replace(power=a.power - count), b._replace(power=b.power + count)]
+        return [Factor(new, a.labels, count), *(f for f in rest if f.power != 0)]
+
+    return rule
+
+
+PAIRS += [_ties, _quotient("sinh", "cosh", "tanh"), _quotient("sin", "cos", "tan")]
 
 
 def _softmax_sum(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Factor]] | None:

@@ -56,17 +56,28 @@ class _Work:
         self.result = result
         self.scale = scale
         self.sizes: dict[int, int] = {}
-        self._note_sizes(factors)
+        self.summed: set[int] = set()
+        self._note(factors)
 
-    def _note_sizes(self, factors: Iterable[Factor]) -> None:
+    def _note(self, factors: Iterable[Factor]) -> None:
+        """Keeps the sizes of labels, and which are summed over."""
         for factor in factors:
+            self.summed |= {*factor.labels} - {*self.result, UNIT}
             for label, size in zip(factor.labels, factor.node.shape, strict=True):
                 known = self.sizes.get(label)
                 if known is None or not isinstance(known, Dim):
                     self.sizes[label] = size
 
     def run(self) -> None:
-        steps = (self._open, self._single, self._gather, self._pair, self._chain, self._sum)
+        steps = (
+            self._open,
+            self._single,
+            self._gather,
+            self._count,
+            self._pair,
+            self._chain,
+            self._sum,
+        )
         while self.scale != 0 and any(step() for step in steps):
             pass
 
@@ -77,12 +88,16 @@ class _Work:
             for f in self.factors
         ]
         self.result = tuple(new if x == old else x for x in self.result)
+        if old in self.summed:
+            self.summed.remove(old)
+            if new != UNIT and new not in self.result:
+                self.summed.add(new)
 
     def replace(self, gone: list[Factor], new: list[Factor]) -> bool:
         """Other factors in place of some."""
         for factor in gone:
             self.factors.remove(factor)
-        self._note_sizes(new)
+        self._note(new)
         self.factors += new
         return True
 
@@ -158,13 +173,17 @@ class _Work:
             powers[f.node, f.labels] = powers.get((f.node, f.labels), Fraction(0)) + f.power
         gathered = [Factor(x, labels, p) for (x, labels), p in powers.items() if p != 0]
         changed = len(gathered) < len(self.factors)
-        lost = {x for f in self.factors for x in f.labels}
         self.factors = gathered
-        left = {x for f in gathered for x in f.labels}
-        for label in lost - left - {*self.result, UNIT}:
-            self._times_size(self.sizes[label])
-            changed = True
         return changed
+
+    def _count(self) -> bool:
+        """A sum along an axis that no factor has any more multiplies by its size."""
+        left = {x for f in self.factors for x in f.labels}
+        gone = self.summed - left
+        self.summed &= left
+        for label in gone - {*self.result}:
+            self._times_size(self.sizes[label])
+        return bool(gone)
 
     def _times_size(self, size: int) -> None:
         named = size_node(self.terms, size)
@@ -200,20 +219,15 @@ class _Work:
                         continue
                     if sum(met in f.labels for f in self.factors) == 2 and met not in (left, right):
                         self.replace([a, b], [])
+                        self.summed.discard(met)
                         return self._same(left, right)
         return False
 
     def _same(self, left: int, right: int) -> bool:
-        """Two axes that are equal now; a trace of the identity is its size."""
-        if left == right and left not in self.result:
-            if not any(left in f.labels for f in self.factors):
-                self._times_size(self.sizes[left])
-            return True
-        keep, gone = (left, right) if left in self.result else (right, left)
-        self.rename(gone, keep)
-        used = any(keep in f.labels for f in self.factors) or keep in self.result
-        if not used:
-            self._times_size(self.sizes[keep])
+        """Two axes that are equal now."""
+        if left != right:
+            keep, gone = (left, right) if left in self.result else (right, left)
+            self.rename(gone, keep)
         return True
 
     def _sum(self) -> bool:
@@ -226,6 +240,7 @@ class _Work:
                 for rule in SUMS:
                     found = rule(self.terms, factor, label)
                     if found is not None:
+                        self.summed.discard(label)
                         self.scale = self.scale * found[0]
                         return self.replace([factor], found[1])
         return False

@@ -42,6 +42,12 @@ CALL = Op("call", _known, WRITTEN, variadic=True)
 """A function under a name of the language: attrs `name`, `arguments`."""
 
 
+Pairs = list[tuple[Number, Any]]
+"""The terms of a sum: (scale, node)."""
+SUM_RULES: list[Any] = []
+"""`(terms, pairs, shape) -> the sum as another node`, or None."""
+
+
 class Factor(NamedTuple):
     """A power of a node along labelled axes."""
 
@@ -117,7 +123,14 @@ class Terms:
     def total(self, terms: Iterable[tuple[Number, Node]], shape: Shape) -> Node:
         """The sum of scaled nodes of one shape: like terms together, sums inside sums opened."""
         sums: dict[Node, Number] = {}
-        stack = list(terms)[::-1]
+        whole: dict[Node, Number] = {}
+        for scale, node in terms:
+            own, bare = self.scaled(node)
+            whole[bare] = whole.get(bare, Fraction(0)) + own * scale
+        if len(whole) == 1:
+            ((bare, scale),) = whole.items()
+            return self.times(scale, bare)
+        stack = [(scale, node) for node, scale in whole.items()][::-1]
         while stack:
             scale, node = stack.pop()
             if node.op is TOTAL:
@@ -134,6 +147,10 @@ class Terms:
             return self.number(0, shape)
         if len(left) == 1:
             return self.times(left[0][0], left[0][1])
+        for rule in SUM_RULES:
+            made = rule(self, left, shape)
+            if made is not None:
+                return made
         return self.node(TOTAL, [x for _, x in left], shape, scales=tuple(s for s, _ in left))
 
     def scaled(self, node: Node) -> tuple[Number, Node]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.graph.dim import Dim, recovered
 from gradcli.graph.node import Node
+from gradcli.graph.op import DATA, FULL
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.ops.linalg import parts
@@ -66,6 +67,8 @@ class Rewriter:
         self._known[node] = term
 
     def _one(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        if node.value is not None and not inputs and node.op not in (DATA, FULL):
+            return known(self, node)
         rule = ROWS.get(node.op.name)
         made = None if rule is None else rule(self, node, inputs)
         if made is None:
@@ -130,7 +133,27 @@ def _full(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return r.spread(number, node.shape)
 
 
-@row("data", "symbol")
+def known(r: Rewriter, node: Node) -> Node:
+    """A value that was computed already: one number everywhere, a unit matrix, or itself."""
+    value = node.value
+    if node.dtype.category < 2 or node.dtype.is_complex:
+        return node
+    if node.size and (value == value.flat[0]).all():
+        return r.spread(r.size(value.flat[0].item()), node.shape)
+    square = node.ndim == 2 and node.shape[0] == node.shape[1]
+    if square and (value.sum(0) == 1).all() and (value.diagonal() == 1).all():
+        (i,) = r.terms.labels(1)
+        size = recovered(int(node.shape[0]), r.dims)
+        return product(r.terms, [], (i, i), (size, size))
+    return node
+
+
+@row("data")
+def _data(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    return known(r, node)
+
+
+@row("symbol")
 def _itself(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return node
 
@@ -291,7 +314,8 @@ def _moved(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     number = number_of(x)
     if node.op.name in ("slice", "embed"):
         slices = node.attrs["slices"]
-        if slices == tuple((0, n, 1) for n in x.shape[x.ndim - len(slices) :]):
+        whole = x.shape if node.op.name == "slice" else node.shape
+        if slices == tuple((0, n, 1) for n in whole[x.ndim - len(slices) :]):
             return x
     if node.op.name in ("slice", "flip") and number is not None:
         return r.terms.number(number, node.shape)

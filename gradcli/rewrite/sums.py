@@ -1,0 +1,268 @@
+"""Sums that can be said shorter: choices joined, factors taken out, products multiplied out.
+
+Constraints: a rule answers only with fewer or simpler terms, so that rewriting ends.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from gradcli.graph.node import Node
+from gradcli.graph.op import OPS
+from gradcli.graph.shape import Shape
+from gradcli.rewrite.choices import opposite
+from gradcli.rewrite.products import SUMS, product
+from gradcli.rewrite.terms import (
+    INDICATOR,
+    PRODUCT,
+    SIZE,
+    SUM_RULES,
+    TOTAL,
+    UNIT,
+    Factor,
+    Labels,
+    Number,
+    Pairs,
+    Terms,
+    factors_of,
+    number_of,
+)
+
+
+class _Term:
+    """A term of a sum, its result labels those that all terms share."""
+
+    def __init__(self, terms: Terms, scale: Number, node: Node, result: Labels) -> None:
+        factors, own = factors_of(node, terms)
+        names: dict[int, int] = {}
+        self.plain = len(set(own)) == len(own)
+        for mine, shared in zip(own, result, strict=True):
+            names.setdefault(mine, shared)
+        self.factors = [
+            Factor(f.node, tuple(names.get(x, x) for x in f.labels), f.power) for f in factors
+        ]
+        self.scale: Number = scale * (node.attrs["scale"] if node.op is PRODUCT else Fraction(1))
+        self.node = node
+
+
+def _opened(terms: Terms, pairs: Pairs, shape: Shape) -> tuple[list[_Term], Labels]:
+    result = terms.labels(len(shape))
+    return [_Term(terms, s, x, result) for s, x in pairs], result
+
+
+def joined_choices(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`a` where c holds plus `b` where it does not is `where(c, a, b)`."""
+    opened, result = _opened(terms, pairs, shape)
+    for i, first in enumerate(opened):
+        for f in first.factors:
+            if f.node.op is not INDICATOR or f.power != 1 or not first.plain:
+                continue
+            if f.node.inputs[0].serial > opposite(terms, f.node.inputs[0]).serial:
+                continue  # said the way round in which the expression says it
+            other = terms.node(INDICATOR, (opposite(terms, f.node.inputs[0]),), f.node.shape)
+            for j, second in enumerate(opened):
+                match = Factor(other, f.labels, Fraction(1))
+                if j == i or not second.plain or match not in second.factors:
+                    continue
+                made = _chosen(terms, f, (first, second, match), result, shape)
+                if made is not None:
+                    rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
+                    return terms.total([(Fraction(1), made), *rest], shape)
+    return None
+
+
+def _chosen(
+    terms: Terms, f: Factor, both: tuple[_Term, _Term, Factor], result: Labels, shape: Shape
+) -> Node | None:
+    first, second, match = both
+    left = [g for g in first.factors if g != f]
+    right = [g for g in second.factors if g != match]
+    common = [g for g in left if g in right]
+    left, right = ([g for g in part if g not in common] for part in (left, right))
+    axes = {*f.labels, UNIT}
+    if any(not set(g.labels) <= axes for g in (*left, *right)):
+        return None
+    a = product(terms, left, f.labels, f.node.shape, first.scale)
+    b = product(terms, right, f.labels, f.node.shape, second.scale)
+    chosen = terms.node(OPS["where"], (f.node.inputs[0], a, b), f.node.shape)
+    return product(terms, [*common, Factor(chosen, f.labels, Fraction(1))], result, shape)
+
+
+def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """What divides every term, or is a matrix that multiplies every term, stands once."""
+    scales = [abs(s * terms.scaled(x)[0]) for s, x in pairs]
+    if scales[0] != 1 and len(set(scales)) == 1:
+        size = scales[0]
+        return terms.times(size, terms.total([(s / size, x) for s, x in pairs], shape))
+    opened, result = _opened(terms, pairs, shape)
+    first = opened[0]
+    for f in first.factors:
+        if not all(t.plain and f in t.factors for t in opened):
+            continue
+        if f.power > 0 and not (f.node.op is SIZE and not f.labels):
+            continue
+        if not set(f.labels) <= {*result}:
+            continue
+        return _with_common(terms, opened, [f], result, shape)
+    return None
+
+
+def _with_common(
+    terms: Terms, opened: list[_Term], common: list[Factor], result: Labels, shape: Shape
+) -> Node:
+    rest = []
+    for t in opened:
+        left = list(t.factors)
+        for f in common:
+            left.remove(f)
+        rest.append((t.scale, product(terms, left, result, shape)))
+    inner = terms.total(rest, shape)
+    whole = Factor(inner, _units(result, shape), Fraction(1))
+    return product(terms, [*common, whole], result, shape)
+
+
+def _units(labels: Labels, shape: Shape) -> Labels:
+    return tuple(UNIT if n == 1 else x for x, n in zip(labels, shape, strict=True))
+
+
+def contracted_once(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`X.T@a - X.T@b` is `X.T@(a - b)`."""
+    opened, result = _opened(terms, pairs, shape)
+    for i, first in enumerate(opened):
+        for j in range(i + 1, len(opened)):
+            made = _same_matrix(terms, first, opened[j], result, shape)
+            if made is not None:
+                rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
+                return terms.total([(Fraction(1), made), *rest], shape)
+    return None
+
+
+def _same_matrix(terms: Terms, a: _Term, b: _Term, result: Labels, shape: Shape) -> Node | None:
+    for f in a.factors:
+        for g in b.factors:
+            if f.node is not g.node or f.power != 1 or g.power != 1 or f.node.ndim != 2:
+                continue
+            names = dict(zip(g.labels, f.labels, strict=True))
+            if any((x in result or y in result) and x != y for x, y in names.items()):
+                continue
+            inner = [x for x in f.labels if x not in result and x != UNIT]
+            left = [h for h in a.factors if h is not f]
+            right = [
+                Factor(h.node, tuple(names.get(x, x) for x in h.labels), h.power)
+                for h in b.factors
+                if h is not g
+            ]
+            axes = tuple(x for x in (*inner, *result) if _uses(left, x) or _uses(right, x))
+            if len(inner) != 1 or not _worth(left, right, axes, {*inner, *result}):
+                continue
+            sizes = _sizes([f, *left, *right])
+            part = tuple(sizes[x] for x in axes)
+            pair = [
+                (t.scale, product(terms, rest, axes, part)) for t, rest in ((a, left), (b, right))
+            ]
+            both = Factor(terms.total(pair, part), axes, Fraction(1))
+            return product(terms, [f, both], result, shape)
+    return None
+
+
+def _uses(factors: list[Factor], label: int) -> bool:
+    return any(label in f.labels for f in factors)
+
+
+def _worth(left: list[Factor], right: list[Factor], axes: Labels, outer: set[int]) -> bool:
+    """Whether what stands beside a shared matrix can be added up, and is no matrix transposed."""
+    if any(set(f.labels) - outer - {UNIT} for f in (*left, *right)):
+        return False
+    if any(not _uses(part, x) for part in (left, right) for x in axes):
+        return False
+    return not ({f.node for f in left} & {f.node for f in right}) and bool(left and right)
+
+
+def _sizes(factors: list[Factor]) -> dict[int, int]:
+    return {x: n for f in factors for x, n in zip(f.labels, f.node.shape, strict=True)}
+
+
+def multiplied_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`s*(1 - y) - y*(1 - s)` is `s - y`: sums inside products, where that leaves fewer terms."""
+    opened, result = _opened(terms, pairs, shape)
+    spread: Pairs = []
+    found = 0
+    for t in opened:
+        sums = [f for f in t.factors if f.node.op is TOTAL and f.power == 1]
+        inner = next((f for f in sums if len(f.node.inputs) < 4), None)
+        if inner is None or not t.plain:
+            spread.append((t.scale, product(terms, t.factors, result, shape)))
+            continue
+        found += 1
+        rest = [f for f in t.factors if f is not inner]
+        for scale, x in zip(inner.node.attrs["scales"], inner.node.inputs, strict=True):
+            factors = [*rest, Factor(x, inner.labels, Fraction(1))]
+            spread.append((t.scale * scale, product(terms, factors, result, shape)))
+    if found < 1 or len(opened) > 6:
+        return None
+    counts: dict[Node, Number] = {}
+    for scale, x in spread:
+        own, bare = terms.scaled(x)
+        counts[bare] = counts.get(bare, Fraction(0)) + scale * own
+    left = [(s, x) for x, s in counts.items() if s != 0]
+    shorter = len(left) <= len(opened) and len(left) < len(spread) - 1
+    return terms.total(left, shape) if shorter else None
+
+
+def sigmoid_complement(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`1 - sigmoid(-u)` is `sigmoid(u)`."""
+    for i, (one, number) in enumerate(pairs):
+        value = number_of(number)
+        if value is None:
+            continue
+        for j, (scale, x) in enumerate(pairs):
+            if x.op.name != "sigmoid" or scale != -one * value:
+                continue
+            own, bare = terms.scaled(x.inputs[0])
+            if own >= 0:
+                continue
+            turned = terms.node(x.op, (terms.times(-own, bare),), x.shape)
+            rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
+            return terms.total([(-scale, turned), *rest], shape)
+    return None
+
+
+def exponential(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`expm1(u) + 1` is `exp(u)`."""
+    for i, (one, number) in enumerate(pairs):
+        value = number_of(number)
+        for j, (scale, x) in enumerate(pairs):
+            if value is not None and x.op.name == "expm1" and scale == one * value:
+                made = terms.node(OPS["exp"], x.inputs, x.shape)
+                rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
+                return terms.total([(scale, made), *rest], shape)
+    return None
+
+
+SUM_RULES += [
+    exponential,
+    joined_choices,
+    sigmoid_complement,
+    taken_out,
+    multiplied_out,
+    contracted_once,
+]
+
+
+def _sum_of_total(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Factor]] | None:
+    """The sum of a sum, where terms cancel: `sum(x - mean(x))` is 0."""
+    if f.node.op is not TOTAL or f.power != 1 or f.node.ndim != 1:
+        return None
+    parts: list[tuple[Any, Any]] = []
+    for scale, x in zip(f.node.attrs["scales"], f.node.inputs, strict=True):
+        (own,) = terms.labels(1)
+        parts.append((scale, product(terms, [Factor(x, (own,), Fraction(1))], (), ())))
+    made = terms.total(parts, ())
+    count = len(made.inputs) if made.op is TOTAL else 1
+    if count >= len(f.node.inputs):
+        return None
+    return Fraction(1), [Factor(made, (), Fraction(1))]
+
+
+SUMS.append(_sum_of_total)
