@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradcli.calculus.trace import Traced
+from gradcli.graph.shape import Shape
 from gradcli.language.print import unparse
 from gradcli.render.tree import Tree
 
@@ -64,8 +65,12 @@ class Derivatives(dict[str, Derivative]):
         traced: the expression and its variables.
         kind: "gradient", "elementwise", "elementwise2", "jacobian", "hessian", "vjp" or "jvp".
         meanings: what the names in all of the formulas mean.
+        vectors: the shapes of the cotangents and directions.
+        directions: variable -> its direction, for "jvp".
     """
 
     traced: Traced
     kind: str
     meanings: dict[str, Tree]
+    vectors: dict[str, Shape]
+    directions: dict[str, str]

@@ -238,6 +238,7 @@ class Task:
             trees, meanings = shared(trees, [*writer.variables, *self.traced.dims])
         found = Derivatives()
         found.traced, found.kind, found.meanings = self.traced, self.kind, meanings
+        found.vectors, found.directions = self.vectors, self.directions
         for name, formula in trees.items():
             term = self.terms[name]
             found[name] = Derivative(

@@ -23,6 +23,7 @@ def run(
     vjp: str | None,
     jvp: tuple[str, ...],
     cse: bool,
+    to: str,
     format: str | None,
     output: str | None,
     **limits: Any,
@@ -43,7 +44,7 @@ def run(
     if format == "json" or (format is None and output is not None and output.endswith(".json")):
         write_text(derivatives_json(source.text.strip(), found), output)
     else:
-        write_text(derivatives_text(found), output)
+        write_text(derivatives_text(found, to), output)
     remark(found)
 
 

@@ -136,12 +136,11 @@ def _slice(writer: Writer, node: Node) -> Written:
 
 def _range(writer: Writer, start: int, length: int, step: int, size: int) -> slice:
     end = start + (length - 1) * step + 1
-    if start > 64 and int(size) - start <= 64:
-        start -= int(size)
+    first: Any = writer.whole_number(start, size) if start else None
     stop: Any = None
     if end + step - 1 < int(size):
-        stop = end if end <= 64 or int(size) - end > 64 else end - int(size)
-    return slice(start or None, stop, None if step == 1 else step)
+        stop = writer.whole_number(end, size)
+    return slice(first, stop, None if step == 1 else step)
 
 
 def _embed(writer: Writer, node: Node) -> Written:
@@ -152,19 +151,13 @@ def _embed(writer: Writer, node: Node) -> Written:
     for (start, length, step), size in zip(slices, shape, strict=True):
         if step != 1:
             return _scattered(writer, node)
-        amounts.append((start, int(size) - start - int(length), size))
+        amounts.append((start, int(size) - start - int(length)))
     pairs: list[Any] = []
-    for before, after, size in reversed(amounts):
-        pairs += [_amount(writer, before, size), _amount(writer, after, size)]
+    for before, after in reversed(amounts):
+        pairs += [writer.whole_number(int(before), 0), writer.whole_number(int(after), 0)]
     while len(pairs) > 2 and pairs[-2:] == [0, 0]:
         pairs = pairs[:-2]
     return Written(tree.call("pad", writer.whole(x), tuple(pairs)), node.shape)
-
-
-def _amount(writer: Writer, value: int, size: int) -> Any:
-    if int(value) <= 64 or value == 0:
-        return int(value)
-    return tree.chain(writer.sizes((size,))[0], [("-", tree.number(int(size) - int(value)))])
 
 
 def _scattered(writer: Writer, node: Node) -> Written:

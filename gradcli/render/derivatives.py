@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.language.print import unparse
 
 
-def derivatives_text(derivatives: Any) -> str:
-    """The formulas, then `where` lines."""
+def derivatives_text(derivatives: Any, to: str = "text") -> str:
+    """The formulas, then `where` lines; or a function in another language."""
+    if to in ("latex", "mathml"):
+        return _notation(derivatives, to)
+    if to != "text":
+        return _code(derivatives, to)
     return lines(
         {name: d.formula for name, d in derivatives.items()},
         {name: unparse(t) for name, t in derivatives.meanings.items()},
@@ -27,6 +32,54 @@ def lines(formulas: Mapping[str, str], where: Mapping[str, str]) -> str:
     else:
         shown = [f"{name}: {text}" for name, text in formulas.items()]
     return "\n".join([*shown, *(f"where {name} = {text}" for name, text in where.items())])
+
+
+def _notation(derivatives: Any, to: str) -> str:
+    from gradcli.render.latex import Latex
+    from gradcli.render.mathml import MathML
+    from gradcli.render.notation import Notation
+
+    traced = derivatives.traced
+    shapes = {**traced.shapes, **derivatives.vectors}
+    declared = {n: s for n, s in shapes.items() if n not in traced.free}
+    notation = Notation(
+        Latex() if to == "latex" else MathML(),
+        {n: len(s) for n, s in declared.items()},
+        {n: [str(size) for size in s] for n, s in declared.items()},
+    )
+    named = {n: notation.define(n, t) for n, t in derivatives.meanings.items()}
+    formulas = {n: notation(d.tree) for n, d in derivatives.items()}
+    several = len(formulas) > 1
+    return notation.m.lines(formulas if several else {"": next(iter(formulas.values()))}, named)
+
+
+def _code(derivatives: Any, to: str) -> str:
+    from gradcli.render.code import function_text
+
+    traced, kind = derivatives.traced, derivatives.kind.removesuffix("2")
+    if to == "python":
+        _refuse_tensors(derivatives)
+    name = "derivative" if kind == "elementwise" else kind
+    names = derivatives.directions if kind == "jvp" else derivatives
+    by = ", ".join(dict.fromkeys(part for name in names for part in name.split(",")))
+    said = {"hessian": "Hessian", "jacobian": "Jacobian", "vjp": "VJP", "jvp": "JVP"}
+    doc = f"The {said.get(name, name)} of {unparse(traced.expression)} by {by}."
+    others = [n for n in traced.variables if n not in traced.shapes]
+    parameters = [*traced.shapes, *others, *derivatives.vectors]
+    like = next(iter(traced.shapes), "")
+    trees = {n: d.tree for n, d in derivatives.items()}
+    return function_text(to, name, parameters, trees, derivatives.meanings, doc, like)
+
+
+def _refuse_tensors(derivatives: Any) -> None:
+    traced = derivatives.traced
+    tensors = [n for n, s in traced.shapes.items() if s and n not in traced.free]
+    if tensors:
+        raise GradcliError(
+            "G070",
+            f"--to python writes functions of numbers, {tensors[0]} is a tensor",
+            help="--to numpy, --to torch or --to jax",
+        )
 
 
 def derivatives_json(expression: str, derivatives: Any) -> str:

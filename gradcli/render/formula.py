@@ -8,8 +8,9 @@ variables that have them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-from gradcli.graph.dim import Dim
+from gradcli.graph.dim import NEAR, Dim, recovered
 from gradcli.graph.node import Node
 from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape, broadcast
@@ -22,6 +23,7 @@ from gradcli.render.products import Products
 from gradcli.render.tree import Tree
 from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import PRODUCT, SIZE, TOTAL, Number, Terms, number_of
+from gradcli.tensor.symbols import declared_sizes
 
 
 class Writer(Products):
@@ -122,6 +124,15 @@ class Writer(Products):
         made = size_node(Terms(), size)
         assert made is not None
         return self(made).tree
+
+    def whole_number(self, value: int, size: int) -> Any:
+        """A position: a number, counted from the end of `size` where it is near it, or a size."""
+        if abs(value) <= NEAR:
+            return int(value)
+        if 0 < int(size) - value <= NEAR:
+            return int(value) - int(size)
+        dims = declared_sizes(self.variables.values())
+        return self._size_of(recovered(int(value), dims.values()))
 
     def size(self, node: Node) -> Tree:
         """A declared size, read off a variable."""

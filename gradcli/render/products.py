@@ -115,7 +115,7 @@ class Products:
                 down += below
         for power, nodes in counts.items():
             for made in self._counts(nodes):
-                (up if power > 0 else down).append(to_power(made, abs(power)))
+                (up if power > 0 else down).append(_size_power(made, magnitude(power)))
         return up, down, pieces
 
     def _counts(self, nodes: list[Node]) -> list[Tree]:
@@ -250,3 +250,8 @@ class Products:
                 output.append(x)
         spec = f"{','.join(specs)}->{letters(output, labels)}"
         return Written(tree.call("einsum", spec, *operands), node.shape)
+
+
+def _size_power(size: Tree, power: Number) -> Tree:
+    """A power of a size, which is a number and no tensor."""
+    return tree.call("math.sqrt", size) if power == Fraction(1, 2) else to_power(size, power)

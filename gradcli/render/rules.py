@@ -10,6 +10,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import OPS, SYMBOL, NoDerivative, Op, Zero
 from gradcli.graph.shape import Shape
 from gradcli.render.formula import formula
+from gradcli.rewrite import axes as axes
 from gradcli.rewrite.translate import Rewriter
 
 

@@ -95,12 +95,11 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     x, y = inputs
     name, bound = x.op.name, number_of(y)
     if name in ("clamp_min", "clamp_max") and bound is not None:
-        other = number_of(x.inputs[1])
-        low = name == "clamp_min"
         # min(x, h) >= l is x >= l where l <= h, and max(x, l) <= h is x <= h.
-        meets = other is not None and node.op.name == ("le" if low else "ge")
-        if meets and ((other <= bound) if low else (other >= bound)):
-            return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype)
+        other, low = number_of(x.inputs[1]), name == "clamp_min"
+        if other is not None and node.op.name == ("le" if low else "ge"):
+            idle = other <= bound if low else other >= bound
+            return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype) if idle else None
     if bound != 0:
         return None
     if x.op.name == "relu" and node.op.name == "gt":

@@ -91,7 +91,7 @@ def _chosen(
 
 def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """What divides every term, or is a matrix that multiplies every term, stands once."""
-    scales = [abs(s * terms.scaled(x)[0]) for s, x in pairs]
+    scales: list[Number] = [_size(s * terms.scaled(x)[0]) for s, x in pairs]
     if scales[0] != 1 and len(set(scales)) == 1:
         size = scales[0]
         return terms.times(size, terms.total([(s / size, x) for s, x in pairs], shape))
@@ -106,6 +106,10 @@ def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
             continue
         return _with_common(terms, opened, [f], result, shape)
     return None
+
+
+def _size(number: Number) -> Number:
+    return number if number >= 0 else -number
 
 
 def _with_common(
@@ -214,8 +218,8 @@ def sigmoid_complement(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """`1 - sigmoid(-u)` is `sigmoid(u)`."""
     for i, (one, number) in enumerate(pairs):
         value = number_of(number)
-        if value is None:
-            continue
+        if value is None or len(pairs) < 3:
+            continue  # s*(1 - s) stays
         for j, (scale, x) in enumerate(pairs):
             if x.op.name != "sigmoid" or scale != -one * value:
                 continue

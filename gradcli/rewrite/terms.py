@@ -148,7 +148,7 @@ class Terms:
         if len(left) == 1:
             return self.times(left[0][0], left[0][1])
         for rule in SUM_RULES:
-            made = rule(self, left, shape)
+            made: Node | None = rule(self, left, shape)
             if made is not None:
                 return made
         return self.node(TOTAL, [x for _, x in left], shape, scales=tuple(s for s, _ in left))

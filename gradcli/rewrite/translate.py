@@ -5,6 +5,7 @@ Constraints: one row in `ROWS` for each op that changes; inputs are terms alread
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
@@ -14,7 +15,6 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
-from gradcli.ops.linalg import parts
 from gradcli.rewrite.products import product
 from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import INDICATOR, UNIT, Factor, Labels, Number, Terms, exact, number_of
@@ -71,10 +71,22 @@ class Rewriter:
             return known(self, node)
         rule = ROWS.get(node.op.name)
         made = None if rule is None else rule(self, node, inputs)
+        if made is None and len(inputs) == 1 and node.op.elementwise:
+            made = self._folded(node, number_of(inputs[0]))
         if made is None:
             made = self.terms.node(node.op, inputs, node.shape, node.dtype, **node.attrs)
             made.span = made.span or node.span
         return made
+
+    def _folded(self, node: Node, value: Number | None) -> Node | None:
+        """A function of a number is a number."""
+        function = getattr(math, node.op.name, None)
+        if value is None or function is None:
+            return None
+        try:
+            return self.terms.number(function(float(value)), node.shape)
+        except (ValueError, OverflowError):
+            return None
 
     # -- what rows are written with
 
@@ -222,101 +234,3 @@ ROWS["square"] = _raised(2)
 ROWS["reciprocal"] = _raised(-1)
 ROWS["sqrt"] = _raised(Fraction(1, 2))
 ROWS["rsqrt"] = _raised(Fraction(-1, 2))
-
-
-# -- axes: what only moves, repeats or adds up
-
-
-@row("contract")
-def _contract(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    left, right, result = parts(node.attrs["spec"])
-    names = dict(zip(sorted({*left, *right, *result}), r.terms.labels(52), strict=False))
-    rank = node.ndim - len(result)
-    lead = r.terms.labels(rank)
-    factors = []
-    for x, own in zip(inputs, (left, right), strict=True):
-        extra = x.ndim - len(own)
-        labels = (*lead[rank - extra :], *(names[c] for c in own))
-        factors.append(r.unit(Factor(x, labels, Fraction(1))))
-    return product(r.terms, factors, (*lead, *(names[c] for c in result)), node.shape)
-
-
-@row("sum")
-def _sum(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    (x,) = inputs
-    axes = [a + x.ndim for a in node.attrs["axis"]]
-    labels = r.terms.labels(x.ndim)
-    kept = tuple(a for i, a in enumerate(labels) if i not in axes)
-    if node.attrs["keepdims"]:
-        fresh = r.terms.labels(x.ndim)
-        kept = tuple(fresh[i] if i in axes else a for i, a in enumerate(labels))
-    return r.relabelled(x, labels, kept, node.shape)
-
-
-@row("expand")
-def _expand(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    return r.spread(inputs[0], node.shape)
-
-
-@row("permute")
-def _permute(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    (x,) = inputs
-    labels = r.terms.labels(x.ndim)
-    axes = node.attrs["axes"]
-    lead = labels[: x.ndim - len(axes)]
-    return r.relabelled(x, labels, (*lead, *(labels[a] for a in axes)), node.shape)
-
-
-@row("diagonal")
-def _diagonal(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    (x,) = inputs
-    if node.attrs["offset"] or x.shape[-1] != x.shape[-2]:
-        return None
-    lead = r.terms.labels(node.ndim)
-    return r.relabelled(x, (*lead, lead[-1]), lead, node.shape)
-
-
-@row("diagonal_embed")
-def _diagonal_embed(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    (x,) = inputs
-    if node.attrs["offset"] or node.shape[-1] != node.shape[-2]:
-        return None
-    lead = r.terms.labels(x.ndim)
-    return r.relabelled(x, lead, (*lead, lead[-1]), node.shape)
-
-
-@row("reshape")
-def _reshape(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    """Axes of length 1 come and go; anything else is a reshape of what was reshaped first."""
-    (x,) = inputs
-    if [n for n in x.shape if n != 1] != [n for n in node.shape if n != 1]:
-        number = number_of(x)
-        if number is not None:
-            return r.terms.number(number, node.shape)
-        if x.op.name == "reshape":
-            (x,) = x.inputs
-            if x.shape == node.shape:
-                return x
-        return r.linear(node, x)
-    labels = iter(r.terms.labels(x.ndim))
-    own = tuple(next(labels) if n != 1 else UNIT for n in x.shape)
-    kept = iter([a for a in own if a != UNIT])
-    result = tuple(next(kept) if n != 1 else r.terms.labels(1)[0] for n in node.shape)
-    return r.relabelled(x, own, result, node.shape)
-
-
-# -- linear ops on places: the scale comes out
-
-
-@row("slice", "embed", "flip", "tril", "triu", "cumsum")
-def _moved(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    (x,) = inputs
-    number = number_of(x)
-    if node.op.name in ("slice", "embed"):
-        slices = node.attrs["slices"]
-        whole = x.shape if node.op.name == "slice" else node.shape
-        if slices == tuple((0, n, 1) for n in whole[x.ndim - len(slices) :]):
-            return x
-    if node.op.name in ("slice", "flip") and number is not None:
-        return r.terms.number(number, node.shape)
-    return r.linear(node, x)

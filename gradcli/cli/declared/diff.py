@@ -21,7 +21,8 @@ Examples:
   gradcli diff "sum(softplus(X@w))" -w w X:m,n w:n --order 2
   gradcli diff "softmax(z, 0)" z:n                 a Jacobian
   gradcli diff "A@x" -w x A:m,n x:n --vjp v        v times the Jacobian
-  gradcli diff "log(det(X))" X:n,n
+  gradcli diff "log(det(X))" X:n,n --to latex
+  gradcli diff "mean(log(1 + exp(-y*(X@w))))" -w w X:m,n w:n y:m --to torch
 
 \b
 A shape x:m,n is names and numbers, x: is a scalar, and a variable without shape
@@ -45,6 +46,12 @@ gradient at random points before it is printed.""",
             metavar="[X=]V",
             multiple=True,
             help="The derivative in a direction called V, of X where there are several variables.",
+        ),
+        option(
+            "--to",
+            type=click.Choice(["text", "latex", "mathml", "python", "numpy", "torch", "jax"]),
+            default="text",
+            help="How the formula is written; code is a complete function (text).",
         ),
         option("--cse/--no-cse", default=True, help="Name what repeats: where s = ... (yes)."),
         option("-f", "--format", type=click.Choice(["text", "json"]), help="How to print (text)."),

@@ -1,0 +1,104 @@
+"""How single functions are written in mathematical notation: a table.
+
+Constraints: rows take the `Notation` and a call; None leaves the function's name and brackets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.language import ast
+from gradcli.language.print import unparse
+from gradcli.render.tree import Tree
+
+SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
+"""How tightly a piece of notation binds."""
+Piece = tuple[str, int]
+
+
+def called(tree: Any) -> str:
+    """The name of the function that a tree calls; empty for anything else."""
+    function = getattr(tree, "function", None)
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def operands(tree: ast.Call) -> list[Tree]:
+    """The arguments without dims."""
+    first, *rest = tree.arguments
+    return [first, *(x for x in rest if not isinstance(x, ast.Constant) or called(tree) == "pad")]
+
+
+def _norm(n: Any, tree: ast.Call) -> Piece:
+    return n.m.fenced(n(tree.arguments[0]), "norm", "norm"), ATOM
+
+
+def _abs(n: Any, tree: ast.Call) -> Piece:
+    return n.m.fenced(n(tree.arguments[0]), "bar", "bar"), ATOM
+
+
+def _inv(n: Any, tree: ast.Call) -> Piece:
+    exponent = n.m.row(n.m.sign("minus"), n.m.number("1"))
+    return n.m.power(n.at(tree.arguments[0], ATOM), exponent), POWER
+
+
+def _outer(n: Any, tree: ast.Call) -> Piece:
+    left, right = tree.arguments
+    row = n.m.power(n.at(right, ATOM), n.m.sign("transpose"))
+    return n.m.row(n.at(left, PRODUCT), n.m.sign("beside"), row), POWER
+
+
+def _sqrt(n: Any, tree: ast.Call) -> Piece:
+    return n.m.root(n(tree.arguments[0])), ATOM
+
+
+def _exp(n: Any, tree: ast.Call) -> Piece | None:
+    inner = tree.arguments[0]
+    if n.rank(inner) or len(unparse(inner)) > 16:
+        return None
+    return n.m.power(n.m.name("e"), n(inner)), POWER
+
+
+def _numel(n: Any, tree: ast.Call) -> Piece | None:
+    names = n.sizes.get(getattr(tree.arguments[0], "id", ""))
+    if not names:
+        return None
+    parts: list[str] = []
+    for name in names:
+        parts += [n.m.sign("beside"), n.size(name)] if parts else [n.size(name)]
+    return n.m.row(*parts), ATOM if len(names) == 1 else PRODUCT
+
+
+def _where(n: Any, tree: ast.Call) -> Piece:
+    condition, x, y = tree.arguments
+    values = [getattr(v, "value", None) for v in (x, y)]
+    if values == [1, 0]:
+        return n.m.row(n.m.sign("one"), n.m.fenced(n(condition), "[", "]")), ATOM
+    if values[1] == 0:
+        one = n.m.row(n.m.sign("one"), n.m.fenced(n(condition), "[", "]"))
+        each = n.m.sign("each" if n.rank(x) else "beside")
+        return n.m.row(n.at(x, PRODUCT), each, one), PRODUCT
+    return n.m.cases([(n(x), n(condition)), (n(y), n.m.text("otherwise"))]), ATOM
+
+
+def _eye(n: Any, tree: ast.Call) -> Piece:
+    return n.m.name("I"), ATOM
+
+
+def _ones(n: Any, tree: ast.Call) -> Piece:
+    return n.m.sign("ones"), ATOM
+
+
+def _zeros(n: Any, tree: ast.Call) -> Piece:
+    return n.m.number("0"), ATOM
+
+
+def _trace(n: Any, tree: ast.Call) -> Piece:
+    inner = n(tree.arguments[0])
+    return n.m.row(n.m.function("tr", known=False), n.m.fenced(inner)), ATOM
+
+
+FUNCTIONS: dict[str, Any] = {
+    **{"norm": _norm, "abs": _abs, "inv": _inv, "outer": _outer, "sqrt": _sqrt, "exp": _exp},
+    **{"numel": _numel, "where": _where, "eye": _eye, "ones": _ones, "ones_like": _ones},
+    **{"zeros": _zeros, "zeros_like": _zeros, "trace": _trace},
+}

@@ -1,0 +1,110 @@
+"""Formulas as MathML (Presentation), which browsers show.
+
+Constraints: see render/notation.py; one `<math>` element for each formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import ClassVar
+
+from gradcli.render.latex import GREEK, SHORT
+from gradcli.render.markups import Markup
+
+LETTERS = dict(
+    zip(
+        ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
+        "αβγδεζηθικ",
+        strict=True,
+    )
+) | dict(
+    zip(
+        ("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
+        "λμνξπρστφχψω",
+        strict=True,
+    )
+)
+FENCES = {"norm": "‖", "bar": "|"}
+
+
+class MathML(Markup):
+    """MathML."""
+
+    signs: ClassVar[Mapping[str, str]] = {
+        **{"plus": "+", "minus": "−", "comma": ",", "transpose": "⊤", "beside": "\u2062"},
+        **{"each": "⊙", "times_each": "⊙", "dot": "⋅", "le": "≤", "ge": "≥", "lt": "<"},
+        **{"gt": ">", "eq": "=", "ne": "≠", "and": "∧", "or": "∨", "not": "¬"},
+    }
+
+    def name(self, text: str) -> str:
+        """A variable; digits at the end are an index."""
+        stem = text.rstrip("0123456789")
+        index = text[len(stem) :]
+        if not stem:
+            return self.number(text)
+        stem = SHORT.get(stem, stem)
+        shown = f"<mi>{escape(LETTERS.get(stem, stem) if stem in GREEK else stem)}</mi>"
+        return f"<msub>{shown}<mn>{index}</mn></msub>" if index else shown
+
+    def number(self, text: str) -> str:
+        """A number."""
+        return f"<mn>{escape(text)}</mn>"
+
+    def sign(self, name: str) -> str:
+        """An operator."""
+        if name in ("one", "ones"):
+            return '<mn mathvariant="bold">1</mn>'
+        return f"<mo>{escape(self.signs[name])}</mo>"
+
+    def row(self, *parts: str) -> str:
+        """Parts side by side."""
+        return parts[0] if len(parts) == 1 else f"<mrow>{''.join(parts)}</mrow>"
+
+    def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
+        """Something between brackets."""
+        before, after = FENCES.get(left, left), FENCES.get(right, right)
+        return f"<mrow><mo>{before}</mo>{inner}<mo>{after}</mo></mrow>"
+
+    def power(self, base: str, exponent: str) -> str:
+        """A superscript."""
+        return f"<msup>{self.row(base)}{self.row(exponent)}</msup>"
+
+    def index(self, base: str, place: str) -> str:
+        """A subscript."""
+        return f"<msub>{base}{place}</msub>"
+
+    def fraction(self, above: str, below: str) -> str:
+        """A quotient."""
+        return f"<mfrac>{above}{below}</mfrac>"
+
+    def root(self, inner: str) -> str:
+        """A square root."""
+        return f"<msqrt>{inner}</msqrt>"
+
+    def function(self, name: str, *, known: bool) -> str:
+        """The name of a function."""
+        return f"<mi>{escape(name)}</mi><mo>\u2061</mo>"
+
+    def cases(self, rows: list[tuple[str, str]]) -> str:
+        """A choice."""
+        lines = "".join(
+            f"<mtr><mtd>{value}</mtd><mtd>{condition}</mtd></mtr>" for value, condition in rows
+        )
+        return f"<mrow><mo>{{</mo><mtable>{lines}</mtable></mrow>"
+
+    def text(self, words: str) -> str:
+        """Plain words."""
+        return f"<mtext>{escape(words)}</mtext>"
+
+    def lines(self, formulas: Mapping[str, str], named: Mapping[str, str]) -> str:
+        """A `math` element a line."""
+        shown = []
+        for variable, formula in {**formulas, **named}.items():
+            if variable in named or variable:
+                names = self.row(*(self.name(n) for n in variable.split(",")))
+                formula = self.row(names, self.sign("eq"), formula)
+            shown.append(
+                f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{formula}</math>'
+            )
+        return "\n".join(shown)

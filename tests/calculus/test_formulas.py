@@ -1,0 +1,99 @@
+"""The acceptance set: each line of formulas.txt is printed as it stands there, and is PyTorch's
+gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from gradcli.calculus import differentiate
+from gradcli.cli.inputs import Standard, bind
+from gradcli.graph.dim import bases, sized
+
+SIZES = {"m": 5, "n": 3, "k": 4, "d": 2, "l": 2}
+
+
+class Line(NamedTuple):
+    """An expression, the shapes of its variables, one of them, and the derivative by it."""
+
+    expression: str
+    shapes: str
+    variable: str
+    formula: str
+    where: dict[str, str]
+
+
+def lines() -> list[Line]:
+    found = []
+    text = (Path(__file__).parent / "formulas.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            expression, shapes, variable, formula = (part.strip() for part in line.split(" | "))
+            formula, *where = formula.split(" ; ")
+            named = dict(part.split(" = ", 1) for part in where)
+            found.append(Line(expression, shapes, variable, formula, named))
+    return found
+
+
+LINES = lines()
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.expression} by {line.variable}")
+def test_formula(line: Line) -> None:
+    given = bind(line.shapes.split(), Standard(), shapes=True)
+    found = differentiate(line.expression, wrt=[line.variable], values=given)[line.variable]
+    assert (found.formula, found.where) == (line.formula, line.where)
+    check_with_torch(line, given)
+
+
+def names(torch: Any) -> dict[str, Any]:
+    """PyTorch's functions under the names that the language has without their prefix."""
+    found: dict[str, Any] = {"math": math, "torch": torch}
+    for module in (torch.special, torch.linalg, torch.nn.functional, torch):
+        found |= {n: getattr(module, n) for n in dir(module) if not n.startswith("_")}
+    functional = ("kl_div", "binary_cross_entropy_with_logits", "huber_loss", "pad")
+    found |= {n: getattr(torch.nn.functional, n) for n in functional}
+    return found | {"linalg": torch.linalg, "solve": torch.linalg.solve}
+
+
+def check_with_torch(line: Line, given: dict[str, Any]) -> None:
+    """The expression and the formula under PyTorch, at a point in the domain."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(1)
+    variables: dict[str, Any] = {}
+    for name, value in given.items():
+        shape = [int(sized(size, SIZES)) for size in value.shape]
+        x = torch.rand(shape, dtype=torch.float64) + 0.1
+        if len(shape) == 2 and shape[0] == shape[1]:
+            x = x @ x.T + torch.eye(shape[0])
+        variables[name] = x
+        for size in value.shape:
+            variables |= {n: SIZES[n] for n in bases(size) if n in line.expression.split()}
+    words = {w for w in line.expression.replace("(", " ").replace("*", " ").split()}
+    for name in dict.fromkeys((*"abcxy", *words)):
+        if name in ("a", "b", "c", "x", "y") and name not in variables:
+            variables[name] = torch.rand(4, dtype=torch.float64) * 0.8 + 0.1
+    by = variables[line.variable].requires_grad_()
+    known = names(torch) | {n: SIZES[n] for n in SIZES if f"({n})" in line.expression}
+    known |= {n: SIZES[n] for n in SIZES if f"/{n}" in line.expression}
+    torch.set_default_dtype(torch.float64)
+    try:
+        output = eval(line.expression, known | variables)
+        (wanted,) = torch.autograd.grad(output.sum(), by)
+        for name, text in line.where.items():
+            variables[name] = eval(text, known | variables)
+        value = eval(line.formula, known | variables)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    value = torch.as_tensor(value, dtype=torch.float64)
+    if line.shapes:
+        assert value.shape == wanted.shape
+    torch.testing.assert_close(value.expand_as(wanted), wanted, rtol=1e-8, atol=1e-10)
+
+
+def test_there_are_enough() -> None:
+    assert len(LINES) >= 100
