@@ -22,7 +22,7 @@ FLOORS = [
     ["gradcli.result"],
     ["gradcli.api"],
     ["gradcli.planned"],
-    ["gradcli.checks", "gradcli.diagram", "gradcli.trace"],
+    ["gradcli.benching", "gradcli.checks", "gradcli.diagram", "gradcli.trace"],
     ["gradcli.render"],
     ["gradcli.calculus"],
     ["gradcli.cli"],

@@ -6,9 +6,10 @@ that `--help` and completion are immediate; what a command does is imported when
 
 from __future__ import annotations
 
-from gradcli.cli.declared import backends, check, diff, eval, explain, graph, ops, repl, run
+from gradcli.cli.declared import backends, bench, check, diff, eval, explain, graph, ops, repl, run
 
 COMMANDS = (
     *(eval.COMMAND, run.COMMAND, diff.COMMAND, check.COMMAND, graph.COMMAND),
+    bench.COMMAND,
     *(ops.COMMAND, explain.COMMAND, backends.COMMAND, repl.COMMAND),
 )

@@ -1,0 +1,1 @@
+"""How long an expression and its gradient take here, beside other libraries."""

@@ -1,0 +1,148 @@
+"""How an expression is run by each library that is installed: a call without arguments.
+
+Constraints: a library is imported when its runner is made, and only if it is installed. An
+expression that a peer is given has passed gradcli's own parser, and sees the names that it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from gradcli.language import ast
+from gradcli.language.print import unparse
+from gradcli.planned import Function
+
+Call = Callable[[], list[Any]]
+"""Computes everything anew; gives the value and the gradients as what `numpy.asarray` takes."""
+
+
+class Problem:
+    """What is to be timed.
+
+    Args:
+        tree: the expression.
+        values: its variables: arrays, and Python values.
+        wrt: the variables to differentiate by; none for the value alone.
+    """
+
+    __slots__ = ("tree", "values", "wrt")
+
+    def __init__(self, tree: ast.Expression, values: Mapping[str, Any], wrt: Sequence[str]) -> None:
+        self.tree = tree
+        self.values = dict(values)
+        self.wrt = list(wrt)
+
+    def named(self) -> Iterator[str]:
+        """The names in the expression that are no variables."""
+        stack: list[ast.Node] = [self.tree]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, ast.Name) and node.id not in self.values:
+                yield node.id
+            stack += ast.children(node)
+
+    def function(self, modules: Sequence[str]) -> Callable[..., Any]:
+        """The expression as a Python function of its variables, with the names of `modules`."""
+        namespace: dict[str, Any] = {"__builtins__": {}}
+        for name in self.named():
+            owners = (import_module(module) for module in modules)
+            found = next((getattr(m, name) for m in owners if hasattr(m, name)), None)
+            if found is not None:
+                namespace[name] = found
+        namespace |= {"range": range, "len": len, "list": list, "float": float, "int": int}
+        text = f"lambda {', '.join(self.values)}: {unparse(self.tree)}"
+        return eval(text, namespace)  # type: ignore[no-any-return]  # whatever the text says
+
+
+class Peer:
+    """A library.
+
+    Args:
+        name: what the table calls it.
+        package: what must be installed, and whose version is told.
+        prepare: makes the call that is timed.
+    """
+
+    __slots__ = ("name", "package", "prepare")
+
+    def __init__(self, name: str, package: str, prepare: Callable[[Problem], Call]) -> None:
+        self.name = name
+        self.package = package
+        self.prepare = prepare
+
+    @property
+    def version(self) -> str:
+        """The installed version."""
+        return metadata.version(self.package)
+
+
+def _gradcli(problem: Problem) -> Call:
+    wrt = problem.wrt
+    f = Function(problem.tree.span.source.text, wrt=wrt, gradients=bool(wrt))
+
+    def call() -> list[Any]:
+        result = f(**problem.values)
+        grads = result.grads
+        return [result.value, *(grads[name] for name in wrt)]
+
+    return call
+
+
+def _torch(problem: Problem) -> Call:
+    torch = import_module("torch")
+    modules = ("torch", "torch.nn.functional", "torch.linalg", "torch.special", "torch.nn")
+    function = problem.function([*modules, "torch.fft", "torch.autograd"])
+    given = {
+        name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+        for name, value in problem.values.items()
+    }
+    for name in problem.wrt:
+        given[name].requires_grad_()
+    leaves = [given[name] for name in problem.wrt]
+
+    def call() -> list[Any]:
+        value = function(**given)
+        if not leaves:
+            return [value]
+        return [value.detach(), *torch.autograd.grad(value, leaves, allow_unused=True)]
+
+    return call
+
+
+def _jax(problem: Problem) -> Call:
+    jax = import_module("jax")
+    jax.config.update("jax_enable_x64", True)
+    modules = ("jax.numpy", "jax.nn", "jax.scipy.special", "jax.numpy.linalg")
+    function = problem.function([*modules, "jax.numpy.fft", "jax"])
+    names = list(problem.values)
+    places = tuple(names.index(name) for name in problem.wrt)
+    fixed = tuple(i for i, v in enumerate(problem.values.values()) if not isinstance(v, np.ndarray))
+    both = jax.value_and_grad(function, argnums=places) if places else function
+    compiled = jax.jit(both, static_argnums=fixed)
+    given = [
+        jax.numpy.asarray(v) if isinstance(v, np.ndarray) else v for v in problem.values.values()
+    ]
+
+    def call() -> list[Any]:
+        found = jax.block_until_ready(compiled(*given))
+        return [found[0], *found[1]] if places else [found]
+
+    return call
+
+
+PEERS = (
+    Peer("gradcli numpy", "numpy", _gradcli),
+    Peer("PyTorch", "torch", _torch),
+    Peer("JAX jit", "jax", _jax),
+)
+"""gradcli's backends first."""
+
+
+def installed() -> list[Peer]:
+    """The peers that are here."""
+    return [peer for peer in PEERS if find_spec(peer.package) is not None]

@@ -1,0 +1,79 @@
+"""`gradcli bench`: this expression, this data, on what is installed here.
+
+Constraints: parses options, calls the library, hands the timings to a renderer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.api import differentiated
+from gradcli.benching.peers import Problem, installed
+from gradcli.benching.timing import compare
+from gradcli.cli.inputs import Standard, bind, expression_source
+from gradcli.cli.outputs import chosen_format, note, write_text
+from gradcli.cli.session import prepare
+from gradcli.graph.shape import numel
+from gradcli.language.parser import parse_expression
+from gradcli.lowering.interpret import evaluate
+from gradcli.render.benching import as_json, table
+from gradcli.tensor import Tensor
+
+
+def run(
+    *,
+    expression: str,
+    bindings: tuple[str, ...],
+    wrt: str | None,
+    no_grad: bool,
+    seconds: float,
+    format: str | None,
+    output: str | None,
+    dtype: str | None,
+    **limits: Any,
+) -> None:
+    """The command."""
+    prepare(seed=None, dtype=dtype, precision=None, **limits)
+    standard = Standard()
+    source = expression_source(expression, standard)
+    tree = parse_expression(source)
+    variables = bind(bindings, standard)
+    names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
+    chosen = [] if no_grad else differentiated(variables, names)
+    value = evaluate(tree, dict(variables))
+    if chosen and not (isinstance(value, Tensor) and numel(value.shape) == 1):
+        note("the result is no scalar: the value alone is timed", ["reduce it: .sum()"])
+        chosen = []
+    values = {n: v.array() if isinstance(v, Tensor) else v for n, v in variables.items()}
+    with Bar() as bar:
+        timings = compare(Problem(tree, values, chosen), installed(), seconds, bar.show)
+    if chosen_format(format, output) == "json":
+        write_text(as_json(source.text.strip(), chosen, timings), output)
+    else:
+        write_text(table(timings), output)
+
+
+class Bar:
+    """A progress bar on a terminal's stderr; elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self.show: Callable[[float], None] = lambda part: None
+        self._progress: Any = None
+
+    def __enter__(self) -> Bar:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            progress = Progress(console=Console(stderr=True), transient=True)
+            task = progress.add_task("timing", total=1.0)
+            self.show = lambda part: progress.update(task, completed=min(part, 1.0))
+            self._progress = progress
+            progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
