@@ -16,7 +16,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NumPy
 from gradcli.execute.limits import memory
 from gradcli.graph.node import Node, current
-from gradcli.graph.op import SYMBOL
+from gradcli.graph.op import SYMBOL, UNKNOWN
 from gradcli.graph.walk import ancestors
 
 SMALL = 32768
@@ -142,7 +142,7 @@ def settle(node: Node) -> None:
             waiting = _waiting(node)
             break
     else:
-        if node.op is SYMBOL or not _is_small(node):
+        if node.op in UNKNOWN or not _is_small(node):
             waiting = []
     if not waiting:
         node.pending = True
@@ -162,7 +162,7 @@ def _waiting(node: Node) -> list[Node]:
     while stack:
         x = stack.pop()
         size += prod(x.shape)
-        if x.pending or size > SMALL or x.op is SYMBOL:
+        if x.pending or size > SMALL or x.op in UNKNOWN:
             return []
         for y in x.inputs:
             if y.value is None:

@@ -93,6 +93,8 @@ def grad(
 ) -> Any:
     """The gradients of `outputs` by `inputs`, as a tuple."""
     results = _tensors("outputs", outputs)
+    if isinstance(inputs, (list, tuple)) and not inputs:
+        raise GradcliError("G013", "`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
         raise GradcliError(
             "G013",

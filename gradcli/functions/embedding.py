@@ -18,9 +18,11 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, OVERWRITE
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index, index_add
+from gradcli.ops.movement import reshape
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.write import write
 
@@ -88,13 +90,15 @@ def _embedding(
     if x.ndim != 2:
         raise GradcliError("G021", "'weight' must be 2-D")
     _check_dtype("embedding", chosen)
-    known = array(chosen)
+    known = array(of_all_examples(chosen))
     if ((known < 0) | (known >= x.shape[0])).any():
         raise GradcliError("G022", "index out of range in self", kind=IndexError)
-    rows = _rows(x, known, scale_grad_by_freq)
+    number = ops.cast(chosen, int64)
+    rows = _rows(x, number, scale_grad_by_freq)
     if padding_idx < 0:
         return rows
-    padding = ops.eq(positions(known[..., None]), constant(padding_idx, int64))
+    row = reshape(number, axes=0, shape=(1,))
+    padding = ops.eq(row, constant(padding_idx, int64))
     return ops.where(padding, DETACH(rows), rows)
 
 
@@ -108,10 +112,11 @@ def _check_dtype(name: str, chosen: Node) -> None:
         )
 
 
-def _rows(x: Node, known: Array, by_frequency: bool) -> Node:
-    rows = index(x, positions(known), axes=2)
+def _rows(x: Node, number: Node, by_frequency: bool) -> Node:
+    rows = index(x, number, axes=2)
     if not by_frequency:
         return rows
+    known = array(number)
     count = np.bincount(known.reshape(-1), minlength=x.shape[0])[known][..., None]
     return OVERWRITE(rows / ops.cast(positions(count), x.dtype), rows)
 
@@ -224,7 +229,7 @@ def _bagged(
     known = known[: len(bag)]
     if mode == "max":
         return _largest(weight, known, bag, count)
-    rows = _rows(weight, known, by_frequency)
+    rows = _rows(weight, positions(known), by_frequency)
     if per_sample is not None:
         rows = rows * index(per_sample, positions(np.arange(len(bag))[:, None]), axes=1)
     total = index_add(rows, positions(bag), shape=(count, weight.shape[1]))

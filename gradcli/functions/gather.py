@@ -21,14 +21,15 @@ from gradcli.functions.index import (
 )
 from gradcli.functions.shape import reshaped, whole
 from gradcli.graph.dtype import BOOL, INTEGER, SCALAR_TYPES, DType, complex64, int32, int64
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
-from gradcli.ops.elementwise import cast, clone, where
+from gradcli.ops.elementwise import cast, clone, remainder, where
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
+from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import C_NAMES
 
 # -- positions
@@ -83,10 +84,10 @@ def index_select(input: Any, dim: int, index: Any) -> Node:
     if x.ndim == 0:
         return clone(x) if chosen.size == 1 else movement.expand(x, shape=chosen.shape)
     axis = axis_from_right(whole(dim), x.ndim) + x.ndim
-    known = array(chosen)
+    known = array(of_all_examples(chosen))
     if ((known < 0) | (known >= x.shape[axis])).any():
         raise GradcliError("G022", "index out of range in self", kind=IndexError)
-    return read(x, [(axis, positions(known))])
+    return read(x, [(axis, cast(chosen, int64))])
 
 
 def _vector(name: str, index: Any) -> Node:
@@ -105,7 +106,7 @@ def _flat_positions(name: str, x: Node, index: Any) -> Node:
             "G022",
             f"{name}(): Expected a long tensor for index, but got {SCALAR_TYPES[chosen.dtype]}",
         )
-    known = array(chosen)
+    known = array(of_all_examples(chosen))
     beyond = (known < -x.size) | (known >= x.size)
     if beyond.any():
         raise GradcliError(
@@ -114,7 +115,7 @@ def _flat_positions(name: str, x: Node, index: Any) -> Node:
             "elements.",
             kind=IndexError,
         )
-    return positions(known % max(x.size, 1))
+    return remainder(chosen, constant(max(x.size, 1), int64))
 
 
 @function("take")

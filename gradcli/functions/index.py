@@ -18,10 +18,14 @@ from gradcli.functions.shape import part, permuted, reshaped, select_at
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int32, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
+from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, movement
+from gradcli.ops.elementwise import cast
+from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
 from gradcli.tensor.kinds import Tensors
+from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.write import in_place
 
@@ -311,27 +315,30 @@ def _mask_step(view: Node, axis: int, mask: Node, advanced: Advanced) -> tuple[N
 
 def in_range(item: Node, size: int, axis: int, kind: type[BaseException] = IndexError) -> Node:
     """Positions with negative ones counted from the end; raises G022 for one out of range."""
-    known = array(item)
-    beyond = (known < -size) | (known >= size)
+    known = checked(item, -size, size, axis, kind)
+    whole = cast(item, int64)
+    return (
+        ops.where(ops.lt(whole, zero(whole)), whole + size, whole) if (known < 0).any() else whole
+    )
+
+
+def in_range_or_raise(item: Node, size: int, axis: int) -> Node:
+    """Positions from 0 to size - 1; raises G022 for others, as PyTorch's gather does."""
+    checked(item, 0, size, axis, RuntimeError)
+    return cast(item, int64)
+
+
+def checked(item: Node, low: int, size: int, axis: int, kind: type[BaseException]) -> Any:
+    """The positions of all examples; raises G022 for one below `low` or not below `size`."""
+    known = array(of_all_examples(item))
+    beyond = (known < low) | (known >= size)
     if beyond.any():
         raise GradcliError(
             "G022",
             f"index {known[beyond].flat[0]} is out of bounds for dimension {axis} with size {size}",
             kind=kind,
         )
-    return positions(np.where(known < 0, known + size, known))
-
-
-def in_range_or_raise(item: Node, size: int, axis: int) -> Node:
-    """Positions from 0 to size - 1; raises G022 for others, as PyTorch's gather does."""
-    known = array(item)
-    beyond = (known < 0) | (known >= size)
-    if beyond.any():
-        raise GradcliError(
-            "G022",
-            f"index {known[beyond].flat[0]} is out of bounds for dimension {axis} with size {size}",
-        )
-    return positions(known)
+    return known
 
 
 # -- writing

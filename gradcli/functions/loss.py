@@ -41,6 +41,7 @@ from gradcli.ops.elementwise import cast
 from gradcli.ops.indexing import index
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.levels import of_all_examples
 
 Reduction = str
 Old = bool | None
@@ -375,7 +376,7 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
             f"expected target dtype to be Long or Byte, but got {c_name(target)}",
             help="class numbers are whole: .long()",
         )
-    classes, known = x.shape[axis], array(target).astype(np.int64)
+    classes, known = x.shape[axis], array(of_all_examples(target)).astype(np.int64)
     kept = known != ignore_index
     beyond = known[kept & ((known < 0) | (known >= classes))]
     if beyond.size:
@@ -385,17 +386,18 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
         raise GradcliError("G025", message)
     if not classes:
         return reduced(constant(0, x.dtype, target.shape), how, over=int(kept.sum()))
-    safe = np.where(kept, known, 0)
-    at = safe.reshape(-1) if x.ndim == 1 else np.expand_dims(safe, axis)
-    shape = () if x.ndim == 1 else known.shape
-    losses = -reshaped(gather_along(x, positions(at), axis), shape)
+    shape = () if x.ndim == 1 else target.shape
+    number = reshaped(cast(target, int64), shape)
+    mask = ops.ne(number, constant(ignore_index, int64))
+    safe = number if kept.all() else ops.where(mask, number, constant(0, int64))
+    at = (1,) if x.ndim == 1 else (*shape[:axis], 1, *shape[axis:])
+    losses = -reshaped(gather_along(x, reshaped(safe, at), axis), shape)
     if weight is None and kept.all():
         return reduced(losses, how)
     chosen_weight = constant(1, x.dtype, shape)
     if weight is not None:
-        chosen_weight = index(weight, positions(safe.reshape(shape)), axes=1)
+        chosen_weight = index(weight, safe, axes=1)
         losses = losses * chosen_weight
-    mask = data(kept.reshape(shape), shape, bool_)
     counted = only(mask, chosen_weight)
     return reduced(only(mask, losses), how, over=sum.body(counted))
 

@@ -15,6 +15,7 @@ from gradcli.graph.op import SYMBOL, operands
 from gradcli.graph.walk import ancestors
 from gradcli.ops.matrices import LinAlgError
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import no_kernel
 
 SINGULAR = "The solver failed because the input matrix is singular."
@@ -127,6 +128,7 @@ def succeed(name: str, info: Node, sentence: str, kind: type[BaseException] = Li
         sentence: about that place, `{}`.
         kind: the class of PyTorch's exception.
     """
+    info = of_all_examples(info)
     if any(node.op is SYMBOL for node in ancestors([info], lambda node: node.value is None)):
         return
     places = array(info)

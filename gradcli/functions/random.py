@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
@@ -15,7 +17,8 @@ from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, default, int64
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
-from gradcli.tensor import Tensor, registry
+from gradcli.graph.shape import numel
+from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.function import called, composite
 from gradcli.tensor.write import refuse, refuse_overlap, write
 
@@ -24,7 +27,52 @@ def stream(generator: Any = None) -> Any:
     """The stream to draw from: the given one, else the one that `manual_seed` starts."""
     from gradcli.tensor.random import default_generator
 
-    return default_generator if generator is None else generator
+    chosen = default_generator if generator is None else generator
+    return OfEachExample(chosen) if levels.vmaps() else chosen
+
+
+class OfEachExample:
+    """A stream inside vmap: what it draws is the same for all examples, or each has its own.
+
+    Raises:
+        GradcliError: G026 where a vmap was not told which of these it should be.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        if any(level.randomness == "error" for level in levels.vmaps()):
+            raise GradcliError(
+                "G026",
+                "vmap: called random operation while in randomness error mode. Please either use "
+                "the 'same' or 'different' randomness flags on vmap or perform the randomness "
+                "operation out of vmap",
+            )
+        self._stream = stream
+        self._sizes = tuple(level.size or 0 for level in _apart())
+
+    def __getattr__(self, name: str) -> Any:
+        draw = getattr(self._stream, name)
+
+        def drawn(*args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(a, tuple) for a in args):
+                wider = (self._sizes + a if isinstance(a, tuple) else a for a in args)
+                return draw(*wider, **kwargs)
+            found = [draw(*args, **kwargs) for _ in range(numel(self._sizes))]
+            return np.reshape(found, self._sizes + found[0].shape)
+
+        return drawn
+
+
+def _apart() -> list[levels.Level]:
+    """The running vmaps in which each example has random numbers of its own."""
+    return [level for level in levels.vmaps() if level.randomness == "different"]
+
+
+def _tensor(array: Any, **options: Any) -> Any:
+    """The tensor of what was drawn; inside vmap one example's, where each has its own."""
+    made = from_array(array, **options)
+    for level in _apart():
+        made = Tensor(level.example(made.node))
+    return made
 
 
 def _new_generator(device: Any = "cpu") -> Any:
@@ -80,7 +128,7 @@ def _drawn(name: str, draw: str, words: str) -> None:
                 kind=NotImplementedError,
             )
         array = getattr(stream(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
-        return from_array(array, requires_grad=requires_grad)
+        return _tensor(array, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)
     def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
@@ -125,7 +173,7 @@ def randint(
             f"random_ expects 'from' to be less than 'to', but got from={ends[0]} >= to={ends[1]}",
         )
     array = stream(generator).integers(*ends, shape_of((size,), kind), NUMPY_DTYPES[kind])
-    return from_array(array, requires_grad=requires_grad)
+    return _tensor(array, requires_grad=requires_grad)
 
 
 @composite("randint_like", method=False)
@@ -143,7 +191,7 @@ def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     if whole(n) < 0:
         raise GradcliError("G024", f"Trying to create tensor with negative dimension {n}: [{n}]")
     memory.refuse(n, kind.itemsize)
-    return from_array(stream(generator).permutation(n, NUMPY_DTYPES[kind]))
+    return _tensor(stream(generator).permutation(n, NUMPY_DTYPES[kind]))
 
 
 @composite("normal", method=False)
@@ -160,9 +208,9 @@ def normal(
         kind = default.dtype
         given = (shape_of((size,), kind), NUMPY_DTYPES[kind])
         array = stream(generator).normal(*given, number_of(mean), number_of(std))
-        return from_array(array, requires_grad=requires_grad)
+        return _tensor(array, requires_grad=requires_grad)
     arrays = [v.array() if isinstance(v, Tensor) else v for v in (mean, std)]
-    return from_array(stream(generator).normal_from(*arrays))
+    return _tensor(stream(generator).normal_from(*arrays))
 
 
 @composite("bernoulli")
@@ -170,7 +218,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> A
     """0 or 1, 1 with the probability that `input` says."""
     chance = input.array() if p is None else p
     kind = NUMPY_DTYPES[input.dtype]
-    return from_array(stream(generator).bernoulli(chance, tuple(input.shape), kind))
+    return _tensor(stream(generator).bernoulli(chance, tuple(input.shape), kind))
 
 
 @composite("multinomial")
@@ -178,7 +226,7 @@ def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:
     """Positions drawn with the weights in each row of `input`."""
-    return from_array(stream(generator).multinomial(input.array(), num_samples, replacement))
+    return _tensor(stream(generator).multinomial(input.array(), num_samples, replacement))
 
 
 # -- written to a tensor
@@ -206,7 +254,7 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
         allowed(input)
         kind = NUMPY_DTYPES[input.dtype]
         array = getattr(stream(generator), draw)(tuple(input.shape), kind, **given)
-        return write(input, filled(input, from_array(array).node, name, overload))
+        return write(input, filled(input, _tensor(array).node, name, overload))
 
     draws.doc = f"Writes random numbers ({draw})."
 
@@ -226,7 +274,7 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     chance = p.array() if isinstance(p, Tensor) else p
     array = stream(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
     overload = 1 if isinstance(p, Tensor) else 2
-    return write(input, filled(input, from_array(array).node, "bernoulli", overload))
+    return write(input, filled(input, _tensor(array).node, "bernoulli", overload))
 
 
 @composite("Tensor.random_")
@@ -237,4 +285,4 @@ def random_(input: Any, low: int = 0, high: Any = None, *, generator: Any = None
     allowed(input)
     kind = NUMPY_DTYPES[input.dtype]
     array = stream(generator).integers(low, high, tuple(input.shape), kind)
-    return write(input, filled(input, from_array(array).node, "random"))
+    return write(input, filled(input, _tensor(array).node, "random"))

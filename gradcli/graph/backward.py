@@ -16,8 +16,9 @@ from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 
 Before = Callable[[Node, Node, bool], Node]
-After = Callable[[Node, "Saved"], None]
+After = Callable[[Node, "Saved", "Parts"], None]
 Saved = tuple[Node, ...]
+Parts = Sequence[tuple[Node, Node]]
 
 
 def backward(
@@ -34,7 +35,7 @@ def backward(
         seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
         targets: whether to differentiate by a node; None means every leaf the outputs depend on.
         before: takes a node, its cotangent, and whether that is passed on; returns what is.
-        after: called with each node whose rules were applied, and the forward nodes that they used.
+        after: takes a node, the forward nodes that its rules used, and what they passed on.
         seen: what the rules see in the place of a node.
 
     Returns:
@@ -58,7 +59,7 @@ def backward(
         for x, part in parts:
             cotangents.add(x, part, node)
         if after is not None and parts and node.op is not LEAF:
-            after(node, saved(node, forward, cotangent, [part for _, part in parts]))
+            after(node, saved(node, forward, cotangent, [part for _, part in parts]), parts)
     return found
 
 
@@ -108,6 +109,10 @@ def propagate(
     if op is ITEM:
         return [(node.inputs[0], cotangent)]
     out: Any = results(node) if op.multiple else seen
+    if op.joint is not None:
+        together = op.joint(cotangent, out, *inputs, **node.attrs)
+        pairs = zip(node.inputs, together, strict=True)
+        return [(x, part) for x, part in pairs if part is not None and x.tracked and x in needed]
     batch = _batch(cotangent[0], out[0]) if op.multiple else _batch(cotangent, out)
     for position, x in enumerate(node.inputs):
         if not x.tracked or x not in needed:
@@ -129,9 +134,14 @@ def _batch(cotangent: Node, out: Node) -> Shape:
     return cotangent.shape[: cotangent.ndim - out.ndim]
 
 
-def _completed(node: Node, items: dict[int, Node]) -> tuple[Node, ...]:
-    """The cotangents of all results of `node`, in order: zero for those that nothing came to."""
+def _completed(node: Node, items: dict[int, Node]) -> tuple[Node | None, ...]:
+    """The cotangents of all results of `node`, in order: zero for those that nothing came to.
+
+    A joint rule is told that nothing came to a result.
+    """
     outs = results(node)
+    if node.op.joint is not None:
+        return tuple(map(items.get, range(len(outs))))
     first = next(iter(items))
     batch = _batch(items[first], outs[first])
     zeros = (constant(0, out.dtype, batch + out.shape) for out in outs)
@@ -167,6 +177,8 @@ def saved(node: Node, forward: Sequence[Node], cotangent: Any, parts: list[Node]
     What the rules made is newer than `cotangent`, whose own history says nothing about this node.
     """
     op = node.op
+    if op.joint is not None:
+        return ()
     key = (tuple(x.tracked for x in node.inputs), tuple(x.op.name for x in node.inputs[1:3]))
     positions = op.saves.get(key)
     if positions is None:

@@ -24,11 +24,16 @@ _serial = count().__next__
 
 
 class Current:
-    """What new nodes meet around them: the span being evaluated, the grad mode, a recording."""
+    """What new nodes take from their surroundings: the span being evaluated, the grad mode,
+    and a recording of what a loop does.
 
-    __slots__ = ("recording", "span", "tracking")
+    `forward` holds while cotangents are pulled back only to be differentiated: forward mode.
+    """
+
+    __slots__ = ("forward", "recording", "span", "tracking")
 
     def __init__(self) -> None:
+        self.forward = False
         self.span: Span | None = None
         self.tracking = True
         self.recording: Recording | None = None

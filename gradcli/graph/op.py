@@ -6,7 +6,7 @@ error when the table is built, never a silent zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -72,13 +72,16 @@ class Op:
         multiple: has several results: `infer` gives a (shape, dtype) for each, `many` makes the
             nodes, and rules get tuples `g` and `out`.
         elementwise: each element of the result depends on the elements at its place in the inputs.
+        joint: one rule for all inputs instead of `derivatives`, for an op with several results:
+            `(g, out, *inputs, **attrs) -> the cotangent of each input, or None`, where `g` has None
+            for a result that nothing came to.
         refuses: category of dtypes that it does not take -> PyTorch's sentence, with `{dtype}` in
             it.
     """
 
     __slots__ = (
-        *("broadcasts", "cuts", "derivatives", "elementwise", "infer", "kernel", "multiple"),
-        "name",
+        *("broadcasts", "cuts", "derivatives", "elementwise", "infer", "joint", "kernel"),
+        *("multiple", "name"),
         *("precedence", "promotes", "refuses", "saves", "text", "torch", "variadic", "view"),
     )
 
@@ -97,6 +100,7 @@ class Op:
         torch: str = "",
         multiple: bool = False,
         elementwise: bool = False,
+        joint: Callable[..., Sequence[Node | None]] | None = None,
         refuses: Mapping[int, str] = NOTHING,
     ) -> None:
         if name in OPS:
@@ -114,8 +118,9 @@ class Op:
         self.torch = torch or name
         self.multiple = multiple
         self.elementwise = elementwise
+        self.joint = joint
         self.refuses = refuses
-        self.cuts = all(isinstance(rule, NoDerivative) for rule in derivatives)
+        self.cuts = joint is None and all(isinstance(rule, NoDerivative) for rule in derivatives)
         self.saves: dict[Any, tuple[bool, ...]] = {}
         OPS[name] = self
 
@@ -222,6 +227,10 @@ DATA = Op("data", _full)
 SYMBOL = Op("symbol", _full)
 """A variable without a value: attr `name`."""
 nodes.sources.update(full=FULL, data=DATA)
+LANE = Op("lane", _full)
+"""One example of a batch that has no values of its own: attr `batch`, the node of all examples."""
+UNKNOWN = frozenset((SYMBOL, LANE))
+"""Ops whose nodes have no value."""
 LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}", elementwise=True)
 """A variable to differentiate by, around its value: attr `owner`, opaque here."""
 DETACH = Op(

@@ -52,7 +52,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "classes are outside the language",
         "only a class NAME(torch.autograd.Function) can be defined; use functions",
     ),
-    "class body": ("a torch.autograd.Function holds only methods", ""),
+    "class body": ("a torch.autograd.Function holds only methods and generate_vmap_rule", ""),
     "class decorator": ("decorators of classes are outside the language", ""),
     "decorator": (
         "this decorator is outside the language",
@@ -255,8 +255,20 @@ def _class(node: ast.ClassDef, bound: set[str]) -> Iterator[GradcliError]:
         text = isinstance(statement, ast.ExpressionStatement) and isinstance(
             statement.value, ast.Constant
         )
-        if not text and not isinstance(statement, (ast.FunctionDef, ast.Pass)):
+        if not (text or _is_setting(statement) or isinstance(statement, _IN_CLASSES)):
             yield refusal("class body", _head(statement.span))
+
+
+_IN_CLASSES = (ast.FunctionDef, ast.Pass)
+
+
+def _is_setting(node: ast.Statement) -> bool:
+    """Whether it is `generate_vmap_rule = True`."""
+    return (
+        isinstance(node, ast.Assign)
+        and [dotted(target) for target in node.targets] == ["generate_vmap_rule"]
+        and isinstance(node.value, ast.Constant)
+    )
 
 
 def _with(node: ast.With, bound: set[str]) -> Iterator[GradcliError]:

@@ -124,6 +124,7 @@ CONSTRUCTORS.update(
         reversed: _lazily(reversed),
         set: _collect(set),
         slice: slice,
+        staticmethod: staticmethod,
         str: _make_text,
         tuple: _collect(tuple),
         type: _type,

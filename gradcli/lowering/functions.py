@@ -1,4 +1,4 @@
-"""Functions of a script: `def`, `lambda`, defaults, closures and decorators.
+"""Functions of a script: `def`, `lambda`, defaults, closures and decorators; classes of functions.
 
 Constraints: a function is a real Python function whose signature Python itself compiled from the
 parameter names, so arguments bind, and fail to bind, in Python's own way and words. Nothing else of
@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.functions import find
 from gradcli.graph.node import current
-from gradcli.language import ast
+from gradcli.language import ast, fence
 from gradcli.lowering.failures import leaving_call
 from gradcli.lowering.limits import MAX_CALLS, calls
 from gradcli.lowering.lower import lower, lower_all, lower_block, lowers
@@ -31,21 +32,50 @@ from gradcli.lowering.values import callback
 
 @lowers(ast.FunctionDef)
 def function_definition(node: ast.FunctionDef, scope: Scope) -> Code:
-    """`def name(parameters): body`, decorated from the inside out."""
-    title = f"{scope.title}{node.name}"
+    """`def name(parameters): body`."""
+    make, store = _made(node, scope, f"{scope.title}{node.name}"), store_name(node.name, scope)
+    return lambda frame: store(frame, make(frame))
+
+
+def _made(node: ast.FunctionDef, scope: Scope, title: str) -> Code:
+    """The closure that makes the function, decorated from the inside out."""
     names = [parameter.name for parameter in node.parameters]
     inner = Scope(scope.environment, scope, [*names, *bound_names(node.body)], f"{title}.<locals>.")
     create = _creator(node.name, title, node.parameters, _body(node.body, inner), inner)
-    decorators, store = lower_all(node.decorators, scope), store_name(node.name, scope)
+    decorators = lower_all(node.decorators, scope)
     spans = [decorator.span for decorator in node.decorators]
 
-    def define(frame: Frame) -> None:
+    def make(frame: Frame) -> Any:
         applied = [decorator(frame) for decorator in decorators]
         function = create(frame)
         for decorate, span in zip(reversed(applied), reversed(spans), strict=True):
             current.span = span
             function = callback(decorate)(function)
-        store(frame, function)
+        return function
+
+    return make
+
+
+@lowers(ast.ClassDef)
+def class_definition(node: ast.ClassDef, scope: Scope) -> Code:
+    """`class name(torch.autograd.Function): methods`; the methods do not see each other's names."""
+    title, store, span = f"{scope.title}{node.name}", store_name(node.name, scope), node.span
+    (base,) = lower_all(node.bases, scope)
+    members: dict[str, Code] = {}
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef):
+            members[statement.name] = _made(statement, scope, f"{title}.{statement.name}")
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            members[statement.targets[0].id] = lower(statement.value, scope)
+
+    def define(frame: Frame) -> None:
+        bases = (base(frame),)
+        current.span = span
+        if bases != (find("torch.autograd.Function"),):
+            raise fence.refusal("class", span)
+        body: dict[str, Any] = {"__module__": "__main__", "__qualname__": title}
+        body.update((name, make(frame)) for name, make in members.items())
+        store(frame, type(node.name, bases, body))
 
     return define
 

@@ -10,7 +10,6 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from gradcli.errors import GradcliError
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering import names
@@ -207,17 +206,6 @@ def return_(node: ast.Return, scope: Scope) -> Code:
         return RETURN
 
     return run
-
-
-@lowers(ast.ClassDef)
-def class_definition(node: ast.ClassDef, scope: Scope) -> Code:
-    """`class`: not yet."""
-    raise GradcliError(
-        "G002",
-        f"class {node.name} is outside gradcli's language for now",
-        node.span,
-        help="classes of torch.autograd.Function are coming; use functions until then",
-    )
 
 
 @lowers(ast.Import)

@@ -7,12 +7,11 @@ own, has no attributes; a name with a leading underscore is never looked up (but
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
-from gradcli.tensor import Tensor
 
 OPEN: Members = {}
 """Stands for everything without a leading underscore; told apart by identity."""
@@ -93,7 +92,7 @@ def constructor(cls: type) -> Callable[..., Any]:
 
 def is_open(cls: type) -> bool:
     """Whether a class shows all but underscored names: gradcli's tensors and their company."""
-    return cls.__module__.startswith(_OPEN_MODULES) or issubclass(cls, Tensor)
+    return any(base.__module__.startswith(_OPEN_MODULES) for base in cls.__mro__)
 
 
 _learned: dict[type, Members] = dict(MEMBERS)
@@ -135,7 +134,7 @@ def _known(cls: type) -> Iterable[str]:
     return [name for name in dir(cls) if name[0] != "_"] if members is OPEN else members
 
 
-def _assignable(value: Any) -> tuple[str, ...]:
+def _assignable(value: Any) -> Container[str]:
     cls = value.__class__
     return getattr(cls, "ASSIGNABLE", _ASSIGNABLE) if is_open(cls) else ()
 

@@ -57,6 +57,11 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "Declare it: x:n for a vector, X:m,n for a matrix, x: for a scalar; or give it a value.",
         'gradcli diff "sum((X@w - y)**2)"',
     ),
+    "G016": (
+        "vmap computes all examples at once: there is no value to print, to test or to convert.",
+        "Return the tensor, and look at it outside; torch.where chooses for each example.",
+        "gradcli ops vmap",
+    ),
     "G020": (
         "Two shapes are matched from the right; sizes must be equal, or one of them 1.",
         "Add a dimension (x[:, None]), transpose, or check which axis is meant.",
@@ -92,6 +97,11 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "An argument has a value that the function does not take.",
         "gradcli ops NAME describes the function.",
         "gradcli eval \"div(x, 2, rounding_mode='up')\" x=1",
+    ),
+    "G027": (
+        "Anomaly mode stopped at the first function whose gradient is NaN.",
+        "Typical causes: sqrt or norm at 0, log of 0, 0/0; mask the input, not the result.",
+        "gradcli eval 'sqrt(x)' x=0 --steps",
     ),
     "G030": (
         "backward() starts at a value that no input with requires_grad=True leads to: there is "
@@ -173,6 +183,16 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "The script raised an exception itself and nothing caught it.",
         "The caret shows the raise.",
         "echo 'raise ValueError(1)' | gradcli run -",
+    ),
+    "G046": (
+        "The methods of a torch.autograd.Function have to fit together.",
+        "backward returns a gradient, or None, for each argument of forward after ctx.",
+        "gradcli ops Function",
+    ),
+    "G047": (
+        "The derivative that a function computes differs from the slope measured beside the point.",
+        "Check the backward of the function; use double precision, away from kinks.",
+        'gradcli check "x**2" x=3',
     ),
     "G050": (
         "The file is not there, may not be read, is a directory, or is of a kind that gradcli "

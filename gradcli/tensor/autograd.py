@@ -16,6 +16,7 @@ from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast, clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
+from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.gradfn import history
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.size import Size
@@ -125,6 +126,7 @@ class Pass:
         self.create_graph = create_graph
         self.batched = batched
         self.used: list[Node] = []
+        self.watch = Watch() if anomaly.enabled and anomaly.check_nan else None
 
     def run(
         self,
@@ -157,7 +159,7 @@ class Pass:
             raise used_up(node)
         return cotangent
 
-    def after(self, node: Node, saved: tuple[Node, ...]) -> None:
+    def after(self, node: Node, saved: tuple[Node, ...], parts: engine.Parts) -> None:
         """Refuses values that were overwritten; remembers what the pass uses up."""
         used = False
         for x in saved:
@@ -167,6 +169,11 @@ class Pass:
             used = used or x.op is not FULL or (node.call is not None and x in node.call[1])
         if used and not self.retain_graph:
             self.used.append(node)
+        if self.watch is not None:
+            self.watch(node, parts)
+        function = node.attrs.get("function")
+        if function is not None and not self.retain_graph:
+            function.free()
 
 
 def seed(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import human, memory
 from gradcli.graph import backward as engine
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.graph.shape import Shape, numel, text
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import diagonal_embed, reshape
@@ -79,11 +79,20 @@ def jvp(output: Tensor, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) ->
     dummy.requires_grad = True
     if not output.requires_grad:
         return dummy.detach()
-    pulled = autograd.grad(
-        [output], inputs, [dummy], retain_graph=True, create_graph=True, allow_unused=True
-    )
+    pulled = pulled_back(output, inputs, dummy)
     (result,) = _directional(pulled, tangents, [dummy])
     return dummy.detach() if result is None else result
+
+
+def pulled_back(output: Tensor, inputs: Sequence[Tensor], dummy: Tensor) -> Sequence[Tensor | None]:
+    """The gradients of `output` for the cotangent `dummy`, which forward mode differentiates by."""
+    current.forward = True
+    try:
+        return autograd.grad(
+            [output], inputs, [dummy], retain_graph=True, create_graph=True, allow_unused=True
+        )
+    finally:
+        current.forward = False
 
 
 def hvp(output: Tensor, inputs: Sequence[Tensor], vectors: Sequence[Tensor]) -> list[Tensor | None]:

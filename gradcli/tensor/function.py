@@ -12,12 +12,13 @@ from copy import copy
 from typing import Any
 
 from gradcli.execute.evaluate import settle
+from gradcli.graph.call import Part
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
 from gradcli.tensor.arguments import MISFITS, misfit, taken
-from gradcli.tensor.gradfn import WITH_NUMBERS, Part, backward_name
+from gradcli.tensor.gradfn import WITH_NUMBERS, backward_name
 from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
 from gradcli.tensor.operands import (
     as_floating,
@@ -45,8 +46,7 @@ class Function:
         shown: the name in grad_fn where it is not the function's.
         overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
         view: the result shares the first argument's memory where PyTorch's does.
-        layout: whether a result is laid out in memory like an argument of its shape; by default
-            that follows from its op.
+        layout: whether a result lies in memory like an argument of its shape; None: as its op says.
 
     Attributes:
         known: the classes of arguments that it has taken.

@@ -7,13 +7,14 @@ overload); nothing here is made while a script computes.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 from weakref import WeakValueDictionary
 
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF, OVERWRITE
 
-QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented"))
+QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented", "Error"))
 """Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
 
 
@@ -40,24 +41,12 @@ WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
 """Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
 
 
-class Part(tuple[str, tuple[Node, ...]]):
-    """The call of a function with several results: also says which of them a node is."""
-
-    output: int
-
-    def __new__(cls, name: str, arguments: tuple[Node, ...], output: int) -> Part:
-        """The call of `name`, whose result number `output` it is."""
-        part = tuple.__new__(cls, (name, arguments))
-        part.output = output
-        return part
-
-
 class GradFn:
     """A node of PyTorch's backward graph; one object for each node, while it is held."""
 
     __slots__ = ("__weakref__", "_next", "_node")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Any) -> None:
         self._node = node
         self._next: tuple[tuple[GradFn | None, int], ...] | None = None
 
@@ -65,7 +54,7 @@ class GradFn:
     def of(node: Node) -> GradFn:
         """The object that stands for `node`."""
         node = history(node)
-        known = _known.get(node.serial)
+        known = getattr(node.call, "grad_fn", None) or _known.get(node.serial)
         if known is None:
             known = _known[node.serial] = GradFn(node)
         return known

@@ -18,7 +18,18 @@ FAMILIES = (
     *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
     *("order", "counting", "histogram", "numeric", "geometry", "types", "data", "pad"),
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
-    *("image", "grid", "ctc", "multihead"),
+    *(
+        "image",
+        "grid",
+        "ctc",
+        "multihead",
+        "custom",
+        "gradcheck",
+        "vmap",
+        "func",
+        "functional",
+        "anomaly",
+    ),
 )
 """The modules of gradcli/functions, the most used first."""
 

@@ -13,7 +13,7 @@ from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import INTEGER, default
 from gradcli.graph.node import current
 from gradcli.graph.shape import numel
-from gradcli.tensor import registry
+from gradcli.tensor import levels, registry
 from gradcli.tensor.gradfn import name_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ class Values:
 
     def _number(self: Any) -> Any:
         """The only element, for functions that make something of it."""
+        if levels.lanes_of(self.value_node):
+            raise GradcliError(
+                "G016",
+                "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
+                "over calling .item() on a Tensor, please try to rewrite what you're doing with "
+                "other operations. If error is occurring somewhere inside PyTorch internals, "
+                "please file a bug report.",
+            )
         value = self.array()
         if value.size != 1:
             raise GradcliError(
@@ -59,7 +67,7 @@ class Values:
     def __bool__(self: Any) -> bool:
         count = numel(self._node.shape)
         if count == 1:
-            return bool(self.item())
+            return bool(self.array().item())
         what = "no values" if count == 0 else "more than one value"
         raise GradcliError(
             "G014",

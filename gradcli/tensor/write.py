@@ -17,7 +17,7 @@ from gradcli.graph.op import LEAF, REPLACE
 from gradcli.graph.shape import broadcast
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
-from gradcli.tensor import layout
+from gradcli.tensor import layout, levels
 from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
@@ -34,6 +34,7 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
     """
     new = value.node if isinstance(value, Tensor) else value
     refuse(target, new.tracked)
+    _refuse_examples(target, new)
     new = _fitted(new, target)
     view = target._view
     if view is None or view.base is None:
@@ -132,6 +133,18 @@ def _shared(what: str) -> GradcliError:
 
 REPEATED = "more than one element of the written-to tensor refers"
 SHIFTED = "some elements of the input tensor and the written-to tensor refer"
+
+
+def _refuse_examples(target: Tensor, new: Node) -> None:
+    """Raises G015 when what differs from example to example would go where all share one value."""
+    for lane in levels.lanes_of(new) - levels.lanes_of(target.value_node):
+        size = lane.attrs["batch"].shape[0]
+        raise GradcliError(
+            "G016",
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
+            f"{[size, *target.shape]}",
+            help="compute a new tensor: all examples share this one",
+        )
 
 
 def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) -> None:

@@ -93,8 +93,3 @@ def test_endless_recursion_is_placed(failure_of):
     error = failure_of("def f(n):\n    return f(n + 1)\nf(0)")
     assert (error.diagnostic.code, error.kind) == ("G003", RecursionError)
     assert error.diagnostic.labels[0].span.text == "f(n + 1)"
-
-
-def test_class_statement_is_refused_for_now(failure_of):
-    text = "import torch\nclass F(torch.autograd.Function):\n    pass\n"
-    assert failure_of(text).diagnostic.code == "G002"

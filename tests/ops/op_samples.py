@@ -261,6 +261,7 @@ NO_FORMULA = {
         ("linalg_ldl_factor_ex", "linalg_ldl_solve", "geqrf"), "PyTorch has no derivative either"
     ),
     "require": "the identity where a condition holds",
+    **dict.fromkeys(("custom", "pulled"), "a script writes their derivatives"),
     "opaque": "a value whose derivative PyTorch has not either",
     "overwrite": "a value with another one's history; its gradient is by design not its slope",
 }

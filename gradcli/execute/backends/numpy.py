@@ -368,6 +368,11 @@ def _binary_cross_entropy(x: Array, y: Array) -> Array:
     return -y * np.maximum(np.log(x), least) - (1 - y) * np.maximum(np.log1p(-x), least)
 
 
+def _of_nothing(*values: Array, function: Any, kinds: Any) -> list[Array]:
+    """Forward mode differentiates these at zero cotangents, of which they are linear functions."""
+    return [np.zeros(shape, NUMPY_DTYPES[dtype]) for shape, dtype in kinds]
+
+
 KERNELS: dict[str, Callable[..., Array]] = {
     **{"sum": _sum, "prod": _prod, "max": _extreme("max"), "min": _extreme("min")},
     **{"any": _truth("any"), "all": _truth("all")},
@@ -399,6 +404,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **pointwise.WRITERS,
     **{"opaque": lambda x, *_, **__: x},
     **{"overwrite": lambda x, value: value, "replace": lambda x, value: value},
+    **{"custom": lambda *values, function, count: values[:count], "pulled": _of_nothing},
 }
 """Kernels by name, where they are not NumPy's function of that name."""
 
@@ -428,9 +434,20 @@ def _cast(node: Node, values: list[Array]) -> Array:
     )
 
 
+def _of_one_example(node: Node, values: list[Array]) -> Array:
+    raise GradcliError(
+        "G016",
+        "vmap: It looks like you're attempting to use a Tensor in some data-dependent control "
+        "flow. We don't support that yet, please file an issue at "
+        "https://github.com/pytorch/pytorch/issues .",
+        help="torch.where(condition, x, y) chooses for each example",
+    )
+
+
 MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
     "full": _constant,
     "cast": _cast,
+    "lane": _of_one_example,
     "leaf": lambda node, values: values[0],
     "item": lambda node, values: np.asarray(
         values[0][node.attrs["index"]], NUMPY_DTYPES[node.dtype]

@@ -1,0 +1,126 @@
+"""`ctx`: what a script's `torch.autograd.Function` keeps between its forward and its backward.
+
+Constraints: it is the `grad_fn` of the function's results, as in PyTorch. A script may set any
+attribute on it, so what others need here has a leading underscore, which no script can write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.tensor import Tensor
+from gradcli.tensor.gradfn import GradFn
+from gradcli.tensor.refusals import overwritten, used_up
+from gradcli.tensor.storage import Version
+
+Values = tuple[Any, ...]
+
+
+class _Names(Container[str]):
+    """Every name without a leading underscore."""
+
+    def __contains__(self, name: object) -> bool:
+        return str(name)[:1] != "_"
+
+
+class Context(GradFn):
+    """The context of one call, and the grad_fn of its results.
+
+    Attributes:
+        needs_input_grad: for each argument whether it is a tensor that requires a gradient.
+        materialize_grads: whether `backward` gets zeros for results that nothing came to.
+    """
+
+    ASSIGNABLE = _Names()
+
+    def __init__(self, arguments: Values) -> None:
+        super().__init__(None)
+        self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in arguments)
+        self.materialize_grads = True
+        self._saved: Values = ()
+        self._for_forward: Values = ()
+        self._versions: list[tuple[Version, int] | None] = []
+        self._freed = False
+        self._dirty: Values = ()
+        self._fixed: Values = ()
+
+    @staticmethod
+    def _of(name: str, arguments: Values) -> Context:
+        """A context for a call of the function `name`, of a class of its own as in PyTorch."""
+        made = type(f"{name}Backward", (Context,), {"__module__": "torch.autograd.function"})
+        context = made(arguments)
+        assert isinstance(context, Context)
+        return context
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keeps tensors for `backward`, which finds them in `saved_tensors`."""
+        self._saved = _tensors("save_for_backward", tensors)
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Keeps tensors for `jvp`, which finds them in `saved_tensors`."""
+        self._for_forward = _tensors("save_for_forward", tensors)
+
+    def mark_dirty(self, *args: Tensor) -> None:
+        """Says which arguments `forward` has changed in place."""
+        self._dirty = args
+
+    def mark_non_differentiable(self, *args: Tensor) -> None:
+        """Says which results have no derivative."""
+        self._fixed = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether `backward` gets zeros, rather than None, for results that nothing came to."""
+        self.materialize_grads = value
+
+    @property
+    def saved_tensors(self) -> Values:
+        """What was saved.
+
+        Raises:
+            GradcliError: G031 after a backward pass has freed it; G032 when it was overwritten.
+        """
+        if self._freed:
+            raise used_up(self._node)
+        for tensor, version in zip(self._saved, self._versions, strict=False):
+            if version is not None and version[0].number != version[1]:
+                raise overwritten(self._node, tensor.value_node, *version)
+        return self._saved
+
+    def _seal(self) -> None:
+        """Notes the versions of what was saved, now that `forward` is through."""
+        self._versions = [None if x is None else (x.version, x.version.number) for x in self._saved]
+
+    @contextmanager
+    def _forward(self) -> Iterator[None]:
+        """A block in which `saved_tensors` is what was saved for forward mode."""
+        before = self._saved, self._versions
+        if self._for_forward:
+            self._saved, self._versions = self._for_forward, []
+        try:
+            yield
+        finally:
+            self._saved, self._versions = before
+
+    def _free(self) -> None:
+        """Lets go of what was saved: a backward pass has used it up."""
+        self._freed = bool(self._saved)
+        self._saved = ()
+
+    def __repr__(self) -> str:
+        return object.__repr__(self)
+
+
+def _tensors(method: str, values: Values) -> Values:
+    for position, value in enumerate(values):
+        if value is not None and not isinstance(value, Tensor):
+            raise GradcliError(
+                "G046",
+                f"{method} can only save variables, but argument {position} is of type "
+                f"{type(value).__name__}",
+                help="keep other values as attributes: ctx.n = n",
+                kind=TypeError,
+            )
+    return values

@@ -1,0 +1,159 @@
+"""`torch.autograd.Function`: functions whose derivative a script writes itself.
+
+Constraints: one graph op (gradcli/ops/custom.py), whose derivative rule calls the script's
+`backward` with tensors; so hooks, double backward and printing are those of any other function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import settle
+from gradcli.functions.context import Context
+from gradcli.functions.custom_call import Call
+from gradcli.graph.node import current
+from gradcli.ops.opaque import opaque
+from gradcli.tensor import Tensor, levels, registry
+from gradcli.tensor.closing import depend
+from gradcli.tensor.storage import Stop
+
+Values = tuple[Any, ...]
+
+
+def _refused(sentence: str, kind: type[Exception] = NotImplementedError) -> Callable[..., Any]:
+    def method(*args: Any, **kwargs: Any) -> Any:
+        raise GradcliError("G046", sentence, kind=kind)
+
+    return staticmethod(method)
+
+
+class Function:
+    """The base of functions with a derivative of their own.
+
+    A script's class has static `forward(ctx, ...)` and `backward(ctx, *grads)`; or `forward(...)`
+    and `setup_context(ctx, inputs, output)` instead of the first.
+    """
+
+    forward = _refused("You must implement the forward function for custom autograd.Function.")
+    setup_context = _refused("setup_context is not implemented.")
+    backward = vjp = _refused(
+        "You must implement either the backward or vjp method for your custom autograd.Function to "
+        "use it with backward mode AD."
+    )
+    jvp = _refused(
+        "You must implement the jvp function for custom autograd.Function to use it with forward "
+        "mode AD."
+    )
+    vmap = _refused("vmap is not implemented.")
+    generate_vmap_rule = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused with G038: PyTorch's functions have static methods."""
+        raise GradcliError(
+            "G046",
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. (Example: "
+            "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)",
+            help=f"call {type(self).__name__}.apply(...)",
+        )
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """The function of `args`; gradients flow through its tensors to those among `args`."""
+        split = cls.setup_context is not Function.setup_context
+        args = _by_position(cls, split, args, kwargs)
+        context = Context._of(cls.__name__, args)
+        if levels.active:
+            _check_transforms(cls, split, args)
+        call = Call(context, _backward(cls), cls.jvp, args)
+        with Stop(False):
+            if split:
+                output = cls.forward(*args)
+                cls.setup_context(context, args, output)
+            else:
+                output = cls.forward(context, *args)
+        outputs = call.finished(output if isinstance(output, tuple) else (output,))
+        return outputs if isinstance(output, tuple) else outputs[0]
+
+
+def _by_position(cls: type[Function], split: bool, args: Values, kwargs: dict[str, Any]) -> Values:
+    import inspect
+
+    signature = inspect.signature(cls.forward)
+    if split:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
+    return signature.bind_partial(None, *args, **kwargs).args[1:] if kwargs else args
+
+
+def _backward(cls: type[Function]) -> Callable[..., Any]:
+    if cls.vjp is Function.vjp:
+        return cls.backward
+    if cls.backward is Function.backward:
+        return cls.vjp
+    return _refused(
+        "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should "
+        "only implement one of them.",
+        RuntimeError,
+    )
+
+
+def _check_transforms(cls: type[Function], split: bool, args: Values) -> None:
+    """Raises G038 for a function that is not written for the transforms around this call."""
+    notes = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
+    if not split:
+        raise GradcliError(
+            "G046",
+            "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, "
+            f"jacrev, ...), it must override the setup_context staticmethod. {notes}",
+        )
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    owners = {x.autograd for level in levels.active for x in level.forward}
+    if cls.jvp is Function.jvp and depend([x.node for x in tensors], owners):
+        cls.jvp()
+    if cls.generate_vmap_rule or cls.vmap is not Function.vmap:
+        return
+    if any(levels.lanes_of(x.value_node) for x in tensors):
+        raise GradcliError(
+            "G046",
+            f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please "
+            f"override and implement the vmap staticmethod or set generate_vmap_rule=True. {notes}",
+        )
+
+
+def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A `backward` whose result cannot be differentiated again: asking for it is an error."""
+
+    def once(ctx: Any, *args: Any) -> Any:
+        with Stop(False):
+            outputs = fn(ctx, *args)
+        given = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
+        if not current.tracking or not given:
+            return outputs
+        listed = outputs if isinstance(outputs, tuple) else (outputs,)
+        barred = tuple(_barred(y, given) for y in listed)
+        return barred if isinstance(outputs, tuple) else barred[0]
+
+    once.__name__ = once.__qualname__ = getattr(fn, "__name__", "once")
+    return once
+
+
+def _barred(value: Any, sources: list[Tensor]) -> Any:
+    """`value` with a history that no gradient passes."""
+    if not isinstance(value, Tensor):
+        return value
+    nodes = [x.node for x in sources]
+    sentence = "trying to differentiate twice a function that was marked with @once_differentiable"
+    node = opaque(value.value_node, *nodes, sentence=sentence, kind=RuntimeError)
+    if node.tracked:
+        node.call = ("Error", tuple(nodes[:1]))
+    settle(node)
+    return Tensor(node)
+
+
+registry.register("torch.autograd.Function", Function)
+registry.register("torch.autograd.function.Function", Function)
+registry.register("torch.autograd.function.once_differentiable", once_differentiable)

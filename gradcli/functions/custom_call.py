@@ -1,0 +1,283 @@
+"""One call of a script's `torch.autograd.Function`: its history forward, its derivative backward.
+
+Constraints: what it raises are PyTorch's sentences about results and gradients that do not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import settle
+from gradcli.functions.context import Context
+from gradcli.graph.backward import unbroadcast
+from gradcli.graph.call import Part
+from gradcli.graph.node import Node, constant, current
+from gradcli.graph.op import results
+from gradcli.graph.shape import broadcast
+from gradcli.ops.batching import Batching, lane, repeated
+from gradcli.ops.custom import Cotangents, custom, pulled
+from gradcli.ops.elementwise import cast
+from gradcli.tensor import Tensor
+from gradcli.tensor.storage import View, value_of
+
+Values = tuple[Any, ...]
+
+
+class Call:
+    """A call.
+
+    Args:
+        context: what the script sees of it.
+        backward: the script's derivative.
+        jvp: the script's derivative in forward mode.
+        arguments: of the script's `forward`.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        backward: Callable[..., Any],
+        jvp: Callable[..., Any],
+        arguments: Values,
+    ) -> None:
+        self.context = context
+        self.backward = backward
+        self.jvp = jvp
+        self.arguments = arguments
+        self.is_tensor = [isinstance(a, Tensor) for a in arguments]
+        self.sources = [a.node for a in arguments if isinstance(a, Tensor)]
+        self.outputs: list[Node | None] = []
+        self.places: list[int] = []
+
+    # -- forward
+
+    def finished(self, outputs: Values) -> Values:
+        """What the script gets for the results of its `forward`."""
+        context = self.context
+        tracked = current.tracking and any(node.tracked for node in self.sources)
+        for changed in context._dirty:
+            self._changed(changed, outputs, tracked)
+        given = tuple(self._given(y) for y in outputs)
+        self.arguments = ()
+        self.outputs = [value_of(y.value_node) if isinstance(y, Tensor) else None for y in given]
+        self.places = [i for i, y in enumerate(given) if _varies(y, outputs[i], context._fixed)]
+        if tracked and self.places:
+            self._record([given[i] for i in self.places])
+            context._seal()
+        elif not tracked:
+            context._saved = ()
+        return given
+
+    def _changed(self, changed: Any, outputs: Values, tracked: bool) -> None:
+        if not isinstance(changed, Tensor):
+            raise GradcliError(
+                "G046",
+                f"mark_dirty can only accept variables, but got {type(changed).__name__}",
+                kind=TypeError,
+            )
+        if tracked and changed.is_leaf and changed.requires_grad:
+            raise GradcliError(
+                "G033", "a leaf Variable that requires grad has been used in an in-place operation."
+            )
+        changed.storage.version.bump()
+
+    def _given(self, output: Any) -> Any:
+        """An argument that comes back unchanged is a view of itself."""
+        if not isinstance(output, Tensor) or any(output is x for x in self.context._dirty):
+            return output
+        return output.alias() if any(output is x for x in self.arguments) else output
+
+    def _record(self, tensors: list[Tensor]) -> None:
+        values = [value_of(x.value_node) for x in tensors]
+        kinds = [(x.shape, x.dtype) for x in values]
+        attrs = {"function": self, "count": len(values)}
+        bundle = Node(custom, (*values, *self.sources), attrs, (), kinds[0][1], True)
+        name = type(self.context).__name__
+        for tensor, item, place in zip(tensors, results(bundle, kinds), self.places, strict=True):
+            item.call = Part(name, tuple(self.sources), place, self.context)
+            settle(item)
+            view = tensor._view
+            if view is not None and view.base is not None:
+                tensor._view = View(None, tensor.view_path)
+            tensor.adopt(item)
+            self.context._node = self.context._node or item
+
+    # -- forward mode
+
+    def _linear(self, g: Cotangents) -> Cotangents:
+        """The cotangents of the sources, as nodes that are differentiated and not computed."""
+        kinds = [(x.shape, x.dtype) for x in self.sources]
+        given = [x for x in g if x is not None]
+        function = _Pushing(self, [x is not None for x in g])
+        attrs = {"function": function, "kinds": kinds}
+        bundle = Node(pulled, tuple(given), attrs, (), kinds[0][1], True)
+        return results(bundle, kinds)
+
+    def push(self, t: Cotangents) -> Cotangents:
+        """The tangents of the results, from the script's `jvp`, for those of the sources."""
+        given = iter(t)
+        sources = iter(self.sources)
+        tangents = []
+        for is_tensor in self.is_tensor:
+            part, source = (next(given), next(sources)) if is_tensor else (None, None)
+            if part is None and source is not None and self.context.materialize_grads:
+                part = constant(0, source.dtype, source.shape)
+            tangents.append(None if part is None else Tensor(part))
+        with self.context._forward():
+            found = self.jvp(self.context, *tangents)
+        parts = found if isinstance(found, tuple) else (found,)
+        return [None if parts[i] is None else parts[i].node for i in self.places]
+
+    # -- backward
+
+    def free(self) -> None:
+        """A backward pass has used up what was saved."""
+        self.context._free()
+
+    def pull(self, g: Cotangents) -> Cotangents:
+        """The cotangents of the arguments that are tensors, for those of the results."""
+        size = self.examples(g)
+        if size is not None:
+            return over_examples(self.pull, g, {}, size)
+        if current.forward:
+            return self._linear(g)
+        found = self.backward(self.context, *self._cotangents(g))
+        parts = self._fitted(found if isinstance(found, tuple) else (found,))
+        return [
+            None if part is None else self._part(part, source, place)
+            for place, (part, source) in enumerate(zip(parts, self.sources, strict=True))
+        ]
+
+    def examples(self, g: Cotangents) -> int | None:
+        """The length of the axis that cotangents have in front of a result's; None without one."""
+        for place, part in zip(self.places, g, strict=True):
+            output = self.outputs[place]
+            if part is not None and output is not None and part.ndim > output.ndim:
+                return part.shape[0]
+        return None
+
+    def lifted(self, batching: Batching) -> Lifted:
+        """The call for all examples of a batch."""
+        return Lifted(self, batching)
+
+    def _cotangents(self, g: Cotangents) -> list[Tensor | None]:
+        given = dict(zip(self.places, g, strict=True))
+        found: list[Tensor | None] = []
+        for place, output in enumerate(self.outputs):
+            node = given.get(place)
+            if node is None and output is not None and self.context.materialize_grads:
+                node = constant(0, output.dtype, output.shape)
+            if node is not None:
+                settle(node)
+            found.append(None if node is None else Tensor(node))
+        return found
+
+    def _fitted(self, parts: Values) -> list[Tensor | None]:
+        """One for each tensor, of what `backward` returned for each argument."""
+        count, name = len(self.is_tensor), type(self.context).__name__
+        if len(parts) > count and all(part is None for part in parts[count:]):
+            parts = parts[:count]
+        if len(parts) != count:
+            raise GradcliError(
+                "G046",
+                f"function {name} returned an incorrect number of gradients (expected {count}, got "
+                f"{len(parts)})",
+                help="backward returns a gradient, or None, for each argument of forward",
+            )
+        for position, (part, is_tensor) in enumerate(zip(parts, self.is_tensor, strict=True), 1):
+            if part is not None and not is_tensor:
+                raise GradcliError(
+                    "G046",
+                    f"function {name} returned a gradient different than None at position "
+                    f"{position}, but the corresponding forward input was not a Variable",
+                )
+            if part is not None and not isinstance(part, Tensor):
+                raise GradcliError("G046", f"expected Variable or None (got {type(part).__name__})")
+        return [part for part, is_tensor in zip(parts, self.is_tensor, strict=True) if is_tensor]
+
+    def _part(self, part: Tensor, source: Node, place: int) -> Node:
+        node = part.node if current.tracking else value_of(part.value_node)
+        if node.shape != source.shape:
+            try:
+                fits = broadcast(source.shape, node.shape) == node.shape
+            except GradcliError:
+                fits = False
+            if not fits:
+                raise GradcliError(
+                    "G046",
+                    f"Function {type(self.context).__name__} returned an invalid gradient at index "
+                    f"{place} - got {list(node.shape)} but expected shape compatible with "
+                    f"{list(source.shape)}",
+                )
+            node = unbroadcast(node, (), source.shape)
+        return cast(node, source.dtype)
+
+
+class _Pushing:
+    """The cotangents that a call pulls back, as a function of those of some of its results."""
+
+    def __init__(self, call: Call | Lifted, given: list[bool]) -> None:
+        self.call = call
+        self.given = given
+
+    def free(self) -> None:
+        """A backward pass has used up what was saved."""
+        self.call.free()
+
+    def push(self, t: Cotangents) -> Cotangents:
+        """The tangents of those results, for the tangents of the sources."""
+        return [y for y, given in zip(self.call.push(t), self.given, strict=True) if given]
+
+    def lifted(self, batching: Batching) -> _Pushing:
+        """The function of all examples of a batch."""
+        return _Pushing(self.call.lifted(batching), self.given)
+
+
+class Lifted:
+    """A call for all examples of a batch, which each of its sources and results is."""
+
+    def __init__(self, call: Call | Lifted, batching: Batching) -> None:
+        self.call = call
+        self.batching = batching
+
+    def free(self) -> None:
+        """A backward pass has used up what was saved."""
+        self.call.free()
+
+    def pull(self, g: Cotangents) -> Cotangents:
+        """The cotangents of the sources of all examples, for those of the results."""
+        return over_examples(self.call.pull, g, self.batching.lanes, self.batching.size)
+
+    def push(self, t: Cotangents) -> Cotangents:
+        """The tangents of the results of all examples, for those of the sources."""
+        return over_examples(self.call.push, t, self.batching.lanes, self.batching.size)
+
+    def lifted(self, batching: Batching) -> Lifted:
+        """The call for all examples of another batch, too."""
+        return Lifted(self, batching)
+
+
+def over_examples(
+    function: Callable[[Cotangents], Cotangents],
+    values: Cotangents,
+    lanes: Mapping[Node, Node],
+    size: int,
+) -> Cotangents:
+    """`function` of each example along the first axis of `values`, and of `lanes`."""
+    examples = [None if x is None else lane(x) for x in values]
+    pairs = zip(examples, values, strict=True)
+    new = {x: batch for x, batch in pairs if x is not None and batch is not None}
+    found = function(examples)
+    batches = iter(Batching({**lanes, **new}, size).of([y for y in found if y is not None]))
+    return [None if y is None else next(batches) or repeated(y, size) for y in found]
+
+
+def _varies(value: Any, original: Any, fixed: Values) -> bool:
+    """Whether a result of `forward` has a derivative."""
+    return (
+        isinstance(value, Tensor)
+        and value.dtype.differentiable
+        and all(original is not x for x in fixed)
+    )

@@ -1,0 +1,202 @@
+"""`torch.func`: functions that give gradients of functions, and products with their Jacobians.
+
+Constraints: to be nested at will (gradcli/functions/transform.py); in PyTorch's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.functions import trees
+from gradcli.functions.transform import Scope, Values, parted, refuse, varied, zeros_of
+from gradcli.tensor import Tensor, derivatives
+from gradcli.tensor.function import composite
+from gradcli.tensor.levels import Level
+from gradcli.tensor.storage import Stop
+
+Function = Callable[..., Any]
+
+
+@composite("func.grad_and_value", method=False)
+def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that gives the gradient of `func` and its value."""
+    api = "grad_and_value(f)(*args)"
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        scope = Scope()
+        with Level(), Stop(True):
+            given, chosen = varied(args, argnums, scope)
+            output, aux = parted(func(*given, **kwargs), has_aux, api)
+            if not isinstance(output, Tensor):
+                refuse(f"{api}: Expected f(*args) to return a Tensor, got {type(output)}")
+            if output.ndim:
+                refuse(
+                    f"{api}: Expected f(*args) to return a scalar Tensor, got tensor with "
+                    f"{output.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+                )
+            flat, structure = trees.flatten(chosen)
+            found = trees.unflatten(scope.gradients([output], [None], flat), structure)
+        gradient, value, aux = scope.outside((found, output, aux))
+        return (gradient, (value, aux)) if has_aux else (gradient, value)
+
+    return wrapped
+
+
+@composite("func.grad", method=False)
+def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that gives the gradient of `func`, which returns a scalar."""
+    both = grad_and_value(func, argnums, has_aux)
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        gradient, value = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return wrapped
+
+
+# -- products with Jacobians
+
+
+@composite("func.vjp", method=False)
+def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The value of `func`, and the function that multiplies a cotangent with its Jacobian."""
+    value, pull, aux = pulling(func, primals, tuple(range(len(primals))), has_aux)
+    return (value, pull, aux) if has_aux else (value, pull)
+
+
+def pulling(
+    func: Function, args: Values, argnums: Any, has_aux: bool
+) -> tuple[Any, Callable[..., Any], Any]:
+    """The value of `func`, the product of a cotangent and its Jacobian, and the rest."""
+    api, scope = "vjp(f, *primals)", Scope()
+    with Level(), Stop(True):
+        given, chosen = varied(args, argnums, scope)
+        output, aux = parted(func(*given), has_aux, api)
+        outputs, shape = trees.flatten(output)
+        _require_tensors(outputs, api)
+        inputs, structure = trees.flatten(chosen)
+
+    def pull(cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
+        vectors, other = trees.flatten(cotangents)
+        if other != shape:
+            refuse(
+                "Expected pytree structure of cotangents to be the same as pytree structure of "
+                f"outputs to the function. cotangents: {other.brief}, primal output: {shape.brief}"
+            )
+        inner = Scope()
+        inner.variables = scope.variables
+        with Stop(True):
+            found = inner.gradients(outputs, vectors, inputs)
+        return inner.outside(trees.unflatten(found, structure))
+
+    return scope.outside(output), pull, scope.outside(aux)
+
+
+def _require_tensors(outputs: list[Any], api: str) -> None:
+    if not outputs or outputs == [None]:
+        refuse(
+            f"{api}: Expected f to be a function that has non-empty output (got output = {outputs})"
+        )
+    for y in outputs:
+        if not isinstance(y, Tensor):
+            refuse(
+                f"{api}: expected f(*primals) to return only tensors, got unsupported type "
+                f"{type(y)}"
+            )
+        if not y.dtype.differentiable:
+            refuse(
+                "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got "
+                f"Tensor with dtype {y.dtype}"
+            )
+
+
+@composite("func.jvp", method=False)
+def jvp(
+    func: Function, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
+) -> Any:
+    """The value of `func`, and its derivative in the direction `tangents`."""
+    _check_primals(primals, tangents)
+    value, push, aux = pushed(func, primals, has_aux, strict)
+    slope = push(*tangents)
+    return (value, slope, aux) if has_aux else (value, slope)
+
+
+@composite("func.linearize", method=False)
+def linearize(func: Function, *primals: Any) -> Any:
+    """The value of `func`, and the function that gives its derivative in a direction."""
+    value, push, _ = pushed(func, primals, False, False)
+    return value, push
+
+
+def pushed(
+    func: Function, primals: Values, has_aux: bool, strict: bool
+) -> tuple[Any, Callable[..., Any], Any]:
+    """The value, the derivative in a direction (that of what is pulled back), and the rest."""
+    api, scope = "jvp(f, primals, tangents)", Scope()
+    with Level(forward=scope.variables), Stop(True):
+        given = tuple(trees.mapped(scope.variable, x) for x in primals)
+        output, aux = parted(func(*given), has_aux, api)
+        outputs, shape = trees.flatten(output)
+        inputs = trees.flatten(given)[0]
+        for y in outputs:
+            if not isinstance(y, Tensor):
+                refuse(
+                    f"{api}: expected f(*args) to return only tensors, got unsupported type "
+                    f"{type(y)}"
+                )
+    varying = [x for x in inputs if isinstance(x, Tensor) and x.dtype.differentiable]
+
+    def push(*tangents: Any) -> Any:
+        inner = Scope()
+        inner.variables = list(scope.variables)
+        directions = [
+            t
+            for t, x in zip(trees.flatten(tangents)[0], inputs, strict=True)
+            if isinstance(x, Tensor) and x.dtype.differentiable
+        ]
+        with Stop(True):
+            slopes = [_slope(inner, y, varying, directions, strict) for y in outputs]
+        return inner.outside(trees.unflatten(slopes, shape))
+
+    return scope.outside(output), push, scope.outside(aux)
+
+
+def _slope(
+    scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[Tensor], strict: bool
+) -> Tensor:
+    if not output.requires_grad:
+        if strict:
+            refuse(
+                "jvp(f, primals, tangents, strict=True): The output of f is independent of the "
+                "inputs. This is not allowed with strict=True."
+            )
+        return zeros_of(output)
+    dummy = scope.variable(zeros_of(output))
+    pulled = derivatives.pulled_back(output, inputs, dummy)
+    pairs = [(g, t) for g, t in zip(pulled, tangents, strict=True) if g is not None]
+    (slope,) = scope.gradients([g for g, _ in pairs], [t for _, t in pairs], [dummy])
+    assert isinstance(slope, Tensor)
+    return slope
+
+
+def _check_primals(primals: Any, tangents: Any) -> None:
+    api = "jvp(f, primals, tangents)"
+    if not isinstance(primals, tuple):
+        refuse(
+            f"{api}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
+        )
+    flat, shape = trees.flatten(primals)
+    vectors, other = trees.flatten(tangents)
+    if shape != other:
+        refuse(
+            f"{api}: Expected primals and tangents to have the same python structure. For example, "
+            "if primals is a tuple of 3 tensors, tangents also must be. Got primals with structure "
+            f"{shape} and tangents with structure {other}"
+        )
+    for values, name in ((flat, "primals"), (vectors, "tangents")):
+        if not values:
+            refuse(f"{api}: Expected {name} to contain at least one Tensor.")
+        for x in values:
+            if not isinstance(x, Tensor):
+                refuse(f"{api}: Expected {name} to only contain Tensors, got {type(x)}")

@@ -1,0 +1,105 @@
+"""`torch.func`: functions that give whole Jacobians and Hessians of functions.
+
+Constraints: rows or columns are found together, by a vmap over unit vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions import trees
+from gradcli.functions.func import pulling, pushed
+from gradcli.functions.transform import chosen, identity_of, zeros_of
+from gradcli.functions.vmap import vmap
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite
+
+Function = Callable[..., Any]
+
+
+@composite("func.jacrev", method=False)
+def jacrev(
+    func: Function,
+    argnums: Any = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian of `func`, row by row."""
+    if chunk_size is not None and chunk_size <= 0:
+        raise GradcliError(
+            "G013", "jacrev: `chunk_size` should be greater than 0.", kind=ValueError
+        )
+
+    def wrapped(*args: Any) -> Any:
+        value, pull, aux = pulling(func, args, argnums, has_aux)
+        outputs, shape = trees.flatten(value)
+        blocks = []
+        for i, y in enumerate(outputs):
+
+            def row(vector: Any, i: int = i) -> Any:
+                zeros = [zeros_of(other) for other in outputs]
+                zeros[i] = vector.reshape(*outputs[i].shape)
+                return pull(trees.unflatten(zeros, shape))
+
+            rows = vmap(row, chunk_size=chunk_size)(identity_of(y))
+            blocks.append(trees.mapped(_unflattened(y), rows))
+        found = trees.unflatten(blocks, shape)
+        return (found, aux) if has_aux else found
+
+    return wrapped
+
+
+def _unflattened(like: Tensor) -> Callable[[Tensor], Tensor]:
+    """What gives the first axis the shape of `like`."""
+    return lambda x: x.reshape(*like.shape, *x.shape[1:])
+
+
+@composite("func.jacfwd", method=False)
+def jacfwd(
+    func: Function, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian of `func`, column by column."""
+
+    def wrapped(*args: Any) -> Any:
+        places = chosen(args, argnums)
+
+        def of_chosen(*chosen: Any) -> Any:
+            given = dict(zip(places, chosen, strict=True))
+            return func(*(given.get(i, a) for i, a in enumerate(args)))
+
+        primals = tuple(args[i] for i in places)
+        value, push, aux = pushed(of_chosen, primals, has_aux, False)
+        inputs, structure = trees.flatten(primals)
+        columns = [_columns(push, inputs, structure, j, randomness) for j in range(len(inputs))]
+        outputs, shape = trees.flatten(value)
+        blocks = []
+        for i in range(len(outputs)):
+            block = trees.unflatten([trees.flatten(c)[0][i] for c in columns], structure)
+            blocks.append(block if isinstance(argnums, tuple) else block[0])
+        found = trees.unflatten(blocks, shape)
+        return (found, aux) if has_aux else found
+
+    return wrapped
+
+
+def _columns(
+    push: Callable[..., Any], inputs: list[Any], structure: Any, j: int, randomness: str
+) -> Any:
+    """The derivatives by every element of one input; its axes come last."""
+
+    def column(vector: Any) -> Any:
+        zeros = [zeros_of(x) for x in inputs]
+        zeros[j] = vector.reshape(*inputs[j].shape)
+        return push(*trees.unflatten(zeros, structure))
+
+    made = vmap(column, out_dims=-1, randomness=randomness)(identity_of(inputs[j]))
+    return trees.mapped(lambda x: x.reshape(*x.shape[:-1], *inputs[j].shape), made)
+
+
+@composite("func.hessian", method=False)
+def hessian(func: Function, argnums: Any = 0) -> Callable[..., Any]:
+    """The function that gives the second derivatives of `func`."""
+    return jacfwd(jacrev(func, argnums), argnums)  # type: ignore[no-any-return]

@@ -1,0 +1,143 @@
+"""What the transforms of `torch.func` share: the variables of a level, and the way out of it.
+
+Constraints: a level has variables of its own around its arguments; what leaves it no longer knows
+them, so that outer levels differentiate through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import settle
+from gradcli.functions import trees
+from gradcli.graph.node import Node, constant, current
+from gradcli.graph.shape import numel
+from gradcli.ops.movement import diagonal_embed
+from gradcli.tensor import Tensor, autograd
+from gradcli.tensor.closing import closed, others
+from gradcli.tensor.storage import value_of
+
+Values = tuple[Any, ...]
+
+
+class Scope:
+    """The variables of one level, and the way out of it."""
+
+    def __init__(self) -> None:
+        self.variables: list[Tensor] = []
+        self.tracking = current.tracking
+
+    def variable(self, x: Any) -> Any:
+        """A variable of this level around a tensor; anything else as it is."""
+        if not isinstance(x, Tensor) or not x.dtype.differentiable:
+            return x
+        made = Tensor(x.node)
+        made.requires_grad = True
+        made._requires = True
+        self.variables.append(made)
+        return made
+
+    def gradients(
+        self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], inputs: Sequence[Any]
+    ) -> list[Any]:
+        """The gradients of `outputs` by `inputs`, zeros where they do not depend on one."""
+        pairs = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(inputs)
+        if pairs:
+            found = autograd.grad(
+                [y for y, _ in pairs],
+                inputs,
+                [g for _, g in pairs],
+                retain_graph=True,
+                create_graph=self._goes_on(outputs, cotangents),
+                allow_unused=True,
+            )
+        return [zeros_of(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+    def outside(self, tree: Any) -> Any:
+        """A value as it is outside of this level."""
+        leaves, structure = trees.flatten(tree)
+        tensors = [x for x in leaves if isinstance(x, Tensor)]
+        nodes = iter(closed([x.node for x in tensors], self._owners()))
+        return trees.unflatten(
+            [self._tensor(x, next(nodes)) if isinstance(x, Tensor) else x for x in leaves],
+            structure,
+        )
+
+    def _tensor(self, x: Tensor, node: Node) -> Tensor:
+        if node is x.node and self.tracking:
+            return x
+        node = node if self.tracking else value_of(node)
+        settle(node)
+        return Tensor(node)
+
+    def _goes_on(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None]) -> bool:
+        """Whether somebody outside may differentiate the gradients."""
+        known = [*outputs, *(g for g in cotangents if g is not None)]
+        return self.tracking and others([x.node for x in known], self._owners())
+
+    def _owners(self) -> set[Any]:
+        return {x.autograd for x in self.variables}
+
+
+def zeros_of(like: Tensor) -> Tensor:
+    """Zeros of the shape and dtype of a tensor."""
+    node = constant(0, like.dtype, tuple(like.shape))
+    settle(node)
+    return Tensor(node)
+
+
+def chosen(args: Values, argnums: Any) -> list[int]:
+    """The positions of the arguments to differentiate by.
+
+    Raises:
+        GradcliError: G013 in PyTorch's words.
+    """
+    if not isinstance(argnums, (int, tuple)):
+        refuse(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
+    listed = argnums if isinstance(argnums, tuple) else (argnums,)
+    found = []
+    for number in listed:
+        if not isinstance(number, int):
+            refuse(f"argnum must be int, got: {type(number)}")
+        if not -len(args) <= number < len(args):
+            refuse(f"Got argnum={number}, but only {len(args)} positional inputs")
+        found.append(number % len(args))
+    if not found:
+        refuse("argnums must be non-empty")
+    if len(set(found)) < len(found):
+        refuse(f"argnums elements must be unique, got {tuple(found)}")
+    return found
+
+
+def varied(args: Values, argnums: Any, scope: Scope) -> tuple[Values, Any]:
+    """The arguments with variables in the chosen ones, and the chosen ones alone."""
+    places = chosen(args, argnums)
+    made = {i: trees.mapped(scope.variable, args[i]) for i in places}
+    given = tuple(made.get(i, a) for i, a in enumerate(args))
+    return given, tuple(made[i] for i in places) if isinstance(argnums, tuple) else made[places[0]]
+
+
+def parted(output: Any, has_aux: bool, api: str) -> tuple[Any, Any]:
+    """What a function returned, and what it returned beside that."""
+    if not has_aux:
+        return output, None
+    if not (isinstance(output, tuple) and len(output) == 2):
+        refuse(f"{api}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    return output
+
+
+def identity_of(like: Tensor) -> Tensor:
+    """A unit matrix with a row for each element."""
+    size = numel(like.shape)
+    ones = constant(1, like.dtype, (size,))
+    node = diagonal_embed(ones, offset=0, shape=(size, size))
+    settle(node)
+    return Tensor(node)
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Raises G013, a RuntimeError."""
+    raise GradcliError("G013", sentence)

@@ -1,0 +1,35 @@
+"""The call that a node comes from: the grad_fn name that PyTorch shows, and its arguments.
+
+Constraints: a pair (name, arguments), or a `Part` where the function has several results.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.graph.node import Node
+
+Call = tuple[str, tuple[Node, ...]]
+
+
+class Part(tuple[str, tuple[Node, ...]]):
+    """The call of a function with several results: also says which of them a node is."""
+
+    output: int
+    grad_fn: Any
+
+    def __new__(
+        cls, name: str, arguments: tuple[Node, ...], output: int, grad_fn: Any = None
+    ) -> Part:
+        """The call of `name`, whose result number `output` it is, and whose one grad_fn."""
+        part = tuple.__new__(cls, (name, arguments))
+        part.output = output
+        part.grad_fn = grad_fn
+        return part
+
+
+def with_arguments(call: Call, arguments: tuple[Node, ...]) -> Call:
+    """The same call of other arguments."""
+    if isinstance(call, Part):
+        return Part(call[0], arguments, call.output, call.grad_fn)
+    return call[0], arguments

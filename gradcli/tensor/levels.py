@@ -1,0 +1,79 @@
+"""The transforms of `torch.func` that are running now, the outermost first.
+
+Constraints: a level is entered and left as a block; whoever makes tensors or looks at values asks
+here what runs around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from gradcli.graph.node import Node
+from gradcli.ops.batching import Batching, lane, lanes_in
+
+if TYPE_CHECKING:
+    from gradcli.tensor.tensor import Tensor
+
+
+class Level:
+    """One running transform.
+
+    Args:
+        size: how many examples a vmap has; 0 for any other transform.
+        randomness: what random functions do in a vmap: "error", "same" or "different".
+        forward: the variables of a transform in forward mode.
+
+    Attributes:
+        lanes: the lanes of a vmap, and the batches that they stand for.
+    """
+
+    def __init__(
+        self,
+        size: int | None = None,
+        randomness: str = "error",
+        forward: Sequence[Tensor] = (),
+    ) -> None:
+        self.size = size
+        self.forward = forward
+        self.randomness = randomness
+        self.lanes: dict[Node, Node] = {}
+
+    def __enter__(self) -> Level:
+        active.append(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        active.remove(self)
+
+    def example(self, batch: Node) -> Node:
+        """One example of `batch` in this vmap."""
+        example = lane(batch)
+        self.lanes[example] = batch
+        return example
+
+    def batches(self, nodes: Iterable[Node]) -> list[Node | None]:
+        """The nodes of all examples of a vmap; None for one that is the same for all."""
+        return Batching(self.lanes, self.size or 0).of(list(nodes))
+
+
+active: list[Level] = []
+"""The running transforms."""
+
+
+def vmaps() -> list[Level]:
+    """The vmaps among them."""
+    return [level for level in active if level.size is not None]
+
+
+def lanes_of(node: Node) -> set[Node]:
+    """The lanes that the value of `node` depends on; none outside vmap."""
+    return lanes_in([node]) if active and node.value is None else set()
+
+
+def of_all_examples(node: Node) -> Node:
+    """`node` with an axis in front for each vmap that it depends on: what checks look at."""
+    for level in reversed(vmaps()):
+        (batch,) = level.batches([node])
+        node = node if batch is None else batch
+    return node
