@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
-from gradcli.tensor import Tensor, autograd
+from gradcli.tensor import Tensor, autograd, registry
 from gradcli.tensor.function import composite
-from gradcli.tensor.gradfn import history
+from gradcli.tensor.gradfn import GradFn, history
+from gradcli.tensor.hooks import Handle, hooked
 from gradcli.tensor.storage import value_of
 
 
@@ -180,20 +180,11 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
             "G030", "cannot register a hook on a tensor that doesn't require gradient"
         )
 
-    def called(cotangent: Node) -> Node:
-        settle(cotangent)
-        replaced = hook(Tensor(cotangent))
-        if replaced is None:
-            return cotangent
-        if not isinstance(replaced, Tensor):
-            raise GradcliError(
-                "G014",
-                f"expected Variable, but hook returned '{type(replaced).__name__}'",
-                kind=TypeError,
-            )
-        return replaced.node
-
     node = history(self.node)
+
+    def called(cotangent: Node) -> Node:
+        return hooked(hook, cotangent, node.ndim)
+
     if node.op is LEAF:
         hooks = self.autograd.hooks
     else:
@@ -220,20 +211,4 @@ def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], Any]) ->
     return Handle(hooks, hook)
 
 
-class Handle:
-    """A registered hook; `remove()` takes it back."""
-
-    def __init__(self, hooks: list[Any], hook: Callable[..., Any]) -> None:
-        self._hooks = hooks
-        self._hook = hook
-
-    def remove(self) -> None:
-        """Takes the hook back."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
+registry.register("torch.autograd.graph.Node", GradFn)

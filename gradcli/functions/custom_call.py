@@ -5,7 +5,7 @@ Constraints: what it raises are PyTorch's sentences about results and gradients 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -16,7 +16,7 @@ from gradcli.graph.call import Part
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import results
 from gradcli.graph.shape import broadcast
-from gradcli.ops.batching import Batching, lane, repeated
+from gradcli.ops.batching import Batching, over_examples
 from gradcli.ops.custom import Cotangents, custom, pulled
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor
@@ -257,21 +257,6 @@ class Lifted:
     def lifted(self, batching: Batching) -> Lifted:
         """The call for all examples of another batch, too."""
         return Lifted(self, batching)
-
-
-def over_examples(
-    function: Callable[[Cotangents], Cotangents],
-    values: Cotangents,
-    lanes: Mapping[Node, Node],
-    size: int,
-) -> Cotangents:
-    """`function` of each example along the first axis of `values`, and of `lanes`."""
-    examples = [None if x is None else lane(x) for x in values]
-    pairs = zip(examples, values, strict=True)
-    new = {x: batch for x, batch in pairs if x is not None and batch is not None}
-    found = function(examples)
-    batches = iter(Batching({**lanes, **new}, size).of([y for y in found if y is not None]))
-    return [None if y is None else next(batches) or repeated(y, size) for y in found]
 
 
 def _varies(value: Any, original: Any, fixed: Values) -> bool:

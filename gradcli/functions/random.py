@@ -24,11 +24,15 @@ from gradcli.tensor.write import refuse, refuse_overlap, write
 
 
 def stream(generator: Any = None) -> Any:
-    """The stream to draw from: the given one, else the one that `manual_seed` starts."""
+    """The stream that is meant: the given one, else the one that `manual_seed` starts."""
     from gradcli.tensor.random import default_generator
 
-    chosen = default_generator if generator is None else generator
-    return OfEachExample(chosen) if levels.vmaps() else chosen
+    return default_generator if generator is None else generator
+
+
+def drawing(generator: Any = None) -> Any:
+    """The stream to draw from."""
+    return OfEachExample(stream(generator)) if levels.vmaps() else stream(generator)
 
 
 class OfEachExample:
@@ -127,7 +131,7 @@ def _drawn(name: str, draw: str, words: str) -> None:
                 f"\"{word}\" not implemented for '{SCALAR_TYPES[kind]}'",
                 kind=NotImplementedError,
             )
-        array = getattr(stream(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
+        array = getattr(drawing(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
         return _tensor(array, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)
@@ -172,7 +176,7 @@ def randint(
             "G026",
             f"random_ expects 'from' to be less than 'to', but got from={ends[0]} >= to={ends[1]}",
         )
-    array = stream(generator).integers(*ends, shape_of((size,), kind), NUMPY_DTYPES[kind])
+    array = drawing(generator).integers(*ends, shape_of((size,), kind), NUMPY_DTYPES[kind])
     return _tensor(array, requires_grad=requires_grad)
 
 
@@ -191,7 +195,7 @@ def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     if whole(n) < 0:
         raise GradcliError("G024", f"Trying to create tensor with negative dimension {n}: [{n}]")
     memory.refuse(n, kind.itemsize)
-    return _tensor(stream(generator).permutation(n, NUMPY_DTYPES[kind]))
+    return _tensor(drawing(generator).permutation(n, NUMPY_DTYPES[kind]))
 
 
 @composite("normal", method=False)
@@ -207,10 +211,10 @@ def normal(
     if size is not None:
         kind = default.dtype
         given = (shape_of((size,), kind), NUMPY_DTYPES[kind])
-        array = stream(generator).normal(*given, number_of(mean), number_of(std))
+        array = drawing(generator).normal(*given, number_of(mean), number_of(std))
         return _tensor(array, requires_grad=requires_grad)
     arrays = [v.array() if isinstance(v, Tensor) else v for v in (mean, std)]
-    return _tensor(stream(generator).normal_from(*arrays))
+    return _tensor(drawing(generator).normal_from(*arrays))
 
 
 @composite("bernoulli")
@@ -218,7 +222,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> A
     """0 or 1, 1 with the probability that `input` says."""
     chance = input.array() if p is None else p
     kind = NUMPY_DTYPES[input.dtype]
-    return _tensor(stream(generator).bernoulli(chance, tuple(input.shape), kind))
+    return _tensor(drawing(generator).bernoulli(chance, tuple(input.shape), kind))
 
 
 @composite("multinomial")
@@ -226,7 +230,7 @@ def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:
     """Positions drawn with the weights in each row of `input`."""
-    return _tensor(stream(generator).multinomial(input.array(), num_samples, replacement))
+    return _tensor(drawing(generator).multinomial(input.array(), num_samples, replacement))
 
 
 # -- written to a tensor
@@ -253,7 +257,7 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
         given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
         allowed(input)
         kind = NUMPY_DTYPES[input.dtype]
-        array = getattr(stream(generator), draw)(tuple(input.shape), kind, **given)
+        array = getattr(drawing(generator), draw)(tuple(input.shape), kind, **given)
         return write(input, filled(input, _tensor(array).node, name, overload))
 
     draws.doc = f"Writes random numbers ({draw})."
@@ -272,7 +276,7 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Writes 0 or 1, 1 with probability `p`."""
     allowed(input)
     chance = p.array() if isinstance(p, Tensor) else p
-    array = stream(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
+    array = drawing(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
     overload = 1 if isinstance(p, Tensor) else 2
     return write(input, filled(input, _tensor(array).node, "bernoulli", overload))
 
@@ -284,5 +288,5 @@ def random_(input: Any, low: int = 0, high: Any = None, *, generator: Any = None
         low, high = 0, low or (1 << 24)
     allowed(input)
     kind = NUMPY_DTYPES[input.dtype]
-    array = stream(generator).integers(low, high, tuple(input.shape), kind)
+    array = drawing(generator).integers(low, high, tuple(input.shape), kind)
     return write(input, filled(input, _tensor(array).node, "random"))

@@ -16,7 +16,7 @@ from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 
 Before = Callable[[Node, Node, bool], Node]
-After = Callable[[Node, "Saved", "Parts"], None]
+After = Callable[[Node, Any, "Saved", "Parts"], "Parts"]
 Saved = tuple[Node, ...]
 Parts = Sequence[tuple[Node, Node]]
 
@@ -35,7 +35,7 @@ def backward(
         seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
         targets: whether to differentiate by a node; None means every leaf the outputs depend on.
         before: takes a node, its cotangent, and whether that is passed on; returns what is.
-        after: takes a node, the forward nodes that its rules used, and what they passed on.
+        after: takes a node, its cotangent, the forward nodes its rules used, what is passed on.
         seen: what the rules see in the place of a node.
 
     Returns:
@@ -55,11 +55,11 @@ def backward(
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
         forward = _forward(node, seen)
-        parts = propagate(node, cotangent, needed, forward)
+        parts: Parts = propagate(node, cotangent, needed, forward)
+        if after is not None and parts and node.op is not LEAF:
+            parts = after(node, cotangent, saved(node, forward, cotangent, parts), parts)
         for x, part in parts:
             cotangents.add(x, part, node)
-        if after is not None and parts and node.op is not LEAF:
-            after(node, saved(node, forward, cotangent, [part for _, part in parts]), parts)
     return found
 
 
@@ -169,7 +169,7 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     return cotangent
 
 
-def saved(node: Node, forward: Sequence[Node], cotangent: Any, parts: list[Node]) -> Saved:
+def saved(node: Node, forward: Sequence[Node], cotangent: Any, parts: Parts) -> Saved:
     """The forward nodes (of `node` and its inputs) whose values the derivatives `parts` use.
 
     The rules saw `forward` in their place.
@@ -184,7 +184,7 @@ def saved(node: Node, forward: Sequence[Node], cotangent: Any, parts: list[Node]
     if positions is None:
         newest = max(g.serial for g in (cotangent if op.multiple else (cotangent,)))
         used: set[Node] = set()
-        stack = list(parts)
+        stack = [part for _, part in parts]
         seen: set[Node] = set()
         while stack:
             part = stack.pop()

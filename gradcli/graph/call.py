@@ -13,7 +13,11 @@ Call = tuple[str, tuple[Node, ...]]
 
 
 class Part(tuple[str, tuple[Node, ...]]):
-    """The call of a function with several results: also says which of them a node is."""
+    """The call of a function with several results: also says which of them a node is.
+
+    The results of one call share the tuple of its arguments, by which they are known to belong
+    together.
+    """
 
     output: int
     grad_fn: Any

@@ -111,6 +111,7 @@ MODULES = frozenset(
             "torch.special",
         ],
         *["torch.autograd", "torch.autograd.functional", "torch.autograd.function", "torch.fft"],
+        *["torch.autograd.graph", "torch.autograd.forward_ad"],
         "math",
     ]
 )

@@ -20,6 +20,7 @@ from gradcli.ops.linalg import parts
 from gradcli.ops.movement import concat, expand, permute, reshape, slice_
 from gradcli.ops.reduction import cumsum
 
+Optionals = Sequence[Node | None]
 Rule = Callable[["Batching", Node, list[Node], list[bool]], Node | None]
 """`(batching, node, inputs, which of them are batches) -> node of all examples`, or None."""
 
@@ -104,6 +105,21 @@ class Batching:
             return constant(0, node.dtype, (0, *node.shape))
         rows = [reshape(x, axes=x.ndim, shape=(1, *x.shape)) for x in made]
         return concat(*rows, axis=-rows[0].ndim)
+
+
+def over_examples(
+    function: Callable[[Optionals], Optionals],
+    values: Optionals,
+    lanes: Mapping[Node, Node],
+    size: int,
+) -> Optionals:
+    """`function` of each example along the first axis of `values`, and of `lanes`."""
+    examples = [None if x is None else lane(x) for x in values]
+    pairs = zip(examples, values, strict=True)
+    new = {x: batch for x, batch in pairs if x is not None and batch is not None}
+    found = function(examples)
+    batches = iter(Batching({**lanes, **new}, size).of([y for y in found if y is not None]))
+    return [None if y is None else next(batches) or repeated(y, size) for y in found]
 
 
 class _Bundles:

@@ -7,6 +7,7 @@ overwritten are kept; its sentences too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import let_go, settle
@@ -17,7 +18,8 @@ from gradcli.ops.elementwise import cast, clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.anomaly import Watch, anomaly
-from gradcli.tensor.gradfn import history
+from gradcli.tensor.gradfn import history, kept
+from gradcli.tensor.hooks import replacements
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Stop, Version, present, saved_version, value_of
@@ -159,8 +161,10 @@ class Pass:
             raise used_up(node)
         return cotangent
 
-    def after(self, node: Node, saved: tuple[Node, ...], parts: engine.Parts) -> None:
-        """Refuses values that were overwritten; remembers what the pass uses up."""
+    def after(
+        self, node: Node, cotangent: Any, saved: tuple[Node, ...], parts: engine.Parts
+    ) -> engine.Parts:
+        """Refuses values that were overwritten; remembers what the pass uses up; applies hooks."""
         used = False
         for x in saved:
             stamp = saved_version(x)
@@ -174,6 +178,20 @@ class Pass:
         function = node.attrs.get("function")
         if function is not None and not self.retain_graph:
             function.free()
+        hooks = kept[node].hooks if node in kept else ()
+        for hook in tuple(hooks):
+            parts = _replaced(hook, node, cotangent, parts)
+        return parts
+
+
+def _replaced(hook: Any, node: Node, cotangent: Node, parts: engine.Parts) -> engine.Parts:
+    """What a function's hook makes of the gradients that the function passes on."""
+    arguments = node.call[1] if node.call is not None else node.inputs
+    given = dict(parts)
+    before = [given.get(x) for x in arguments]
+    after = replacements(hook, before, (before, (cotangent,)))
+    given.update((x, y) for x, y in zip(arguments, after, strict=True) if x in given)
+    return list(given.items())
 
 
 def seed(

@@ -51,7 +51,7 @@ class Function:
     Attributes:
         known: the classes of arguments that it has taken.
         lenient: whether it takes numbers for tensors, as functions without a prefix do.
-        listed: whether sizes or dims come as one list, as methods do not ask for.
+        listed: whether sizes or dims come as one list; methods do not ask for that.
     """
 
     __slots__ = (
@@ -158,15 +158,15 @@ class Function:
     def _wrap_all(
         self, results: tuple[Any, ...], tensors: list[Tensor], nodes: list[Node], name: str
     ) -> Any:
-        wrapped = []
+        wrapped, shared = [], None
         for output, node in enumerate(results):
             if isinstance(node, Node):
                 if node.tracked and node not in nodes:
-                    node.call = Part(name, self._arguments(node, nodes), output)
+                    shared = shared or self._arguments(node, nodes)
+                    node.call = Part(name, shared, output)
                 node = self._wrap(node, tensors, nodes, "multiple")
             wrapped.append(node)
-        make = type(results)
-        return tuple(wrapped) if make is tuple else make(*wrapped)
+        return tuple(wrapped) if type(results) is tuple else type(results)(*wrapped)
 
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"

@@ -6,13 +6,16 @@ overload); nothing here is made while a script computes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from gradcli.errors import GradcliError
+from gradcli.graph.call import Part
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF, OVERWRITE
+from gradcli.tensor.hooks import Handle, replacements
 
 QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented", "Error"))
 """Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
@@ -54,9 +57,11 @@ class GradFn:
     def of(node: Node) -> GradFn:
         """The object that stands for `node`."""
         node = history(node)
-        known = getattr(node.call, "grad_fn", None) or _known.get(node.serial)
+        several = isinstance(node.call, Part)
+        key = id(node.call[1]) if several and node.call is not None else -1 - node.serial
+        known = getattr(node.call, "grad_fn", None) or _known.get(key)
         if known is None:
-            known = _known[node.serial] = GradFn(node)
+            known = _known[key] = GradFn(node)
         return known
 
     def name(self) -> str:
@@ -89,6 +94,41 @@ class GradFn:
             kind=AttributeError,
         )
 
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dictionary for whatever a script wants to keep with the function."""
+        return kept.setdefault(self._node, Kept()).metadata
+
+    def register_hook(self, fn: Callable[..., Any]) -> Handle:
+        """Calls `fn` with the gradients by the function's arguments and those of its results.
+
+        Raises:
+            GradcliError: G037 for a function of several steps: no step knows both.
+        """
+        node = self._node
+        arguments = node.call[1] if node.call is not None else node.inputs
+        if any(x.tracked and x not in arguments for x in node.inputs) or node.op is LEAF:
+            raise GradcliError(
+                "G037",
+                f"{name_of(node)} takes several steps: hooks see the gradients of its result alone",
+                help="register a hook on its arguments: x.register_hook(...)",
+            )
+        hooks = kept.setdefault(node, Kept()).hooks
+        hooks.append(fn)
+        return Handle(hooks, fn)
+
+    def register_prehook(self, fn: Callable[..., Any]) -> Handle:
+        """Calls `fn` with the gradients of the function's result, before they are used."""
+
+        def called(cotangent: Node) -> Node:
+            (replaced,) = replacements(fn, (cotangent,), ((cotangent,),))
+            assert isinstance(replaced, Node)
+            return replaced
+
+        node = self._node
+        node.hooks = [*(node.hooks or ()), called]
+        return Handle(node.hooks, called)
+
     def __repr__(self) -> str:
         return f"<{name_of(self._node)} object at {hex(id(self._node))}>"
 
@@ -98,6 +138,18 @@ def _has_grad_fn(node: Node) -> bool:
     return node.tracked and (node.op is not LEAF or node.attrs["counts"])
 
 
+class Kept:
+    """What a script keeps with a node: its `metadata`, and hooks of all its gradients."""
+
+    __slots__ = ("hooks", "metadata")
+
+    def __init__(self) -> None:
+        self.metadata: dict[Any, Any] = {}
+        self.hooks: list[Callable[..., Any]] = []
+
+
+kept: WeakKeyDictionary[Node, Kept] = WeakKeyDictionary()
+"""By node."""
 _known: WeakValueDictionary[int, GradFn] = WeakValueDictionary()
 
 

@@ -1,0 +1,110 @@
+"""Hooks: a script's functions of gradients, and what they may make of these.
+
+Constraints: a hook sees tensors, also where many gradients come at once: then one example's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import settle
+from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.node import Node
+from gradcli.ops.batching import over_examples
+from gradcli.tensor import registry
+
+Hook = Callable[..., Any]
+
+
+class Handle:
+    """A registered hook; `remove()` takes it back."""
+
+    def __init__(self, hooks: list[Any], hook: Callable[..., Any]) -> None:
+        self._hooks = hooks
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Takes the hook back."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def hooked(hook: Hook, cotangent: Node, rank: int) -> Node:
+    """What a tensor's hook makes of its gradient, of `rank` axes.
+
+    Raises:
+        GradcliError: G014 or G036, as PyTorch's, for a replacement that does not fit.
+    """
+    if cotangent.ndim > rank:
+        (found,) = over_examples(
+            lambda g: [hooked(hook, x, rank) for x in g if x is not None],
+            [cotangent],
+            {},
+            cotangent.shape[0],
+        )
+        assert found is not None
+        return found
+    (replaced,) = _called(hook, ((cotangent,),), single=True)
+    return cotangent if replaced is None else _fitting(hook, cotangent, replaced)
+
+
+def replacements(
+    hook: Hook, before: Sequence[Node | None], arguments: Sequence[Sequence[Node | None]]
+) -> list[Any]:
+    """What a function's hook, called with `arguments`, makes of the gradients `before`."""
+    after = _called(hook, arguments, single=False)
+    if after == [None]:
+        return list(before)
+    if len(after) != len(before):
+        raise GradcliError(
+            "G036",
+            f"hook '{_name(hook)}' has returned an incorrect number of values (got {len(after)}, "
+            f"but expected {len(before)})",
+        )
+    return [
+        old if old is None or new is None else _fitting(hook, old, new)
+        for old, new in zip(before, after, strict=True)
+    ]
+
+
+def _called(hook: Hook, arguments: Sequence[Sequence[Node | None]], *, single: bool) -> list[Any]:
+    wrap = registry.find("torch.Tensor")
+    given = []
+    for nodes in arguments:
+        for node in nodes:
+            if node is not None:
+                settle(node)
+        tensors = tuple(None if node is None else wrap(node) for node in nodes)
+        given.append(tensors[0] if single else tensors)
+    found = hook(*given)
+    return list(found) if isinstance(found, tuple) and not single else [found]
+
+
+def _fitting(hook: Hook, before: Node, after: Any) -> Node:
+    if not isinstance(after, registry.find("torch.Tensor")):
+        raise GradcliError(
+            "G014",
+            f"expected Variable, but hook returned '{type(after).__name__}'",
+            kind=TypeError,
+        )
+    node: Node = after.node
+    if node.dtype is not before.dtype:
+        old, new = (f"torch.{SCALAR_TYPES[x.dtype]}Tensor" for x in (before, node))
+        raise GradcliError(
+            "G036", f"hook '{_name(hook)}' has changed the type of value (was {old} got {new})"
+        )
+    if node.shape != before.shape:
+        raise GradcliError("G036", f"hook '{_name(hook)}' has changed the size of value")
+    return node
+
+
+def _name(hook: Hook) -> str:
+    return str(getattr(hook, "__name__", "hook"))
