@@ -399,7 +399,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"complex": _complex, "view_as_real": _as_pairs, "view_as_complex": _from_pairs},
     **{"real": np.real, "imag": np.imag, "bitwise_not": np.invert},
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
-    **{name: _scipy(name) for name in ("erf", "erfc", "erfinv", "digamma")},
+    **{name: _scipy(name) for name in ("erfc", "erfinv", "digamma")},
     **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
     **pointwise.WRITERS,
     **{"opaque": lambda x, *_, **__: x},

@@ -1,0 +1,87 @@
+"""Fast forms of slow functions give what the slow ones give, at every kind of number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.special
+
+from gradcli.execute.backends import pointwise
+
+EDGES = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    1e-45,
+    -1e-45,
+    1e-20,
+    3.9,
+    -4.2,
+    30.0,
+    -30.0,
+    88.0,
+    -100.0,
+]
+RANGE = np.random.default_rng(0).standard_normal(20_000) * 4
+TINY = np.random.default_rng(1).uniform(-1e-3, 1e-3, 2_000)
+BEYOND = [np.inf, -np.inf, np.nan, -2.0, 1e38, -1e38]
+CASES = {
+    "log1p": (pointwise.log1p, np.log1p, 5),
+    "softplus": (pointwise.softplus, lambda x: np.logaddexp(x, 0), 5),
+    "sigmoid": (pointwise.sigmoid, scipy.special.expit, 5),
+    "erf": (pointwise.erf, scipy.special.erf, 8),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("beyond", [[], BEYOND], ids=["finite", "with NaN and inf"])
+def test_large_float32_arrays(name: str, beyond: list[float]) -> None:
+    fast, slow, most = CASES[name]
+    x = np.concatenate([EDGES, RANGE, TINY, beyond]).astype(np.float32)
+    if name == "log1p" and not beyond:
+        x = x[x > -1]
+    with np.errstate(all="ignore"):
+        expected = slow(x.astype(np.float64)).astype(np.float32)
+        found = fast(x)
+        out = np.empty_like(x)
+        assert fast(x, out=out) is out
+    np.testing.assert_array_equal(out, found)
+    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    tiny = np.abs(expected) < 1e-36
+    with np.errstate(invalid="ignore"):
+        units = np.abs(found - expected) / np.spacing(np.abs(expected))
+    assert np.all(same | tiny | (units <= most)), x[~(same | tiny | (units <= most))][:5]
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])
+@pytest.mark.parametrize("forms", ["xy", "x0", "0y", "x1", "1y"])
+def test_where_chooses_bit_by_bit(kind: str, forms: str) -> None:
+    rng = np.random.default_rng(2)
+    condition = rng.integers(0, 2, 4000).astype(bool)
+    x, y = (rng.integers(-9, 9, 4000).astype(kind) for _ in range(2))
+    if kind.startswith("float"):
+        x[:3], y[3:6] = [np.nan, np.inf, -0.0], [np.nan, np.inf, -0.0]
+    options = {"x": x, "y": y, "0": np.zeros((), kind), "1": np.ones((), kind)}
+    a, b = options[forms[0]], options[forms[1]]
+    expected = np.where(condition, a, b)
+    assert pointwise.where(condition, a, b).tobytes() == expected.tobytes()
+    out = np.empty_like(expected)
+    assert pointwise.where(condition, a, b, out=out).tobytes() == expected.tobytes()
+    column = pointwise.where(condition[:40, None], a[:40, None] if a.ndim else a, b)
+    with np.errstate(all="ignore"):
+        wanted = np.where(condition[:40, None], a[:40, None] if a.ndim else a, b)
+    assert column.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("exponent", [-2, -1, -0.5, 0, 0.5, 1, 2, 3, 2.5, -3])
+def test_powers_are_those_of_pytorch(exponent: float) -> None:
+    torch = pytest.importorskip("torch")
+    x = np.concatenate([RANGE, [0.0, -0.0, np.inf, -np.inf, np.nan]])
+    with np.errstate(all="ignore"):
+        found = pointwise.power(x, np.asarray(exponent))
+    expected = torch.pow(torch.from_numpy(x), exponent).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    np.testing.assert_array_equal(np.signbit(found[-5:-3]), np.signbit(expected[-5:-3]))
