@@ -111,7 +111,7 @@ def _check_transforms(cls: type[Function], split: bool, args: Values) -> None:
             f"jacrev, ...), it must override the setup_context staticmethod. {notes}",
         )
     tensors = [a for a in args if isinstance(a, Tensor)]
-    owners = {x.autograd for level in levels.active for x in level.forward}
+    owners = {x.autograd for level in levels.active if level.forward for x in level.variables}
     if cls.jvp is Function.jvp and depend([x.node for x in tensors], owners):
         cls.jvp()
     if cls.generate_vmap_rule or cls.vmap is not Function.vmap:

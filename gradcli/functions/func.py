@@ -25,7 +25,7 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> C
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         scope = Scope()
-        with Level(), Stop(True):
+        with Level(variables=scope.variables), Stop(True):
             given, chosen = varied(args, argnums, scope)
             output, aux = parted(func(*given, **kwargs), has_aux, api)
             if not isinstance(output, Tensor):
@@ -70,7 +70,7 @@ def pulling(
 ) -> tuple[Any, Callable[..., Any], Any]:
     """The value of `func`, the product of a cotangent and its Jacobian, and the rest."""
     api, scope = "vjp(f, *primals)", Scope()
-    with Level(), Stop(True):
+    with Level(variables=scope.variables), Stop(True):
         given, chosen = varied(args, argnums, scope)
         output, aux = parted(func(*given), has_aux, api)
         outputs, shape = trees.flatten(output)
@@ -134,7 +134,7 @@ def pushed(
 ) -> tuple[Any, Callable[..., Any], Any]:
     """The value, the derivative in a direction (that of what is pulled back), and the rest."""
     api, scope = "jvp(f, primals, tangents)", Scope()
-    with Level(forward=scope.variables), Stop(True):
+    with Level(variables=scope.variables, forward=True), Stop(True):
         given = tuple(trees.mapped(scope.variable, x) for x in primals)
         output, aux = parted(func(*given), has_aux, api)
         outputs, shape = trees.flatten(output)
@@ -200,3 +200,9 @@ def _check_primals(primals: Any, tangents: Any) -> None:
         for x in values:
             if not isinstance(x, Tensor):
                 refuse(f"{api}: Expected {name} to only contain Tensors, got {type(x)}")
+
+
+@composite("func.functionalize", method=False)
+def functionalize(func: Function, *, remove: str = "mutations") -> Function:
+    """`func` itself: writes to tensors are functional here anyway."""
+    return func

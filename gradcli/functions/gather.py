@@ -29,7 +29,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
-from gradcli.tensor.levels import of_all_examples
+from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.operands import C_NAMES
 
 # -- positions
@@ -128,6 +128,13 @@ def take(input: Any, index: Any) -> Node:
 @composite("nonzero")
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """The positions of the elements that are not zero: a row each, or a vector for each dim."""
+    if lanes_of(input.value_node):
+        raise GradcliError(
+            "G016",
+            "vmap: We do not support batching operators that can output dynamic shape. Attempted "
+            "to vmap over aten::nonzero. Please file an issue at "
+            "https://github.com/pytorch/pytorch/issues if you need this feature.",
+        )
     value = input.array()
     if as_tuple:
         return tuple(Tensor(positions(c)) for c in np.nonzero(np.atleast_1d(value)))

@@ -25,7 +25,7 @@ from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
 from gradcli.tensor.kinds import Tensors
-from gradcli.tensor.levels import of_all_examples
+from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.write import in_place
 
@@ -291,13 +291,20 @@ def _positions_step(
         return _mask_step(view, axis, item, advanced)
     if item.dtype not in (int64, int32):
         raise _not_positions()
-    if item.ndim == 0:
+    if item.ndim == 0 and not lanes_of(item):
         return _selected(view, axis, int(array(item)), place), axis
     advanced.append((axis, in_range(item, view.shape[axis], axis)))
     return view, axis + 1
 
 
 def _mask_step(view: Node, axis: int, mask: Node, advanced: Advanced) -> tuple[Node, int]:
+    if lanes_of(mask):
+        raise GradcliError(
+            "G016",
+            "vmap: We do not support batching operators that can support dynamic shape. Attempting "
+            "to batch over indexing with a boolean mask.",
+            help="torch.where(mask, x, y) keeps the shape",
+        )
     if mask.ndim == 0:
         advanced.append((axis, positions(np.zeros(int(bool(array(mask)))))))
         return _with_axis(view, axis), axis + 1

@@ -22,7 +22,8 @@ class Level:
     Args:
         size: how many examples a vmap has; 0 for any other transform.
         randomness: what random functions do in a vmap: "error", "same" or "different".
-        forward: the variables of a transform in forward mode.
+        variables: of a transform that differentiates.
+        forward: whether it does so in forward mode.
 
     Attributes:
         lanes: the lanes of a vmap, and the batches that they stand for.
@@ -32,9 +33,12 @@ class Level:
         self,
         size: int | None = None,
         randomness: str = "error",
-        forward: Sequence[Tensor] = (),
+        *,
+        variables: Sequence[Tensor] = (),
+        forward: bool = False,
     ) -> None:
         self.size = size
+        self.variables = variables
         self.forward = forward
         self.randomness = randomness
         self.lanes: dict[Node, Node] = {}

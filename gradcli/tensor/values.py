@@ -43,14 +43,7 @@ class Values:
 
     def _number(self: Any) -> Any:
         """The only element, for functions that make something of it."""
-        if levels.lanes_of(self.value_node):
-            raise GradcliError(
-                "G016",
-                "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
-                "over calling .item() on a Tensor, please try to rewrite what you're doing with "
-                "other operations. If error is occurring somewhere inside PyTorch internals, "
-                "please file a bug report.",
-            )
+        _refuse_examples(self)
         value = self.array()
         if value.size != 1:
             raise GradcliError(
@@ -123,6 +116,12 @@ class Values:
         from gradcli.tensor.text import tensor_text
 
         node = self.value_node
+        if levels.active:
+            from gradcli.tensor.level_text import wrapped_text
+
+            wrapped = wrapped_text(self.node)
+            if wrapped:
+                return wrapped
         suffixes = []
         if self.is_invalid:
             suffixes.append("grad_fn=<Invalid>")
@@ -149,7 +148,20 @@ class Values:
         return repr(self)
 
 
+def _refuse_examples(tensor: Tensor) -> None:
+    if levels.lanes_of(tensor.value_node):
+        raise GradcliError(
+            "G016",
+            "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over "
+            "calling .item() on a Tensor, please try to rewrite what you're doing with other "
+            "operations. If error is occurring somewhere inside PyTorch internals, please file a "
+            "bug report.",
+            help="return the tensor, and look at it outside",
+        )
+
+
 def _only(tensor: Tensor, *, complex_too: bool) -> Any:
+    _refuse_examples(tensor)
     value = tensor.array()
     if value.size != 1:
         raise GradcliError(
