@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +30,28 @@ from gradcli.rewrite import choices as choices
 from gradcli.rewrite import matrices as matrices
 from gradcli.rewrite.translate import Rewriter
 from gradcli.source import Source
+from gradcli.tensor import Tensor
 from gradcli.tensor.storage import Stop
 
 LARGEST = 4_000_000
 """Elements of the largest operand with which a formula is tried."""
 ATOM = re.compile(r"[\w.]+(\[[^]]*\]|\([^()]*\))?")
+
+
+def operand_texts(node: Node, variables: Mapping[str, Any]) -> dict[Node, str]:
+    """What the arguments of a grad_fn node are called: variables by their names, others by their
+    source.
+    """
+    tensors = {name: v for name, v in variables.items() if isinstance(v, Tensor)}
+    names: dict[Any, str] = {v.autograd: name for name, v in tensors.items()}
+    names |= {v.value_node: name for name, v in tensors.items()}
+    found = {}
+    for x in node.inputs if node.call is None else node.call[1]:
+        name = names.get(x.attrs["owner"] if x.op is LEAF else x)
+        if name is None and x.op is FULL:
+            continue
+        found[x] = name or (x.op.name if x.span is None else x.span.whole)
+    return found
 
 
 def local_formulas(node: Node, operands: Mapping[Node, str]) -> dict[Node, str]:
@@ -50,7 +68,7 @@ def local_formulas(node: Node, operands: Mapping[Node, str]) -> dict[Node, str]:
         names = {x: f"x{place}" for place, x in enumerate(texts)} | {node: "out"}
         words = {names[x]: _bracketed(text) for x, text in texts.items()}
         for x, part in parts.items():
-            with suppress(GradcliError):
+            with suppress(GradcliError, OverflowError):  # there is no formula, or no exact number
                 text = _formula(part, names)
                 if holds(text, part, names):
                     found[x] = re.sub(r"\bx\d+\b", lambda m: words[m[0]], text)

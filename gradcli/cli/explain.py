@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import re
+import shlex
 
+from gradcli.calculus.examples import VALUES, Example, example
+from gradcli.calculus.local import local_formulas, operand_texts
+from gradcli.cli.ops import describe, table
 from gradcli.cli.outputs import write_text
 from gradcli.errors import CODES, GradcliError, did_you_mean
+from gradcli.language.parser import parse_expression
+from gradcli.lowering.unbound import unbound
 from gradcli.render.explanations import EXPLANATIONS
+from gradcli.source import Source
+from gradcli.tensor.function import Function
 
 SPECIAL = {
-    "AccumulateGrad": "the end of a path: adds the gradient to .grad of a leaf that requires it",
-    "CopySlices": "a write into a part of a tensor, by an index or through a view",
-    "AsStridedBackward0": "a view whose base was written to after the view was made",
+    "AccumulateGrad": (
+        "the end of a path: adds the gradient to .grad of a leaf that requires it",
+        "print((x*2).grad_fn.next_functions[0][0].name())",
+    ),
+    "CopySlices": (
+        "a write into a part of a tensor, by an index or through a view",
+        "y = x*1\ny[0] = 3.\nprint(y.grad_fn.name())",
+    ),
+    "AsStridedBackward0": (
+        "a view whose base was written to after the view was made",
+        "y = x*1\nz = y[:1]\ny.mul_(2)\nprint(z.grad_fn.name())",
+    ),
+    "CopyBackwards": (
+        "a copy of a gradient that shall be differentiated again",
+        "(x**2).sum().backward(create_graph=True)\nprint(x.grad.grad_fn.name())",
+    ),
 }
+"""Names that no function makes by itself: what they mean, and a script that shows one."""
+LEAF = "x = torch.ones(2, requires_grad=True)\n"
 
 
 def run(*, what: str) -> None:
@@ -21,7 +44,7 @@ def run(*, what: str) -> None:
     if code in CODES:
         write_text(_code(code), None)
     else:
-        write_text(_grad_fn(what.strip("<>").partition(" ")[0]), None)
+        write_text(explained(what.strip("<>").partition(" ")[0]), None)
 
 
 def _code(code: str) -> str:
@@ -29,39 +52,61 @@ def _code(code: str) -> str:
     return f"{code}: {CODES[code]}\n\n{cause}\n{way}\n\nexample: {example}"
 
 
-def _grad_fn(name: str) -> str:
+def explained(name: str) -> str:
+    """What a grad_fn name means; raises G010 for a name that is none."""
     if name in SPECIAL:
-        return f"{name}: {SPECIAL[name]}"
-    from gradcli.cli.ops import describe, table
-    from gradcli.tensor.function import Function
-
-    found = re.fullmatch(r"(\w+?)Backward(\d*)", name)
-    wanted = _plain(found[1]) if found else ""
-    makers: dict[str, Function] = {}
-    for qualified, entry in table().items():
-        if entry.on_nodes and wanted and _plain(entry.shown) == wanted:
-            makers[qualified] = entry
-    if not makers:
+        meaning, script = SPECIAL[name]
+        shown = shlex.quote((LEAF + script).replace("\n", "\\n") + "\\n")
+        return f"{name}: {meaning}\n\nexample: printf {shown} | gradcli run -"
+    functions, own = makers(name)
+    found = example(name, functions)
+    if found is None and not own:
         known = [*CODES, *SPECIAL, *(_camel(entry.shown) for entry in table().values())]
         raise GradcliError(
             "G010",
             f"{name} is neither an error code nor a grad_fn name",
             help=did_you_mean(name, known) or "such as G021 or MulBackward0",
         )
+    called = ", ".join(functions) or (found.expression if found else "")
     lines = [
-        f"{name}: the backward step of {', '.join(makers)}; "
+        f"{name}: the backward step of {called}; "
         "it turns the gradient of a result into the gradients of the arguments"
     ]
-    for qualified, entry in list(makers.items())[:4]:
+    for qualified, entry in list(functions.items())[:4]:
         record = describe(qualified, entry)
         lines.append(f"\n{record['signature']}  {record['description']}".rstrip())
-        for by, text in record.get("derivative", {}).items():
-            lines.append(f"  gradient by {by}: {text}")
-    if found and found[2] not in ("", "0"):
+        if found is None:
+            rules = record.get("derivative", {}).items()
+            lines += [f"  gradient by {by}: {text}" for by, text in rules]
+    if found is not None:
+        lines += _shown(found)
+    digit = re.search(r"\d*$", name)
+    if digit and digit[0] not in ("", "0"):
         lines.append(
-            f"\nThe {found[2]} says which overload was called: with a dim, a number or a tensor."
+            f"\nThe {digit[0]} says which overload was called: with a dim, a number or a tensor."
         )
     return "\n".join(lines)
+
+
+def makers(name: str) -> tuple[dict[str, Function], bool]:
+    """The functions of that name, and whether one of them is a grad_fn of its own."""
+    found = re.fullmatch(r"(\w+?)Backward\d*(_copy)?", name)
+    wanted = _plain(found[1]) if found else None
+    makers = {q: entry for q, entry in table().items() if _plain(entry.shown) == wanted}
+    return makers, any(entry.on_nodes for entry in makers.values())
+
+
+def _shown(found: Example) -> list[str]:
+    """The gradients that the arguments of an example get, and the example to run."""
+    node = found.output.node
+    texts = operand_texts(node, found.variables)
+    lines = [f"  gradient by {texts[x]}: {f}" for x, f in local_formulas(node, texts).items()]
+    if lines:
+        lines.append("  g is the gradient of the result, out the result")
+    names = unbound(parse_expression(Source("", found.expression)), ())
+    used = [f"{key}={VALUES[key]}" for key in names]
+    command = shlex.join(["gradcli", "eval", found.expression, *used])
+    return [*lines, f"\nexample: {command}", str(found.output)]
 
 
 def _plain(name: str) -> str:
