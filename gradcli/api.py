@@ -232,4 +232,4 @@ def _subexpressions(output: Node) -> list[Tensor]:
 
 
 def _text(span: Span | None) -> str:
-    return "" if span is None else span.text
+    return "" if span is None else span.whole

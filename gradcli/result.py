@@ -21,15 +21,18 @@ class Step:
         text: its source.
         grad_fn: the name of what made it.
         value, grad: its value, and the gradient of the result by it (None where there is none).
+        passes: operand -> the gradient that it gets from here, as a formula in `g` (this gradient)
+            and `out` (this value), where that was asked for.
     """
 
-    __slots__ = ("grad", "grad_fn", "text", "value")
+    __slots__ = ("grad", "grad_fn", "passes", "text", "value")
 
     def __init__(self, text: str, grad_fn: str, value: Tensor, grad: Tensor | None) -> None:
         self.text = text
         self.grad_fn = grad_fn
         self.value = value
         self.grad = grad
+        self.passes: dict[str, str] = {}
 
 
 class Result:

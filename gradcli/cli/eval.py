@@ -69,6 +69,8 @@ def run(
         result = api.evaluate(tree, variables, wrt=names, gradients=not no_grad, **derivatives)
     if trace.report(variables, expression=True):
         return ExitStatus.FAILED
+    if result.steps:
+        _explain_steps(result, variables)
     _show(result, chosen, output)
     if not (no_grad or asked["vjp"] or asked["jvp"] or asked["jacobian"]):
         _remark(result, variables)
@@ -120,6 +122,16 @@ def _formulas(
         f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value",
         no_value(names[0]).diagnostic.help,
     )
+
+
+def _explain_steps(result: Result, variables: dict[str, Any]) -> None:
+    """Adds to each step what it does to a gradient."""
+    from gradcli.calculus.local import local_formulas, operand_texts
+
+    for step in result.steps:
+        texts = operand_texts(step.value.node, variables)
+        found = local_formulas(step.value.node, texts)
+        step.passes = {texts[x]: formula for x, formula in found.items()}
 
 
 def _show(result: Result, format: str, output: str | None) -> None:

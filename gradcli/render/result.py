@@ -36,11 +36,13 @@ def derivatives(result: Result) -> dict[str, Tensor | None]:
 
 
 def steps_text(steps: list[Step]) -> str:
-    """Every subexpression: its text and grad_fn, then value and gradient."""
+    """Every subexpression: its text and grad_fn, value, gradient, and what it passes on of it."""
     blocks = []
     for number, step in enumerate(steps, 1):
         head = f"[{number}] {step.text}    {step.grad_fn}"
-        blocks.append(f"{head}\n{_field('value', step.value)}\n{_field('grad', step.grad)}")
+        rows = [head, _field("value", step.value), _field("grad", step.grad)]
+        rows += [f"    to {operand}: {formula}" for operand, formula in step.passes.items()]
+        blocks.append("\n".join(rows))
     return "\n".join(blocks)
 
 
@@ -72,6 +74,7 @@ def result_json(result: Result, backend: str = "numpy") -> str:
                 "grad_fn": step.grad_fn,
                 "value": _plain(step.value),
                 "grad": _plain(step.grad),
+                "passes": step.passes,
             }
             for step in result.steps
         ]

@@ -129,6 +129,8 @@ def test_steps(gradcli):
     steps = json.loads(done.stdout)["steps"]
     assert [s["expression"] for s in steps] == ["x**2", "1 + x**2", "log(1 + x**2)"]
     assert [round(s["grad"], 6) for s in steps] == [0.2, 0.2, 1.0]
+    passed = [s["passes"] for s in steps]
+    assert passed == [{"x": "2*g*x"}, {"x**2": "g"}, {"1 + x**2": "g/(1 + x**2)"}]
 
 
 def test_seed_gives_the_same_numbers(gradcli):
