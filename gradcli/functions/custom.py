@@ -104,7 +104,7 @@ def _backward(cls: type[Function]) -> Callable[..., Any]:
 def _check_transforms(cls: type[Function], split: bool, args: Values) -> None:
     """Raises G038 for a function that is not written for the transforms around this call."""
     notes = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
-    if not split:
+    if not split and any(level.is_transform for level in levels.active):
         raise GradcliError(
             "G046",
             "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, "

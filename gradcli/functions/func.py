@@ -172,6 +172,11 @@ def _slope(
                 "inputs. This is not allowed with strict=True."
             )
         return zeros_of(output)
+    return slope_of(scope, output, inputs, tangents)
+
+
+def slope_of(scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[Tensor]) -> Tensor:
+    """The derivative of `output` in a direction: that of what is pulled back, by its cotangent."""
     dummy = scope.variable(zeros_of(output))
     pulled = derivatives.pulled_back(output, inputs, dummy)
     pairs = [(g, t) for g, t in zip(pulled, tangents, strict=True) if g is not None]

@@ -66,9 +66,44 @@ _mode("no_grad", False, "A block (or decorated function) in which no gradient is
 _mode("enable_grad", True, "A block (or decorated function) in which gradients are recorded.")
 
 
+class _Inference(_Reentrant):
+    """A mode without gradients, or (`mode` False) the mode there was, inside of one."""
+
+    enabled = False
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(current.tracking and not mode)
+        self._inference = mode
+        self._outer = False
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._outer, _Inference.enabled = _Inference.enabled, self._inference
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__()
+        _Inference.enabled = self._outer
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function`, guarded by this mode."""
+        inference = self._inference
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            with _Inference(inference):
+                return function(*args, **kwargs)
+
+        guarded.__name__ = guarded.__qualname__ = getattr(function, "__name__", "guarded")
+        return guarded
+
+
 def inference_mode(mode: Any = True) -> Any:
     """A block in which no gradient is recorded."""
-    return _Reentrant(False)(mode) if callable(mode) else _Reentrant(current.tracking and not mode)
+    return _Inference(True)(mode) if callable(mode) else _Inference(bool(mode))
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether a block of `inference_mode` runs now."""
+    return _Inference.enabled
 
 
 def set_grad_enabled(mode: bool) -> GradMode:
@@ -81,7 +116,8 @@ def is_grad_enabled() -> bool:
     return current.tracking
 
 
-for _entry in (inference_mode, set_grad_enabled, is_grad_enabled):
+for _entry in (inference_mode, set_grad_enabled):
     for _prefix in ("torch", "torch.autograd"):
-        if _entry is not is_grad_enabled or _prefix == "torch":
-            registry.register(f"{_prefix}.{_entry.__name__}", _entry)
+        registry.register(f"{_prefix}.{_entry.__name__}", _entry)
+for _query in (is_grad_enabled, is_inference_mode_enabled):
+    registry.register(f"torch.{_query.__name__}", _query)

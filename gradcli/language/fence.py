@@ -62,7 +62,7 @@ FENCE: dict[str, tuple[str, str]] = {
     "context": (
         "this context manager is outside the language",
         "the contexts are torch.no_grad(), torch.enable_grad(), torch.inference_mode(), "
-        "torch.set_grad_enabled(b) and torch.autograd.detect_anomaly()",
+        "torch.set_grad_enabled(b), torch.autograd.detect_anomaly() and forward_ad.dual_level()",
     ),
     "dunder": ("names with two underscores around them are outside the language", ""),
     "execution": ("{name} is outside the language: text is never run as code", ""),
@@ -128,6 +128,7 @@ CONTEXTS = frozenset(
         "set_grad_enabled",
         "detect_anomaly",
         "set_detect_anomaly",
+        "dual_level",
     ]
 )
 DECORATORS = frozenset(

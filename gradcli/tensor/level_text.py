@@ -22,7 +22,7 @@ def wrapped_text(node: Node) -> str:
     for number, level in enumerate(levels.active, 1):
         if any(lane in level.lanes for lane in lanes):
             wrappers.append(f"BatchedTensor(lvl={number}, bdim=0, value=\n")
-        elif depend([node], _owners(level)):
+        elif level.is_transform and depend([node], _owners(level)):
             wrappers.append(f"GradTrackingTensor(lvl={number}, value=\n")
     if not wrappers:
         return ""

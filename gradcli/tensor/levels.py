@@ -26,8 +26,11 @@ class Level:
         forward: whether it does so in forward mode.
 
     Attributes:
+        is_transform: whether it is a transform, and no block of forward mode.
         lanes: the lanes of a vmap, and the batches that they stand for.
     """
+
+    is_transform = True
 
     def __init__(
         self,

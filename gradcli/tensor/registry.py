@@ -29,6 +29,7 @@ FAMILIES = (
         "func",
         "functional",
         "anomaly",
+        "forward_ad",
     ),
 )
 """The modules of gradcli/functions, the most used first."""
