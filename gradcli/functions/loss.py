@@ -432,7 +432,7 @@ def binary_cross_entropy(
     if target.dtype is not x.dtype:
         raise GradcliError("G025", f"Found dtype {c_name(target)} but expected {c_name(x)}")
     for word, node in (("input", x), ("target", target)):
-        known = array(node)
+        known = array(of_all_examples(node))
         if not ((known >= 0) & (known <= 1)).all():
             message = f"all elements of {word} should be between 0 and 1"
             raise GradcliError("G026", message)
@@ -527,7 +527,7 @@ def _variance(input: Any, var: Any) -> Any:
             message = f"gaussian_nll_loss(): var must be Tensor or float, not {type(var).__name__}"
             raise GradcliError("G014", message, kind=TypeError)
         var = var * registry.find("torch.ones_like")(input)
-    if bool((var.array() < 0).any()):
+    if bool((array(of_all_examples(var.value_node)) < 0).any()):
         raise GradcliError("G026", "var has negative entry/entries", kind=ValueError)
     if var.shape == input.shape:
         return var
