@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gradcli.graph.node import Node
-from gradcli.ops.batching import Batching, lane, lanes_in
+from gradcli.ops import batching
+from gradcli.ops.batching import Batching, lanes_in
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -52,10 +53,12 @@ class Level:
 
     def __exit__(self, *exception: object) -> None:
         active.remove(self)
+        for lane in self.lanes:
+            lane.released = True
 
     def example(self, batch: Node) -> Node:
         """One example of `batch` in this vmap."""
-        example = lane(batch)
+        example = batching.lane(batch)
         self.lanes[example] = batch
         return example
 

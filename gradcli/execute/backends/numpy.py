@@ -16,7 +16,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends import pointwise, short_rows
 from gradcli.execute.backends.contraction import contract
 from gradcli.graph.dtype import DTYPES, DType
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, current
 from gradcli.graph.shape import Shape, numel
 
 Array = Any
@@ -435,11 +435,19 @@ def _cast(node: Node, values: list[Array]) -> Array:
 
 
 def _of_one_example(node: Node, values: list[Array]) -> Array:
+    if node.released:
+        raise GradcliError(
+            "G016",
+            "this tensor stands for one example of a vmap that has ended",
+            current.span,
+            help="return it from the function, to get that of all examples",
+        )
     raise GradcliError(
         "G016",
         "vmap: It looks like you're attempting to use a Tensor in some data-dependent control "
         "flow. We don't support that yet, please file an issue at "
         "https://github.com/pytorch/pytorch/issues .",
+        current.span,
         help="torch.where(condition, x, y) chooses for each example",
     )
 
