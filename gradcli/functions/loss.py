@@ -390,7 +390,8 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
     number = reshaped(cast(target, int64), shape)
     mask = ops.ne(number, constant(ignore_index, int64))
     safe = number if kept.all() else ops.where(mask, number, constant(0, int64))
-    at = (1,) if x.ndim == 1 else (*shape[:axis], 1, *shape[axis:])
+    place = axis + x.ndim
+    at = (1,) if x.ndim == 1 else (*shape[:place], 1, *shape[place:])
     losses = -reshaped(gather_along(x, reshaped(safe, at), axis), shape)
     if weight is None and kept.all():
         return reduced(losses, how)

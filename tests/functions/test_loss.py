@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from functional_oracle import compare, compare_error, ours
 
+import gradcli
 from gradcli.functions import find
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -276,3 +277,14 @@ def test_ignored_classes_have_no_gradient() -> None:
 @pytest.mark.filterwarnings("ignore:Using a target size", "ignore:reduction")
 def test_refusals(expression: str) -> None:
     compare_error(expression, tensors("float32"))
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (3, 3), (40, 5), (2, 6, 3), (2, 4, 3, 5)])
+def test_cross_entropy_picks_the_class_of_each_row(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal(shape)
+    t = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    shares = z - np.log(np.exp(z).sum(1, keepdims=True))
+    expected = -np.take_along_axis(shares, np.expand_dims(t, 1), 1).mean()
+    result = gradcli.evaluate("cross_entropy(z, t)", {"z": z, "t": t})
+    np.testing.assert_allclose(result.value, expected, rtol=1e-12)
