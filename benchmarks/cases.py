@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.case import Case, Data, Target
+from benchmarks.small import SMALL
 
 COMPILERS = ("jax", "compile")
 LIBRARIES = ("jax", "compile", "torch")
@@ -218,4 +219,5 @@ CASES: list[Case] = [
         wrt=["A", "a", "B", "b"],
         targets=(Target(LIBRARIES, 1.0, 0.85),),
     ),
+    *SMALL,
 ]

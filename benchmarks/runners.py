@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import small_runners as small
 from benchmarks.case import Case
 
 THREADS = 2
@@ -152,6 +153,12 @@ RUNNERS: dict[tuple[str, str], Runner] = {
     ("gradient", "jax"): gradient_jax,
     ("gradient", "autograd"): gradient_autograd,
     ("gradient", "copy"): gradient_copy,
+    ("script", "gradcli"): small.script_gradcli,
+    ("script", "torch"): small.script_torch,
+    ("script", "jax"): small.script_jax,
+    ("hessian", "gradcli"): small.hessian_gradcli,
+    ("hessian", "torch"): small.hessian_torch,
+    ("hessian", "jax"): small.hessian_jax,
 }
 """(kind of case, peer) -> its runner."""
 

@@ -12,15 +12,16 @@ pytest.importorskip("benchmarks", reason="the benchmarks are in the source tree 
 
 from benchmarks.cases import CASES
 from benchmarks.runners import PEERS, RUNNERS, peers_of
-from gradcli.language.parser import parse_expression
+from gradcli.language.parser import parse_expression, parse_script
 from gradcli.source import Source
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.kind == "gradient"], ids=lambda c: c.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_a_case_is_well_formed(case) -> None:
-    parse_expression(Source("<case>", case.sources["gradcli"]))
+    parse = parse_script if case.kind == "script" else parse_expression
+    parse(Source("<case>", case.sources["gradcli"]))
     assert set(case.sources) <= {"gradcli", *PEERS}
-    assert ("gradient", "gradcli") in RUNNERS
+    assert (case.kind, "gradcli") in RUNNERS
     for target in case.targets:
         assert set(target.peers) <= set(peers_of(case))
         assert target.moonshot <= target.limit

@@ -1,0 +1,121 @@
+"""The cases of small arrays: scripts with loops, and Hessians.
+
+Constraints: data only. A script is the same for gradcli and PyTorch: it reads the variables of
+`data` and leaves its results under the names of `wrt`; JAX's has its step jitted by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.case import Case, Data, Target
+
+_DESCENT = """import torch
+w = torch.zeros(8, requires_grad=True)
+for step in range(2000):
+    loss = ((X @ w - y)**2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.01 * w.grad
+    w.grad = None
+"""
+_DESCENT_JAX = """
+step = jax.jit(lambda w: w - 0.01*jax.grad(lambda w: ((X @ w - y)**2).mean())(w))
+w = jnp.zeros(8, jnp.float32)
+for _ in range(2000):
+    w = step(w)
+"""
+_ADAM = """import torch
+A, a = A0.clone().requires_grad_(), torch.zeros(16, requires_grad=True)
+B, b = B0.clone().requires_grad_(), torch.zeros(1, requires_grad=True)
+params = [A, a, B, b]
+m, v = [torch.zeros_like(p) for p in params], [torch.zeros_like(p) for p in params]
+for step in range(1, 1001):
+    loss = ((torch.tanh(x @ A + a) @ B + b - t)**2).mean()
+    loss.backward()
+    with torch.no_grad():
+        for i, p in enumerate(params):
+            m[i] = 0.9*m[i] + (1 - 0.9)*p.grad
+            v[i] = 0.999*v[i] + (1 - 0.999)*p.grad*p.grad
+            p -= 0.01*(m[i]/(1 - 0.9**step)) / ((v[i]/(1 - 0.999**step)).sqrt() + 1e-8)
+            p.grad = None
+"""
+
+
+def _regression(rng: Any) -> Data:
+    return {
+        "X": rng.standard_normal((32, 8), np.float32),
+        "y": rng.standard_normal(32, np.float32),
+    }
+
+
+def _network(rng: Any) -> Data:
+    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(32, 2)
+    return {
+        "x": x,
+        "t": np.sin(x.sum(1, keepdims=True)),
+        "A0": rng.standard_normal((2, 16), np.float32) / 2,
+        "B0": rng.standard_normal((16, 1), np.float32) / 4,
+    }
+
+
+def _logistic(rng: Any) -> Data:
+    y = (rng.random(600) > 0.5).astype(np.float64)
+    return {"X": rng.standard_normal((600, 300)), "y": y, "w": rng.standard_normal(300) / 10}
+
+
+def _factors(n: int) -> Any:
+    def data(rng: Any) -> Data:
+        names = {"U": (n, 5), "V": (n, 5), "A": (n, n)}
+        return {name: rng.standard_normal(shape) for name, shape in names.items()}
+
+    return data
+
+
+SMALL: list[Case] = [
+    Case(
+        "gradient descent script 32 x 8, 2,000 steps",
+        _regression,
+        {"gradcli": _DESCENT, "torch": _DESCENT, "jax": _DESCENT_JAX},
+        wrt=["w"],
+        kind="script",
+        targets=(Target(("torch",), 0.1, 0.06), Target(("jax",), 1.2, 0.8)),
+    ),
+    Case(
+        "Adam by hand on a 2-16-1 network, 1,000 steps",
+        _network,
+        {"gradcli": _ADAM, "torch": _ADAM},
+        wrt=["A", "a", "B", "b"],
+        kind="script",
+        targets=(Target(("torch",), 0.2, 0.1),),
+    ),
+    Case(
+        "Hessian, logistic regression 600 x 300, float64",
+        _logistic,
+        {
+            "gradcli": "mean(softplus(-(2*y - 1)*(X@w)))",
+            "torch": "torch.mean(F.softplus(-(2*y - 1)*(X@w)))",
+            "jax": "jnp.mean(jax.nn.softplus(-(2*y - 1)*(X@w)))",
+        },
+        wrt=["w"],
+        kind="hessian",
+        targets=(Target(("jax",), 0.6, 0.45),),
+    ),
+    *(
+        Case(
+            f"Hessian, matrix factorisation n={n}, k=5, float64",
+            _factors(n),
+            {
+                "gradcli": "sum((U@V.T - A)**2)",
+                "torch": "torch.sum((U@V.T - A)**2)",
+                "jax": "jnp.sum((U@V.T - A)**2)",
+            },
+            wrt=["U"],
+            kind="hessian",
+            targets=(Target(("jax",), 0.05, 0.01),),
+        )
+        for n in (60, 200)
+    ),
+]
