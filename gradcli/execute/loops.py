@@ -16,17 +16,19 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
 from gradcli.execute.evaluate import silence
 from gradcli.execute.program import Writer, copy
 from gradcli.graph.node import Node
-from gradcli.graph.recording import Made
+from gradcli.graph.recording import Recording
+
+GROWTH = 1 << 20
+"""Iterations at a time where lists grow, so that somebody else can see to their length."""
 
 
 class Loop:
     """Recorded work that is done again and again on what it left behind the last time.
 
     Args:
-        made: the recorded nodes with their inputs.
+        recording: an iteration.
         carried: (node before, node after): the value of the second is the first one's, next time.
         numbers: the traced or plain numbers after, in the order of the inputs `c0`, `c1`, ...
-        checks: what must be answered as it was in the record.
         operations: what the signs of numbers and checks do.
 
     Raises:
@@ -35,23 +37,25 @@ class Loop:
 
     def __init__(
         self,
-        made: Sequence[Made],
+        recording: Recording,
         carried: Sequence[tuple[Node, Node]],
         numbers: Sequence[Any],
-        checks: Sequence[tuple[tuple[Any, ...], bool]],
         operations: Mapping[str, Callable[..., Any]],
     ) -> None:
         self.cells = {
             before: np.empty(before.shape, NUMPY_DTYPES[before.dtype]) for before, _ in carried
         }
-        writer = Writer(made, self.cells, operations)
+        writer = Writer(recording.made, self.cells, operations)
         writer.need(after for _, after in carried)
         results = [writer.number(number) for number in numbers]
-        for (sign, *parts), truth in checks:
+        for (sign, *parts), truth in recording.checks:
             call = "bool" if sign == "truth" else writer.name(operations[sign])
             answer = ", ".join([writer.number(part) for part in parts])
             writer.lines.append(f"if {call}({answer}) is not {truth}: break")
+        grown = [(items.append, writer.number(value)) for items, value in recording.appended]
+        self._most = GROWTH if grown else 1 << 62
         self._move(writer, carried)
+        writer.lines += [f"{writer.name(append)}({number})" for append, number in grown]
         names = [f"c{i}" for i in range(len(numbers))]
         if names:
             writer.lines.append(f"{', '.join(names)}, = {', '.join(results)},")
@@ -81,7 +85,7 @@ class Loop:
         for cell, value in zip(self.cells.values(), values, strict=True):
             np.copyto(cell, value)
         with silence:
-            done, *after = self._run(count, *numbers)
+            done, *after = self._run(min(count, self._most), *numbers)
         return done, [np.array(cell) for cell in self.cells.values()], after
 
 

@@ -29,16 +29,18 @@ class Recording:
         made: the nodes that were made, each with the inputs it had then.
         looked: the nodes whose values were looked at by something that is not in the record.
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
+        appended: (list, number or text): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
     """
 
-    __slots__ = ("_numbers", "before", "checks", "looked", "made", "obstacle")
+    __slots__ = ("_numbers", "appended", "before", "checks", "looked", "made", "obstacle")
 
     def __init__(self, *, numbers: bool = True) -> None:
         self._numbers = numbers
         self.made: list[Made] = []
         self.looked: list[Node] = []
         self.checks: list[tuple[Expression, bool]] = []
+        self.appended: list[tuple[list[Any], Any]] = []
         self.obstacle = ""
         self.before: Recording | None = None
 

@@ -68,9 +68,8 @@ class Plan:
             raise Unclear("a number changes in a way that the record does not show")
         carried = [pairs[i] for i in self._carried]
         _require_explained(recording, before, dict(carried))
-        self._loop = Loop(
-            recording.made, carried, [value for _, value in numbers], recording.checks, OPERATIONS
-        )
+        numbers_after = [value for _, value in numbers]
+        self._loop = Loop(recording, carried, numbers_after, OPERATIONS)
 
     def forward(self, state: State, box: Any, limit: int) -> int:
         """Does up to `limit` iterations from `state`; returns how many.

@@ -17,7 +17,7 @@ from gradcli.lowering.carried import Plan
 from gradcli.lowering.lower import lower_block, lower_used
 from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
 from gradcli.lowering.state import State, Unclear
-from gradcli.lowering.watch import Watch, can_be_watched, inside, written_first
+from gradcli.lowering.watch import Watch, can_be_watched, growing, inside, written_first
 
 ATTEMPTS = 8
 """Iterations that are recorded at most until one can be repeated."""
@@ -67,8 +67,11 @@ class Repeated:
                 used.add(node.target.id)
                 self.counter = self.key(node.target.id)
             self.names = sorted({*bound_names(node.body), *used} & self._bindable())
-            self.skipped = frozenset(written_first(node.body) - environment.shared - used)
-            watch = environment.watch = Watch()
+            lists = growing(node.body)
+            grown = {owner.id for owner in lists} - set(bound_names(node.body))
+            ignored = written_first(node.body) | grown
+            self.skipped = frozenset(ignored - environment.shared - used)
+            watch = environment.watch = Watch(lists)
             try:
                 tests = [lower_used(test, self._scope) for test in self._tested()]
                 body = lower_block(node.body, self._scope)

@@ -10,23 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gradcli.graph.recording import Recording, Traced
+from gradcli.graph.recording import Recording, Traced, plain
 from gradcli.language import ast
+from gradcli.lowering.lower import LOWERINGS
 from gradcli.lowering.scope import Code, Frame, Scope, target_names
 from gradcli.tensor import Tensor
 
 _OPERATIONS = (ast.Chain, ast.Compare, ast.Power, ast.Unary)
+_ARITHMETIC = ("abs", "max", "min")
 _PASSING = (*_OPERATIONS, ast.Boolean, ast.Conditional, ast.If, ast.While, ast.Assert)
 _PASSING_ON = (*_PASSING, ast.ExpressionStatement)
 _REFUSED = (ast.Try, ast.Raise, ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom)
 
 
 class Watch:
-    """Lowers one loop's body; `recording` is what its numbers belong to at the moment."""
+    """Lowers one loop's body.
 
-    __slots__ = ("consumed", "parents", "recording")
+    Args:
+        lists: where it names the lists that it appends to; what is read of them is not followed.
 
-    def __init__(self) -> None:
+    Attributes:
+        recording: what its numbers belong to at the moment.
+    """
+
+    __slots__ = ("_lists", "_owners", "consumed", "parents", "recording")
+
+    def __init__(self, lists: Sequence[ast.Name]) -> None:
+        self._lists = {owner.id for owner in lists}
+        self._owners = set(map(id, lists))
         self.parents: list[ast.Node] = []
         self.recording: Recording | None = None
         self.consumed = 0
@@ -41,11 +52,15 @@ class Watch:
             self.parents.pop()
         if isinstance(node, ast.AugmentedAssign):
             return self._update(node, code, scope)
+        if is_append(node):
+            return self._append(node, code, scope)
         if not isinstance(node, ast.Expression):
             return code
-        if isinstance(node, _OPERATIONS):
+        if isinstance(node, ast.Name) and node.id in self._lists and id(node) not in self._owners:
+            code = self._read(code)
+        if isinstance(node, _OPERATIONS) or _is_arithmetic(node, scope):
             code = self._operation(code)
-        if _computes(parent):
+        if _computes(parent) or _is_arithmetic(parent, scope):
             return self._operand(code)
         return code if _passes(parent, self.parents) else self._ordinary(code)
 
@@ -74,6 +89,31 @@ class Watch:
             value = box[id if slots is None else slots[id]]
             if self.consumed != before:
                 self._require_followed(value, checks)
+
+        return run
+
+    def _read(self, code: Code) -> Code:
+        def run(frame: Frame) -> Any:
+            if self.recording is not None:
+                self.recording.fail("a list that grows is read")
+            return code(frame)
+
+        return run
+
+    def _append(self, node: Any, code: Code, scope: Scope) -> Code:
+        """A list that grows by a number: what is appended is on record."""
+        owner = node.value.function.value
+        load = LOWERINGS[type(owner)](owner, scope)
+
+        def run(frame: Frame) -> None:
+            code(frame)
+            items, recording = load(frame), self.recording
+            if isinstance(items, list) and isinstance(items[-1], (int, float, str)):
+                value, items[-1] = items[-1], plain(items[-1])
+                if recording is not None:
+                    recording.appended.append((items, value))
+            elif recording is not None:
+                recording.fail("a list grows by something else than numbers")
 
         return run
 
@@ -121,12 +161,45 @@ def _computes(parent: ast.Node | None) -> bool:
     return isinstance(parent, _OPERATIONS) and not _asks_members(parent)
 
 
+def _is_arithmetic(node: ast.Node | None, scope: Scope) -> bool:
+    """Whether `node` is a call of one of Python's functions of numbers that Python leaves to
+    them."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.function, ast.Name)
+        and node.function.id in _ARITHMETIC
+        and not node.keywords
+        and scope.resolve(node.function.id) is None
+        and node.function.id not in scope.environment.variables
+    )
+
+
+def is_append(node: ast.Node | None) -> bool:
+    """Whether `node` is a statement `name.append(value)`."""
+    call = node.value if isinstance(node, ast.ExpressionStatement) else None
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.function, ast.Attribute)
+        and call.function.name == "append"
+        and isinstance(call.function.value, ast.Name)
+        and len(call.arguments) == 1
+        and not call.keywords
+    )
+
+
+def growing(body: Sequence[ast.Node]) -> list[ast.Name]:
+    """Where `body` names the lists that it appends to."""
+    return [node.value.function.value for node in inside(body) if is_append(node)]  # type: ignore[attr-defined]
+
+
 def _asks_members(node: ast.Node) -> bool:
     return isinstance(node, ast.Compare) and any(sign in ("in", "not in") for sign, _ in node.rest)
 
 
 def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
     """Whether a number may go on from an expression to `parent` as it is."""
+    if isinstance(parent, ast.Call) and len(parents) > 1 and is_append(parents[-2]):
+        return True
     if parent is None or isinstance(parent, _PASSING_ON):
         return not (parent is not None and _asks_members(parent))
     if isinstance(parent, ast.Assign):

@@ -103,6 +103,13 @@ PIECES = [
     "if i == 33: print(t, a, w._version)",
     "kept = xs if t > 20 else kept",
     "k = torch.tensor([1, 2, 3]) * 2; a = a + k / 100",
+    "vals.append(t + i)",
+    "vals.append(a.sum().item())",
+    "more.append(vals)",
+    "if len(vals) > 25: b = b * 0.9",
+    "s = max(s, 0.5)",
+    "s = abs(s - a.mean().item()) / 2",
+    "t = -t if s > 2 else t + 1",
 ]
 """Statements of random loops."""
 
@@ -110,10 +117,11 @@ FRAME = """import torch
 a, b = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.0, -0.5])
 w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 xs, d, t, s, i, old, kept = [a, b], {"k": a * 0, "n": 0}, 0, 1.0, 0, b, None
+vals, more = [], []
 """
 SHOWN = (
     "print(t, s, i, a, b, w, w.grad, xs, d, old, a._version, b._version, w._version, "
-    "w.is_leaf, kept is xs)\n"
+    "w.is_leaf, kept is xs, vals, len(more))\n"
     "try: print(loss, loss.grad_fn, u, v, y)\nexcept NameError as e: print(e)\n"
 )
 
