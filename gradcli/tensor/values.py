@@ -5,7 +5,7 @@ Constraints: a mixin of `Tensor`; each of these computes the value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
@@ -31,15 +31,7 @@ class Values:
 
     def item(self: Any) -> Any:
         """The only element, as a Python number."""
-        recording = current.recording
-        if recording is None:
-            return self._number()
-        current.recording = None
-        try:
-            value = self._number()
-        finally:
-            current.recording = recording
-        return recording.item(self.value_node, value)
+        return _followed(self, self._number)
 
     def _number(self: Any) -> Any:
         """The only element, for functions that make something of it."""
@@ -60,7 +52,7 @@ class Values:
     def __bool__(self: Any) -> bool:
         count = numel(self._node.shape)
         if count == 1:
-            return bool(self.array().item())
+            return bool(_followed(self, lambda: self.array().item()))
         what = "no values" if count == 0 else "more than one value"
         raise GradcliError(
             "G014",
@@ -158,6 +150,19 @@ def _refuse_examples(tensor: Tensor) -> None:
             "bug report.",
             help="return the tensor, and look at it outside",
         )
+
+
+def _followed(tensor: Any, read: Callable[[], Any]) -> Any:
+    """What `read` says of the only element; a recording sees what becomes of it."""
+    recording = current.recording
+    if recording is None:
+        return read()
+    current.recording = None
+    try:
+        value = read()
+    finally:
+        current.recording = recording
+    return recording.item(tensor.value_node, value)
 
 
 def _only(tensor: Tensor, *, complex_too: bool) -> Any:
