@@ -21,6 +21,7 @@ from gradcli.ops.opaque import opaque
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
+from gradcli.tensor.operands import no_kernel
 
 Array = Any
 
@@ -57,6 +58,8 @@ def unique(
     dim: int | None = None,
 ) -> Any:
     """The different elements (or slices along `dim`), where each went, how often it came."""
+    if input.dtype.is_complex:
+        raise no_kernel("unique", input)
     unique_of = _unique if dim is None else _unique_slices
     return _chosen(unique_of(input, dim), return_inverse, return_counts)
 
@@ -87,6 +90,8 @@ def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """The elements (or slices along `dim`) without repetitions side by side."""
+    if input.dtype.is_complex:
+        raise no_kernel("unique", input)
     return _chosen(_unique_runs(input, dim), return_inverse, return_counts)
 
 

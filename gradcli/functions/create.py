@@ -1,6 +1,6 @@
 """Creating tensors: from numbers, constants, ranges.
 
-Constraints: `dtype=` and `requires_grad=` everywhere; `out=` is refused; sizes are checked against
+Constraints: `dtype=` and `requires_grad=` everywhere; sizes are checked against
 the memory limit before anything is allocated.
 """
 
@@ -304,7 +304,7 @@ for _name, _value in (("zeros", 0), ("ones", 1), ("empty", 0)):
 @composite("full", method=False)
 def full(
     size: Any,
-    fill_value: Any,
+    fill_value: Number,
     *,
     dtype: Any = None,
     requires_grad: bool = False,
@@ -326,7 +326,7 @@ def full(
 @composite("full_like", method=False)
 def full_like(
     input: Any,
-    fill_value: Any,
+    fill_value: Number,
     *,
     dtype: Any = None,
     requires_grad: bool = False,
@@ -338,7 +338,7 @@ def full_like(
 
 @composite("Tensor.new_full")
 def new_full(
-    input: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Any, size: Any, fill_value: Number, *, dtype: Any = None, requires_grad: bool = False
 ) -> Any:
     """A tensor of one number, of the dtype of `input`."""
     kind = input.dtype if dtype is None else dtype
@@ -374,9 +374,9 @@ def eye(
 
 @composite("arange", method=False)
 def arange(
-    start: Any = 0,
-    end: Any = None,
-    step: Any = 1,
+    start: Number = 0,
+    end: Number | None = None,
+    step: Number = 1,
     *,
     dtype: Any = None,
     requires_grad: bool = False,

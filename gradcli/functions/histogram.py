@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.evaluate import array
 from gradcli.functions.counting import known_node
-from gradcli.graph.dtype import FLOATING, float32, float64
+from gradcli.graph.dtype import FLOATING, INTEGER, float32, float64
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
@@ -31,7 +31,7 @@ Array = Any
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Node:
     """How often (or with which sum of `weights`) each whole number occurs."""
     x = tensor(input)
-    if x.dtype.category >= FLOATING:
+    if x.dtype.category != INTEGER:
         raise no_kernel("bincount_cpu", x)
     known = array(x)
     if x.ndim != 1 or (known < 0).any():

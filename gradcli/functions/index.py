@@ -41,7 +41,7 @@ def positions(values: Any) -> Node:
 
 def nonzero_columns(condition: Node) -> tuple[Node, ...]:
     """The positions where `condition` holds, one vector for each dim."""
-    return tuple(positions(column) for column in np.nonzero(array(condition)))
+    return tuple(positions(column) for column in np.nonzero(np.atleast_1d(array(condition))))
 
 
 # -- reading

@@ -18,7 +18,7 @@ from gradcli.functions.shape import (
     sizes_of,
     whole,
 )
-from gradcli.graph.dtype import int64
+from gradcli.graph.dtype import int32, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.op import Op
 from gradcli.graph.shape import axes_from_right, axis_from_right, text
@@ -28,6 +28,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Listed, Tensors
+from gradcli.tensor.operands import no_kernel
 
 # -- joining
 
@@ -125,6 +126,19 @@ def column_stack(tensors: Tensors) -> Any:
     return cat([x if len(x.shape) > 1 else x.reshape(-1, 1) for x in several], 1)
 
 
+def _each_position(repeats: Tensor) -> Tensor:
+    """Each position as often as `repeats` says there."""
+    if repeats.dtype not in (int32, int64):
+        raise no_kernel("repeat_interleave_cpu", repeats)
+    if len(repeats.shape) != 1:
+        raise GradcliError("G024", "repeat_interleave only accept 1D vector as repeat")
+    counts = repeats.array()
+    if (counts < 0).any():
+        raise GradcliError("G026", "repeats can not be negative")
+    made: Tensor = _positions(np.repeat(np.arange(len(counts)), counts)).to(repeats.dtype)
+    return made
+
+
 def _positions(values: Any) -> Tensor:
     known = np.ascontiguousarray(values, np.int64)
     return Tensor(data(known, known.shape, int64))
@@ -174,7 +188,7 @@ def repeat_interleave(
 ) -> Any:
     """Each element (or slice along `dim`) repeated `repeats` times in place."""
     if repeats is None:
-        return _positions(np.repeat(np.arange(len(input.array())), input.array()))
+        return _each_position(input)
     if dim is None:
         input, dim = input.flatten(), 0
     counts = repeats.array() if isinstance(repeats, Tensor) else np.array(whole(repeats))

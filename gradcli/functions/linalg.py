@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, promote_pair
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
@@ -17,9 +17,10 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
+from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import Number
+from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import no_kernel
 
 
@@ -164,6 +165,13 @@ def vdot(input: Any, other: Any) -> Node:
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Node:
     """The sums of products along `dim`, other dims broadcast; `x` is conjugated."""
     left, right = promoted(x, y)
+    if not left.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            "linalg.vecdot: Expected a floating point or complex tensor as input. Got "
+            f"{SCALAR_TYPES[left.dtype]}",
+            help="convert it: .float()",
+        )
     product = ops.conj(left) * right
     axis = axis_from_right(dim, product.ndim)
     return reduction.total(product, axis=(axis,), keepdims=False)
@@ -175,6 +183,8 @@ def inner(input: Any, other: Any) -> Any:
     x, y = tensor_shape(input), tensor_shape(other)
     if not x or not y:
         return input * other
+    if input.dtype is not other.dtype:
+        raise GradcliError("G025", "both inputs should have same dtype")
     if x[-1] != y[-1]:
         raise GradcliError(
             "G021",
@@ -320,6 +330,8 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 
 @composite("trace")
 def trace(input: Any) -> Any:
     """The sum of the diagonal of a matrix."""
+    if input.dtype.category == BOOL:
+        raise no_kernel("trace", input)
     if len(input.shape) != 2:
         raise GradcliError(
             "G021", f"trace: expected a matrix, but got tensor with dim {len(input.shape)}"
@@ -477,12 +489,25 @@ def _ordered(x: Node, labels: str, output: str) -> Node:
 
 
 @composite("tensordot", method=False)
-def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
     """The contraction of two tensors over the last `dims` of one and the first of the other."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     m, n = len(a.shape), len(b.shape)
+    if a.dtype is not b.dtype:
+        raise GradcliError("G025", "both inputs should have same dtype")
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
     if isinstance(dims, int):
+        if not 0 <= dims <= min(m, n):
+            wanted = ">= 0" if dims < 0 else "< ndim_a or ndim_b"
+            raise GradcliError("G026", f"tensordot expects dims {wanted}, but got dims={dims}")
         dims = (list(range(m - dims, m)), list(range(dims)))
+    if not isinstance(dims, (list, tuple)) or len(dims) != 2:
+        raise GradcliError(
+            "G013",
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] "
+            f"containing two lists, but got dims={dims}",
+        )
     first, second = ([d % r for d in ds] for ds, r in zip(dims, (m, n), strict=True))
     left = letters[:m]
     right = list(letters[m : m + n])
@@ -496,7 +521,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
 @function("kron", shown="unsafe_view")
 def kron(input: Any, other: Any) -> Node:
     """The Kronecker product."""
-    x, y = promoted(tensor(input), tensor(other))
+    kind = promote_pair(input.dtype, other.dtype)
+    x, y = ops.cast(input, kind), ops.cast(other, kind)
     rank = max(x.ndim, y.ndim)
     first, second = ((1,) * (rank - n.ndim) + n.shape for n in (x, y))
     wide = reshape(x, axes=x.ndim, shape=tuple(n for size in first for n in (size, 1)))

@@ -32,7 +32,7 @@ from gradcli.functions.nn import (
 )
 from gradcli.functions.reduce import mean, sum
 from gradcli.functions.shape import reshaped
-from gradcli.graph.dtype import INTEGER, bool_, int64, uint8
+from gradcli.graph.dtype import COMPLEX, INTEGER, bool_, int64, uint8
 from gradcli.graph.node import Node, constant, current, data
 from gradcli.graph.shape import numel
 from gradcli.ops import activation as own
@@ -490,6 +490,8 @@ def kl_div(
 
     The reduction "batchmean" divides the sum by the length of the first dim.
     """
+    if COMPLEX in (input.dtype.category, target.dtype.category):
+        raise GradcliError("G025", "kl_div: Complex inputs not supported.")
     if min(input.dtype.category, target.dtype.category) <= INTEGER:
         raise GradcliError("G025", "kl_div: Integral inputs not supported.")
     if log_target:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import COMPLEX, FLOATING, INTEGER, SCALAR_TYPES, DType, bool_
+from gradcli.graph.dtype import COMPLEX, FLOATING, INTEGER, SCALAR_TYPES, DType, bool_, uint8
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS
@@ -24,7 +24,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, number_node
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -242,9 +242,12 @@ def float_power(input: Operand, exponent: Operand) -> Node:
     """`input ** exponent` in float64."""
     from gradcli.graph.dtype import complex128, float64
 
-    x, y = promoted(input, exponent)
-    wide = complex128 if x.dtype.is_complex else float64
-    return ops.power(ops.cast(x, wide), ops.cast(y, wide))
+    wide = complex128 if common_dtype((input, exponent)).is_complex else float64
+    x, y = (
+        ops.cast(v, wide) if isinstance(v, Node) else number_node(v, wide)
+        for v in (input, exponent)
+    )
+    return ops.power(x, y)
 
 
 _swapped("__rpow__", pow)
@@ -301,7 +304,14 @@ def where(condition: Any, input: Value | None = None, other: Value | None = None
 
         return nonzero_columns(condition)
     x, y = promoted(input, other)
-    return ops.where(ops.cast(tensor_operand(condition), bool_), x, y)
+    if condition.dtype not in (bool_, uint8):
+        raise GradcliError(
+            "G025",
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{SCALAR_TYPES[condition.dtype]}",
+            help="compare first: condition != 0",
+        )
+    return ops.where(ops.cast(condition, bool_), x, y)
 
 
 @function("Tensor.where", shown="where")
@@ -317,6 +327,9 @@ def _clamp_overload(input: Any, min: Any = None, max: Any = None) -> int:
 @function("clamp", "clip", shown="clamp", overload=_clamp_overload)
 def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
     """`input` kept between `min` and `max`; either may be None."""
+    numbers = [not isinstance(bound, Node) for bound in (min, max) if bound is not None]
+    if any(numbers) and any(isinstance(bound, Node) and bound.shape for bound in (min, max)):
+        raise GradcliError("G014", _MIXED_BOUNDS, kind=TypeError)
     if min is None and max is None:
         raise GradcliError("G013", "torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = common_dtype([v for v in (input, min, max) if v is not None])
@@ -330,15 +343,28 @@ def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
     return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
 
 
+def _no_bool_bound(name: str, x: Node, bound: Any) -> None:
+    if x.dtype is bool_ and isinstance(bound, bool):
+        raise no_kernel(f"{name}_scalar_cpu", x)
+
+
+_MIXED_BOUNDS = (
+    "clamp() received an invalid combination of arguments - min and max must both be tensors or "
+    "both be numbers"
+)
+
+
 @function("clamp_min", overload=lambda input, min: _tensor_last(input, min))
 def clamp_min(input: Any, min: Operand) -> Node:
     """`input`, at least `min`."""
+    _no_bool_bound("clamp_min", input, min)
     return ops.clamp_min(*promoted(input, min))
 
 
 @function("clamp_max", overload=lambda input, max: _tensor_last(input, max))
 def clamp_max(input: Any, max: Operand) -> Node:
     """`input`, at most `max`."""
+    _no_bool_bound("clamp_max", input, max)
     return ops.clamp_max(*promoted(input, max))
 
 

@@ -15,7 +15,7 @@ from gradcli.functions.matrix_checks import (
 )
 from gradcli.functions.reduce import vector_norm
 from gradcli.functions.systems import inv, inv_ex, tolerances
-from gradcli.graph.dtype import as_dtype, int64
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, as_dtype, float16, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import decompositions, matrix_functions, reduction
@@ -262,11 +262,19 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
 @composite("linalg.vander", method=False)
 def vander(x: Any, *, N: int | None = None) -> Any:
     """The powers 0 to N - 1 of each element, along a new last dim."""
-    if N is not None and N <= 1:
-        raise GradcliError("G026", "N must be greater than 1.")
-    if not x.dim():
-        x = x.unsqueeze(0)
+    if x.dtype.category == BOOL or x.dtype is float16:
+        raise GradcliError(
+            "G025",
+            "linalg.vander supports floating point, complex, and integer tensors, but got "
+            f"{SCALAR_TYPES[x.dtype]}",
+        )
+    return _powers(x if x.dim() else x.unsqueeze(0), N)
+
+
+def _powers(x: Any, N: int | None) -> Any:
     count = x.shape[-1] if N is None else N
+    if count <= 1:
+        raise GradcliError("G026", "N must be greater than 1.")
     bases = x.unsqueeze(-1).expand(*x.shape, count - 1).cumprod(-1)
     ones = registry.find("torch.ones")(*x.shape, 1, dtype=bases.dtype)
     return registry.find("torch.cat")([ones, bases], -1)
@@ -281,5 +289,5 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if count <= 1:
         ones = registry.find("torch.ones")(x.shape[0], max(count, 0), dtype=x.dtype)
         return ones
-    powers = vander(x, N=count)
+    powers = _powers(x, count)
     return powers if increasing else powers.flip(-1)

@@ -19,7 +19,16 @@ from gradcli.functions.create import from_array
 from gradcli.functions.linalg import addmm, matmul
 from gradcli.functions.reduce import mean_of, vector_norm_of
 from gradcli.functions.shape import part, reshaped
-from gradcli.graph.dtype import ALIASES, BOOL, DType, complex64, complex128, int64, result_type
+from gradcli.graph.dtype import (
+    ALIASES,
+    BOOL,
+    DType,
+    complex64,
+    complex128,
+    int64,
+    result_type,
+    uint8,
+)
 from gradcli.graph.node import Node, lift
 from gradcli.graph.op import OVERWRITE
 from gradcli.graph.shape import axis_from_right, broadcast, numel
@@ -182,6 +191,9 @@ def hardtanh(
     """`input` between `min_val` and `max_val`; the derivative at both is 0."""
     if min_val > max_val:
         raise GradcliError("G026", "min_val cannot be greater than max_val", kind=ValueError)
+    if input.dtype is uint8 and min_val < 0:
+        sentence = "cannot do hardtanh on an unsigned type with negative limits"
+        raise GradcliError("G026", sentence)
     return _hardtanh(tensor(input), min_val, max_val)
 
 
@@ -579,6 +591,12 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         )
     if not training or p == 0:
         return input
+    if not input.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            f"result type Float can't be cast to the desired output type {c_name(input)}",
+            help="convert it: .float()",
+        )
     kept = registry.find("torch.empty_like")(input)
     kept = kept.bernoulli_(1 - p) / (1 - p) if p < 1 else kept * 0
     return input.mul_(kept) if inplace else input * kept

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.join import cat
-from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES
+from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES, uint8
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
@@ -64,6 +64,8 @@ def gradient(
 ) -> tuple[Any, ...]:
     """The slope along each of `dim`: central differences inside, one-sided ones at the ends."""
     rank = len(input.shape)
+    if input.dtype is uint8:
+        raise _error("torch.gradient does not support uint8 input.", "G025")
     dims = (
         list(range(rank)) if dim is None else list(dim if isinstance(dim, (list, tuple)) else [dim])
     )
@@ -142,6 +144,8 @@ def _edge(x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_o
 
 def _trapezoids(name: str, whole: bool) -> Any:
     def integral(y: Any, x: Any = None, *, dx: float | None = None, dim: int = -1) -> Any:
+        if y.dtype.category == BOOL and not (whole and not y.shape):
+            raise _error(f"{name}: received a bool input for `y`, but bool is not supported")
         if not y.shape:
             raise _error(
                 "Dimension specified as -1 but tensor has no dimensions", "G023", IndexError
@@ -154,13 +158,15 @@ def _trapezoids(name: str, whole: bool) -> Any:
                 TypeError,
             )
         axis = axis_from_right(dim, len(y.shape))
+        if whole and x is None and y.shape[axis]:
+            ends = y.select(axis, 0) + y.select(axis, -1)
+            total = y.sum(axis) - _times_number(ends, 0.5)
+            return _times_number(total, 1 if dx is None else dx)
         heights = _between(y, axis, min(1, y.shape[axis]), 0) + _between(y, axis, 0, -1)
         if whole and y.shape[axis] == 0:
             return heights.sum(axis) * 0.5
         if x is None:
             width = 1 if dx is None else dx
-            if whole:
-                return _times_number(heights.sum(axis), width / 2)
             return _times_number(heights, width / 2).cumsum(axis)
         areas = _widths(name, x, y, axis) * heights
         return _by_number(areas.sum(axis) if whole else areas.cumsum(axis), 2)

@@ -12,7 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.index import gather_along
 from gradcli.functions.reduce import axes_of
 from gradcli.functions.shape import part, permuted, reshaped
-from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, float32, float64, int64
+from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, as_dtype, float32, float64, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import Op
 from gradcli.graph.shape import axis_from_right
@@ -113,6 +113,8 @@ def msort(input: Any) -> Any:
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The `k` largest (or smallest) elements along `dim`, and where they are."""
     x = _real("topk", input)
+    if x.dtype.category == BOOL:
+        raise GradcliError("G025", "topk does not support bool dtypes on CPU")
     axis = axis_from_right(dim, x.ndim)
     row = _row(x)
     if not 0 <= k <= row.shape[axis]:
@@ -125,6 +127,8 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The `k`-th smallest element along `dim`, and where it is."""
     x = _real("kthvalue", input)
+    if x.dtype.category == BOOL:
+        raise no_kernel("kthvalue_cpu", x)
     axis = axis_from_right(dim, x.ndim)
     _not_empty("kthvalue", x, axis)
     row = _row(x)
@@ -168,7 +172,7 @@ _median("nanmedian", True)
 @function("mode")
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The smallest of the most frequent elements along `dim`, and where it is."""
-    x = _real("mode", input)
+    x = _real("mode", input) if input.ndim else tensor(input)
     axis = axis_from_right(dim, x.ndim)
     _not_empty("mode", x, axis)
     places = order.mode_place(_row(x), axis=axis)
@@ -330,6 +334,12 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             "G025",
             "nanmean(): expected input to have floating point or complex dtype but got "
             f"{SCALAR_TYPES[input.dtype]}",
+        )
+    if dtype is not None and not as_dtype(dtype).differentiable:
+        raise GradcliError(
+            "G025",
+            "nanmean(): could not infer output dtype. Optional dtype must be either a floating "
+            f"point or complex dtype. Got: {SCALAR_TYPES[as_dtype(dtype)]}",
         )
     total = input.nansum(dim, keepdim, dtype=dtype)
     return total / input.isnan().logical_not().sum(dim, keepdim)

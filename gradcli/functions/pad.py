@@ -51,7 +51,7 @@ def padded(x: Node, around: Around, value: float = 0) -> Node:
 
 
 @composite("nn.functional.pad")
-def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
+def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
     """`input` with a border: `pad` is (before, after) of the last dim, then outwards.
 
     The border is `value` ("constant"), the input mirrored ("reflect"), its edge repeated

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, COMPLEX, DType, as_dtype, bool_, int64
+from gradcli.graph.dtype import BOOL, COMPLEX, DType, as_dtype, bool_, int64, uint8
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
@@ -68,8 +68,10 @@ def nansum(
 ) -> Node:
     """The sum over `dim`, NaN counting as 0."""
     x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
-    if x.dtype.is_complex:
+    if tensor(input).dtype.is_complex:
         raise GradcliError("G025", "nansum on CPU does not support complex inputs")
+    if x.dtype.is_complex and tensor(input).dtype.is_floating_point:
+        raise no_kernel("nansum_cpu", x)
     clean = ops.where(ops.isnan(x), constant(0, x.dtype), x)
     return reduction.total(clean, axis=axes_of(dim, x.ndim), keepdims=keepdim)
 
@@ -136,20 +138,20 @@ def _check_extents(name: str, x: Node, axes: tuple[int, ...]) -> None:
 
 
 @function("amax")
-def amax(input: Any, dim: Dims = (), keepdim: bool = False) -> Node:
+def amax(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
     """The largest element over `dim`; equal largest ones share the gradient."""
     x = tensor(input)
     axes = axes_of(dim, x.ndim)
-    (_check_extents if dim != () else _nonempty)("amax", x, axes)
+    (_nonempty if dim in (None, ()) else _check_extents)("amax", x, axes)
     return reduction.amax(x, axis=axes, keepdims=keepdim)
 
 
 @function("amin")
-def amin(input: Any, dim: Dims = (), keepdim: bool = False) -> Node:
+def amin(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
     """The smallest element over `dim`; equal smallest ones share the gradient."""
     x = tensor(input)
     axes = axes_of(dim, x.ndim)
-    (_check_extents if dim != () else _nonempty)("amin", x, axes)
+    (_nonempty if dim in (None, ()) else _check_extents)("amin", x, axes)
     return reduction.amin(x, axis=axes, keepdims=keepdim)
 
 
@@ -241,14 +243,16 @@ argmin = _position("argmin", reduction.argmin)
 def any(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     """Whether any element over `dim` is not zero."""
     x = tensor(input)
-    return reduction.any_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+    found = reduction.any_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+    return cast(found, uint8) if x.dtype is uint8 else found
 
 
 @function("all")
 def all(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     """Whether all elements over `dim` are not zero."""
     x = tensor(input)
-    return reduction.all_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+    found = reduction.all_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+    return cast(found, uint8) if x.dtype is uint8 else found
 
 
 def root_or_zero(square: Node) -> Node:
@@ -283,7 +287,7 @@ def _spread_arguments(
 @function("var")
 def var(
     input: Any,
-    dim: Any = None,
+    dim: bool | Dim = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -298,7 +302,7 @@ def var(
 @function("std")
 def std(
     input: Any,
-    dim: Any = None,
+    dim: bool | Dim = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -323,7 +327,11 @@ def _floating_only(name: str, input: Any) -> Node:
 
 @function("std_mean")
 def std_mean(
-    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, **options: Any
+    input: Any,
+    dim: bool | Dim = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    **options: Any,
 ) -> tuple[Node, Node]:
     """`(std, mean)`."""
     x = _floating_only("std_mean", input)
@@ -333,7 +341,11 @@ def std_mean(
 
 @function("var_mean")
 def var_mean(
-    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, **options: Any
+    input: Any,
+    dim: bool | Dim = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    **options: Any,
 ) -> tuple[Node, Node]:
     """`(var, mean)`."""
     x = _floating_only("var_mean", input)
@@ -425,6 +437,8 @@ def _scan(name: str, op: Any, *also: str) -> Any:
     def scan(input: Any, dim: int, *, dtype: DType | None = None) -> Node:
         x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
         axis = axis_from_right(dim, x.ndim)
+        if x.dtype is bool_:
+            raise no_kernel(f"{name}_out_cpu", x)
         return op(x, axis=axis) if x.ndim else ops.clone(x)
 
     scan.doc = f"The {name} along `dim`: each element with all before it."

@@ -62,7 +62,7 @@ class FInfo:
         self.max = float(known.max)
         self.min = float(known.min)
         self.tiny = self.smallest_normal = float(known.tiny)
-        self.resolution = float(known.resolution)
+        self.resolution = 10.0**-known.precision
         self.dtype = kind.to_real().name
 
     def __repr__(self) -> str:
@@ -82,7 +82,7 @@ class IInfo:
         self.dtype = kind.name
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 for _name, _dtype in {**DTYPES, **ALIASES}.items():

@@ -73,7 +73,7 @@ def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwar
         elif name in IDLE:
             _refuse_elsewhere(name, value)
         else:
-            fitted[RENAMED.get(name, name)] = value
+            fitted[name if in_python(function) else RENAMED.get(name, name)] = value
     return args, fitted
 
 
@@ -110,7 +110,7 @@ def _too_many(function: Function, args: Args, bound: int) -> str:
 
 
 def _missing(function: Function, names: list[str]) -> str:
-    if _in_python(function):
+    if in_python(function):
         said = ", ".join(f"'{name}'" for name in names[:-1])
         said = f"{said} and '{names[-1]}'" if said else f"'{names[-1]}'"
         return f"missing {len(names)} required positional argument{'s'[: len(names) - 1]}: {said}"
@@ -125,6 +125,8 @@ def _take(
     fitting = parameter.take(value)
     if fitting is not MISFIT:
         return fitting
+    if parameter.word == "bool" and in_python(function) and isinstance(value, (int, float)):
+        return bool(value)
     if function.lenient and TENSOR in parameter.kinds and isinstance(value, (int, float, complex)):
         return Tensor(number_node(value))
 
@@ -182,23 +184,23 @@ def _misuse(
     """The refusal of a call: of its combination of types where PyTorch has several signatures."""
     usage = f"its arguments are {function.__name__}{signature_text(function)}"
     count = len(args) + len(kwargs)
-    several = _has_several(function) and not _in_python(function)
+    several = _has_several(function) and not in_python(function)
 
     def sentence(bound: int) -> str:
         if several:
             got = [*map(type_of, args[bound:]), *(f"{k}={type_of(v)}" for k, v in kwargs.items())]
             return (
-                f"{_called(function)}() received an invalid combination of arguments - got "
+                f"{called(function)}() received an invalid combination of arguments - got "
                 f"({', '.join(got)}), but expected one of:"
             )
         said = problem if isinstance(problem, str) else problem(bound)
         owner = "TensorBase." if said.startswith("takes no") else ""
-        return f"{owner}{_called(function)}(){'' if said.startswith(':') else ' '}{said}"
+        return f"{owner}{called(function)}(){'' if said.startswith(':') else ' '}{said}"
 
     return Misuse(function, sentence, [*(help or []), usage], place=place, count=count, code=code)
 
 
-def _called(function: Function) -> str:
+def called(function: Function) -> str:
     """What PyTorch's sentences call it: `linalg_inv` for `linalg.inv`."""
     name = function.qualified.removeprefix("nn.functional.").removeprefix("Tensor.")
     return name.replace(".", "_")
@@ -210,16 +212,22 @@ def _has_several(function: Function) -> bool:
     return callable(function.overload) or any(p.several for p in by_name.values())
 
 
-def _in_python(function: Function) -> bool:
-    """Whether PyTorch's function is written in Python, whose sentences it then uses."""
-    return function.qualified.startswith("nn.functional.")
+PYTHON = frozenset(
+    (
+        *("atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cdist"),
+        *("cartesian_prod", "chain_matmul", "einsum", "istft", "meshgrid", "norm", "split"),
+        *("stft", "tensordot", "unique", "unique_consecutive"),
+    )
+)
+"""PyTorch's functions that are written in Python, besides those of torch.nn.functional."""
+
+
+def in_python(function: Function) -> bool:
+    """Whether PyTorch's function is written in Python: other sentences, no other names."""
+    return function.qualified.startswith("nn.functional.") or function.qualified in PYTHON
 
 
 def _refuse_elsewhere(name: str, value: Any) -> None:
-    if name == "out" and value is not None:
-        raise GradcliError(
-            "G013", "out= is not supported", help="assign the result: y = ...", kind=TypeError
-        )
     if name == "device" and str(value).partition(":")[0] not in ("None", "cpu"):
         raise GradcliError("G071", f"there is no device {value} here", help="device='cpu'")
 

@@ -18,7 +18,7 @@ from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import layout, registry
 from gradcli.tensor.arguments import MISFITS, misfit, taken
-from gradcli.tensor.gradfn import WITH_NUMBERS, backward_name
+from gradcli.tensor.gradfn import WITH_NUMBERS, backward_name, called
 from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
 from gradcli.tensor.operands import (
     as_floating,
@@ -29,6 +29,7 @@ from gradcli.tensor.operands import (
     promoted,
     tensor_operand,
 )
+from gradcli.tensor.out import into
 from gradcli.tensor.storage import Steps, Storage, View, view_steps
 from gradcli.tensor.tensor import Tensor
 
@@ -89,6 +90,8 @@ class Function:
         """The function's result; wrong arguments raise G013 or G014."""
         seen = (*map(type, args), *kwargs, *map(type, kwargs.values()))
         if seen not in self.known:
+            if kwargs.get("out") is not None:
+                return into(self, args, kwargs)
             args, kwargs = taken(self, args, kwargs, seen)
         try:
             if not self.on_nodes:
@@ -170,13 +173,6 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"
-
-
-def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:
-    """`node`, shown as the result of PyTorch's function `name` of `arguments`."""
-    if node.tracked:
-        node.call = (backward_name(name, overload), arguments)
-    return node
 
 
 def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tensor:

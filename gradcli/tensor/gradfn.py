@@ -40,6 +40,13 @@ def backward_name(name: str, overload: int = 0) -> str:
     return f"{camel}Backward{overload}"
 
 
+def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:
+    """`node`, shown as the result of PyTorch's function `name` of `arguments`."""
+    if node.tracked:
+        node.call = (backward_name(name, overload), arguments)
+    return node
+
+
 WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
 """Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
 

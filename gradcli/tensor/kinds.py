@@ -153,7 +153,7 @@ class Parameter:
         known = [_KINDS.get(word) for word in words if word != "None"]
         self.name = name
         self.kinds: tuple[Kind, ...] = () if None in known else sum(filter(None, known), ())
-        self.none = none or "None" in words
+        self.none = none or "None" in words or "Dim" in words
         self.mixed = "Operand" in words
         self.several = len(self.kinds) > 1 and "Value" not in words
 

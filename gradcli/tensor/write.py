@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import SCALAR_TYPES, DType, result_type
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
 from gradcli.graph.shape import broadcast
@@ -61,25 +61,34 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     Raises:
         GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
-    tracked = current.tracking and any(
-        isinstance(x, Tensor) and x.requires_grad for x in (target, *args, *kwargs.values())
-    )
+    tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
+    tracked = current.tracking and any(x.requires_grad for x in tensors)
     refuse(target, tracked)
     if function.__name__ not in MAY_OVERLAP:
         refuse_overlap(target, args)
     operand = _copy(target) if tracked else target
-    value = function(operand, *args, **kwargs)
-    if value.dtype.category > target.dtype.category:
-        raise GradcliError(
-            "G025",
-            f"result type {SCALAR_TYPES[value.dtype]} can't be cast to the desired output type "
-            f"{SCALAR_TYPES[target.dtype]}",
-        )
+    try:
+        value = function(operand, *args, **kwargs)
+    except GradcliError as error:
+        if error.kind is NotImplementedError:  # PyTorch looks at the result's dtype first
+            refuse_cast(result_type([(x.dtype, x.shape) for x in tensors]), target)
+        raise
+    refuse_cast(value.dtype, target)
     new = value.node
     if new.call is not None and tracked:
         name, (_, *rest) = new.call
         new.call = (name, (target.node, *rest))
     return write(target, new)
+
+
+def refuse_cast(dtype: DType, target: Tensor) -> None:
+    """Raises G025 where `target` cannot hold results of `dtype`."""
+    if dtype.category > target.dtype.category:
+        raise GradcliError(
+            "G025",
+            f"result type {SCALAR_TYPES[dtype]} can't be cast to the desired output type "
+            f"{SCALAR_TYPES[target.dtype]}",
+        )
 
 
 def refuse(target: Tensor, tracked: bool) -> None:

@@ -35,11 +35,15 @@ def refusal(function: Any, args: Any, kwargs: Any) -> tuple[str, str] | None:
             result = function(*args, **kwargs)
             for tensor in leaves(result, Tensor):
                 tensor.array()
-        except GradcliError as error:
-            return error.kind.__name__, str(error).partition("\n")[0]
         except Exception as error:
-            return type(error).__name__, str(error).partition("\n")[0]
+            return refused(error)
     return None
+
+
+def refused(error: Exception) -> tuple[str, str]:
+    """The class and the first line of an exception."""
+    kind = error.kind if isinstance(error, GradcliError) else type(error)
+    return kind.__name__, str(error).partition("\n")[0]
 
 
 def compare(op: Any, sample: Any) -> str:
@@ -49,7 +53,7 @@ def compare(op: Any, sample: Any) -> str:
         Outside: PyTorch accepts it, or it uses what gradcli leaves out.
     """
     if "out" in sample.kwargs:
-        raise Outside("out=")
+        raise Outside("out= shares memory with another argument, and a copy does not")
     given = (sample.input, *sample.args)
     known: dict[int, Tensor] = {}
     arguments, options = to_gradcli(given, known), to_gradcli(sample.kwargs, known)

@@ -317,11 +317,23 @@ def _polygamma(x: Array, *, n: int) -> Array:
     return sign * scipy.special.gamma(n + 1.0) * scipy.special.zeta(n + 1.0, x)
 
 
+def _sign(x: Array) -> Array:
+    sign = np.sign(x)
+    # A NaN has no sign in PyTorch: 0.
+    return np.where(sign == sign, sign, sign.dtype.type(0)) if x.dtype.kind == "f" else sign
+
+
+def _angle(x: Array) -> Array:
+    if x.dtype.kind == "c":
+        return np.angle(x)
+    return np.where(x == x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)), x)
+
+
 def _sgn(x: Array) -> Array:
     if x.dtype.kind == "b":
         return x
     if x.dtype.kind != "c":
-        return np.sign(x)
+        return _sign(x)
     size = np.abs(x)
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 
@@ -392,7 +404,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"index_add": _index_add, "tril": _triangle(np.tril), "triu": _triangle(np.triu)},
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
-    **{"contract": contract, "sgn": _sgn, "polygamma": _polygamma},
+    **{"contract": contract, "sign": _sign, "sgn": _sgn, "angle": _angle, "polygamma": _polygamma},
     **{"binary_cross_entropy": _binary_cross_entropy},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
