@@ -56,15 +56,16 @@ def check_numbers(
     stride: Numbers, padding: Numbers, dilation: Numbers, groups: int, output: Numbers = ()
 ) -> None:
     """Refuses numbers that no convolution takes."""
-    for what, bad in (
-        ("negative padding", min(padding) < 0),
-        ("negative output_padding", min(output, default=0) < 0),
-        ("non-positive stride", min(stride) < 1),
-        ("dilation should be greater than zero", min(dilation) < 1),
-        ("non-positive groups", groups < 1),
+    for sentence, bad in (
+        ("negative padding is not supported", min(padding) < 0),
+        ("negative output_padding is not supported", min(output, default=0) < 0),
+        ("non-positive stride is not supported", min(stride) < 1),
+        ("dilation should be greater than zero", min(dilation) < 0),
+        ("non-positive dilation is not supported", min(dilation) < 1),
+        ("non-positive groups is not supported", groups < 1),
     ):
         if bad:
-            raise GradcliError("G026", what if "should" in what else f"{what} is not supported")
+            raise GradcliError("G026", sentence)
 
 
 def _check_groups(weight: Node, groups: int) -> None:
