@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.node import current
-from gradcli.tensor.arguments import called, in_python
+from gradcli.tensor.arguments import called, in_python, type_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import refuse_cast, refuse_overlap, write
 
@@ -31,11 +31,10 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     out = kwargs["out"]
     kwargs = {k: v for k, v in kwargs.items() if k != "out"}
     targets = out if isinstance(out, (list, tuple)) else (out,)
-    for target in targets:
-        if not isinstance(target, Tensor):
-            kind = type(target).__name__
-            sentence = f"{name}(): argument 'out' must be Tensor, not {kind}"
-            raise GradcliError("G014", sentence, kind=TypeError)
+    wrong = [type_of(target) for target in targets if not isinstance(target, Tensor)]
+    if wrong:
+        sentence = f"{name}(): argument 'out' must be Tensor, not {wrong[0]}"
+        raise GradcliError("G014", sentence, kind=TypeError)
     given = [v for v in (*args, *kwargs.values(), *targets) if isinstance(v, Tensor)]
     if current.tracking and any(v.requires_grad for v in given):
         raise GradcliError(
