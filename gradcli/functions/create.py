@@ -22,6 +22,7 @@ from gradcli.graph.shape import Shape, numel
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import AnyTensor, Number
+from gradcli.tensor.operands import as_number
 
 
 def from_array(array: Any, *, requires_grad: bool = False) -> Tensor:
@@ -320,6 +321,8 @@ def full(
         )
     value = number_of(fill_value)
     kind = of_number(value) if dtype is None else as_dtype(dtype)
+    if isinstance(value, complex) and not kind.is_complex:
+        as_number(value, kind)
     return made(constant(value, kind, shape_of((size,), kind)), requires_grad)
 
 
@@ -374,7 +377,7 @@ def eye(
 
 @composite("arange", method=False)
 def arange(
-    start: Number = 0,
+    start: Number | None = None,
     end: Number | None = None,
     step: Number = 1,
     *,
@@ -382,7 +385,12 @@ def arange(
     requires_grad: bool = False,
 ) -> Any:
     """The numbers from `start` up to and without `end`, `step` apart."""
-    ends = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        sentence = (
+            "arange() received an invalid combination of arguments - got (), but expected one of:"
+        )
+        raise GradcliError("G013", sentence, help="arange(5)", kind=TypeError)
+    ends = (0, start) if end is None else (start or 0, end)
     first, last, step = (number_of(v) for v in (*ends, step))
     count = _count(first, last, step)
     integral = all(isinstance(v, int) for v in (first, last, step))

@@ -82,7 +82,13 @@ def index_select(input: Any, dim: int, index: Any) -> Node:
     """The slices of `input` along `dim` at the positions of a vector."""
     x, chosen = tensor(input), _vector("index_select", index)
     if x.ndim == 0:
-        return clone(x) if chosen.size == 1 else movement.expand(x, shape=chosen.shape)
+        if chosen.size != 1:
+            raise GradcliError(
+                "G022",
+                "index_select(): Index to scalar can have only 1 value, got "
+                f"{chosen.size} value(s)",
+            )
+        return clone(x)
     axis = axis_from_right(whole(dim), x.ndim) + x.ndim
     known = array(of_all_examples(chosen))
     if ((known < 0) | (known >= x.shape[axis])).any():
@@ -92,10 +98,10 @@ def index_select(input: Any, dim: int, index: Any) -> Node:
 
 def _vector(name: str, index: Any) -> Node:
     chosen = tensor(index)
-    if chosen.dtype not in (int64, int32):
-        raise GradcliError("G022", f"{name}(): Expected dtype int32 or int64 for index")
     if chosen.ndim > 1:
         raise GradcliError("G022", f"{name}(): Index is supposed to be a vector", kind=IndexError)
+    if chosen.dtype not in (int64, int32):
+        raise GradcliError("G022", f"{name}(): Expected dtype int32 or int64 for index")
     return reshaped(chosen, (chosen.size,))
 
 

@@ -21,9 +21,11 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
+from gradcli.tensor.arguments import taken
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.gradfn import backward_name
 from gradcli.tensor.kinds import Value
+from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import in_place, refuse, refuse_overlap, write
 
@@ -172,9 +174,28 @@ AUGMENTED = {
 def _in_place(method: str, name: str) -> None:
     @composite(f"Tensor.{method}")
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
-        return in_place(registry.method(name), input, *args, **kwargs)
+        function = registry.method(name)
+        try:
+            return in_place(function, input, *args, **kwargs)
+        except GradcliError as error:
+            first = _first(error, function, (input, *args), kwargs)
+            if isinstance(first, Misuse) and first.function is function:
+                first.of_another(written, function.__name__, method)
+            raise first from None
 
     written.doc = f"`{name}`, written to the tensor itself."
+
+
+def _first(
+    error: GradcliError, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> GradcliError:
+    """What PyTorch refuses first: arguments of wrong types, before the write."""
+    if not isinstance(error, Misuse):
+        try:
+            taken(function, args, kwargs, (function,))
+        except Misuse as misuse:
+            return misuse
+    return error
 
 
 for _name in NAMES:

@@ -27,7 +27,7 @@ from gradcli.ops import movement
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import AnyTensor, Listed, Tensors
+from gradcli.tensor.kinds import AnyTensor, Dims, Listed, Tensors
 from gradcli.tensor.operands import no_kernel
 
 # -- joining
@@ -240,7 +240,7 @@ _flipped("fliplr", 2, "second")
 
 
 @function("roll")
-def roll(input: Any, shifts: Any, dims: Any = None) -> Node:
+def roll(input: Any, shifts: Dims, dims: Dims | None = None) -> Node:
     """Shifted along `dims`, what falls out at the end coming in at the start."""
     x = tensor(input)
     steps = [whole(s) for s in _listed(shifts)]

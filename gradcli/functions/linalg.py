@@ -29,6 +29,9 @@ def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, 
     left, right = tensor(x), tensor(y)
     if name == "dot":
         return _vectors_of_one_dtype(left, right)
+    if name == "mv" and not left.ndim:
+        sentence = "Dimension specified as 0 but tensor has no dimensions"
+        raise GradcliError("G023", sentence, kind=IndexError)
     if (left.ndim, right.ndim) != ranks:
         raise GradcliError("G021", _ranks(name, left, right, ranks), label=operands((left, right)))
     return _one_dtype(left, right)

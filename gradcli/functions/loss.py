@@ -349,11 +349,11 @@ def _check_classes(input: Any, target: Any) -> None:
         if shape not in ((), (1,)):
             size = f"but got target size: {numel(shape)}"
             message, kind = f"For 1D input, 1D target must have size 1, {size}", ValueError
-    elif rank == 2 and len(shape) > 1:
-        message = "0D or 1D target tensor expected, multi-target not supported"
     elif input.shape[0] != (shape[0] if shape else 0):
         sizes = f"({input.shape[0]}) to match target batch_size ({shape[0] if shape else 0})"
         message, kind = f"Expected input batch_size {sizes}.", ValueError
+    elif rank == 2 and len(shape) > 1:
+        message = "0D or 1D target tensor expected, multi-target not supported"
     elif rank == 4 and len(shape) != 3:
         message = (
             "only batches of spatial targets supported (3D tensors) but got targets of "

@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import COMPLEX, FLOATING, INTEGER, SCALAR_TYPES, DType, bool_, uint8
+from gradcli.graph.dtype import (
+    COMPLEX,
+    FLOATING,
+    INTEGER,
+    SCALAR_TYPES,
+    DType,
+    bool_,
+    float64,
+    uint8,
+)
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS
@@ -24,7 +33,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
-from gradcli.tensor.operands import no_kernel, number_node
+from gradcli.tensor.operands import as_number, no_kernel, number_node
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -296,10 +305,18 @@ def heaviside(input: Any, values: AnyTensor) -> Node:
 # -- choices
 
 
+_WHERE = (
+    "where() received an invalid combination of arguments - got one value for two, but expected "
+    "one of:"
+)
+
+
 @function("where")
 def where(condition: Any, input: Value | None = None, other: Value | None = None) -> Any:
     """`input` where `condition` holds, `other` elsewhere; of `condition` alone, where it holds."""
-    if input is None or other is None:
+    if (input is None) != (other is None):
+        raise GradcliError("G013", _WHERE, help="where(condition, x, y)", kind=TypeError)
+    if input is None:
         from gradcli.functions.index import nonzero_columns
 
         return nonzero_columns(condition)
@@ -335,6 +352,9 @@ def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
     dtype = common_dtype([v for v in (input, min, max) if v is not None])
     x = ops.cast(tensor_operand(input), dtype)
     if dtype.is_complex:
+        for bound in (min, max):
+            if isinstance(bound, complex) and not input.dtype.is_complex:
+                as_number(bound, float64)
         raise ops.relu.refusal(dtype)
     if dtype is bool_ and None not in (min, max):
         raise no_kernel("clamp_cpu", x)
@@ -386,7 +406,8 @@ def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
                 f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
                 f"{_c_name(value.dtype)}",
             )
-    return x + promoted(x, weight)[1] * (y - x)
+    factor = weight if isinstance(weight, Node) else as_number(weight, x.dtype)
+    return x + ops.cast(factor, x.dtype) * (y - x)
 
 
 def _c_name(dtype: DType) -> str:

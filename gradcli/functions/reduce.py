@@ -454,6 +454,8 @@ def logcumsumexp(input: Any, dim: int) -> Node:
     """`log(cumsum(exp(input)))` along `dim`, without overflow."""
     x = tensor(input)
     axis = axis_from_right(dim, x.ndim)
+    if not x.dtype.differentiable:
+        raise no_kernel("logcumsumexp_out_cpu", x)
     return reduction.logcumsumexp(x, axis=axis) if x.ndim else ops.clone(x)
 
 

@@ -27,6 +27,7 @@ from gradcli.ops.scatter import Places
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number, Operand
+from gradcli.tensor.operands import as_number
 from gradcli.tensor.storage import put as put_through
 from gradcli.tensor.storage import view_steps
 
@@ -65,6 +66,8 @@ def _places(x: Node, dim: int, index: Any, source: Any) -> tuple[Node, Places, N
 
 def _cut(x: Node, source: Any, at: Node) -> Node:
     """The elements of `source` at the front, as many along each dim as there are positions."""
+    if isinstance(source, complex) and not x.dtype.is_complex:
+        as_number(source, x.dtype)
     if not isinstance(source, Node):
         return movement.expand(cast(promoted(x, source)[1], x.dtype), shape=at.shape)
     row = _as_row(source)

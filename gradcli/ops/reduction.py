@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradcli.graph.dtype import BOOL, COMPLEX, INTEGER, DType, bool_, int64
+from gradcli.graph.dtype import COMPLEX, DType, bool_, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
@@ -126,12 +126,7 @@ cumsum = Op(
     "cumsum", same, lambda g, out, x, *, axis: _reverse_cumsum(g, axis), kernel="cumulative_sum"
 )
 cumprod = Op("cumprod", same, _cumprod_rule, kernel="cumulative_prod")
-logcumsumexp = Op(
-    "logcumsumexp",
-    same,
-    _logcumsumexp_rule,
-    refuses=lacks("logcumsumexp_out_cpu", BOOL, INTEGER),
-)
+logcumsumexp = Op("logcumsumexp", same, _logcumsumexp_rule)
 
 
 def _spread_cotangent(g: Node, x: Node, axis: Axes, keepdims: bool) -> Node:

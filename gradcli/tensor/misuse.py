@@ -41,6 +41,13 @@ class Misuse(GradcliError):
         if span is not None and place >= 0 and len(span.parts) == count:
             self.at(span.parts[place])
 
+    def of_another(self, function: Any, old: str, new: str) -> None:
+        """Words it as the refusal of `function`, which is called `new` instead of `old`."""
+        sentence = self.sentence
+        self.function = function
+        self.sentence = lambda bound: sentence(bound).replace(f"{old}()", f"{new}()", 1)
+        self.diagnostic.message = self.sentence(0)
+
     def of_method(self) -> None:
         """Words it as the refusal of a method, which does not count the tensor itself."""
         self.diagnostic.message = self.sentence(1)

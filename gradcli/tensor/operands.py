@@ -128,10 +128,11 @@ def promoted(*values: Any, floating: bool = False) -> list[Node]:
             elif kind.category == FLOATING and (y.__class__ is float or y.__class__ is int):
                 return [x, number_node(y, kind)]
     dtype = common_dtype(values, floating)
-    return [cast(v, dtype) if isinstance(v, Node) else _number(v, dtype) for v in values]
+    return [cast(v, dtype) if isinstance(v, Node) else as_number(v, dtype) for v in values]
 
 
-def _number(value: complex, dtype: DType) -> Node:
+def as_number(value: complex, dtype: DType) -> Node:
+    """A number as an element of `dtype`; raises G026 or G014 where it does not fit."""
     if dtype.category == BOOL:
         value = bool(value)
     elif dtype.category == 1:
@@ -146,7 +147,9 @@ def _number(value: complex, dtype: DType) -> Node:
         if value < low:
             value += 1 << bits
     elif dtype.category == FLOATING and isinstance(value, complex):
-        raise GradcliError("G014", "value cannot be converted to a real number without overflow")
+        raise GradcliError(
+            "G014", f"value cannot be converted to type {C_NAMES[dtype.name]} without overflow"
+        )
     return number_node(value, dtype)
 
 
