@@ -187,7 +187,7 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G046": (
         "The methods of a torch.autograd.Function have to fit together.",
         "backward returns a gradient, or None, for each argument of forward after ctx.",
-        "gradcli ops Function",
+        "gradcli ops gradcheck",
     ),
     "G047": (
         "The derivative that a function computes differs from the slope measured beside the point.",

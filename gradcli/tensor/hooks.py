@@ -12,7 +12,6 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
-from gradcli.ops.batching import over_examples
 from gradcli.tensor import registry
 
 Hook = Callable[..., Any]
@@ -44,6 +43,8 @@ def hooked(hook: Hook, cotangent: Node, rank: int) -> Node:
         GradcliError: G014 or G036, as PyTorch's, for a replacement that does not fit.
     """
     if cotangent.ndim > rank:
+        from gradcli.ops.batching import over_examples
+
         (found,) = over_examples(
             lambda g: [hooked(hook, x, rank) for x in g if x is not None],
             [cotangent],

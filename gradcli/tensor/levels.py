@@ -1,7 +1,7 @@
 """The transforms of `torch.func` that are running now, the outermost first.
 
 Constraints: a level is entered and left as a block; whoever makes tensors or looks at values asks
-here what runs around it.
+here what runs around it. Nothing is imported before a transform runs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gradcli.graph.node import Node
-from gradcli.ops import batching
-from gradcli.ops.batching import Batching, lanes_in
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -58,12 +56,16 @@ class Level:
 
     def example(self, batch: Node) -> Node:
         """One example of `batch` in this vmap."""
-        example = batching.lane(batch)
+        from gradcli.ops.batching import lane
+
+        example = lane(batch)
         self.lanes[example] = batch
         return example
 
     def batches(self, nodes: Iterable[Node]) -> list[Node | None]:
         """The nodes of all examples of a vmap; None for one that is the same for all."""
+        from gradcli.ops.batching import Batching
+
         return Batching(self.lanes, self.size or 0).of(list(nodes))
 
 
@@ -78,7 +80,11 @@ def vmaps() -> list[Level]:
 
 def lanes_of(node: Node) -> set[Node]:
     """The lanes that the value of `node` depends on; none outside vmap."""
-    return lanes_in([node]) if active and node.value is None else set()
+    if not active or node.value is not None:
+        return set()
+    from gradcli.ops.batching import lanes_in
+
+    return lanes_in([node])
 
 
 def of_all_examples(node: Node) -> Node:
