@@ -48,7 +48,9 @@ def differentiate(
             where there is no closed form; `Withheld` where the formula fails its check.
     """
     task = Task(_parsed(expression), _given(shapes, values), wrt, order, vjp, jvp)
-    for plain in (False, True):
+    for plain, guards in ((False, False), (True, False), (False, True)):
+        if guards:
+            task.keep_guards()
         found = task.written(plain=plain, cse=cse)
         wrong = task.wrong(found)
         if wrong is None:

@@ -132,6 +132,11 @@ class Task:
         if known is None:
             self.vectors[name] = shape
 
+    def keep_guards(self) -> None:
+        """Writes again, with the choices around singular points: they may be everywhere."""
+        self.rewrite = Rewriter(self.traced.dims.values(), self.output.serial, guards=True)
+        self.terms = self._terms()
+
     # -- terms
 
     def _terms(self) -> dict[str, Node | None]:

@@ -16,7 +16,7 @@ from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language.fence import MODULES
 from gradcli.lowering.builtins import EXCEPTIONS, PYTHON
 from gradcli.source import Span
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import Function
 
 PREFIXES = (
@@ -88,6 +88,12 @@ def lookup(name: str) -> Any:
         if found is not None:
             _known[name] = found
     return found
+
+
+def may_mean(name: str) -> bool:
+    """Whether `lookup` may find something; imports nothing."""
+    known = (_known, PYTHON, EXCEPTIONS, BARE_MODULES)
+    return any(name in table for table in known) or registry.mentioned(name)
 
 
 def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:

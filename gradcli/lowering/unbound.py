@@ -29,7 +29,7 @@ def unbound(expression: ast.Expression, bound: Container[str]) -> dict[str, ast.
             continue
         if node.id in called:
             continue
-        meaning = names.lookup(node.id)
+        meaning = names.lookup(node.id) if names.may_mean(node.id) else None
         operand = isinstance(parent, OPERATIONS)
         if meaning is None or (operand and callable(meaning) and not isinstance(meaning, Module)):
             found[node.id] = node

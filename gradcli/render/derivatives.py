@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.language.print import unparse
+from gradcli.render import tree
 
 
 def derivatives_text(derivatives: Any, to: str = "text") -> str:
@@ -64,11 +65,22 @@ def _code(derivatives: Any, to: str) -> str:
     by = ", ".join(dict.fromkeys(part for name in names for part in name.split(",")))
     said = {"hessian": "Hessian", "jacobian": "Jacobian", "vjp": "VJP", "jvp": "JVP"}
     doc = f"The {said.get(name, name)} of {unparse(traced.expression)} by {by}."
-    others = [n for n in traced.variables if n not in traced.shapes]
+    known = (*traced.shapes, *traced.spoken)
+    others = [n for n in traced.variables if n not in known]
+    sizes = {n: _read_off(n, traced.shapes) for n in traced.spoken}
     parameters = [*traced.shapes, *others, *derivatives.vectors]
     like = next(iter(traced.shapes), "")
     trees = {n: d.tree for n, d in derivatives.items()}
-    return function_text(to, name, parameters, trees, derivatives.meanings, doc, like)
+    return function_text(to, name, parameters, trees, {**sizes, **derivatives.meanings}, doc, like)
+
+
+def _read_off(size: str, shapes: Mapping[str, Any]) -> Any:
+    """A declared size as `X.shape[0]`."""
+    for name, shape in shapes.items():
+        for axis, n in enumerate(shape):
+            if str(n) == size:
+                return tree.item(tree.name(f"{name}.shape"), axis)
+    raise AssertionError(f"no variable has the size {size}")
 
 
 def _refuse_tensors(derivatives: Any) -> None:

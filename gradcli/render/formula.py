@@ -68,7 +68,9 @@ class Writer(Products):
                 return tree.call("ones", *self.sizes(node.shape))
             if number == 0:
                 return tree.call("zeros", *self.sizes(node.shape))
-        return tree.method(self._tensor(written), "expand", *self.sizes(node.shape))
+            if number is not None:
+                return tree.call("full", tuple(self.sizes(node.shape)), tree.real(float(number)))
+        return tree.method(written.tree, "expand", *self.sizes(node.shape))
 
     def _like(self, node: Node, written: Written, like: str) -> Tree:
         number = number_of(node)
@@ -83,12 +85,6 @@ class Writer(Products):
                 return tree.chain(ones, below)
             return tree.chain(tree.chain(top, [("*", ones)]), below)
         return tree.method(written.tree, "expand_as", tree.name(like))
-
-    def _tensor(self, written: Written) -> Tree:
-        bare = written.tree
-        if isinstance(bare, (type(tree.number(1)), type(tree.number(-1)))):
-            return tree.call("tensor", bare)
-        return bare
 
     def __call__(self, node: Node) -> Written:
         """The formula of a node, perhaps without what is only repeated."""

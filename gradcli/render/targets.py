@@ -103,7 +103,12 @@ def _numpy_like(prefix: str) -> dict[str, Row]:
             "flip": _renamed(f"{prefix}.flip", dims="axis"),
             **{name: _array(prefix, name) for name in ("zeros", "ones")},
             **{"eye": f"{prefix}.eye", "numel": f"{prefix}.size", "relu": _relu(prefix)},
-            **{"tensor": f"{prefix}.array", "pad": _padded(prefix), "index_put": _scattered},
+            **{
+                "tensor": f"{prefix}.array",
+                "full": f"{prefix}.full",
+                "pad": _padded(prefix),
+                "index_put": _scattered,
+            },
             **{f"math.{name}": f"{prefix}.{name}" for name in ("sqrt", "log", "exp")},
         }
     )
@@ -233,7 +238,7 @@ TORCH = Target(
         **{name: f"torch.{name}" for name in ("erf", "erfc", "erfinv", "lgamma", "digamma", "i0")},
         **{name: f"torch.{name}" for name in ("polygamma", "xlogy", "index_put", "logcumsumexp")},
         **{name: f"torch.linalg.{name}" for name in ("inv", "det", "slogdet", "cholesky")},
-        **{name: _typed(name) for name in ("zeros", "ones", "eye", "tensor")},
+        **{name: _typed(name) for name in ("zeros", "ones", "eye", "tensor", "full")},
         **{"norm": _renamed("torch.linalg.vector_norm"), "where": _chosen},
         **{"pad": "torch.nn.functional.pad", "softplus": "torch.nn.functional.softplus"},
         **{"matrix_exp": "torch.linalg.matrix_exp", "linalg.eigh": "torch.linalg.eigh"},

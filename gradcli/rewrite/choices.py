@@ -68,6 +68,8 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     condition, x, y = inputs
     if x is y:
         return r.spread(x, node.shape)
+    if condition.value is not None and condition.size == 1:
+        return r.spread(x if condition.value else y, node.shape)
     for stable, other, holds in ((y, x, condition), (x, y, opposite(r.terms, condition))):
         # softplus is its argument itself far from 0: two forms of one function.
         if r.terms.scaled(stable)[1].op.name == "softplus" and other.op.name != "softplus":
@@ -75,9 +77,10 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
             r.spared.add(opposite(r.terms, holds))
     if condition in r.spared:
         return r.spread(x, node.shape)
-    if condition in r.idle or _never(condition, node):
+    if condition in r.idle or (not r.guards and _never(condition, node)):
         return r.spread(y, node.shape)
-    if condition.op.name in ("ne", "gt", "ge") and _never(opposite(r.terms, condition), node):
+    unequal = not r.guards and condition.op.name in ("ne", "gt", "ge")
+    if unequal and _never(opposite(r.terms, condition), node):
         return r.spread(x, node.shape)
     for kept, other, holds in (
         (x, y, condition),
@@ -201,12 +204,12 @@ def _cancelled(first: str, second: str, made: Any) -> Any:
     """A rule for `first(u)*second(u)`."""
 
     def rule(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-        if a.node.op.name != first or b.node.op.name != second or a.power != 1 or b.power != 1:
-            return None
-        if a.node.inputs != b.node.inputs:
+        named = a.node.op.name == first and b.node.op.name == second
+        if not named or a.power != 1 or b.power != 1 or a.node.inputs != b.node.inputs:
             return None
         return [Factor(x, a.labels, p) for x, p in made(a.node, b.node)]
 
+    rule.__qualname__ = f"{first}*{second}"
     return rule
 
 
@@ -266,6 +269,7 @@ def _quotient(first: str, second: str, made: str) -> Any:
         rest = [a._replace(power=a.power - count), b._replace(power=b.power + count)]
         return [Factor(new, a.labels, count), *(f for f in rest if f.power != 0)]
 
+    rule.__qualname__ = f"{first}/{second}"
     return rule
 
 

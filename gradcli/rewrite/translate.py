@@ -41,14 +41,18 @@ class Rewriter:
     Args:
         dims: the declared sizes, which constants may have been computed from.
         last: the serial of the last node that is not part of a derivative.
+        guards: whether choices around singular points stay.
 
     Attributes:
         idle, spared: conditions that never or always hold, because they only choose between two
             forms of one function.
     """
 
-    def __init__(self, dims: Iterable[Dim] = (), last: int = 1 << 62) -> None:
+    def __init__(
+        self, dims: Iterable[Dim] = (), last: int = 1 << 62, *, guards: bool = False
+    ) -> None:
         self.dims = list(dims)
+        self.guards = guards
         self.last = last
         self.idle: set[Node] = set()
         self.spared: set[Node] = set()
@@ -148,7 +152,11 @@ def _full(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 def known(r: Rewriter, node: Node) -> Node:
     """A value that was computed already: one number everywhere, a unit matrix, or itself."""
     value = node.value
-    if node.dtype.category < 2 or node.dtype.is_complex:
+    if node.op is not DATA:
+        node = Node(DATA, (), {}, node.shape, node.dtype, False, value)
+    if node.dtype.is_complex or (
+        node.dtype.category < 2 and (node.ndim or not node.dtype.category)
+    ):
         return node
     if node.size and (value == value.flat[0]).all():
         return r.spread(r.size(value.flat[0].item()), node.shape)

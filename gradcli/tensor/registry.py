@@ -63,6 +63,13 @@ def method_names() -> Iterator[str]:
     return iter(METHODS)
 
 
+def mentioned(name: str) -> bool:
+    """Whether a function may have this name; imports nothing."""
+    if any(key.rpartition(".")[2] == name for key in ENTRIES):
+        return True
+    return any(_names(family, name) for family in _waiting)
+
+
 def register(qualified: str, value: Any) -> None:
     """Adds an entry.
 
@@ -87,14 +94,15 @@ def _likely(name: str) -> str:
     short = name.rpartition(".")[2]
     if not short or _waiting[0] == FAMILIES[0]:
         return _waiting[0]
-    words = (f"def {short}(", f'"{short}"', f'.{short}"')
-    for family in _waiting:
-        text = _texts.get(family)
-        if text is None:
-            text = _texts[family] = _source(family)
-        if any(word in text for word in words):
-            return family
-    return _waiting[0]
+    return next((family for family in _waiting if _names(family, short)), _waiting[0])
+
+
+def _names(family: str, short: str) -> bool:
+    """Whether the text of a family names a function so."""
+    text = _texts.get(family)
+    if text is None:
+        text = _texts[family] = _source(family)
+    return any(word in text for word in (f"def {short}(", f'"{short}"', f'.{short}"'))
 
 
 def _source(family: str) -> str:

@@ -41,7 +41,7 @@ def formulas(expression: str) -> dict[str, list[str]]:
         ("tanh(x)", "TanhBackward0", ["g*(1 - out**2)"]),
         ("softmax(w, 0)", "SoftmaxBackward0", ["g*out - (g@out)*out"]),
         ("X.T", "PermuteBackward0", ["g.T"]),
-        ("where(w > 2, w, x)", "WhereBackward0", ["g*where((w > 2), 1, 0)"]),
+        ("where(w > 2, w, x)", "WhereBackward0", ["where((w > 2), g, 0)"]),
     ],
 )
 def test_formulas(expression, grad_fn, expected):

@@ -1,0 +1,144 @@
+"""Functions written for NumPy, PyTorch, JAX and Python run as they stand and agree."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcli import evaluate
+from gradcli.calculus import differentiate
+from gradcli.cli.inputs import Standard, bind
+from gradcli.graph.dim import sized
+from gradcli.render.derivatives import derivatives_text
+
+SIZES = {"m": 4, "n": 3, "k": 2}
+CASES = [
+    *("sum((X@w - y)**2) | X:m,n w:n y:m", "mean(log(1 + exp(-y*(X@w)))) | X:m,n w:n y:m"),
+    *("logsumexp(X@w, 0) - y@X@w | X:m,n w:n y:m", "norm(X@w - y) | X:m,n w:n y:m"),
+    *("sum(relu(1 - y*(X@w))) | X:m,n w:n y:m", "sum(tanh(X@w)**2)/m | X:m,n w:n y:m"),
+    *("log(det(S)) | S:n,n", "trace(inv(S)@S@S) | S:n,n", "sum(S.T@w) | S:n,n w:n"),
+    *("sum(X + w) | X:m,n w:n", "sum(sum(X, 0)**2) | X:m,n", "sum((X*y[:, None])**2) | X:m,n y:m"),
+    *("sum(log_softmax(X@W, 1)*Y) | X:m,n W:n,k Y:m,k", "sum(softplus(X@w)) | X:m,n w:n"),
+    *("sum(w[1:]**2) + w[0] | w:n", "max(w) | w:n", "prod(w) | w:n", "sum(cumsum(w, 0)**2) | w:n"),
+    *("sum(where(w > 0.5, w, 0.1*w)) | w:n", "sum(erf(w)) + sum(lgamma(w)) | w:n"),
+    *("sum(clamp(w, 0.3, 0.6)) | w:n", "std(w) | w:n", "sum(atan(w)) + sum(abs(w)) | w:n"),
+    *(
+        "sum(relu(W2@relu(W1@w))) | W2:k,m W1:m,n w:n",
+        "trace(S) | S:n,n",
+        "sum(diag(S)**2) | S:n,n",
+    ),
+]
+
+
+def arrays(shapes: str) -> dict[str, Any]:
+    rng = np.random.default_rng(3)
+    found = {}
+    for name, value in bind(shapes.split(), Standard(), shapes=True).items():
+        x = rng.random([int(sized(n, SIZES)) for n in value.shape]) + 0.1
+        found[name] = x @ x.T + np.eye(len(x)) if name == "S" else x
+    return found
+
+
+def written(expression: str, shapes: str, to: str) -> str:
+    values = bind(shapes.split(), Standard(), shapes=True)
+    return derivatives_text(differentiate(expression, values=values), to)
+
+
+def compared(case: str, to: str, given: Any, plain: Any) -> None:
+    expression, shapes = case.split(" | ")
+    code = written(expression, shapes, to)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    known = arrays(shapes)
+    found = scope["gradient"](**{name: given(x) for name, x in known.items()})
+    found = found if isinstance(found, dict) else {next(iter(known)): found}
+    wanted = evaluate(expression.replace("/m", "/4"), known).grads
+    for name, gradient in wanted.items():
+        value = np.zeros_like(known[name]) if gradient is None else gradient
+        np.testing.assert_allclose(plain(found[name]), value, rtol=1e-6, atol=1e-9, err_msg=code)
+        assert np.shape(plain(found[name])) == np.shape(value), code
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_numpy(case: str) -> None:
+    pytest.importorskip("scipy")
+    compared(case, "numpy", lambda x: x, np.asarray)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_torch(case: str) -> None:
+    torch = pytest.importorskip("torch")
+    compared(case, "torch", torch.tensor, lambda x: x.numpy())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_jax(case: str) -> None:
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    compared(case, "jax", jax.numpy.asarray, np.asarray)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("x**2*sin(x)", "exp(-x**2/2)", "log(1 + exp(x))", "relu(x)*x", "abs(x)/x**2", "tanh(x)"),
+        *("erf(x)", "where(x > 0, x, 0.1*x)", "clamp(x, -1, 1)*x", "sigmoid(x)", "2**x", "sqrt(x)"),
+    ],
+)
+def test_python(expression: str) -> None:
+    code = derivatives_text(differentiate(expression), "python")
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    for x in (0.3, 1.7):
+        wanted = evaluate(expression, {"x": np.array(x)}).grads["x"]
+        assert math.isclose(scope["derivative"](x), wanted, rel_tol=1e-9), code
+
+
+def test_stable_forms_are_kept() -> None:
+    code = derivatives_text(differentiate("log(1 + exp(x))"), "numpy")
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    assert scope["derivative"](np.array([-1e4, 1e4])).tolist() == [0.0, 1.0]
+
+
+def test_latex_and_mathml(gradcli) -> None:  # type: ignore[no-untyped-def]
+    shown = {
+        "norm(A@x - y)": r"\frac{A^{\top} \, \left(A \, x-y\right)}{\lVert A \, x-y \rVert}",
+        "sum((A@x - y)**2)": r"2 \, A^{\top} \, \left(A \, x-y\right)",
+        "sum(x**3)": r"3 \, x^{\odot 2}",
+        "sum(y1*sin(x))*beta": r"\beta \, y_{1} \odot \cos\left(x\right)",
+    }
+    import re
+    from xml.etree import ElementTree
+
+    for expression, latex in shown.items():
+        shapes = ["A:m,n", "x:n", "y:m", "y1:n", "beta:"]
+        done = gradcli("diff", expression, "-w", "x", *shapes, "--to", "latex")
+        assert done.stdout == latex + "\n"
+        assert latex.count("{") == latex.count("}")
+        assert len(re.findall(r"\\left", latex)) == len(re.findall(r"\\right", latex))
+        mathml = gradcli("diff", expression, "-w", "x", *shapes, "--to", "mathml").stdout
+        assert ElementTree.fromstring(mathml).tag.endswith("math")
+
+
+def test_what_a_language_has_no_word_for_is_said(gradcli) -> None:  # type: ignore[no-untyped-def]
+    done = gradcli("diff", "sum(x**2)", "x:n", "--to", "python")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "x is a tensor" in done.stderr
+    done = gradcli("diff", "lgamma(x)", "--to", "python")
+    assert "error[G038]" in done.stderr
+    assert "digamma" in done.stderr
+
+
+def test_from_python() -> None:
+    import gradcli
+
+    found = gradcli.differentiate(
+        "sum((X@w - y)**2)", {"X": ("m", "n"), "w": ("n",), "y": "m"}, ["w"]
+    )
+    assert found["w"].formula == "2*X.T@(X@w - y)"
+    assert json.loads(json.dumps(found["w"].shape)) == ["n"]
