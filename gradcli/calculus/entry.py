@@ -55,7 +55,13 @@ def differentiate(
         wrong = task.wrong(found)
         if wrong is None:
             return found
-    raise Withheld(
+    assert wrong is not None
+    raise _withheld(wrong, task)
+
+
+def _withheld(wrong: str, task: Task) -> Withheld:
+    """G098 for a formula that failed its check."""
+    return Withheld(
         "G098",
         f"the formula for {wrong} failed its check against the gradient and is withheld",
         task.traced.expression.span,
