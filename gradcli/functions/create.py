@@ -21,6 +21,7 @@ from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
+from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import as_number
 
@@ -252,7 +253,9 @@ def scalar_tensor(s: Any, *, dtype: Any = None, requires_grad: bool = False) -> 
 # -- constants
 
 
-def _filled(name: str, value: complex) -> None:
+def _filled(name: str, value: complex) -> tuple[Any, Any]:
+    """The functions `name` and `name_like`."""
+
     def of(kind: DType, sizes: tuple[Any, ...], requires_grad: bool, title: str = "") -> Tensor:
         return made(constant(value, kind, shape_of(sizes, kind, title)), requires_grad)
 
@@ -277,6 +280,7 @@ def _filled(name: str, value: complex) -> None:
     filled.doc = f"A tensor of {name}: `{name}(2, 3)`."
     like.doc = f"A tensor of {name} of the shape and dtype of `input`."
     new.doc = f"A tensor of {name} of the dtype of `input`."
+    return filled, like
 
 
 def _given(name: str, size: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -298,8 +302,9 @@ def like_what(name: str, input: Any, dtype: Any) -> tuple[DType, Shape]:
     return input.dtype if dtype is None else as_dtype(dtype), tuple(input.shape)
 
 
-for _name, _value in (("zeros", 0), ("ones", 1), ("empty", 0)):
-    _filled(_name, _value)
+zeros, zeros_like = _filled("zeros", 0)
+ones, ones_like = _filled("ones", 1)
+empty, empty_like = _filled("empty", 0)
 
 
 @composite("full", method=False)
@@ -420,17 +425,16 @@ def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
     memory.refuse(steps, kind.itemsize)
     if steps == 1:
         return np.array([start], NUMPY_DTYPES[kind])
+    index = np.arange(steps, dtype=np.float64)
     if kind.category < 2:
-        step = (end - start) / max(steps - 1, 1)
-        forward = np.trunc(start + step * np.arange(steps))
-        backward = np.trunc(end - step * np.arange(steps - 1, -1, -1))
+        step = (end - start) / (steps - 1)
+        forward, backward = np.trunc(start + step * index), np.trunc(end - step * index[::-1])
     else:
         scalar = NUMPY_DTYPES[kind].type
-        step = (scalar(end) - scalar(start)) / scalar(max(steps - 1, 1))
-        index = np.arange(steps).astype(scalar)
-        forward, backward = scalar(start) + step * index, scalar(end) - step * index[::-1]
-    half = np.arange(steps) < steps // 2
-    return np.where(half, forward, backward).astype(NUMPY_DTYPES[kind])
+        step = (scalar(end) - scalar(start)) / scalar(steps - 1)
+        forward = multiply_add(index, float(step), float(scalar(start)))
+        backward = multiply_add(index[::-1], -float(step), float(scalar(end)))
+    return np.where(index < steps // 2, forward, backward).astype(NUMPY_DTYPES[kind])
 
 
 def _ends(name: str, start: Any, end: Any) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
+from gradcli.execute.limits import memory
 from gradcli.functions.index import (
     gather_along,
     in_range,
@@ -147,6 +148,41 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     if value.ndim == 0:
         return Tensor(positions(np.zeros((int(bool(value)), 0))))
     return Tensor(positions(np.stack(np.nonzero(value), -1)))
+
+
+@composite("nonzero_static")
+def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
+    """The first `size` places where `input` is not 0, a row each; `fill_value` after the last."""
+    if size < 0:
+        raise GradcliError("G026", "nonzero_static: 'size' must be an non-negative integer")
+    memory.refuse(size * len(input.shape), 8)
+    found = np.stack(np.nonzero(input.array()), -1) if input.shape else np.zeros((size, 0))
+    rows = np.full((size, len(input.shape)), fill_value, np.int64)
+    rows[: len(found)] = found[:size]
+    return Tensor(positions(rows))
+
+
+@composite("unravel_index", method=False)
+def unravel_index(indices: Any, shape: Any) -> Any:
+    """Positions in a tensor of `shape` that flat positions stand for: a tensor for each dim."""
+    if indices.dtype.category != INTEGER:
+        raise GradcliError(
+            "G025",
+            f"expected 'indices' to be integer dtype, but got {indices.dtype!r}",
+            kind=TypeError,
+        )
+    sizes = [whole(n) for n in (shape if isinstance(shape, (list, tuple)) else [shape])]
+    if min(sizes, default=0) < 0:
+        raise GradcliError(
+            "G024",
+            f"'shape' cannot have negative values, but got {tuple(sizes)}",
+            kind=ValueError,
+        )
+    places, parts = indices.array().astype(np.int64), []
+    for size in reversed(sizes):
+        parts.append(places % max(size, 1))
+        places = places // max(size, 1)
+    return tuple(Tensor(positions(part)) for part in reversed(parts))
 
 
 @composite("argwhere")

@@ -114,7 +114,7 @@ def grid_sample(
     return _SAMPLERS[count](input, grid, mode, padding_mode, bool(align_corners))
 
 
-@composite("grid_sampler", method=False)
+@composite("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", method=False)
 def grid_sampler(
     input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Any:

@@ -198,6 +198,17 @@ def _first(
     return error
 
 
+ALSO_FUNCTIONS = (
+    *("abs", "acos", "acosh", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan"),
+    *("arctanh", "asin", "asinh", "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min"),
+    *("clip", "conj_physical", "cos", "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1"),
+    *("fill", "fix", "floor", "frac", "gcd", "i0", "lcm", "ldexp", "log", "log10", "log1p"),
+    *("log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round"),
+    *("rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc"),
+    *("xlogy", "zero"),
+)
+"""In-place forms that are functions of `torch` too: `torch.exp_(x)` is `x.exp_()`."""
+
 for _name in NAMES:
     _in_place(f"{_name}_", _name)
 for _python, _name in AUGMENTED.items():
@@ -281,6 +292,25 @@ def _everywhere(input: Tensor, value: Any) -> Node:
     if input.dtype.category <= INTEGER and isinstance(value, float):
         value = int(value)
     return expand(number_node(value, input.dtype), shape=tuple(input.shape))
+
+
+@composite("fill", method=False)
+def fill(input: Any, value: Value) -> Any:
+    """A tensor like `input` with one number everywhere."""
+    return _fill(input, value)
+
+
+@internal("fill", overload=lambda input, value: int(isinstance(value, Tensor)))
+def _fill(input: Any, value: Value) -> Node:
+    given = value if isinstance(value, Node) else number_node(value, input.dtype)
+    if given.shape:
+        raise GradcliError(
+            "G024",
+            "fill only supports 0-dimension value tensor but got tensor with "
+            f"{given.ndim} dimensions.",
+        )
+    spread = expand(cast(given, input.dtype), shape=input.shape)
+    return REPLACE(input, spread)
 
 
 @composite("Tensor.zero_")
@@ -411,3 +441,7 @@ def numpy(input: Any, *, force: bool = False) -> Any:
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
         )
     return np.array(input.array())
+
+
+for _name in ALSO_FUNCTIONS:
+    registry.register(f"torch.{_name}_", registry.method(f"{_name}_"))

@@ -22,6 +22,7 @@ from gradcli.functions.nn import (
     floating,
     internal,
     kept_above,
+    linear,
     log_sigmoid_of,
     log_softmax,
     logsigmoid,
@@ -241,6 +242,56 @@ def cross_entropy(
     spread = _over_all_classes(scores, target, weight, ignore_index, how)
     share = label_smoothing / input.shape[axis]
     return mul_number(likelihood, 1 - label_smoothing) + mul_number(spread, share)
+
+
+@composite("nn.functional.linear_cross_entropy")
+def linear_cross_entropy(
+    input: Any,
+    linear_weight: Any,
+    target: Any,
+    *,
+    linear_bias: Any = None,
+    weight: Any = None,
+    reduction: Reduction = "mean",
+    ignore_index: Any = None,
+    label_smoothing: float = 0.0,
+) -> Any:
+    """The cross entropy of `linear(input, linear_weight, linear_bias)`."""
+    sizes = linear_weight.shape[:-1]
+    _check_linear(input, linear_weight, linear_bias)
+    rows = linear_weight.reshape(-1, linear_weight.shape[-1])
+    offset = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = linear(input, rows, offset).reshape(*input.shape[:-1], *sizes)
+    if target.shape == scores.shape and ignore_index is not None:
+        raise GradcliError(
+            "G026", "ignore_index cannot be specified when target contains probabilities"
+        )
+    ignored = -100 if ignore_index is None else ignore_index
+    named = {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": ignored}
+    return cross_entropy(scores, target, weight, **named)
+
+
+def _check_linear(input: Any, weight: Any, bias: Any) -> None:
+    misfit = ""
+    if len(input.shape) not in (1, 2):
+        misfit = f"expected input with dimensionality 1 or 2, got {len(input.shape)}"
+    elif len(weight.shape) < 2:
+        misfit = f"expected linear_weight with dimensionality at least 2, got {len(weight.shape)}"
+    elif input.shape[-1] != weight.shape[-1]:
+        misfit = (
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{input.shape[-1]} and {weight.shape[-1]}, respectively"
+        )
+    elif bias is not None and bias.shape != weight.shape[:-1]:
+        misfit = f"expected linear_bias shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}"
+    elif len(weight.shape) > 2 and len(input.shape) == 1:
+        misfit = (
+            f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires "
+            f"batched input, (N, {input.shape[-1]}), got unbatched input with shape "
+            f"{tuple(input.shape)}"
+        )
+    if misfit:
+        raise GradcliError("G021", misfit)
 
 
 def _soft_cross_entropy(
@@ -671,6 +722,16 @@ def triplet_margin_loss(
 
     With `swap`, `|positive - negative|` counts where it is smaller than the last one.
     """
+    _check_triplet(anchor, positive, negative, margin)
+    near = pairwise_distance(anchor, positive, p, eps)
+    far = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = far.minimum(pairwise_distance(positive, negative, p, eps))
+    losses = (add_number(near, margin) - far).clamp_min(0)
+    return reduced(losses, reduction, size_average, reduce)
+
+
+def _check_triplet(anchor: Any, positive: Any, negative: Any, margin: float) -> None:
     if margin <= 0:
         raise GradcliError("G026", f"margin must be greater than 0, got {margin}", kind=ValueError)
     ranks = [len(x.shape) for x in (anchor, positive, negative)]
@@ -681,12 +742,30 @@ def triplet_margin_loss(
             f"dimensions, but got: anchor {ranks[0]}D, positive {ranks[1]}D, and negative "
             f"{ranks[2]}D inputs",
         )
-    near = pairwise_distance(anchor, positive, p, eps)
-    far = pairwise_distance(anchor, negative, p, eps)
+
+
+@composite("nn.functional.triplet_margin_with_distance_loss")
+def triplet_margin_with_distance_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    *,
+    distance_function: Any = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: Reduction = "mean",
+) -> Any:
+    """`triplet_margin_loss` with a distance of one's own."""
+    if reduction not in ("mean", "sum", "none"):
+        raise GradcliError(
+            "G026", f"{reduction} is not a valid value for reduction", kind=ValueError
+        )
+    _check_triplet(anchor, positive, negative, margin)
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
-        far = far.minimum(pairwise_distance(positive, negative, p, eps))
-    losses = (add_number(near, margin) - far).clamp_min(0)
-    return reduced(losses, reduction, size_average, reduce)
+        far = far.minimum(distance(positive, negative))
+    return reduced((add_number(near, margin) - far).clamp_min(0), reduction)
 
 
 @function("nn.functional.multi_margin_loss")

@@ -57,14 +57,9 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     The border is `value` ("constant"), the input mirrored ("reflect"), its edge repeated
     ("replicate") or its other end ("circular"). Negative amounts crop.
     """
-    sizes = [whole(size) for size in pad]
-    rank = len(input.shape)
-    if len(sizes) % 2:
-        raise GradcliError("G024", "Padding length must be divisible by 2")
-    around = list(zip(sizes[::2], sizes[1::2], strict=True))[::-1]
     if mode == "constant":
-        _check_length(len(sizes), rank)
-        return constant_pad_nd(input, around, 0 if value is None else value)
+        return _constant(input, pad, 0 if value is None else value)
+    around, rank = _pairs(pad), len(input.shape)
     if mode not in _MODES:
         raise GradcliError("G026", f"Unrecognised padding mode {mode}", kind=NotImplementedError)
     if value is not None and value != 0:
@@ -72,12 +67,28 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     if not 1 <= len(around) <= 3 or rank - len(around) not in (1, 2):
         raise GradcliError(
             "G024",
-            f"Padding size {len(sizes)} is not supported for {rank}D input tensor.",
+            f"Padding size {2 * len(around)} is not supported for {rank}D input tensor.",
             kind=NotImplementedError,
         )
     if mode == "circular":
         return _circular(input, around)
     return _BORDERS[mode, len(around)](input, around)
+
+
+def _pairs(pad: Any) -> list[tuple[int, int]]:
+    """(before, after) of each padded dim, the last dim last."""
+    sizes = [whole(size) for size in pad]
+    if len(sizes) % 2:
+        raise GradcliError("G024", "Padding length must be divisible by 2")
+    return list(zip(sizes[::2], sizes[1::2], strict=True))[::-1]
+
+
+@composite("constant_pad_nd", method=False)
+def _constant(input: Any, pad: Any, value: float = 0) -> Any:
+    """`nn.functional.pad` with the mode "constant"."""
+    around = _pairs(pad)
+    _check_length(2 * len(around), len(input.shape))
+    return constant_pad_nd(input, around, value)
 
 
 def _check_length(length: int, rank: int) -> None:

@@ -7,76 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, like_what, number_of, shape_of
+from gradcli.functions.drawing import drawing, drawn_tensor, stream
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, default, int64
+from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
-from gradcli.graph.shape import numel
-from gradcli.tensor import Tensor, levels, registry
-from gradcli.tensor.function import called, composite
+from gradcli.ops.elementwise import cast, where
+from gradcli.tensor import Tensor, registry
+from gradcli.tensor.function import called, composite, number_node
 from gradcli.tensor.write import refuse, refuse_overlap, write
-
-
-def stream(generator: Any = None) -> Any:
-    """The stream that is meant: the given one, else the one that `manual_seed` starts."""
-    from gradcli.tensor.random import default_generator
-
-    return default_generator if generator is None else generator
-
-
-def drawing(generator: Any = None) -> Any:
-    """The stream to draw from."""
-    return OfEachExample(stream(generator)) if levels.vmaps() else stream(generator)
-
-
-class OfEachExample:
-    """A stream inside vmap: what it draws is the same for all examples, or each has its own.
-
-    Raises:
-        GradcliError: G026 where a vmap was not told which of these it should be.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        if any(level.randomness == "error" for level in levels.vmaps()):
-            raise GradcliError(
-                "G026",
-                "vmap: called random operation while in randomness error mode. Please either use "
-                "the 'same' or 'different' randomness flags on vmap or perform the randomness "
-                "operation out of vmap",
-            )
-        self._stream = stream
-        self._sizes = tuple(level.size or 0 for level in _apart())
-
-    def __getattr__(self, name: str) -> Any:
-        draw = getattr(self._stream, name)
-
-        def drawn(*args: Any, **kwargs: Any) -> Any:
-            if any(isinstance(a, tuple) for a in args):
-                wider = (self._sizes + a if isinstance(a, tuple) else a for a in args)
-                return draw(*wider, **kwargs)
-            found = [draw(*args, **kwargs) for _ in range(numel(self._sizes))]
-            return np.reshape(found, self._sizes + found[0].shape)
-
-        return drawn
-
-
-def _apart() -> list[levels.Level]:
-    """The running vmaps in which each example has random numbers of its own."""
-    return [level for level in levels.vmaps() if level.randomness == "different"]
-
-
-def _tensor(array: Any, **options: Any) -> Any:
-    """The tensor of what was drawn; inside vmap one example's, where each has its own."""
-    made = from_array(array, **options)
-    for level in _apart():
-        made = Tensor(level.example(made.node))
-    return made
 
 
 def _new_generator(device: Any = "cpu") -> Any:
@@ -132,7 +75,7 @@ def _drawn(name: str, draw: str, words: str) -> None:
                 kind=NotImplementedError,
             )
         array = getattr(drawing(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
-        return _tensor(array, requires_grad=requires_grad)
+        return drawn_tensor(array, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)
     def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
@@ -177,7 +120,7 @@ def randint(
             f"random_ expects 'from' to be less than 'to', but got from={ends[0]} >= to={ends[1]}",
         )
     array = drawing(generator).integers(*ends, shape_of((size,), kind), NUMPY_DTYPES[kind])
-    return _tensor(array, requires_grad=requires_grad)
+    return drawn_tensor(array, requires_grad=requires_grad)
 
 
 @composite("randint_like", method=False)
@@ -195,7 +138,7 @@ def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     if whole(n) < 0:
         raise GradcliError("G024", f"Trying to create tensor with negative dimension {n}: [{n}]")
     memory.refuse(n, kind.itemsize)
-    return _tensor(drawing(generator).permutation(n, NUMPY_DTYPES[kind]))
+    return drawn_tensor(drawing(generator).permutation(n, NUMPY_DTYPES[kind]))
 
 
 @composite("normal", method=False)
@@ -205,16 +148,20 @@ def normal(
     size: Any = None,
     *,
     generator: Any = None,
+    dtype: Any = None,
     requires_grad: bool = False,
 ) -> Any:
     """Normally distributed numbers; mean and deviation may be tensors."""
     if size is not None:
-        kind = default.dtype
+        kind = dtype_or_default(dtype)
         given = (shape_of((size,), kind), NUMPY_DTYPES[kind])
         array = drawing(generator).normal(*given, number_of(mean), number_of(std))
-        return _tensor(array, requires_grad=requires_grad)
+        return drawn_tensor(array, requires_grad=requires_grad)
     arrays = [v.array() if isinstance(v, Tensor) else v for v in (mean, std)]
-    return _tensor(drawing(generator).normal_from(*arrays))
+    value = drawn_tensor(drawing(generator).normal_from(*arrays))
+    parameters = [v for v in (mean, std) if isinstance(v, Tensor)]
+    overload = 3 if len(parameters) == 2 else 1 if isinstance(mean, Tensor) else 2
+    return _drawn_from(value, "normal", overload, *parameters)
 
 
 @composite("bernoulli")
@@ -222,7 +169,8 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> A
     """0 or 1, 1 with the probability that `input` says."""
     chance = input.array() if p is None else p
     kind = NUMPY_DTYPES[input.dtype]
-    return _tensor(drawing(generator).bernoulli(chance, tuple(input.shape), kind))
+    value = drawn_tensor(drawing(generator).bernoulli(chance, tuple(input.shape), kind))
+    return value if p is not None else _drawn_from(value, "bernoulli", 0, input)
 
 
 @composite("multinomial")
@@ -230,10 +178,22 @@ def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:
     """Positions drawn with the weights in each row of `input`."""
-    return _tensor(drawing(generator).multinomial(input.array(), num_samples, replacement))
+    return drawn_tensor(drawing(generator).multinomial(input.array(), num_samples, replacement))
 
 
 # -- written to a tensor
+
+
+def _drawn_from(value: Tensor, name: str, overload: int, *parameters: Tensor) -> Tensor:
+    """`value` as node `name` of the tensors that it was drawn with; their gradient is 0."""
+    nodes = [x.node for x in parameters]
+    tracked = [node for node in nodes if node.tracked]
+    if not tracked:
+        return value
+    result = value.node
+    for node in tracked:
+        result = where(number_node(False), cast(node, result.dtype), result)
+    return Tensor(called(result, name, *nodes, overload=overload))
 
 
 def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
@@ -258,7 +218,7 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
         allowed(input)
         kind = NUMPY_DTYPES[input.dtype]
         array = getattr(drawing(generator), draw)(tuple(input.shape), kind, **given)
-        return write(input, filled(input, _tensor(array).node, name, overload))
+        return write(input, filled(input, drawn_tensor(array).node, name, overload))
 
     draws.doc = f"Writes random numbers ({draw})."
 
@@ -278,7 +238,7 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     chance = p.array() if isinstance(p, Tensor) else p
     array = drawing(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
     overload = 1 if isinstance(p, Tensor) else 2
-    return write(input, filled(input, _tensor(array).node, "bernoulli", overload))
+    return write(input, filled(input, drawn_tensor(array).node, "bernoulli", overload))
 
 
 @composite("Tensor.random_")
@@ -289,4 +249,4 @@ def random_(input: Any, low: int = 0, high: Any = None, *, generator: Any = None
     allowed(input)
     kind = NUMPY_DTYPES[input.dtype]
     array = drawing(generator).integers(low, high, tuple(input.shape), kind)
-    return write(input, filled(input, _tensor(array).node, "random"))
+    return write(input, filled(input, drawn_tensor(array).node, "random"))

@@ -1,6 +1,6 @@
-"""Pieces of tensors: split, chunk, unbind, narrow, select, windows.
+"""Pieces of tensors: split, chunk, unbind, narrow, select.
 
-Constraints: pieces share the tensor's memory; windows (`unfold`) are a copy here.
+Constraints: pieces share the tensor's memory.
 """
 
 from __future__ import annotations
@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from gradcli.errors import GradcliError
-from gradcli.functions.shape import part, permuted, reshaped, select_at, whole
-from gradcli.graph.dtype import INTEGER, int64
-from gradcli.graph.node import Node, data
+from gradcli.functions.shape import part, select_at, whole
+from gradcli.graph.dtype import INTEGER
+from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right
-from gradcli.ops import indexing
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
@@ -62,7 +59,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
 
 
 @internal("split", view=True)
-def _split(x: Node, size: int, dim: int) -> tuple[Node, ...]:
+def _split(x: Node, size: int, dim: int = 0) -> tuple[Node, ...]:
     extent = _extent(x, dim, "split")
     if size < 0:
         raise GradcliError(
@@ -107,6 +104,18 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
         raise GradcliError("G026", f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     size = -(-extent // chunks)
     return _split(input, size, dim) if size else split_with_sizes(input, [0] * chunks, dim)
+
+
+# Pieces that share no memory with the tensor, so that they may be written to.
+_unsafe_split = function("unsafe_split")(_split.body)
+_unsafe_split_with_sizes = function("unsafe_split_with_sizes")(split_with_sizes.body)
+
+
+@composite("unsafe_chunk")
+def unsafe_chunk(input: Any, chunks: int, dim: int = 0) -> Any:
+    """At most `chunks` pieces of one size along `dim`, which may be written to."""
+    extent = _extent(input, dim, "chunk")
+    return _unsafe_split(input, -(-extent // whole(chunks)), dim)
 
 
 @composite("tensor_split")
@@ -184,28 +193,3 @@ def select(input: Any, dim: int, index: int) -> Node:
             kind=IndexError,
         )
     return select_at(x, axis, position % size)
-
-
-@function("Tensor.unfold")
-def unfold(input: Any, dimension: int, size: int, step: int) -> Node:
-    """All windows of `size` elements along a dim, `step` apart, as a new last dim (a copy here)."""
-    x = tensor(input)
-    axis = axis_from_right(whole(dimension), x.ndim)
-    extent = x.shape[axis] if x.ndim else 1
-    if size > extent:
-        raise GradcliError(
-            "G024",
-            f"maximum size for tensor at dimension {axis + x.ndim} is {extent} but size is {size}",
-        )
-    if step <= 0:
-        raise GradcliError("G026", f"step is {step} but must be > 0")
-    if x.ndim == 0:
-        return reshaped(x, (1,))
-    starts = np.arange(0, extent - size + 1, step)[:, None] + np.arange(size)
-    windows = data(starts, starts.shape, int64)
-    rest = tuple(a for a in range(-x.ndim, 0) if a != axis)
-    picked = indexing.index(permuted(x, (axis, *rest)), windows, axes=x.ndim)
-    places = [a - len(rest) for a in range(len(rest))]
-    at = axis + x.ndim
-    first, second = -len(rest) - 2, -len(rest) - 1
-    return permuted(picked, (*places[:at], first, *places[at:], second))

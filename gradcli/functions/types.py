@@ -244,8 +244,20 @@ class Layout:
         return "torch.strided"
 
 
+class MemoryFormat:
+    """An order of elements in memory: the one that a tensor has, or the natural one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
 STRIDED = Layout()
 registry.register("torch.strided", STRIDED)
+for _name in ("preserve_format", "contiguous_format"):
+    registry.register(f"torch.{_name}", MemoryFormat(_name))
 for _name, _get in {
     "device": lambda x: CPU,
     "layout": lambda x: STRIDED,

@@ -112,6 +112,7 @@ MODULES = frozenset(
         ],
         *["torch.autograd", "torch.autograd.functional", "torch.autograd.function", "torch.fft"],
         *["torch.autograd.graph", "torch.autograd.forward_ad"],
+        *["torch.masked", "torch.nn.init", "torch.random", "torch.signal", "torch.signal.windows"],
         "math",
     ]
 )

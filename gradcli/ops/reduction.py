@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from gradcli.graph.dtype import COMPLEX, DType, bool_, int64
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
 from gradcli.ops.elementwise import cast, conj, eq, exp, gt, log, logical_and, where
@@ -54,17 +54,25 @@ def _share_extreme(g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool) -
     return restore(g, x, axis, keepdims) * (hit / total(hit, axis=axis, keepdims=True))
 
 
-def _first_zero(x: Node, axis: int) -> tuple[Node, Node]:
+def _zeros(x: Node, axis: int) -> tuple[Node, list[Node]]:
+    """Where `x` is 0; and where it is so for the first time, and the second, along an axis.
+
+    A product with one zero has a slope along it alone; with two zeros it has none, but the slope
+    along one changes with the other, which only second derivatives ask for.
+    """
     is_zero = eq(x, zero(x))
     count = cumsum(cast(is_zero, int64), axis=axis)
-    return is_zero, logical_and(is_zero, eq(count, constant(1, int64)))
+    numbers = (1, 2) if current.tracking else (1,)
+    return is_zero, [logical_and(is_zero, eq(count, constant(n, int64))) for n in numbers]
 
 
 def _prod_rule(g: Node, out: Node, x: Node, *, axis: int, keepdims: bool) -> Node:
     one = zero(x) + 1
-    is_zero, first = _first_zero(x, axis)
-    others = spread(prod(where(first, one, x), axis=axis, keepdims=keepdims), x, (axis,), keepdims)
-    rest = where(first, others, zero(x))
+    is_zero, places = _zeros(x, axis)
+    rest = zero(x)
+    for place in places:
+        others = prod(where(place, one, x), axis=axis, keepdims=keepdims)
+        rest = where(place, spread(others, x, (axis,), keepdims), rest)
     quotient = spread(out, x, (axis,), keepdims) / where(is_zero, one, x)
     return spread_like(g, x, axis, keepdims) * conj(where(is_zero, rest, quotient))
 
@@ -76,10 +84,11 @@ def spread_like(g: Node, x: Node, axis: int, keepdims: bool) -> Node:
 
 def _cumprod_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
     one = zero(x) + 1
-    is_zero, first = _first_zero(x, axis)
-    without = where(
-        first, _reverse_cumsum(g * conj(cumprod(where(first, one, x), axis=axis)), axis), zero(g)
-    )
+    is_zero, places = _zeros(x, axis)
+    without = zero(g)
+    for place in places:
+        others = g * conj(cumprod(where(place, one, x), axis=axis))
+        without = where(place, _reverse_cumsum(others, axis), without)
     quotient = _reverse_cumsum(g * conj(out), axis) / conj(where(is_zero, one, x))
     return where(is_zero, without, quotient)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli.tensor.fused import multiply_add
+
 if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     from numpy.typing import NDArray
 
@@ -45,20 +47,6 @@ def fill(values: NDArray[Any], mean: float, std: float) -> None:
             part[:, row] = factor.reshape(-1, 8)
 
 
-def multiply_add(x: Doubles, y: float, z: float) -> Doubles:
-    """x*y + z with one rounding, for float64: Dekker's product and Knuth's sum."""
-    product = x * y
-    total = product + z
-    with np.errstate(all="ignore"):
-        x_high, y_high = _upper_half(x), _upper_half(np.float64(y))
-        x_low, y_low = x - x_high, y - y_high
-        rest = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
-        moved = total - product
-        rest += (product - (total - moved)) + (z - moved)
-        exact: Doubles = total + rest
-    return np.where(np.isfinite(exact), exact, total)
-
-
 def through_libm(function: Callable[[float], float], values: Doubles) -> Doubles:
     """`function` of the C library for each value; NumPy's own loops differ in the last bit."""
     out = np.empty(len(values))
@@ -70,12 +58,6 @@ def through_libm(function: Callable[[float], float], values: Doubles) -> Doubles
             with np.errstate(all="ignore"):
                 out[start : start + _CHUNK] = getattr(np, function.__name__)(part)
     return out
-
-
-def _upper_half(x: Any) -> Any:
-    """The upper 26 bits of the significand: Veltkamp's splitting."""
-    scaled = 134217729.0 * x
-    return scaled - (scaled - x)
 
 
 def _polar_double(part: Doubles) -> tuple[Doubles, Doubles, Doubles]:

@@ -57,6 +57,10 @@ def offset_of(tensor: Tensor) -> int:
         if op is movement.diagonal:
             shift = attrs["offset"]
             offset += shift * strides[-1] if shift > 0 else -shift * strides[-2]
+        if op.name == "as_strided":
+            offset += attrs["offset"]
+        if op.name in ("view_as_real", "view_as_complex"):
+            offset = offset * 2 if op.name == "view_as_real" else offset // 2
         strides, below = _step(op, attrs, strides, below)
     return offset
 
@@ -141,11 +145,15 @@ def as_view(shape: Shape, strides: Strides, new: Shape) -> Strides | None:
     return tuple(reversed(found))
 
 
+REORDERING = frozenset({movement.permute.name, "as_strided"})
+"""View ops after which neighbours may lie in memory in another order."""
+
+
 def _inherited(tensor: Tensor, shape: Shape) -> Strides | None:
     """The strides of an elementwise result of `shape` after `tensor`; None for row-major ones."""
     storage = tensor._storage
     if storage is None or (
-        storage.strides is None and not any(op is movement.permute for op, _ in tensor.view_path)
+        storage.strides is None and not any(op.name in REORDERING for op, _ in tensor.view_path)
     ):
         return None
     strides = strides_of(tensor)
@@ -194,7 +202,26 @@ def _step(
     if op is movement.diagonal:
         length = _diagonal(shape, attrs["offset"])
         return (*strides[:-2], strides[-2] + strides[-1]), (*shape[:-2], length)
+    if op.name == "view_as_real":
+        return (*(2 * n for n in strides), 1), (*shape, 2)
+    if op.name == "view_as_complex":
+        return tuple(n // 2 for n in strides[:-1]), shape[:-1]
+    if op.name == "as_strided":
+        lead = rank - len(attrs["source"])
+        return strides[:lead] + attrs["strides"], shape[:lead] + attrs["shape"]
+    if op.name == "windows":
+        return _windowed(attrs, strides, shape)
     return strides, shape
+
+
+def _windowed(attrs: Mapping[str, Any], strides: Strides, shape: Shape) -> tuple[Strides, Shape]:
+    """The last axes in two: the places in a window, and the windows."""
+    kernel, lead = attrs["kernel"], len(shape) - len(attrs["kernel"])
+    apart = list(zip(shape[lead:], kernel, attrs["stride"], attrs["dilation"], strict=True))
+    counts = tuple((n - (k - 1) * wide - 1) // step + 1 for n, k, step, wide in apart)
+    inside = tuple(s * wide for s, wide in zip(strides[lead:], attrs["dilation"], strict=True))
+    between = tuple(s * step for s, step in zip(strides[lead:], attrs["stride"], strict=True))
+    return strides[:lead] + inside + between, shape[:lead] + kernel + counts
 
 
 def _diagonal(shape: Shape, offset: int) -> int:

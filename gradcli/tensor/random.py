@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.tensor import gaussian
 from gradcli.tensor import random_checks as checks
+from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.random_checks import refused
 from gradcli.tensor.random_stream import DEFAULT_SEED, Stream
 
@@ -164,7 +165,7 @@ class Generator(Stream):
             raise refused(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
         checks.require_continuous("Cauchy", dtype, checks.names(dtype)[1])
         angles = math.pi * (self.engine.doubles(count) - 0.5)
-        values = gaussian.multiply_add(_function(math.tan, angles, dtype), sigma, median)
+        values = multiply_add(_function(math.tan, angles, dtype), sigma, median)
         return _cast(values, dtype).reshape(shape)
 
     def geometric(self, shape: Shape, dtype: DTypeLike, p: float) -> Array:
@@ -246,7 +247,7 @@ def _stretched(values: Array, low: float, high: float) -> Array:
     start = values.dtype.type(low)
     span = float(values.dtype.type(high) - start)
     if values.dtype == np.float64:
-        return gaussian.multiply_add(values, span, low)
+        return multiply_add(values, span, low)
     return (values.astype(np.float64) * span + float(start)).astype(values.dtype)
 
 

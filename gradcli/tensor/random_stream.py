@@ -15,6 +15,7 @@ import numpy as np
 
 from gradcli.graph.node import current
 from gradcli.tensor import gaussian
+from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.mersenne import SIZE, Mersenne
 from gradcli.tensor.random_checks import refused, seed_word
 
@@ -115,7 +116,7 @@ class Stream:
             self._spare = values.pop()
         result = np.array(values, np.float64)
         standard = mean == 0.0 and std == 1.0
-        return result if standard else gaussian.multiply_add(result, std, mean)
+        return result if standard else multiply_add(result, std, mean)
 
     def block_normals(
         self, count: int, dtype: np.dtype[Any], mean: float, std: float

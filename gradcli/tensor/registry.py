@@ -18,19 +18,8 @@ FAMILIES = (
     *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
     *("order", "counting", "histogram", "numeric", "geometry", "types", "data", "pad"),
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
-    *(
-        "image",
-        "grid",
-        "ctc",
-        "multihead",
-        "custom",
-        "gradcheck",
-        "vmap",
-        "func",
-        "functional",
-        "anomaly",
-        "forward_ad",
-    ),
+    *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),
+    *("memory", "custom", "gradcheck", "vmap", "func", "functional", "anomaly", "forward_ad"),
 )
 """The modules of gradcli/functions, the most used first."""
 

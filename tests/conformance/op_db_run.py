@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from op_db_lists import LOOSER, NOT_COUNTED, ORDER, RENAMED, UNINITIALISED, UP_TO_SIGN
+from op_db_lists import LOOSER, ORDER, RENAMED, UNINITIALISED, UP_TO_SIGN, reason_outside
 from op_db_values import Comparison, Outside, array_of, leaves, requires_grad, to_gradcli
 from torch.testing._internal.common_methods_invocations import op_db
 
@@ -32,11 +32,13 @@ class Score:
         title: op_db's name, the variant behind a dot.
         plain: the name without the variant.
         differentiable: whether PyTorch has its gradient.
-        forward, gradient: (passed, total).
-        failures: sentence -> how often, forward and gradient together.
+        forward, gradient, second: (passed, total) of values, first and second derivatives.
+        failures: sentence -> how often, all together.
         outside: reason -> how many samples were skipped for it.
         seconds: how long they took, PyTorch's share included.
     """
+
+    COMPARED = ("forward", "gradient", "second")
 
     def __init__(self, op: Any) -> None:
         self.title = full_name(op)
@@ -44,6 +46,7 @@ class Score:
         self.differentiable: bool = op.supports_autograd
         self.forward = [0, 0]
         self.gradient = [0, 0]
+        self.second = [0, 0]
         self.failures: Counter[str] = Counter()
         self.outside: Counter[str] = Counter()
         self.seconds = 0.0
@@ -64,7 +67,7 @@ class Score:
 
 def operations() -> dict[str, Any]:
     """op_db's ops that are compared, by name with variant."""
-    return {full_name(op): op for op in op_db if not full_name(op).startswith(NOT_COUNTED)}
+    return {full_name(op): op for op in op_db if not reason_outside(full_name(op))}
 
 
 def full_name(op: Any) -> str:
@@ -72,12 +75,17 @@ def full_name(op: Any) -> str:
     return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
 
 
+def called_name(op: Any) -> str:
+    """The name below `torch`, or of a method, that the op's samples call."""
+    return RENAMED.get(full_name(op)) or RENAMED.get(op.name, op.name)
+
+
 def function_of(op: Any) -> Any:
     """gradcli's function of an OpInfo's name: of torch, else a tensor's method; else None."""
-    name = RENAMED.get(op.name, op.name)
+    name = called_name(op)
     found = find(f"torch.{name}")
     if not callable(found) and "." not in name:
-        found = method(name)
+        found = method(name) or getattr(Tensor, name, None)
     if isinstance(found, property):
         found = found.fget
     arrange = arrangement(op)
@@ -92,21 +100,33 @@ def arrangement(op: Any) -> Any:
 def samples(op: Any, dtype: torch.dtype) -> Iterator[Any]:
     """The op's samples; their tensors require gradients where the op has one."""
     torch.manual_seed(0)
-    yield from op.sample_inputs("cpu", dtype, requires_grad=op.supports_autograd)
+    yield from op.sample_inputs("cpu", dtype, requires_grad=op.supports_autograd and _sloped(dtype))
 
 
-def run(op: Any, dtype: torch.dtype, function: Any = None) -> Score:
-    """Scores every sample of `op` in `dtype`.
+def spread(items: list[Any], most: int) -> list[Any]:
+    """At most `most` of the items (0: all of them), evenly spread from the first on."""
+    count = len(items)
+    if not most or count <= most:
+        return items
+    return [items[i * count // most] for i in range(most)]
+
+
+def run(
+    op: Any, dtype: torch.dtype, function: Any = None, most: int = 0, twice: bool = False
+) -> Score:
+    """Scores the samples of `op` in `dtype`.
 
     Args:
         op: an OpInfo.
         dtype: of the samples.
         function: what is called under gradcli; the function of the op's name by default.
+        most: how many samples, evenly spread; 0 for all of them.
+        twice: whether second derivatives are compared too, where PyTorch has them.
     """
-    trial = Trial(op, function_of(op) if function is None else function)
+    trial = Trial(op, function_of(op) if function is None else function, twice)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for sample in samples(op, dtype):
+        for sample in spread(list(samples(op, dtype)), most):
             try:
                 trial.compare(sample)
             except Outside as reason:
@@ -117,11 +137,14 @@ def run(op: Any, dtype: torch.dtype, function: Any = None) -> Score:
 class Trial:
     """An op on both sides: the samples are compared one by one and counted in `score`."""
 
-    def __init__(self, op: Any, function: Any) -> None:
+    def __init__(self, op: Any, function: Any, twice: bool = False) -> None:
         self.op = op
         self.function = function
+        self.twice = twice and op.supports_gradgrad
         self.score = Score(op)
-        self.results = Comparison(values=op.name not in UNINITIALISED, looser=LOOSER.get(op.name))
+        looser = LOOSER.get(op.name)
+        self.results = Comparison(values=op.name not in UNINITIALISED, looser=looser)
+        self.slopes = Comparison(looser=looser, second=True)
 
     def compare(self, sample: Any) -> None:
         """Compares value and gradient of one sample; raises Outside when it cannot be compared."""
@@ -162,24 +185,56 @@ class Trial:
     def _gradient(
         self, ours: Any, theirs: Any, inputs: list[torch.Tensor], known: dict[int, Tensor]
     ) -> str:
+        """Compares first derivatives, then second ones; why the first ones differ."""
         outputs = requires_grad(theirs, torch.Tensor)
         cotangents = [_cotangent(x) for x in outputs]
-        expected = _their_gradients(outputs, inputs, cotangents)
+        given = [torch.from_numpy(v).requires_grad_(self.twice) for v in cotangents]
+        expected = _their_gradients(outputs, inputs, given, again=self.twice)
         flags = [t.requires_grad for t in leaves(theirs, torch.Tensor)]
         chosen = [o for o, flag in zip(leaves(ours, Tensor), flags, strict=False) if flag]
         if len(chosen) != len(outputs) or not all(x.requires_grad for x in chosen):
             return "no gradient is recorded"
+        leading = [find("torch.tensor")(v, requires_grad=self.twice) for v in cotangents]
+        wanted = [known[id(x)] for x in inputs]
         try:
-            found = find("torch.autograd.grad")(
-                chosen,
-                [known[id(x)] for x in inputs],
-                [find("torch.tensor")(v) for v in cotangents],
-                allow_unused=True,
-            )
-            pairs = zip(map(_or_zeros, found, inputs), expected, strict=True)
-            return next((d for pair in pairs if (d := self.results.difference(*pair))), "")
+            found = _our_gradients(chosen, wanted, leading, again=self.twice)
         except Exception as error:
             return _sentence(error)
+        problem = _difference(self.results, found, expected, inputs)
+        if self.twice and not problem:
+            self._second((found, wanted + leading), (expected, inputs + given))
+        return problem
+
+    def _second(self, ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> None:
+        """Compares the derivatives of first derivatives; each side is (these, what by)."""
+        (first, wanted), (expected, inputs) = ours, theirs
+        kept = [x for x in expected if x is not None and x.requires_grad]
+        if not kept:
+            return
+        cotangents = [None if x is None else _cotangent(x.detach()) for x in expected]
+        sloped = [
+            (x, find("torch.tensor")(v))
+            for x, v in zip(first, cotangents, strict=True)
+            if x is not None and x.requires_grad and v is not None
+        ]
+        given = [torch.from_numpy(_cotangent(x.detach())) for x in kept]
+        try:
+            second = _their_gradients(kept, inputs, given)
+        except Outside:
+            return
+        try:
+            found = [None] * len(wanted)
+            if sloped:
+                found = _our_gradients([x for x, _ in sloped], wanted, [v for _, v in sloped])
+            problem = _difference(self.slopes, found, second, inputs)
+        except Exception as error:
+            problem = _sentence(error)
+        self.score.count("second", problem)
+
+
+def _difference(how: Comparison, found: Any, expected: Any, inputs: Any) -> str:
+    pairs = zip(map(_or_zeros, found, inputs), map(_filled, expected, inputs), strict=True)
+    return next((d for pair in pairs if (d := how.difference(*pair))), "")
 
 
 def _sentence(error: Exception) -> str:
@@ -187,21 +242,29 @@ def _sentence(error: Exception) -> str:
 
 
 def _their_gradients(
-    outputs: list[torch.Tensor], inputs: list[torch.Tensor], cotangents: list[Any]
-) -> list[torch.Tensor]:
-    given = [torch.from_numpy(v) for v in cotangents]
+    outputs: list[torch.Tensor], inputs: list[torch.Tensor], given: list[Any], again: bool = False
+) -> list[Any]:
     try:
-        found = torch.autograd.grad(outputs, inputs, given, allow_unused=True)
+        found = torch.autograd.grad(outputs, inputs, given, allow_unused=True, create_graph=again)
     except (NotImplementedError, RuntimeError) as error:
         raise Outside(f"PyTorch has no gradient: {type(error).__name__}") from None
-    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+    return list(found)
+
+
+def _our_gradients(outputs: Any, inputs: Any, given: Any, again: bool = False) -> Any:
+    gradient = find("torch.autograd.grad")
+    return gradient(outputs, inputs, given, allow_unused=True, create_graph=again)
+
+
+def _filled(gradient: Any, x: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(x) if gradient is None else gradient
 
 
 def _or_zeros(gradient: Any, x: torch.Tensor) -> Any:
     """A gradient that is absent on one side equals zeros on the other."""
     if gradient is not None:
         return gradient
-    return find("torch.zeros")(*x.shape, dtype=to_gradcli(x.dtype, {}))
+    return find("torch.zeros")(tuple(x.shape), dtype=to_gradcli(x.dtype, {}))
 
 
 def _cotangent(output: torch.Tensor) -> Any:
@@ -211,3 +274,7 @@ def _cotangent(output: torch.Tensor) -> Any:
     if dtype.kind == "c":
         values = values + 1j * numbers.standard_normal(tuple(output.shape))
     return np.asarray(values).astype(dtype)
+
+
+def _sloped(dtype: torch.dtype) -> bool:
+    return dtype.is_floating_point or dtype.is_complex

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from op_db_lists import RENAMED
-from op_db_run import arrangement
+from op_db_run import arrangement, called_name
 from op_db_values import Outside
 
 from gradcli.functions import find
@@ -29,7 +28,7 @@ OPERATORS = {
 
 def written(op: Any) -> Callable[..., Any]:
     """A function that writes its call of `op` as an expression and evaluates that."""
-    name = RENAMED.get(op.name, op.name)
+    name = called_name(op)
 
     def call(*arguments: Any, **options: Any) -> Any:
         variables: dict[str, Any] = {}

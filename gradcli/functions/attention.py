@@ -1,0 +1,107 @@
+"""Attention: `softmax(query @ key.T * scale + mask) @ value`.
+
+Constraints: as PyTorch computes it on a CPU, fused where it is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.functions.create import from_array
+from gradcli.functions.dropout import dropout
+from gradcli.functions.nn import floating, internal, mul_number, only
+from gradcli.graph.dtype import BOOL
+from gradcli.graph.node import Node
+from gradcli.ops import elementwise as ops
+from gradcli.ops import reduction
+from gradcli.ops.rows import zero
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite
+
+
+@composite("nn.functional.scaled_dot_product_attention")
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """`softmax(query @ key.T * scale + attn_mask) @ value`; `scale` is 1/sqrt(size) by default."""
+    ranks = [len(v.shape) for v in (query, key, value)]
+    if min(ranks) < 2:
+        raise GradcliError(
+            "G021",
+            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
+            f"{ranks[0]} key.dim: {ranks[1]} and value.dim: {ranks[2]} instead.",
+        )
+    if attn_mask is not None and is_causal:
+        raise GradcliError(
+            "G026",
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True",
+        )
+    if enable_gqa:
+        key, value = (_repeated_heads(v, query) for v in (key, value))
+    if is_causal:
+        attn_mask = from_array(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
+    mask = _additive(attn_mask, query)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    fused = (
+        ranks == [4, 4, 4]
+        and dropout_p == 0
+        and query.shape[-1] == key.shape[-1] == value.shape[-1]
+        and not (mask is not None and mask.requires_grad)
+    )
+    if fused:
+        return _flash(query, key, value, mask, scale)
+    return _attention(query, key, value, mask, scale, dropout_p)
+
+
+def _repeated_heads(shared: Any, query: Any) -> Any:
+    """Keys or values with each head repeated until there are as many as in `query`."""
+    heads, own_heads = (v.shape[-3] if len(v.shape) > 2 else 0 for v in (query, shared))
+    if own_heads == 0 or heads % own_heads:
+        raise GradcliError(
+            "G024",
+            "Number of heads in key and value must divide the number of heads in query",
+        )
+    return shared.repeat_interleave(heads // own_heads, -3)
+
+
+def _additive(mask: Any, query: Any) -> Any:
+    """A mask of truth values as 0 where it holds and -inf elsewhere; any other mask itself."""
+    if mask is None or mask.dtype.category != BOOL:
+        return mask
+    return from_array(np.where(mask.array(), 0.0, -np.inf)).to(query.dtype)
+
+
+def _attention(
+    query: Any, key: Any, value: Any, mask: Any, scale: float, dropout_p: float = 0.0
+) -> Any:
+    # PyTorch spreads the scale over both factors, so that their product does not overflow.
+    root = math.sqrt(abs(scale))
+    scores = mul_number(query, math.copysign(root, scale)) @ mul_number(key.transpose(-2, -1), root)
+    weights = _safe_softmax(scores if mask is None else scores + mask)
+    return dropout(weights, dropout_p) @ value
+
+
+@internal("_scaled_dot_product_flash_attention_for_cpu")
+def _flash(query: Node, key: Node, value: Node, mask: Node | None, scale: float) -> Node:
+    added = None if mask is None else Tensor(mask)
+    return _attention(Tensor(query), Tensor(key), Tensor(value), added, scale).node  # type: ignore[no-any-return]
+
+
+@internal("_safe_softmax")
+def _safe_softmax(x: Node) -> Node:
+    """The softmax of the last dim, 0 in rows where everything is masked."""
+    x = floating(x, "softmax_lastdim_kernel_impl")
+    masked = reduction.all_(ops.isneginf(x), axis=(-1,), keepdims=True)
+    return only(ops.logical_not(masked), reduction.softmax(ops.where(masked, zero(x), x), axis=-1))

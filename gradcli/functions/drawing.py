@@ -1,0 +1,71 @@
+"""What a random function draws from: a stream, which inside vmap may be one for each example.
+
+Constraints: a draw moves the stream as PyTorch's does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.functions.create import from_array
+from gradcli.graph.shape import numel
+from gradcli.tensor import Tensor, levels
+
+
+def stream(generator: Any = None) -> Any:
+    """The stream that is meant: the given one, else the one that `manual_seed` starts."""
+    from gradcli.tensor.random import default_generator
+
+    return default_generator if generator is None else generator
+
+
+def drawing(generator: Any = None) -> Any:
+    """The stream to draw from."""
+    return OfEachExample(stream(generator)) if levels.vmaps() else stream(generator)
+
+
+class OfEachExample:
+    """A stream inside vmap: what it draws is the same for all examples, or each has its own.
+
+    Raises:
+        GradcliError: G026 where a vmap was not told which of these it should be.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        if any(level.randomness == "error" for level in levels.vmaps()):
+            raise GradcliError(
+                "G026",
+                "vmap: called random operation while in randomness error mode. Please either use "
+                "the 'same' or 'different' randomness flags on vmap or perform the randomness "
+                "operation out of vmap",
+            )
+        self._stream = stream
+        self._sizes = tuple(level.size or 0 for level in _apart())
+
+    def __getattr__(self, name: str) -> Any:
+        draw = getattr(self._stream, name)
+
+        def drawn(*args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(a, tuple) for a in args):
+                wider = (self._sizes + a if isinstance(a, tuple) else a for a in args)
+                return draw(*wider, **kwargs)
+            found = [draw(*args, **kwargs) for _ in range(numel(self._sizes))]
+            return np.reshape(found, self._sizes + found[0].shape)
+
+        return drawn
+
+
+def _apart() -> list[levels.Level]:
+    """The running vmaps in which each example has random numbers of its own."""
+    return [level for level in levels.vmaps() if level.randomness == "different"]
+
+
+def drawn_tensor(array: Any, **options: Any) -> Any:
+    """The tensor of what was drawn; inside vmap one example's, where each has its own."""
+    made = from_array(array, **options)
+    for level in _apart():
+        made = Tensor(level.example(made.node))
+    return made

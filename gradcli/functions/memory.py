@@ -1,0 +1,84 @@
+"""Tensors by the layout of their memory: sizes and strides first, elements as they happen to be.
+
+Constraints: elements that nobody has written are 0 here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.create import empty
+from gradcli.functions.join import cat
+from gradcli.functions.scatter import as_strided
+from gradcli.functions.shape import sizes_of, whole
+from gradcli.graph.shape import numel
+from gradcli.tensor import layout
+from gradcli.tensor.function import composite
+
+
+@composite("empty_strided", method=False)
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+    """A tensor of given sizes whose neighbours lie `stride` elements apart."""
+    shape, steps = sizes_of([size]), sizes_of([stride])
+    order = sorted(range(len(shape)), key=lambda axis: -steps[axis])
+    if layout.row_major([shape[axis] for axis in order]) == tuple(steps[axis] for axis in order):
+        return empty_permuted(shape, order, dtype=dtype, requires_grad=requires_grad)
+    pairs = zip(shape, steps, strict=False)
+    reach = 1 + sum((n - 1) * step for n, step in pairs) if all(shape) else 0
+    made = as_strided(empty(reach, dtype=dtype), size, stride).detach()
+    return made.requires_grad_(requires_grad)
+
+
+@composite("Tensor.new_empty_strided")
+def new_empty_strided(
+    input: Any, size: Any, stride: Any, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
+    """`empty_strided` of the dtype of `input`."""
+    return empty_strided(size, stride, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+@composite("empty_permuted", method=False)
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
+    """A tensor of given sizes whose dims lie in memory in the order `physical_layout`."""
+    order = [whole(axis) for axis in physical_layout]
+    if len(order) != len(size):
+        raise GradcliError(
+            "G024",
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(order)}",
+        )
+    if sorted(order) != list(range(len(order))):
+        raise GradcliError("G023", f"physical_layout must be a permutation, got {order}")
+    made = empty([size[axis] for axis in order], dtype=dtype)
+    seen = made.permute([order.index(axis) for axis in range(len(order))]) if order else made
+    return seen.detach().requires_grad_(requires_grad)
+
+
+@composite("Tensor.resize_")
+def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
+    """Gives the tensor other sizes: fewer elements of the same memory, or more, of new memory."""
+    if input.requires_grad:
+        raise GradcliError("G033", "cannot resize variables that require grad")
+    shape = sizes_of(sizes)
+    if shape == tuple(input.shape):
+        return input
+    if not layout.is_contiguous(input):
+        raise GradcliError(
+            "G026",
+            "resize_() of a tensor whose elements do not lie in memory in order is not supported",
+            help="x = x.contiguous() first",
+        )
+    flat, count = input.view(-1), numel(shape)
+    more = count - numel(input.shape)
+    line = flat[:count] if more <= 0 else cat([flat, empty(more, dtype=input.dtype)])
+    input.data = line.view(shape)
+    return input
+
+
+@composite("Tensor.resize_as_")
+def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
+    """Gives the tensor the sizes of another one."""
+    return resize_(input, *the_template.shape)

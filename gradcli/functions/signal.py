@@ -1,0 +1,233 @@
+"""Windows for spectral analysis: `hann_window` and its kind, and `torch.signal.windows`.
+
+Constraints: leaf tensors of one dim, in float32 or float64; computed in that dtype step by step as
+PyTorch does. `periodic` (`sym=False`) leaves out the last element of the symmetric window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.create import arange, dtype_or_default, empty, linspace, ones, tensor
+from gradcli.functions.shape import whole
+from gradcli.graph.dtype import DType, float32, float64
+from gradcli.tensor import registry
+from gradcli.tensor.function import composite
+
+i0 = registry.find("torch.i0")
+
+Shape = Callable[..., Any]
+"""The numbers of a window from its size and options."""
+
+
+# -- torch.hann_window and its kind: of the numbers from 0 to size - 1
+
+
+def _window(name: str, shape: Shape, words: str, **parameters: float) -> None:
+    def window(
+        window_length: int,
+        periodic: bool = True,
+        *args: float,
+        dtype: Any = None,
+        requires_grad: bool = False,
+        **options: Any,
+    ) -> Any:
+        kind = dtype_or_default(dtype)
+        count = _length(name, window_length, kind)
+        given = dict(zip(parameters, args, strict=False)) | options
+        if count < 2:
+            return ones(count, dtype=kind, requires_grad=requires_grad)
+        size = count + bool(periodic)
+        values = shape(arange(size, dtype=kind), size - 1, **given)[:count]
+        return values.clone().requires_grad_(requires_grad)
+
+    window.__doc__ = words
+    window.__signature__ = _signature(window, parameters)  # type: ignore[attr-defined]
+    composite(name, method=False)(window)
+
+
+def _signature(body: Any, parameters: dict[str, Any]) -> Any:
+    """The signature of `body` with `parameters` in the place of its `*args` and `**options`."""
+    import inspect
+
+    given = inspect.signature(body)
+    kind: Any = inspect.Parameter.KEYWORD_ONLY
+    kept, tail = [], []
+    for parameter in given.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            tail.append(parameter)
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            kept.append(parameter)
+    own = [inspect.Parameter(name, kind, default=value) for name, value in parameters.items()]
+    return given.replace(parameters=[*kept, *own, *tail])
+
+
+def _length(name: str, length: Any, kind: DType) -> int:
+    count = whole(length)
+    if not kind.differentiable:
+        raise GradcliError("G025", f"{name} expects floating point dtypes, got: {kind!r}")
+    if count < 0:
+        raise GradcliError(
+            "G024", f"{name} requires non-negative window_length, got window_length={count}"
+        )
+    return count
+
+
+def _hann(n: Any, last: int) -> Any:
+    return _hamming(n, last, 0.5, 0.5)
+
+
+def _hamming(n: Any, last: int, alpha: float = 0.54, beta: float = 0.46) -> Any:
+    return (n * (math.pi * 2 / last)).cos() * -beta + alpha
+
+
+def _blackman(n: Any, last: int) -> Any:
+    angle = n * (math.pi / last)
+    return (angle * 4).cos() * 0.08 - (angle * 2).cos() * 0.5 + 0.42
+
+
+def _bartlett(n: Any, last: int) -> Any:
+    rising = n * (2 / last)
+    return rising.where(n <= last // 2, 2 - rising)
+
+
+def _kaiser(n: Any, last: int, beta: float = 12.0) -> Any:
+    place = n * (2 / last) - 1
+    return i0((1 - place * place).sqrt() * beta) / i0(tensor(beta, dtype=n.dtype))
+
+
+_window("hann_window", _hann, "The Hann window: `(1 - cos(2*pi*n/N))/2`.")
+_window("hamming_window", _hamming, "`alpha - beta*cos(2*pi*n/N)`.", alpha=0.54, beta=0.46)
+_window("blackman_window", _blackman, "The Blackman window: `0.42 - cos(2*pi*n/N)/2 + ...`.")
+_window("bartlett_window", _bartlett, "The Bartlett window: a triangle.")
+_window("kaiser_window", _kaiser, "The Kaiser window with parameter `beta`.", beta=12.0)
+
+
+# -- torch.signal.windows: of numbers that are evenly spaced from the start
+
+
+def _spaced(start: float, step: float, size: int, kind: DType) -> Any:
+    return linspace(start, start + (size - 1) * step, size, dtype=kind)
+
+
+def _signal(name: str, shape: Shape, words: str, single: bool = True, **parameters: Any) -> None:
+    """`single`: a window of one element is 1 whatever the parameters say."""
+
+    def window(
+        M: int,
+        *,
+        sym: bool = True,
+        dtype: Any = None,
+        requires_grad: bool = False,
+        **options: Any,
+    ) -> Any:
+        kind = dtype_or_default(dtype)
+        size = _size(name, M, kind)
+        given = parameters | options
+        _check(name, sym, **given)
+        if size == 0 or (size == 1 and single):
+            made = ones if size else empty
+            return made(size, dtype=kind, requires_grad=requires_grad)
+        last = size if not sym and size > 1 else size - 1
+        return shape(size, last, kind, **given).detach().requires_grad_(requires_grad)
+
+    window.__doc__ = words
+    window.__signature__ = _signature(window, parameters)  # type: ignore[attr-defined]
+    composite(f"signal.windows.{name}")(window)
+
+
+def _size(name: str, size: Any, kind: DType) -> int:
+    count = whole(size)
+    said = ""
+    if count < 0:
+        said = f"requires non-negative window length, got M={count}"
+    elif kind not in (float32, float64):
+        said = f"expects float32 or float64 dtypes, got: {kind!r}"
+    if said:
+        raise GradcliError("G026", f"{_CHECKED_AS.get(name, name)} {said}", kind=ValueError)
+    return count
+
+
+_CHECKED_AS = {name: "general_cosine" for name in ("hamming", "hann", "nuttall", "general_hamming")}
+"""The window whose name PyTorch's messages say."""
+
+
+def _check(name: str, sym: bool, **given: Any) -> None:
+    said, kind = "", ValueError
+    if name == "exponential" and given["tau"] <= 0:
+        said = f"Tau must be positive, got: {given['tau']} instead."
+    elif name == "exponential" and sym and given["center"] is not None:
+        said = "Center must be None for symmetric windows"
+    elif name == "gaussian" and given["std"] <= 0:
+        said = f"Standard deviation must be positive, got: {given['std']} instead."
+    elif name == "kaiser" and given["beta"] < 0:
+        said = f"beta must be non-negative, got: {given['beta']} instead."
+    elif name == "general_cosine" and not isinstance(given["a"], (list, tuple)):
+        said, kind = "Coefficients must be a list/tuple", TypeError  # type: ignore[assignment]
+    elif name == "general_cosine" and not given["a"]:
+        said = "Coefficients cannot be empty"
+    if said:
+        raise GradcliError("G026", said, kind=kind)
+
+
+def _exponential(size: int, last: int, kind: DType, center: Any, tau: float) -> Any:
+    middle = last / 2 if center is None else center
+    return (-_spaced(-middle / tau, 1 / tau, size, kind).abs()).exp()
+
+
+def _cosine(size: int, last: int, kind: DType) -> Any:
+    step = math.pi / (last + 1)
+    return _spaced(0.5 * step, step, size, kind).sin()
+
+
+def _gaussian(size: int, last: int, kind: DType, std: float) -> Any:
+    step = 1 / (std * math.sqrt(2))
+    return (-(_spaced(-last / 2 * step, step, size, kind) ** 2)).exp()
+
+
+def _kaiser_of(size: int, last: int, kind: DType, beta: float) -> Any:
+    width = tensor(beta, dtype=kind)
+    step = 2 * width / last
+    end = width.minimum(-width + (size - 1) * step)
+    places = linspace(-width, end, size, dtype=kind)
+    return i0((width * width - places**2).sqrt()) / i0(width)
+
+
+def _bartlett_of(size: int, last: int, kind: DType) -> Any:
+    return 1 - _spaced(-1, 2 / last, size, kind).abs()
+
+
+def _general_cosine(size: int, last: int, kind: DType, a: Any) -> Any:
+    angles = linspace(0, (size - 1) * (2 * math.pi / last), size, dtype=kind)
+    weights = tensor([(-1) ** i * w for i, w in enumerate(a)], dtype=kind)
+    turns = arange(len(a), dtype=kind).unsqueeze(-1) * angles
+    return (weights.unsqueeze(-1) * turns.cos()).sum(0)
+
+
+def _general_hamming(size: int, last: int, kind: DType, alpha: float) -> Any:
+    return _general_cosine(size, last, kind, [alpha, 1 - alpha])
+
+
+def _cosines(*a: float) -> Shape:
+    return lambda size, last, kind: _general_cosine(size, last, kind, a)
+
+
+_signal("exponential", _exponential, "`exp(-|n - center|/tau)`.", False, center=None, tau=1.0)
+_signal("cosine", _cosine, "Half a period of a sine.", single=False)
+_signal("gaussian", _gaussian, "`exp(-(n/std)**2/2)` around the middle.", single=False, std=1.0)
+_signal("kaiser", _kaiser_of, "The Kaiser window with parameter `beta`.", beta=12.0)
+_signal("bartlett", _bartlett_of, "A triangle.")
+_signal("general_cosine", _general_cosine, "A sum of cosines with the weights `a`.", a=())
+_signal("general_hamming", _general_hamming, "`alpha - (1-alpha)*cos(2*pi*n/N)`.", alpha=0.54)
+for _name, _weights in {
+    "hamming": (0.54, 0.46),
+    "hann": (0.5, 0.5),
+    "blackman": (0.42, 0.5, 0.08),
+    "nuttall": (0.3635819, 0.4891775, 0.1365995, 0.0106411),
+}.items():
+    _signal(_name, _cosines(*_weights), f"The {_name.capitalize()} window, a sum of cosines.")
