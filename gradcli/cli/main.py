@@ -27,6 +27,8 @@ EXAMPLES = """\b
   gradcli eval "sum((X@w - y)**2)" X=@X.npy y=@y.csv w='zeros(3)' -w w
   gradcli run train.py                              a PyTorch autograd script
   printf '1,2\\n3,4\\n' | gradcli eval "sum(x**2)" x=- -f json
+  gradcli check "mean(x**2)" x:n --expect "2*x/numel(x)"
+  gradcli graph "mean(3*(x+2)**2)" x='ones(2,2)' -o graph.html
   gradcli ops softmax                               signature and derivative"""
 
 
