@@ -33,6 +33,8 @@ def _window(name: str, shape: Shape, words: str, **parameters: float) -> None:
         *args: float,
         dtype: Any = None,
         requires_grad: bool = False,
+        device: Any = None,
+        layout: Any = None,
         **options: Any,
     ) -> Any:
         kind = dtype_or_default(dtype)
@@ -124,6 +126,8 @@ def _signal(name: str, shape: Shape, words: str, single: bool = True, **paramete
         sym: bool = True,
         dtype: Any = None,
         requires_grad: bool = False,
+        device: Any = None,
+        layout: Any = None,
         **options: Any,
     ) -> Any:
         kind = dtype_or_default(dtype)

@@ -36,7 +36,9 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
         *("nn.functional.linear_cross_entropy.chunked",),
         "nn.functional.linear_cross_entropy.chunked_none",
     ),
-    "gives a dtype that the language has not: uint64, complex32": ("hash_tensor", "chalf"),
+    "gives a dtype that the language has not: uint64, complex32, bfloat16": (
+        *("hash_tensor", "chalf", "bfloat16"),
+    ),
     "its samples read memory outside the tensor that they are given": ("as_strided.partial_views",),
     "PyTorch's gradient is wrong: it flows to the overwritten elements, not to the others": (
         "as_strided_scatter",
