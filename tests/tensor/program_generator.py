@@ -1,47 +1,66 @@
-"""Random programs over tensors: views, writes, grad modes, backward passes, in the language.
+"""Random programs over tensors: views, writes, grad modes, control flow, backward passes.
 
 A program is Python text that runs under gradcli and under PyTorch. Every statement that may be
 refused is guarded and prints what refused it, so that a program goes on after an error. Shapes are
 tracked while the text is written, so that most statements are valid.
+
+Constraints: all choices come from one source of random numbers, which hypothesis may be, so that it
+can shrink a program that fails.
 """
 
 from __future__ import annotations
 
-import io
 import random
-import re
-from contextlib import redirect_stdout
+from collections.abc import Sequence
 from math import prod
+from typing import Any
 
-Shape = tuple[int, ...]
+from program_parts import ELEMENTWISE, WRITES, Shape, copies, partial_writes, views
 
 HEAD = """\
 import torch
+import torch.nn.functional as F
+
+def twice(t):
+    return t + t
+
+def scaled(n):
+    def by(t):
+        return t * n
+    return by
+
+def no(e):
+    print("refused:", type(e).__name__, str(e).split("\\n")[0])
 
 def show(name, t):
-    strides = [s for s, n in zip(t.stride(), t.shape) if n != 1]
-    print(name, t, t.shape, t.requires_grad, t.is_leaf, t._version, strides)
-    if not t.is_leaf:
-        print(name, t.grad_fn.name(), [f and f.name() for f, i in t.grad_fn.next_functions])
+    try:
+        strides = [s for s, n in zip(t.stride(), t.shape) if n != 1]
+        print(name, t, t.shape, t.requires_grad, t.is_leaf, t._version, strides)
+        if not t.is_leaf:
+            print(t.grad_fn, [f and f.name() for f, i in t.grad_fn.next_functions])
+    except Exception as e:
+        no(e)
 """
 
-GUARD = """\
-except (RuntimeError, IndexError, ValueError, TypeError, AttributeError) as error:
-    print("refused:", str(error).split("\\n")[0])
-"""
+SHAPES: Sequence[Shape] = ((3,), (2, 3), (3, 2), (2, 2), (), (4,), (1, 3), (2, 3, 2), (0,), (2, 1))
 
 
 class Programs:
-    """Writes one program; `text()` is its source."""
+    """Writes one program; `text()` is its source.
 
-    def __init__(self, seed: int, statements: int = 12) -> None:
-        self.choose = random.Random(seed)
+    Args:
+        choose: a seed, or what to take random numbers from.
+        statements: how many there are between the first tensors and the last look at them.
+    """
+
+    def __init__(self, choose: int | random.Random, statements: int = 6) -> None:
+        self.choose = random.Random(choose) if isinstance(choose, int) else choose
         self.lines = [HEAD]
         self.shapes: dict[str, Shape] = {}
         self.leaves: list[str] = []
-        if self.choose.random() < 0.3:
+        if self.one_in(4):
             self.lines.append("torch.set_default_dtype(torch.float64)")
-        for _ in range(self.choose.choice([2, 2, 3])):
+        for _ in range(2):
             self.leaf()
         for _ in range(statements):
             self.statement()
@@ -51,17 +70,25 @@ class Programs:
         """The source."""
         return "\n".join(self.lines) + "\n"
 
+    def pick(self, options: Any) -> Any:
+        """One of them."""
+        return options[self.choose.randrange(len(options))]
+
+    def one_in(self, n: int) -> bool:
+        """True once in `n` times."""
+        return self.choose.randrange(n) == n - 1
+
     # -- names and numbers
 
     def leaf(self) -> None:
         """A tensor that the program starts from."""
-        shape = self.choose.choice([(), (3,), (2, 3), (3, 2), (2, 2), (2, 3, 2), (4,), (1, 3)])
-        numbers = [self.choose.randint(-8, 8) / 4 for _ in range(prod(shape))]
+        shape = self.pick(SHAPES)
+        numbers = [self.pick(range(-8, 9)) / 4 for _ in range(prod(shape))]
         name = f"x{len(self.leaves)}"
-        wanted = self.choose.random() < 0.75
+        dtype = self.pick(["", "", "", "", ", dtype=torch.float64"])
         self.lines.append(
-            f"{name} = torch.tensor({numbers}).reshape({list(shape)}).clone()"
-            + (".requires_grad_()" if wanted else "")
+            f"{name} = torch.tensor({numbers}{dtype}).reshape({list(shape)}).clone()"
+            + ("" if self.one_in(5) else ".requires_grad_()")
         )
         self.shapes[name] = shape
         self.leaves.append(name)
@@ -69,30 +96,37 @@ class Programs:
     def any(self) -> str:
         """A variable, a recent one rather than an old one."""
         names = list(self.shapes)
-        return self.choose.choice(names[-4:] if self.choose.random() < 0.6 else names)
+        return str(self.pick(names if self.one_in(3) else names[-3:]))
 
     def like(self, shape: Shape) -> str:
         """An operand that broadcasts to `shape`: a variable, or a number."""
         fitting = [n for n, s in self.shapes.items() if _broadcasts(s, shape)]
-        if fitting and self.choose.random() < 0.7:
-            return self.choose.choice(fitting)
-        return self.choose.choice(["2", "0.5", "-1", "3.0", "True"])
+        if fitting and not self.one_in(3):
+            return str(self.pick(fitting))
+        return str(self.pick(["2", "0.5", "-1", "3.0", "True"]))
+
+    def filled(self, formulas: Sequence[str]) -> tuple[str, Shape]:
+        """One of the formulas with operands in it, and the shape of the first."""
+        a = self.any()
+        shape = self.shapes[a]
+        tensors = [n for n, s in self.shapes.items() if _broadcasts(s, shape)]
+        formula = self.pick(formulas)
+        return formula.format(a=a, b=self.like(shape), c=self.pick(tensors)), shape
 
     def guarded(
         self, statement: str, *, name: str = "", shape: Shape = (), otherwise: str = ""
     ) -> None:
         """A statement that may be refused; `name` is the variable it makes."""
         body = statement.replace("\n", "\n    ")
-        after = "".join(f"\n    {line}" for line in otherwise.split("\n") if line)
-        self.lines.append(f"try:\n    {body}\n{GUARD.rstrip()}{after}")
+        after = f"\n    {otherwise}" if otherwise else ""
+        self.lines.append(f"try:\n    {body}\nexcept Exception as e:\n    no(e){after}")
         if name:
             self.shapes[name] = shape
 
     def new(self, expression: str, shape: Shape) -> None:
-        """A new variable; the old meaning of its name stays when the expression is refused."""
+        """A new variable; another one under its name when the expression is refused."""
         name = f"v{len(self.shapes)}"
-        self.lines.append(f"{name} = x0")
-        self.guarded(f"{name} = {expression}", name=name, shape=shape)
+        self.guarded(f"{name} = {expression}", name=name, shape=shape, otherwise=f"{name} = x0")
 
     # -- statements
 
@@ -101,201 +135,91 @@ class Programs:
         kinds = {
             self.elementwise: 5,
             self.view: 6,
-            self.copy: 3,
+            self.copy: 5,
             self.write: 6,
             self.write_part: 4,
             self.block: 2,
+            self.branch: 1,
+            self.loop: 1,
+            self.call: 1,
             self.backward: 3,
             self.gradient: 2,
             self.flags: 2,
-            self.look: 3,
+            self.look: 2,
+            self.whole_numbers: 1,
         }
-        self.choose.choices(list(kinds), list(kinds.values()))[0]()
+        self.pick([kind for kind, weight in kinds.items() for _ in range(weight)])()
 
     def elementwise(self) -> None:
         """A new tensor by arithmetic."""
-        a = self.any()
-        b = self.like(self.shapes[a])
-        formulas = (
-            *("-{a}", "{a} + {b}", "{a} * {b}", "{a} - {b}", "{b} * {a} + 1", "1 - {a}", "2 / {a}"),
-            *("{a} / 2", "{a} ** 2", "{a}.exp()", "{a}.sin()", "{a}.tanh()", "{a}.abs()"),
-            *("{a}.relu()", "{a}.sigmoid()", "{a}.clamp(-1, 1)", "torch.where({a} > 0, {a}, 0.)"),
-            *("({a} * {a} + 1).sqrt()", "{a}.square()", "{a} * {a}", "{a}.sign()"),
-        )
-        self.new(self.choose.choice(formulas).format(a=a, b=b), self.shapes[a])
+        self.new(*self.filled(ELEMENTWISE))
 
     def view(self) -> None:
         """A new name for memory that has one."""
         a = self.any()
-        self.new(*self.viewed(a))
-
-    def viewed(self, a: str) -> tuple[str, Shape]:
-        """An expression that shares memory with `a`, and its shape."""
-        shape = self.shapes[a]
-        options: list[tuple[str, Shape]] = [
-            (f"{a}[None]", (1, *shape)),
-            (f"{a}[...]", shape),
-            (f"{a}.unsqueeze(-1)", (*shape, 1)),
-            (f"{a}.squeeze()", tuple(n for n in shape if n != 1)),
-            (f"{a}.detach()", shape),
-            (f"{a}.reshape(-1)", (prod(shape),)),
-            (f"{a}.flatten()", (prod(shape),)),
-            (f"{a}.view(-1)", (prod(shape),)),
-            (f"{a}.view({list(shape)})", shape),
-            (f"{a}.expand({[2, *shape]})", (2, *shape)),
-            (f"{a}.data", shape),
-            (f"{a}.contiguous()", shape),
-        ]
-        if shape and shape[0]:
-            i = self.choose.randrange(shape[0])
-            options += [
-                (f"{a}[{i}]", shape[1:]),
-                (f"{a}[{i - shape[0]}]", shape[1:]),
-                (f"{a}[{i}:]", (shape[0] - i, *shape[1:])),
-                (f"{a}[:{i + 1}]", (i + 1, *shape[1:])),
-                (f"{a}[::2]", (-(-shape[0] // 2), *shape[1:])),
-                (f"{a}.narrow(0, {i}, 1)", (1, *shape[1:])),
-                (f"{a}.select(0, {i})", shape[1:]),
-                (f"{a}.unbind()[{i}]", shape[1:]),
-                (f"{a}.split(1)[{i}]", (1, *shape[1:])),
-                (f"{a}.chunk({shape[0]})[0]", (1, *shape[1:])),
-                (f"{a}[..., 0]", shape[:-1]),
-            ]
-        if len(shape) >= 2 and prod(shape):
-            turned = (*shape[:-2], shape[-1], shape[-2])
-            j, joined = self.choose.randrange(shape[1]), shape[0] * shape[1]
-            options += [
-                (f"{a}.mT", turned),
-                (f"{a}.transpose(-1, -2)", turned),
-                (f"{a}[:, {j}]", (shape[0], *shape[2:])),
-                (f"{a}[:, {j}:]", (shape[0], shape[1] - j, *shape[2:])),
-                (f"{a}[0, {j}]", shape[2:]),
-                (f"{a}.permute({[*range(1, len(shape)), 0]})", (*shape[1:], shape[0])),
-                (f"{a}.diagonal()", (*shape[2:], min(shape[:2]))),
-                (f"{a}.view({[joined, *shape[2:]]})", (joined, *shape[2:])),
-            ]
-        if len(shape) == 2:
-            options += [(f"{a}.t()", shape[::-1]), (f"{a}.T", shape[::-1])]
-        return self.choose.choice(options)
+        self.new(*self.pick(views(a, self.shapes[a], self.pick)))
 
     def copy(self) -> None:
-        """A new tensor with the elements of others."""
+        """A new tensor with the elements of others, or numbers made of several."""
         a = self.any()
-        shape = self.shapes[a]
-        options: list[tuple[str, Shape]] = [
-            (f"{a}.clone()", shape),
-            (f"torch.stack([{a}, {a}])", (2, *shape)),
-            (f"{a}.sum()", ()),
-            (f"{a}.mean()", ()),
-            (f"torch.zeros_like({a})", shape),
-            (f"{a}.detach().clone().requires_grad_()", shape),
-        ]
-        if shape and prod(shape):
-            i = self.choose.randrange(shape[0])
-            options += [
-                (f"torch.cat([{a}, {a}])", (2 * shape[0], *shape[1:])),
-                (f"{a}.flip(0)", shape),
-                (f"{a}.roll(1, 0)", shape),
-                (f"{a}[[0, {i}]]", (2, *shape[1:])),
-                (f"{a}[torch.tensor([{i}])]", (1, *shape[1:])),
-                (f"{a}.index_select(0, torch.tensor([{i}, 0]))", (2, *shape[1:])),
-                (f"{a}.sum(0)", shape[1:]),
-                (f"{a}.mean(-1, keepdim=True)", (*shape[:-1], 1)),
-                (f"{a}.cumsum(0)", shape),
-                (f"{a}.masked_fill({a} > 0, 1.)", shape),
-                (f"{a}.amax(0)", shape[1:]),
-                (f"{a}.softmax(-1)", shape),
-                (f"{a}.repeat({[2] * len(shape)})", tuple(2 * n for n in shape)),
-            ]
-        if len(shape) == 2 and prod(shape):
-            options.append((f"{a} @ {a}.T", (shape[0], shape[0])))
-        self.new(*self.choose.choice(options))
+        self.new(*self.pick(copies(a, self.shapes[a], self.pick)))
 
     def write(self) -> None:
         """A write to a whole tensor."""
-        a = self.any()
-        b = self.like(self.shapes[a])
-        formulas = (
-            *("{a}.add_({b})", "{a}.mul_({b})", "{a} += {b}", "{a} *= {b}", "{a} -= {b}"),
-            *("{a}.zero_()", "{a}.fill_(2)", "{a}.exp_()", "{a}.sin_()", "{a}.relu_()"),
-            *("{a}.clamp_(-1, 1)", "{a}.neg_()", "{a}.pow_(2)", "{a} /= 2", "{a}.sigmoid_()"),
-            *("{a}.sub_(1).mul_(2)", "{a}.square_()", "{a}.copy_({c})"),
-            "{a}.masked_fill_({a} > 0, 3)",
-        )
-        tensors = [n for n, s in self.shapes.items() if _broadcasts(s, self.shapes[a])]
-        c = self.choose.choice(tensors)
-        self.guarded(self.choose.choice(formulas).format(a=a, b=b, c=c))
+        self.guarded(self.filled(WRITES)[0])
 
     def write_part(self) -> None:
         """A write to a part of a tensor."""
         a = self.any()
         shape = self.shapes[a]
-        b = self.like(shape[1:])
         if not shape or not prod(shape):
             self.guarded(f"{a}[...] = {self.like(shape)}")
             return
-        i = self.choose.randrange(shape[0])
-        formulas = (
-            *(f"{a}[{i}] = {b}", f"{a}[{i}] += {b}", f"{a}[{i}].mul_({b})", f"{a}[:{i + 1}] = {b}"),
-            *(f"{a}[{a} > 0] = 0.5", f"{a}[[0, {i}]] = {b}", f"{a}[..., 0] = 2", f"{a}[{i}:] *= 2"),
-            *(f"{a}[{a} < 0] *= -1", f"{a}[torch.tensor([{i}])] += 1", f"{a}[None, {i}] = {b}"),
-            *(f"{a}[{i}].zero_()", f"{a}[::2].add_(1)", f"{a}[{i}].copy_(torch.ones(()))"),
-        )
-        self.guarded(self.choose.choice(formulas))
+        self.guarded(self.pick(partial_writes(a, shape, self.like(shape[1:]), self.pick)))
+
+    def inner(self, head: str, count: int) -> None:
+        """Statements below a head."""
+        start = len(self.lines)
+        for _ in range(count):
+            self.pick([self.write, self.write_part, self.elementwise, self.view])()
+        body = "\n".join(self.lines[start:]).replace("\n", "\n    ")
+        self.lines[start:] = [f"{head}\n    {body}"]
 
     def block(self) -> None:
         """Statements in which gradients are not recorded, or are again."""
+        modes = ["no_grad()", "no_grad()", "enable_grad()", "set_grad_enabled(False)"]
+        self.inner(f"with torch.{self.pick(modes)}:", self.pick([1, 2]))
+
+    def branch(self) -> None:
+        """A condition on numbers; what is not done leaves names as they were."""
+        a = self.any()
+        known = len(self.shapes)
+        tests = (f"{a}.sum() > 0", f"({a} > 0).any()", f"{a}.requires_grad", f"{a}.dim() == 2")
         start = len(self.lines)
-        known = set(self.shapes)
-        for _ in range(self.choose.choice([1, 2])):
-            self.choose.choice([self.write, self.write_part, self.elementwise, self.view])()
-        inner = "\n".join(self.lines[start:])
-        del self.lines[start:]
-        mode = self.choose.choice(["no_grad()", "no_grad()", "no_grad()", "enable_grad()"])
-        body = "\n".join(f"    {line}" for line in inner.split("\n"))
-        self.lines.append(f"with torch.{mode}:\n{body}")
-        assert known <= set(self.shapes)
+        self.inner(f"if {self.pick(tests)}:", 1)
+        self.lines[start:start] = [f"{name} = x0" for name in list(self.shapes)[known:]]
 
-    def backward(self) -> None:
-        """A backward pass."""
-        a = self.any()
-        options = self.choose.choice(["", "", "retain_graph=True", "create_graph=True"])
-        formulas = [f"{a}.sum().backward({options})", f"{a}.mean().backward({options})"]
-        formulas += [f"({a} * {a}).sum().backward({options})"]
-        if not self.shapes[a]:
-            formulas += [f"{a}.backward({options})"] * 3
-        formulas.append(f"{a}.backward(torch.ones({list(self.shapes[a])}))")
-        self.passing(self.choose.choice(formulas))
-
-    def gradient(self) -> None:
-        """Gradients without `.grad`, perhaps twice."""
-        a, x = self.any(), self.choose.choice([*self.leaves, self.any()])
-        twice = self.choose.random() < 0.4
-        options = "create_graph=True" if twice else self.choose.choice(["", "allow_unused=True"])
-        lines = [f"g = torch.autograd.grad(({a} * {a} + {a}).sum(), {x}, {options})"]
-        lines += ["print(g[0] if g[0] is None else g[0].detach())"]
-        if twice:
-            lines += [f"print(torch.autograd.grad(g[0].sum(), {x}, allow_unused=True))"]
-        self.guarded("\n".join(lines))
-
-    def flags(self) -> None:
-        """Changes of what autograd does with a tensor."""
-        a = self.any()
-        formulas = (
-            *("{a}.requires_grad_()", "{a}.requires_grad = False", "{a}.retain_grad()"),
-            *("{a}.grad = None", "{a}.grad.zero_()", "{x}.data = {x}.data * 2"),
-            *("{a}.register_hook(lambda g: print('hook', g))", "{a}.data.mul_(2)"),
-            *("{a} = {a}.detach().requires_grad_()", "{a}.grad = torch.ones_like({a})"),
+    def loop(self) -> None:
+        """Writes to one tensor, or new tensors from old ones, several times."""
+        a, shape = self.any(), self.shapes
+        step, _ = self.filled(ELEMENTWISE)
+        bodies = (
+            f"for i in range(3):\n    {a} = {a} * 0.5 + i",
+            f"for t in {a}.reshape(-1):\n    print(t.item(), t.grad_fn)",
+            f"n = 0\nwhile n < 3 and {a}.abs().sum() < 20:\n    n += 1\n    {a} = {a} * 2",
+            f"s = torch.zeros(())\nfor t in {a}:\n    s = s + (t * t).sum()\nprint(s, s.grad_fn)",
+            f"l = [{step}, {a}]\nprint(l[0].grad_fn, len(l))",
+            f"d = {{'a': {a}, 'b': {step}}}\nfor k, t in d.items():\n    print(k, t.shape)",
         )
-        formula = self.choose.choice(formulas).format(a=a, x=self.choose.choice(self.leaves))
-        if formula.startswith(f"{a}.grad.zero_"):
-            formula = f"print({a}.grad is None or {a}.grad.zero_())"
-        self.guarded(formula)
+        self.guarded(self.pick(bodies))
+        assert shape is self.shapes
 
-    def look(self) -> None:
-        """A look at a tensor."""
-        a = self.any()
-        self.guarded(f"show('{a}', {a})")
+    def call(self) -> None:
+        """A function of the program's own."""
+        expression, shape = self.filled(ELEMENTWISE)
+        name = f"f{len(self.lines)}"
+        self.lines.append(f"def {name}():\n    t = {expression}\n    return t * t")
+        self.new(f"{name}()", shape)
 
     def passing(self, statement: str) -> None:
         """A backward pass and its gradients.
@@ -303,15 +227,79 @@ class Programs:
         PyTorch has added up some gradients when it refuses in the middle of a pass, gradcli none.
         """
         looks = "".join(f"\nprint('{n}.grad', {n}.grad)" for n in self.leaves)
-        resets = "\n".join(f"{n}.grad = None" for n in self.leaves)
+        resets = " = ".join(f"{n}.grad" for n in self.leaves) + " = None"
         self.guarded(statement + looks, otherwise=resets)
+
+    def backward(self) -> None:
+        """A backward pass."""
+        a = self.any()
+        options = self.pick(["", "", "retain_graph=True", "create_graph=True"])
+        formulas = [f"{a}.sum().backward({options})", f"({a} * {a}).sum().backward({options})"]
+        if not self.shapes[a]:
+            formulas += [f"{a}.backward({options})"] * 2
+        formulas += [f"{a}.backward(torch.ones({list(self.shapes[a])}))", f"{a}.mean().backward()"]
+        self.passing(self.pick(formulas))
+
+    def gradient(self) -> None:
+        """Gradients without `.grad`, perhaps twice, or a penalty on them."""
+        a, x = self.any(), self.pick([*self.leaves, self.any()])
+        kind = self.pick(["", "allow_unused=True", "create_graph=True", "retain_graph=True"])
+        first = f"g = torch.autograd.grad(({a} * {a} + {a}).sum(), {x}, {kind})"
+        lines = [first, "print(g[0] if g[0] is None else g[0].detach())"]
+        if kind == "create_graph=True":
+            second = f"print(torch.autograd.grad(g[0].sum(), {x}, allow_unused=True))"
+            lines += [self.pick([second, "(g[0] * g[0]).sum().backward()", "print(g[0].grad_fn)"])]
+        self.guarded("\n".join(lines))
+
+    def flags(self) -> None:
+        """Changes of what autograd does with a tensor."""
+        a, x = self.any(), self.pick(self.leaves)
+        self.guarded(
+            self.pick(
+                (
+                    *(f"{a}.requires_grad_()", f"{a}.requires_grad = False", f"{a}.retain_grad()"),
+                    *(f"{a}.grad = None", f"print({a}.grad)", f"{x}.data = {x}.data * 2"),
+                    f"{a}.register_hook(lambda g: print('hook', g))",
+                    f"h = {a}.register_hook(lambda g: g * 2)",
+                    f"h = {a}.register_hook(lambda g: g * 0)\nh.remove()",
+                    f"{a} = {a}.detach().requires_grad_()",
+                    f"{a}.grad = torch.ones_like({a})",
+                    f"print({a}.grad is None or {a}.grad.zero_())",
+                )
+            )
+        )
+
+    def look(self) -> None:
+        """A look at a tensor, as text of several kinds."""
+        a = self.any()
+        looks = (
+            f"show('{a}', {a})",
+            f"print(f'{{{a}.detach().sum().item():.3f}} {{{a}.grad_fn}} {{{a}.shape}}')",
+            f"print({a}.tolist(), {a}.dtype, {a}.numel(), {a}.size(), {a}.type())",
+            f"print([{a}, {a}.detach()], ({a},), {{'a': {a}}})",
+            f"print({a}.detach().numpy())",
+            f"print({a}.max(), {a}.argmax(), {a}.min(), ({a} > 0).sum(), {a}.isnan().any())",
+            f"print({a}.requires_grad, {a}.is_contiguous(), {a}.storage_offset(), {a}._version)",
+        )
+        self.guarded(self.pick(looks))
+
+    def whole_numbers(self) -> None:
+        """Integers and truth values."""
+        a = self.any()
+        looks = (
+            f"n = ({a} * 2).long()\nn += 1\nprint(n, n // 2, n % 3, n / 2, -n, n.sum(), n.float())",
+            f"m = {a} > 0\nprint(m, ~m, m.sum(), m & True, {a}[m], m.any(), m.all(), m.int())",
+            f"n = ({a} > 0).int()\nn[...] = n + 2\nprint(n ** 2, n.dtype, n.prod(), n.bool())",
+            f"print({a}.nonzero(), {a}.argmin(), torch.where({a} > 0)[0])",
+            f"print({a}.long() * {a}, {a}.bool() * {a}, {a}.int() + True, {a}.long() - 0.5)",
+            f"n = {a}.detach().int()\nn.add_(0.5)",
+        )
+        self.guarded(self.pick(looks))
 
     def ending(self) -> None:
         """Everything once more, and a pass through all of it."""
-        for name in self.shapes:
-            self.guarded(f"show('{name}', {name})")
-        total = " + ".join(f"{name}.sum()" for name in self.shapes)
-        self.passing(f"({total}).backward()")
+        self.lines += [f"show('{name}', {name})" for name in self.shapes]
+        self.passing(f"({' + '.join(f'{name}.sum()' for name in self.shapes)}).backward()")
 
 
 def _broadcasts(shape: Shape, target: Shape) -> bool:
@@ -319,55 +307,6 @@ def _broadcasts(shape: Shape, target: Shape) -> bool:
     return extra >= 0 and all(n in (1, m) for n, m in zip(shape, target[extra:], strict=True))
 
 
-def program(seed: int, statements: int = 12) -> str:
+def program(seed: int, statements: int = 6) -> str:
     """The program of a seed."""
     return Programs(seed, statements).text()
-
-
-def run_gradcli(source: str) -> str:
-    """What a program prints under gradcli."""
-    from gradcli import api
-    from gradcli.errors import GradcliError
-
-    _reset_gradcli()
-    printed = io.StringIO()
-    try:
-        api.run(source, stdout=printed)
-    except GradcliError as error:
-        printed.write(f"stopped by {error.kind.__name__}: {error}\n")
-    finally:
-        _reset_gradcli()
-    return masked(printed.getvalue())
-
-
-def _reset_gradcli() -> None:
-    from gradcli.graph.dtype import default, float32
-    from gradcli.graph.node import current
-
-    default.dtype, current.tracking = float32, True
-
-
-def run_pytorch(source: str) -> str:
-    """What a program prints under PyTorch."""
-    import warnings
-
-    import torch
-
-    printed = io.StringIO()
-    with redirect_stdout(printed), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            exec(compile(source, "<program>", "exec"), {})
-        except Exception as error:
-            printed.write(f"stopped by {type(error).__name__}: {error}\n")
-        finally:
-            torch.set_default_dtype(torch.float32)
-            torch.set_grad_enabled(True)
-    return masked(printed.getvalue())
-
-
-def masked(text: str) -> str:
-    """Without what may differ: addresses, and which of two reasons to refuse a pass comes first."""
-    text = re.sub(r"0x[0-9a-f]+", "0x...", text)
-    reasons = "one of the variables needed for|Trying to backward through the graph a second"
-    return re.sub(f"refused: ({reasons}).*", "refused: the pass", text)

@@ -1,0 +1,65 @@
+"""What a program prints under gradcli, and what it prints under PyTorch."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+REGRESSIONS = Path(__file__).with_name("program_regressions.txt")
+
+
+def run_gradcli(source: str) -> str:
+    """What a program prints under gradcli."""
+    from gradcli import api
+    from gradcli.errors import GradcliError
+
+    _reset_gradcli()
+    printed = io.StringIO()
+    try:
+        api.run(source, stdout=printed)
+    except GradcliError as error:
+        printed.write(f"stopped by {error.kind.__name__}: {error}\n")
+    finally:
+        _reset_gradcli()
+    return masked(printed.getvalue())
+
+
+def _reset_gradcli() -> None:
+    from gradcli.graph.dtype import default, float32
+    from gradcli.graph.node import current
+
+    default.dtype, current.tracking = float32, True
+
+
+def run_pytorch(source: str) -> str:
+    """What a program prints under PyTorch."""
+    import torch
+
+    printed = io.StringIO()
+    with redirect_stdout(printed), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exec(compile(source, "<program>", "exec"), {})
+        except Exception as error:
+            printed.write(f"stopped by {type(error).__name__}: {error}\n")
+        finally:
+            torch.set_default_dtype(torch.float32)
+            torch.set_grad_enabled(True)
+    return masked(printed.getvalue())
+
+
+def masked(text: str) -> str:
+    """Without what may differ: addresses, and which of two reasons to refuse a pass comes first."""
+    text = re.sub(r"0x[0-9a-f]+", "0x...", text)
+    reasons = "one of the variables needed for|Trying to backward through the graph a second"
+    return re.sub(f"refused: (RuntimeError )?({reasons}).*", "refused: the pass", text)
+
+
+def regressions() -> dict[str, str]:
+    """Programs that once differed, by name."""
+    parts = re.split(r"^=== (.*)$", REGRESSIONS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
