@@ -136,7 +136,10 @@ def planned(x: Node, index: Any, *, whole: bool = True) -> tuple[Node, Advanced]
         if item is Ellipsis:
             axis, place, skip = axis + skip, place + skip, 0
         elif isinstance(item, slice):
-            view, axis = _sliced(view, axis, item, alone=whole and len(items) == 1), axis + 1
+            view, axis = (
+                _sliced(view, axis, item, alone=whole and not isinstance(index, tuple)),
+                axis + 1,
+            )
         else:
             view, axis = _step(view, axis, item, place, advanced)
         place += _axes_taken(item)
@@ -255,7 +258,7 @@ def _selected(view: Node, axis: int, position: int, place: int) -> Node:
 def _sliced(view: Node, axis: int, item: slice, *, alone: bool) -> Node:
     size = view.shape[axis]
     start, length, step = _extent(item, size)
-    if (start, length, step) == (0, size, 1) and not alone:
+    if (start, length, step) == (0, size, 1) and not alone and not item.start:
         return view
     return called(part(view, axis - view.ndim, start, length, step), "slice", view)
 
@@ -451,9 +454,3 @@ def _indices(input: Tensor, indices: Any) -> Advanced:
 def index_put(input: Any, indices: Tensors, values: Any, accumulate: bool = False) -> Any:
     """`input` with `values` written (or added) at positions."""
     return _put(input, _indices(input, indices), _like(values, input), accumulate)
-
-
-@composite("Tensor.index_put_")
-def index_put_(input: Any, indices: Tensors, values: Any, accumulate: bool = False) -> Any:
-    """Writes (or adds) `values` at positions."""
-    return in_place(_put, input, _indices(input, indices), _like(values, input), accumulate)

@@ -311,7 +311,7 @@ _WHERE = (
 )
 
 
-@function("where")
+@function("where", method=False)
 def where(condition: Any, input: Value | None = None, other: Value | None = None) -> Any:
     """`input` where `condition` holds, `other` elsewhere; of `condition` alone, where it holds."""
     if (input is None) != (other is None):

@@ -24,12 +24,13 @@ from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
 from gradcli.ops.opaque import opaque
 from gradcli.ops.scatter import Places
+from gradcli.tensor import Tensor, layout
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number, Operand
 from gradcli.tensor.operands import as_number
+from gradcli.tensor.storage import View, view_steps
 from gradcli.tensor.storage import put as put_through
-from gradcli.tensor.storage import view_steps
 
 
 def _error(sentence: str, code: str = "G022", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -501,19 +502,27 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 
 @composite("as_strided")
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """The memory of `input` read by strides; `input` must be all of its storage, in order."""
-    if any(op is not movement.reshape for op, _ in input.view_path):
-        raise GradcliError(
-            "G026",
-            "as_strided() of a part of another tensor, or of a transposed one, is not supported",
-            help="index it, or use x.clone().as_strided(...)",
-        )
-    return _as_strided(input, size, stride, storage_offset)
+    """The memory of `input` read by strides."""
+    view, storage = input._view, input._storage
+    offset = layout.offset_of(input) if storage_offset is None else storage_offset
+    root = input if view is None or view.base is None else view.base
+    if root.view_path:  # an alias of a part, without history: the memory is there without any
+        root = Tensor(storage.node, storage, View(None, (), own=root._view.own))
+    strides = (storage and storage.strides) or None
+    made = _as_strided(root, size, stride, offset, strides)
+    if made.node.tracked and root is not input:
+        made.node.call = (made.node.call[0], (input.node,))
+    return made
 
 
 @function("Tensor._as_strided", shown="as_strided", view=True)
-def _as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Node:
-    return _strided(tensor(input), size, stride, storage_offset)
+def _as_strided(
+    input: Any, size: Any, stride: Any, storage_offset: int, strides: tuple[int, ...] | None
+) -> Node:
+    x = tensor(input)
+    if strides is not None:
+        x = permuted(x, tuple(sorted(range(-x.ndim, 0), key=lambda axis: -strides[axis])))
+    return _strided(x, size, stride, storage_offset)
 
 
 def _strided(x: Node, size: Any, stride: Any, offset: int | None) -> Node:

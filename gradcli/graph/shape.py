@@ -122,3 +122,8 @@ def infer_size(sizes: Sequence[int], count: int) -> Shape:
     if numel(tuple(shape)) != count:
         raise misfit
     return tuple(shape)
+
+
+def fitting(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """How many windows of `kernel` elements fit into `size`."""
+    return max(0, (size - dilation * (kernel - 1) - 1) // stride + 1)

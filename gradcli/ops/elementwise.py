@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from gradcli.graph.node import Node
@@ -298,10 +299,21 @@ remainder = elementwise(
     text="{0} % {1}",
     precedence=20,
 )
+
+
+def _no_floor_divide(g: Node, out: Node, x: Node, y: Node) -> Node:
+    raise GradcliError(
+        "G037",
+        "derivative for aten::floor_divide is not implemented",
+        help="div(x, y, rounding_mode='floor') has one: zero",
+    )
+
+
 floor_divide = elementwise(
     "floor_divide",
-    INTEGRAL,
-    INTEGRAL,
+    _no_floor_divide,
+    _no_floor_divide,
+    torch="NotImplemented",
     promotes="same",
     text="{0}//{1}",
     precedence=20,

@@ -10,17 +10,12 @@ from __future__ import annotations
 from gradcli.graph.dtype import DType, int64
 from gradcli.graph.node import Node
 from gradcli.graph.op import INTEGRAL, Op
-from gradcli.graph.shape import Shape
+from gradcli.graph.shape import Shape, fitting
 from gradcli.ops.movement import expand, reshape
 
 Numbers = tuple[int, ...]
 Range = tuple[int, int, int]
 """The positions of a window along one axis: start, stop, step; never empty, all of them inside."""
-
-
-def fitting(size: int, kernel: int, stride: int, dilation: int) -> int:
-    """How many windows of `kernel` elements fit into `size`."""
-    return max(0, (size - dilation * (kernel - 1) - 1) // stride + 1)
 
 
 def even_parts(size: int, count: int) -> tuple[Range, ...]:

@@ -243,7 +243,7 @@ def _entry(
                 one = takes_list(body)
                 registry.register(f"torch.{name}", made.variant(listed=True) if one else made)
             if method and ("." not in name or name.startswith("Tensor.")):
-                registry.METHODS[short] = made
+                registry.register_method(short, made)
         return made
 
     return decorate

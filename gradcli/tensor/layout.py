@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
-from gradcli.graph.shape import Shape, numel
+from gradcli.graph.shape import Shape, fitting, numel
 from gradcli.ops import movement
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
 
 Strides = tuple[int, ...]
+
+REPEATING = frozenset(("expand", "windows", "as_strided"))
+"""View ops that may show an element several times."""
 
 
 def row_major(shape: Sequence[int]) -> Strides:
@@ -54,6 +57,8 @@ def offset_of(tensor: Tensor) -> int:
         if op is movement.slice_:
             starts = (start for start, _, _ in attrs["slices"])
             offset += sum(s * n for s, n in zip(starts, strides[lead:], strict=True))
+        if op.name == "as_strided":
+            offset = attrs["offset"]
         if op is movement.diagonal:
             shift = attrs["offset"]
             offset += shift * strides[-1] if shift > 0 else -shift * strides[-2]
@@ -79,24 +84,29 @@ def is_contiguous(tensor: Tensor) -> bool:
 
 def overlaps(tensor: Tensor) -> bool:
     """Whether some elements share memory with each other, as in an expanded tensor."""
-    if not any(op is movement.expand for op, _ in tensor.view_path):
+    if not any(op.name in REPEATING for op, _ in tensor.view_path):
         return False
     pairs = zip(strides_of(tensor), tensor.node.shape, strict=True)
     return any(stride == 0 and size > 1 for stride, size in pairs)
 
 
-def shifted(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors of one storage share some of their elements, but not place by place."""
+def shared(a: Tensor, b: Tensor) -> str:
+    """How two tensors of one storage share elements: `full` is place by place, else `part`.
+
+    Empty when they do not, or when it would be hard to tell.
+    """
     strides, shapes = [strides_of(x) for x in (a, b)], [x.node.shape for x in (a, b)]
-    if a is b or 0 in shapes[0] or 0 in shapes[1]:
-        return False
+    if 0 in shapes[0] or 0 in shapes[1]:
+        return ""
+    if a is b:
+        return "full"
     if not all(map(_is_dense, strides, shapes)):
-        return False
+        return ""
     starts = [offset_of(x) for x in (a, b)]
     ends = [start + numel(shape) for start, shape in zip(starts, shapes, strict=True)]
     if (starts[0], ends[0]) == (starts[1], ends[1]):
-        return strides[0] != strides[1]
-    return starts[0] < ends[1] and starts[1] < ends[0]
+        return "full" if strides[0] == strides[1] else "part"
+    return "part" if starts[0] < ends[1] and starts[1] < ends[0] else ""
 
 
 def _is_dense(strides: Strides, shape: Shape) -> bool:
@@ -199,6 +209,11 @@ def _step(
         return tuple(s * n for s, n in zip(strides, steps, strict=True)), sizes
     if op is movement.expand:
         return _expanded(attrs["shape"], strides, shape)
+    if op.name == "windows":
+        return _windowed(attrs, strides, shape)
+    if op.name == "as_strided":
+        lead = rank - len(attrs["source"])
+        return strides[:lead] + attrs["strides"], shape[:lead] + attrs["shape"]
     if op is movement.diagonal:
         length = _diagonal(shape, attrs["offset"])
         return (*strides[:-2], strides[-2] + strides[-1]), (*shape[:-2], length)
@@ -215,13 +230,13 @@ def _step(
 
 
 def _windowed(attrs: Mapping[str, Any], strides: Strides, shape: Shape) -> tuple[Strides, Shape]:
-    """The last axes in two: the places in a window, and the windows."""
-    kernel, lead = attrs["kernel"], len(shape) - len(attrs["kernel"])
-    apart = list(zip(shape[lead:], kernel, attrs["stride"], attrs["dilation"], strict=True))
-    counts = tuple((n - (k - 1) * wide - 1) // step + 1 for n, k, step, wide in apart)
-    inside = tuple(s * wide for s, wide in zip(strides[lead:], attrs["dilation"], strict=True))
-    between = tuple(s * step for s, step in zip(strides[lead:], attrs["stride"], strict=True))
-    return strides[:lead] + inside + between, shape[:lead] + kernel + counts
+    kernel, step, gap = attrs["kernel"], attrs["stride"], attrs["dilation"]
+    lead = len(shape) - len(kernel)
+    outer, inner = strides[:lead], strides[lead:]
+    places = tuple(s * n for s, n in zip(inner, gap, strict=True))
+    starts = tuple(s * n for s, n in zip(inner, step, strict=True))
+    counts = tuple(map(fitting, shape[lead:], kernel, step, gap))
+    return outer + places + starts, shape[:lead] + kernel + counts
 
 
 def _diagonal(shape: Shape, offset: int) -> int:

@@ -70,6 +70,13 @@ def register(qualified: str, value: Any) -> None:
     ENTRIES[qualified] = value
 
 
+def register_method(name: str, value: Any) -> None:
+    """Adds a method of tensors; raises as `register` does."""
+    if METHODS.get(name, value) is not value:
+        raise ValueError(f"function table: the method {name} stands there twice; keep one entry")
+    METHODS[name] = value
+
+
 def _look(table: dict[str, Any], name: str) -> Any:
     while name not in table and _waiting:
         family = _likely(name)

@@ -22,8 +22,17 @@ from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
 
-MAY_OVERLAP = frozenset(("index_fill", "index_put", "masked_fill"))
+REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
 """Functions whose in-place form PyTorch lets write to a tensor whose elements share memory."""
+APART = frozenset(
+    (
+        *("index_add", "index_copy", "index_put", "index_reduce", "put", "scatter"),
+        *("scatter_add", "scatter_reduce"),
+    )
+)
+"""Those whose operands must have no element in common with what is written to."""
+WHATEVER = frozenset(("addmm", "masked_fill", "masked_scatter"))
+"""Those whose operands may share memory with it in any way."""
 
 
 def write(target: Tensor, value: Tensor | Node) -> Tensor:
@@ -64,8 +73,7 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
     tracked = current.tracking and any(x.requires_grad for x in tensors)
     refuse(target, tracked)
-    if function.__name__ not in MAY_OVERLAP:
-        refuse_overlap(target, args)
+    refuse_overlap(target, args, function.__name__)
     operand = _copy(target) if tracked else target
     try:
         value = function(operand, *args, **kwargs)
@@ -114,17 +122,21 @@ def refuse(target: Tensor, tracked: bool) -> None:
         )
 
 
-def refuse_overlap(target: Tensor, others: Iterable[Any]) -> None:
-    """Raises G026 where elements of `target` share memory, or shift against those of an operand."""
+def refuse_overlap(target: Tensor, others: Iterable[Any], name: str = "") -> None:
+    """Raises G026 where `target` shares memory with itself or an operand as `name_` must not."""
     storage = target._storage
-    if storage is None:
+    if storage is None and name not in APART:
         return
-    shifted = any(
-        isinstance(x, Tensor) and x._storage is storage and layout.shifted(target, x)
+    refused = ("full", "part") if name in APART else ("part",)
+    if name not in WHATEVER and any(
+        isinstance(x, Tensor)
+        and (x is target or x._storage is storage is not None)
+        and layout.shared(target, x) in refused
         for x in others
-    )
-    if shifted or layout.overlaps(target):
-        raise _shared(SHIFTED if shifted else REPEATED)
+    ):
+        raise _shared(SHIFTED)
+    if name not in REPEATABLE and layout.overlaps(target):
+        raise _shared(REPEATED)
 
 
 def _refuse_repeated(cotangent: Node) -> Node:

@@ -62,4 +62,3 @@ def regressions() -> dict[str, str]:
     """Programs that once differed, by name."""
     parts = re.split(r"^=== (.*)$", REGRESSIONS.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
-

@@ -1,29 +1,39 @@
-"""Random programs of views, writes and backward passes print what they print in PyTorch."""
+"""Programs of views, writes and backward passes print what they print in PyTorch."""
 
 from __future__ import annotations
 
+import random
+
 import program_generator as programs
+import program_runs as runs
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-DIFFERENT = ()
-"""Seeds whose programs still differ; one that starts to agree fails here, and leaves the list."""
-
-
-def seeds() -> list[object]:
-    return [
-        pytest.param(
-            seed, marks=pytest.mark.xfail(strict=True, reason="differs from PyTorch") if bad else ()
-        )
-        for seed in range(120)
-        for bad in [seed in DIFFERENT]
-    ]
+REGRESSIONS = runs.regressions()
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_what_once_differed_prints_what_pytorch_prints(name: str) -> None:
+    pytest.importorskip("torch")
+    source = REGRESSIONS[name]
+    assert runs.run_gradcli(source) == runs.run_pytorch(source)
+    assert "stopped by" not in runs.run_pytorch(source)
+
+
+@pytest.mark.parametrize("seed", range(60))
 def test_program_prints_what_pytorch_prints(seed: int) -> None:
     pytest.importorskip("torch")
     source = programs.program(seed)
-    assert programs.run_gradcli(source) == programs.run_pytorch(source)
+    assert runs.run_gradcli(source) == runs.run_pytorch(source)
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 4))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_program_that_fails_is_shrunk(choose: random.Random, statements: int) -> None:
+    pytest.importorskip("torch")
+    source = programs.Programs(choose, statements).text()
+    assert runs.run_gradcli(source) == runs.run_pytorch(source)
 
 
 def test_a_program_is_the_same_for_the_same_seed() -> None:
