@@ -21,7 +21,7 @@ from gradcli.graph.shape import text as shape_text
 from gradcli.language import ast
 from gradcli.lowering.interpret import Interpreter
 from gradcli.tensor import Tensor, derivatives
-from gradcli.tensor.random import default_generator
+from gradcli.tensor.generator import default_generator
 from gradcli.tensor.storage import Stop
 
 Array = Any

@@ -46,7 +46,7 @@ def prepare(
                 help=f"choose one of {', '.join(floating)}",
             )
     if seed is not None:
-        from gradcli.tensor.random import default_generator
+        from gradcli.tensor.generator import default_generator
 
         default_generator.manual_seed(seed)
     if precision is not None:

@@ -1,6 +1,6 @@
-"""What a random function draws from: a stream, which inside vmap may be one for each example.
+"""The stream that random functions draw from, inside transforms and outside.
 
-Constraints: a draw moves the stream as PyTorch's does.
+Constraints: inside vmap, what is drawn is the same for all examples or each has its own.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, levels
+from gradcli.tensor.generator import default_generator
 
 
 def stream(generator: Any = None) -> Any:
-    """The stream that is meant: the given one, else the one that `manual_seed` starts."""
-    from gradcli.tensor.random import default_generator
-
+    """The stream to draw from: the given one, else the one that `manual_seed` starts."""
     return default_generator if generator is None else generator
 
 
@@ -49,6 +48,8 @@ class OfEachExample:
         draw = getattr(self._stream, name)
 
         def drawn(*args: Any, **kwargs: Any) -> Any:
+            if "shape" in kwargs:
+                return draw(*args, **{**kwargs, "shape": self._sizes + kwargs["shape"]})
             if any(isinstance(a, tuple) for a in args):
                 wider = (self._sizes + a if isinstance(a, tuple) else a for a in args)
                 return draw(*wider, **kwargs)

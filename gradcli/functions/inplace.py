@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.functions.random import filled
 from gradcli.graph.dtype import DTYPES, INTEGER, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
@@ -27,7 +26,7 @@ from gradcli.tensor.gradfn import backward_name
 from gradcli.tensor.kinds import Value
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.storage import View
-from gradcli.tensor.write import in_place, refuse, refuse_overlap, write
+from gradcli.tensor.write import filled, in_place, refuse, refuse_overlap, write
 
 NAMES = [
     "abs",

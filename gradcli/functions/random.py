@@ -7,28 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, like_what, number_of, shape_of
 from gradcli.functions.drawing import drawing, drawn_tensor, stream
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import SCALAR_TYPES, as_dtype, int64
-from gradcli.graph.node import Node
-from gradcli.graph.op import REPLACE
+from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
 from gradcli.ops.elementwise import cast, where
-from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import called, composite, number_node
-from gradcli.tensor.write import refuse, refuse_overlap, write
+from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor.function import called, composite, laid_out, number_node
+from gradcli.tensor.generator import HeldGenerator, default_generator
+from gradcli.tensor.poisson import poisson as draw_poisson
+from gradcli.tensor.write import filled, refuse, refuse_overlap, write
 
-
-def _new_generator(device: Any = "cpu") -> Any:
-    from gradcli.tensor.random import Generator
-
-    return Generator()
-
-
-registry.register("torch.Generator", _new_generator)
+registry.register("torch.Generator", lambda device="cpu": HeldGenerator())
+registry.register("torch.default_generator", default_generator)
 
 
 @composite("manual_seed", "random.manual_seed", method=False)
@@ -37,36 +33,50 @@ def manual_seed(seed: Any) -> Any:
     return stream().manual_seed(int(seed))
 
 
-@composite("seed", method=False)
+class _Fork:
+    """A block after which the random streams go on as if it had drawn nothing."""
+
+    def __enter__(self) -> None:
+        self._state = stream().get_state()
+
+    def __exit__(self, *exception: object) -> None:
+        stream().set_state(self._state)
+
+
+@composite("random.fork_rng", method=False)
+def fork_rng(devices: Any = None, enabled: bool = True) -> Any:
+    """A block whose draws do not move the random streams outside of it."""
+    from contextlib import nullcontext
+
+    return _Fork() if enabled else nullcontext()
+
+
+@composite("seed", "random.seed", method=False)
 def seed() -> int:
     """Starts the random streams at a number that nobody chose; returns it."""
     return stream().seed()  # type: ignore[no-any-return]
 
 
-@composite("initial_seed", method=False)
+@composite("initial_seed", "random.initial_seed", method=False)
 def initial_seed() -> int:
     """The number that the random streams started at."""
     return stream().initial_seed()  # type: ignore[no-any-return]
 
 
-@composite("get_rng_state", method=False)
+@composite("get_rng_state", "random.get_rng_state", method=False)
 def get_rng_state() -> Any:
     """The state of the random streams."""
-    return from_array(stream().get_state())
+    return stream().get_state()
 
 
-@composite("set_rng_state", method=False)
+@composite("set_rng_state", "random.set_rng_state", method=False)
 def set_rng_state(new_state: Any) -> None:
     """Puts the random streams back to a state."""
-    stream().set_state(new_state.array())
+    stream().set_state(new_state)
 
 
 def _drawn(name: str, draw: str, words: str) -> None:
-    @composite(name, method=False)
-    def fresh(
-        *size: Any, dtype: Any = None, requires_grad: bool = False, generator: Any = None
-    ) -> Any:
-        kind = dtype_or_default(dtype)
+    def refuse_whole_numbers(kind: DType) -> None:
         if kind.category < 2:
             word = {"rand": "check_uniform_bounds", "randn": "normal_kernel_cpu"}[name]
             raise GradcliError(
@@ -74,13 +84,24 @@ def _drawn(name: str, draw: str, words: str) -> None:
                 f"\"{word}\" not implemented for '{SCALAR_TYPES[kind]}'",
                 kind=NotImplementedError,
             )
+
+    @composite(name, method=False)
+    def fresh(
+        *size: Any, dtype: Any = None, requires_grad: bool = False, generator: Any = None
+    ) -> Any:
+        kind = dtype_or_default(dtype)
+        refuse_whole_numbers(kind)
         array = getattr(drawing(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
         return drawn_tensor(array, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)
     def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-        kind, shape = like_what(f"{name}_like", input, dtype)
-        return fresh(shape, dtype=kind, requires_grad=requires_grad)
+        kind, _ = like_what(f"{name}_like", input, dtype)
+        refuse_whole_numbers(kind)
+        array = in_memory_order(input, draw, None, NUMPY_DTYPES[kind])
+        made = laid_out(drawn_tensor(array).node, [input], True)
+        made.requires_grad = requires_grad
+        return made
 
     fresh.doc = f"Random numbers {words}: `{name}(2, 3)`."
     like.doc = f"Random numbers {words}, of the shape and dtype of `input`."
@@ -127,8 +148,10 @@ def randint(
 def randint_like(input: Any, low: int, high: Any = None, *, dtype: Any = None) -> Any:
     """Random whole numbers, of the shape and dtype of `input`."""
     ends = (0, low) if high is None else (low, high)
-    kind, shape = like_what("randint_like", input, dtype)
-    return randint(*ends, shape, dtype=kind)
+    kind, _ = like_what("randint_like", input, dtype)
+    low, high = (whole(number_of(v)) for v in ends)
+    array = in_memory_order(input, "integers", None, NUMPY_DTYPES[kind], low=low, high=high)
+    return laid_out(drawn_tensor(array).node, [input], True)
 
 
 @composite("randperm", method=False)
@@ -173,6 +196,13 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> A
     return value if p is not None else _drawn_from(value, "bernoulli", 0, input)
 
 
+@composite("poisson", method=False)
+def poisson(input: Any, generator: Any = None) -> Any:
+    """Numbers of events at the rates that `input` says."""
+    value = from_array(draw_poisson(stream(generator), input.array()))
+    return _drawn_from(value, "poisson", 0, input)
+
+
 @composite("multinomial")
 def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
@@ -196,18 +226,21 @@ def _drawn_from(value: Tensor, name: str, overload: int, *parameters: Tensor) ->
     return Tensor(called(result, name, *nodes, overload=overload))
 
 
-def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
-    """`value` in the place of all elements of `input`, whose gradient is then 0, as node `name`."""
-    node = input.node
-    if not node.tracked:
-        return value
-    return called(REPLACE(node, value), name, node, overload=overload)
-
-
 def allowed(input: Tensor) -> None:
     """Refuses what must not be written to before the stream moves."""
     refuse(input, False)
     refuse_overlap(input, [])
+
+
+def in_memory_order(like: Tensor, draw: str, generator: Any, kind: Any, **given: Any) -> Any:
+    """Numbers for the elements of `like`, drawn in the order in which these lie in memory."""
+    order, shape = layout.memory_order(like), tuple(like.shape)
+    if draw == "normal" and not layout.is_contiguous(like):
+        given["serial"] = True
+    sizes = tuple(shape[i] for i in order)
+    array = getattr(drawing(generator), draw)(shape=sizes, dtype=kind, **given)
+    lead = array.ndim - len(order)
+    return np.transpose(array, (*range(lead), *(lead + np.argsort(order))))
 
 
 def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
@@ -216,8 +249,7 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
         named = dict(zip(parameters, args, strict=False))
         given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
         allowed(input)
-        kind = NUMPY_DTYPES[input.dtype]
-        array = getattr(drawing(generator), draw)(tuple(input.shape), kind, **given)
+        array = in_memory_order(input, draw, generator, NUMPY_DTYPES[input.dtype], **given)
         return write(input, filled(input, drawn_tensor(array).node, name, overload))
 
     draws.doc = f"Writes random numbers ({draw})."
@@ -236,17 +268,22 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Writes 0 or 1, 1 with probability `p`."""
     allowed(input)
     chance = p.array() if isinstance(p, Tensor) else p
-    array = drawing(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
+    if isinstance(p, Tensor):
+        array = drawing(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
+    else:
+        array = in_memory_order(input, "bernoulli", generator, NUMPY_DTYPES[input.dtype], p=p)
     overload = 1 if isinstance(p, Tensor) else 2
     return write(input, filled(input, drawn_tensor(array).node, "bernoulli", overload))
 
 
 @composite("Tensor.random_")
-def random_(input: Any, low: int = 0, high: Any = None, *, generator: Any = None) -> Any:
-    """Writes random whole numbers from `low` up to and without `high`."""
-    if high is None:
-        low, high = 0, low or (1 << 24)
+def random_(input: Any, low: Any = None, high: Any = None, *, generator: Any = None) -> Any:
+    """Writes random whole numbers: from `low` up to and without `high`, or all that fit."""
     allowed(input)
     kind = NUMPY_DTYPES[input.dtype]
-    array = drawing(generator).integers(low, high, tuple(input.shape), kind)
+    if low is None:
+        array = in_memory_order(input, "random_", generator, kind)
+    else:
+        ends = {"low": 0, "high": low} if high is None else {"low": low, "high": high}
+        array = in_memory_order(input, "integers", generator, kind, **ends)
     return write(input, filled(input, drawn_tensor(array).node, "random"))

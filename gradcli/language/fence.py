@@ -62,7 +62,8 @@ FENCE: dict[str, tuple[str, str]] = {
     "context": (
         "this context manager is outside the language",
         "the contexts are torch.no_grad(), torch.enable_grad(), torch.inference_mode(), "
-        "torch.set_grad_enabled(b), torch.autograd.detect_anomaly() and forward_ad.dual_level()",
+        "torch.set_grad_enabled(b), torch.autograd.detect_anomaly(), forward_ad.dual_level() and "
+        "torch.random.fork_rng()",
     ),
     "dunder": ("names with two underscores around them are outside the language", ""),
     "execution": ("{name} is outside the language: text is never run as code", ""),
@@ -109,6 +110,7 @@ MODULES = frozenset(
             "torch.func",
             "torch.linalg",
             "torch.special",
+            "torch.random",
         ],
         *["torch.autograd", "torch.autograd.functional", "torch.autograd.function", "torch.fft"],
         *["torch.autograd.graph", "torch.autograd.forward_ad"],
@@ -130,6 +132,7 @@ CONTEXTS = frozenset(
         "detect_anomaly",
         "set_detect_anomaly",
         "dual_level",
+        "fork_rng",
     ]
 )
 DECORATORS = frozenset(

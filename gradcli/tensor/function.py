@@ -287,6 +287,7 @@ __all__ = [
     "from_op",
     "function",
     "internal",
+    "laid_out",
     "not_a_tensor",
     "number_node",
     "promoted",

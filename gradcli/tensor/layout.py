@@ -82,6 +82,12 @@ def is_contiguous(tensor: Tensor) -> bool:
     return all(a == b or n == 1 for a, b, n in zip(strides_of(tensor), natural, shape, strict=True))
 
 
+def memory_order(tensor: Tensor) -> tuple[int, ...]:
+    """The dims, those first along which neighbours lie furthest apart."""
+    strides = strides_of(tensor)
+    return tuple(sorted(range(len(strides)), key=lambda i: -strides[i]))
+
+
 def overlaps(tensor: Tensor) -> bool:
     """Whether some elements share memory with each other, as in an expanded tensor."""
     if not any(op.name in REPEATING for op, _ in tensor.view_path):

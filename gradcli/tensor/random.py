@@ -16,7 +16,7 @@ from gradcli.tensor import gaussian
 from gradcli.tensor import random_checks as checks
 from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.random_checks import refused
-from gradcli.tensor.random_stream import DEFAULT_SEED, Stream
+from gradcli.tensor.random_stream import Stream
 
 if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -24,8 +24,6 @@ if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     Array = NDArray[Any]
 
 Shape = tuple[int, ...]
-
-__all__ = ["DEFAULT_SEED", "Generator", "default_generator"]
 
 
 class Generator(Stream):
@@ -55,7 +53,14 @@ class Generator(Stream):
             result[result == np.asarray(high, dtype)] = low
         return result.reshape(shape)
 
-    def normal(self, shape: Shape, dtype: DTypeLike, mean: float = 0.0, std: float = 1.0) -> Array:
+    def normal(
+        self,
+        shape: Shape,
+        dtype: DTypeLike,
+        mean: float = 0.0,
+        std: float = 1.0,
+        serial: bool = False,
+    ) -> Array:
         """Normal numbers (`randn`, `normal_`); a complex one has the variance std² in all."""
         dtype, count = np.dtype(dtype), checks.element_count(shape)
         if not std >= 0.0:
@@ -65,7 +70,7 @@ class Generator(Stream):
         if dtype.kind == "c":
             return _paired(self.normal, shape, dtype, mean, std / math.sqrt(2.0))
         checks.require("normal_kernel_cpu", dtype, checks.FLOATING)
-        if count < 16:
+        if count < 16 or serial:  # PyTorch fills what is not contiguous one by one, not 16 at once
             return _cast(self.serial_normals(count, mean, std), dtype).reshape(shape)
         return _cast(self.block_normals(count, dtype, mean, std), dtype).reshape(shape)
 
@@ -220,9 +225,6 @@ class Generator(Stream):
         picked = np.array(found, np.int64).reshape(points.shape)
         return picked if weights.ndim == 2 else picked[0]
 
-
-default_generator = Generator(None)
-"""What functions without a `generator` argument draw from."""
 
 _BAD_CHANCE = (
     "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be"

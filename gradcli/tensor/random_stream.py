@@ -56,7 +56,7 @@ class Stream:
         """The seed of the current stream, 0 ... 2**64 - 1."""
         return self.engine.seed
 
-    def get_state(self) -> NDArray[np.uint8]:
+    def state(self) -> NDArray[np.uint8]:
         """The state, byte for byte as `torch.get_rng_state()`: shape (5056,), uint8."""
         engine = self.engine
         key, following = engine.position()
@@ -66,8 +66,8 @@ class Stream:
         packed = _STATE.pack(*head, *key.tolist(), *spare, *self._single_spare)
         return np.frombuffer(packed, np.uint8).copy()
 
-    def set_state(self, state: ArrayLike) -> None:
-        """Continues from a `state` of `get_state` or of PyTorch: shape (5056,), uint8."""
+    def restore(self, state: ArrayLike) -> None:
+        """Continues from a `state` of this one or of PyTorch: shape (5056,), uint8."""
         array = np.asarray(state)
         if array.dtype != np.uint8:
             raise refused("RNG state must be a torch.ByteTensor", "G025", TypeError)

@@ -18,6 +18,7 @@ from gradcli.graph.shape import broadcast
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
+from gradcli.tensor.gradfn import called
 from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
@@ -87,6 +88,14 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         name, (_, *rest) = new.call
         new.call = (name, (target.node, *rest))
     return write(target, new)
+
+
+def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
+    """`value` in the place of all elements of `input`, whose gradient is then 0, as node `name`."""
+    node = input.node
+    if not node.tracked:
+        return value
+    return called(REPLACE(node, value), name, node, overload=overload)
 
 
 def refuse_cast(dtype: DType, target: Tensor) -> None:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli.errors import GradcliError
-from gradcli.tensor.random import DEFAULT_SEED, Generator, default_generator
+from gradcli.tensor.generator import default_generator
+from gradcli.tensor.random import Generator
+from gradcli.tensor.random_stream import DEFAULT_SEED
 
 torch = pytest.importorskip("torch")
 
@@ -148,7 +150,7 @@ def test_each_distribution_is_pytorchs_bit_for_bit(name):
         mine, theirs = pair(seed)
         for size in SIZES if seed == 42 else SIZES[:-1]:
             same(*DRAWS[name](mine, theirs, (size,)))
-        assert mine.get_state().tobytes() == theirs.get_state().numpy().tobytes()
+        assert mine.state().tobytes() == theirs.get_state().numpy().tobytes()
 
 
 @pytest.mark.filterwarnings("ignore:.*out of bounds:UserWarning")
@@ -164,7 +166,7 @@ def test_mixed_calls_stay_in_step(seed, calls):
     mine, theirs = pair(seed)
     for name, size in calls:
         same(*DRAWS[name](mine, theirs, (size,)))
-    assert mine.get_state().tobytes() == theirs.get_state().numpy().tobytes()
+    assert mine.state().tobytes() == theirs.get_state().numpy().tobytes()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -174,12 +176,12 @@ def test_large_draws_continue_small_ones(dtype):
         same(mine.uniform((size,), dtype), torch.rand(size, dtype=kind(dtype), generator=theirs))
         same(mine.normal((13,), dtype), torch.randn(13, dtype=kind(dtype), generator=theirs))
     same(mine.normal((300_000,), dtype), torch.randn(300_000, dtype=kind(dtype), generator=theirs))
-    assert mine.get_state().tobytes() == theirs.get_state().numpy().tobytes()
+    assert mine.state().tobytes() == theirs.get_state().numpy().tobytes()
 
 
 def test_small_draws_leave_numpy_random_unloaded():
     code = (
-        "import sys; from gradcli.tensor.random import default_generator as g;"
+        "import sys; from gradcli.tensor.generator import default_generator as g;"
         "g.manual_seed(1); g.normal((300, 300), 'f4'); print('numpy.random' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -243,7 +245,7 @@ def test_multinomial_of_one_row_and_of_one_sample():
                 torch.tensor(array), count, replacement=replacement, generator=theirs
             )
             same(mine.multinomial(array, count, replacement), expected)
-            assert mine.get_state().tobytes() == theirs.get_state().numpy().tobytes()
+            assert mine.state().tobytes() == theirs.get_state().numpy().tobytes()
     assert Generator().multinomial(np.ones((0, 3), "float32"), 1).shape == (0, 1)
     assert Generator().multinomial(np.ones((0, 3), "float32"), 2, True).shape == (0, 2)
 
@@ -261,7 +263,7 @@ def test_extreme_parameters_neither_warn_nor_fail():
 def test_seeds(seed):
     mine, theirs = pair(seed)
     assert mine.initial_seed() == theirs.initial_seed()
-    assert mine.get_state().tobytes() == theirs.get_state().numpy().tobytes()
+    assert mine.state().tobytes() == theirs.get_state().numpy().tobytes()
 
 
 def test_default_seed_is_pytorchs():
@@ -281,10 +283,10 @@ def test_state_moves_between_pytorch_and_us(drawn):
     mine, theirs = pair(8)
     torch.rand(drawn, generator=theirs)
     torch.randn(3, generator=theirs)
-    mine.set_state(theirs.get_state().numpy())
-    assert mine.get_state().tobytes() == theirs.get_state().numpy().tobytes()
+    mine.restore(theirs.get_state().numpy())
+    assert mine.state().tobytes() == theirs.get_state().numpy().tobytes()
     same(mine.normal((4,), "float64"), torch.randn(4, dtype=torch.float64, generator=theirs))
-    theirs.set_state(torch.tensor(mine.get_state()))
+    theirs.set_state(torch.tensor(mine.state()))
     same(mine.uniform((700,), "float32"), torch.rand(700, generator=theirs))
 
 
@@ -293,14 +295,14 @@ REFUSED = [
     (lambda g: g.manual_seed(2**64), lambda: torch.manual_seed(2**64)),
     (lambda g: g.manual_seed(-(2**63) - 1), lambda: torch.manual_seed(-(2**63) - 1)),
     (
-        lambda g: g.set_state(np.zeros(3, "u1")),
+        lambda g: g.restore(np.zeros(3, "u1")),
         lambda: torch.Generator().set_state(torch.zeros(3, dtype=torch.uint8)),
     ),
     (
-        lambda g: g.set_state(np.zeros(5056, "u1")),
+        lambda g: g.restore(np.zeros(5056, "u1")),
         lambda: torch.Generator().set_state(torch.zeros(5056, dtype=torch.uint8)),
     ),
-    (lambda g: g.set_state(np.zeros(5056)), lambda: torch.Generator().set_state(torch.zeros(5056))),
+    (lambda g: g.restore(np.zeros(5056)), lambda: torch.Generator().set_state(torch.zeros(5056))),
     (lambda g: g.uniform((3,), F4, 2, 1), lambda: empty(3, "float32").uniform_(2, 1)),
     (lambda g: g.uniform((3,), F4, -3e38, 3e38), lambda: empty(3, "float32").uniform_(-3e38, 3e38)),
     (lambda g: g.uniform((3,), F4, -1e39, 0), lambda: empty(3, "float32").uniform_(-1e39, 0)),
