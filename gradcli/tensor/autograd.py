@@ -12,6 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
+from gradcli.graph.call import held
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast, clone
@@ -166,7 +167,7 @@ class Pass:
     ) -> engine.Parts:
         """Refuses values that were overwritten; remembers what the pass uses up; applies hooks."""
         used = False
-        for x in saved:
+        for x in (*saved, *held(node)):
             stamp = saved_version(x)
             if stamp is not None and stamp[0].number != stamp[1]:
                 raise overwritten(node, x, *stamp[:2])

@@ -7,16 +7,16 @@ of what they call; `@internal` ones are functions of nodes that only other funct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
 from gradcli.execute.evaluate import settle
-from gradcli.graph.call import Part
+from gradcli.graph.call import Arguments, Part
 from gradcli.graph.dtype import INTEGER
-from gradcli.graph.node import Node, current
+from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, Op
-from gradcli.tensor import layout, registry
+from gradcli.tensor import registry
 from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.gradfn import WITH_NUMBERS, backward_name, called
 from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
@@ -30,8 +30,9 @@ from gradcli.tensor.operands import (
     tensor_operand,
 )
 from gradcli.tensor.out import into
-from gradcli.tensor.storage import Steps, Storage, View, view_steps
+from gradcli.tensor.storage import view_steps
 from gradcli.tensor.tensor import Tensor
+from gradcli.tensor.wrapping import laid_out, viewed
 
 Body = Callable[..., Any]
 Overload = Callable[..., int] | int
@@ -47,6 +48,8 @@ class Function:
         shown: the name in grad_fn where it is not the function's.
         overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
         view: the result shares the first argument's memory where PyTorch's does.
+        saves: positions of the tensor arguments that PyTorch keeps for the gradient, -1 for the
+            result, where the ops of the body do not tell.
         layout: whether a result lies in memory like an argument of its shape; None: as its op says.
 
     Attributes:
@@ -57,7 +60,8 @@ class Function:
 
     __slots__ = (
         *("__name__", "body", "doc", "known", "layout", "lenient", "listed", "on_nodes"),
-        *("overload", "qualified", "shown", "view", "_grad_fn", "_numbers", "_parameters"),
+        *("overload", "qualified", "saves", "shown", "view", "_grad_fn", "_numbers"),
+        "_parameters",
     )
 
     def __init__(
@@ -70,6 +74,7 @@ class Function:
         overload: Overload = 0,
         view: bool = False,
         layout: bool | None = None,
+        saves: tuple[int, ...] = (),
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
@@ -82,6 +87,7 @@ class Function:
         self.overload = overload
         self.view = view
         self.layout = layout
+        self.saves = saves
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
         self._parameters: Parameters | None = None
@@ -140,7 +146,11 @@ class Function:
             if len(nodes) < len(result.inputs):
                 nodes = [*nodes, *(x for x in result.inputs if x.op is FULL)]
             return tuple(nodes[1:] if self.shown == "where" else nodes)
-        return tuple([x for x in nodes if x.dtype.category > INTEGER])
+        shown = [x for x in nodes if x.dtype.category > INTEGER]
+        if not self.saves:
+            return tuple(shown)
+        kept = tuple(nodes[i] for i in self.saves if 0 <= i < len(nodes))
+        return Arguments(shown, kept, -1 in self.saves)
 
     def _wrap(
         self, node: Node, tensors: list[Tensor], nodes: list[Node], caution: str = ""
@@ -173,27 +183,6 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"
-
-
-def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tensor:
-    """The tensor of `node`, a view of `source` that `steps` lead to."""
-    storage, above = source.storage, source._view
-    settle(node)
-    version = source.version
-    version.stamp(node, source.view_path + steps)
-    if not current.tracking:
-        caution = "no_grad"
-    base = source
-    if above is not None and above.base is not None:
-        base, steps = above.base, above.steps + steps
-        caution = caution or above.caution
-    return Tensor(node, storage, View(base, steps, caution=caution, number=version.number))
-
-
-def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
-    """The tensor of a result whose layout in memory may follow that of an argument."""
-    strides = layout.of_result(node, tensors, kept)
-    return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
 
 
 def _opened(value: Any, tensors: list[Tensor], nodes: list[Node]) -> Any:

@@ -92,8 +92,9 @@ def overlaps(tensor: Tensor) -> bool:
     """Whether some elements share memory with each other, as in an expanded tensor."""
     if not any(op.name in REPEATING for op, _ in tensor.view_path):
         return False
-    pairs = zip(strides_of(tensor), tensor.node.shape, strict=True)
-    return any(stride == 0 and size > 1 for stride, size in pairs)
+    shape = tensor.node.shape
+    pairs = zip(strides_of(tensor), shape, strict=True)
+    return 0 not in shape and any(stride == 0 and size > 1 for stride, size in pairs)
 
 
 def shared(a: Tensor, b: Tensor) -> str:

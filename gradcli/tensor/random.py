@@ -68,7 +68,7 @@ class Generator(Stream):
         if not count:
             return np.empty(shape, dtype)
         if dtype.kind == "c":
-            return _paired(self.normal, shape, dtype, mean, std / math.sqrt(2.0))
+            return _paired(self.normal, shape, dtype, mean, std / math.sqrt(2.0), serial)
         checks.require("normal_kernel_cpu", dtype, checks.FLOATING)
         if count < 16 or serial:  # PyTorch fills what is not contiguous one by one, not 16 at once
             return _cast(self.serial_normals(count, mean, std), dtype).reshape(shape)
@@ -254,11 +254,11 @@ def _stretched(values: Array, low: float, high: float) -> Array:
 
 
 def _paired(
-    draw: Callable[..., Array], shape: Shape, dtype: np.dtype[Any], first: float, second: float
+    draw: Callable[..., Array], shape: Shape, dtype: np.dtype[Any], *parameters: float
 ) -> Array:
     """Complex numbers whose parts are drawn in turn as real ones."""
     real = np.dtype(np.float32 if dtype.itemsize == 8 else np.float64)
-    parts = draw((*shape, 2), real, first, second)
+    parts = draw((*shape, 2), real, *parameters)
     return parts.view(dtype)[..., 0]
 
 

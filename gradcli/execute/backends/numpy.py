@@ -184,7 +184,15 @@ def _floor_divide(x: Array, y: Array) -> Array:
     return chosen.astype(x.dtype, copy=False)
 
 
-def _integer_guard(ufunc: np.ufunc) -> Callable[..., Array]:
+def _remainder(x: Array, y: Array) -> Array:
+    """`np.remainder`, whose zeros have the sign of the dividend, as C's have."""
+    found = np.asarray(np.remainder(x, y))
+    if found.dtype.kind != "f":
+        return found
+    return np.where(found == 0, np.copysign(found, x), found)
+
+
+def _integer_guard(ufunc: Callable[[Array, Array], Any]) -> Callable[..., Array]:
     def divide(x: Array, y: Array) -> Array:
         if x.dtype.kind in "iu":
             _refuse_zero_divisor(y)
@@ -397,7 +405,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
         "round": _round,
     },
     **{"div_trunc": _trunc_divide, "floor_divide": _floor_divide, "sinc": _sinc},
-    **{"fmod": _integer_guard(np.fmod), "remainder": _integer_guard(np.remainder)},
+    **{"fmod": _integer_guard(np.fmod), "remainder": _integer_guard(_remainder)},
     **{"slice": _slice, "embed": _embed, "slice_put": _slice_put, "reshape": _reshape},
     **{"permute_dims": _permute, "expand": _expand, "diagonal": _diagonal},
     **{"diagonal_embed": _diagonal_embed, "index": _index, "iota": _iota, "index_put": _index_put},

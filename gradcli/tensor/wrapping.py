@@ -1,0 +1,35 @@
+"""Tensors of what functions computed: views of an argument, or memory of their own and its layout.
+
+Constraints: whatever is small is computed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcli.execute.evaluate import settle
+from gradcli.graph.node import Node, current
+from gradcli.tensor import layout
+from gradcli.tensor.storage import Steps, Storage, View
+from gradcli.tensor.tensor import Tensor
+
+
+def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tensor:
+    """The tensor of `node`, a view of `source` that `steps` lead to."""
+    storage, above = source.storage, source._view
+    settle(node)
+    version = source.version
+    version.stamp(node, source.view_path + steps)
+    if not current.tracking:
+        caution = "no_grad"
+    base = source
+    if above is not None and above.base is not None:
+        base, steps = above.base, above.steps + steps
+        caution = caution or above.caution
+    return Tensor(node, storage, View(base, steps, caution=caution, number=version.number))
+
+
+def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
+    """The tensor of a result whose layout in memory may follow that of an argument."""
+    strides = layout.of_result(node, tensors, kept)
+    return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
