@@ -374,7 +374,7 @@ def eye(
         if size is not None and whole(size) < 0:
             raise GradcliError("G024", f"{name} must be greater or equal to 0, got {size}")
     shape = shape_of((n, n if m is None else m), kind)
-    return from_array(np.eye(*shape, dtype=NUMPY_DTYPES[kind]), requires_grad=requires_grad)
+    return made(data(np.eye(*shape, dtype=NUMPY_DTYPES[kind]), shape, kind), requires_grad)
 
 
 # -- ranges

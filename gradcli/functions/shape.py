@@ -46,7 +46,7 @@ def whole(value: Any) -> int:
             help="sizes and dims are whole numbers: int(...)",
             kind=TypeError,
         )
-    return int(value.__index__())
+    return value if isinstance(value, int) else int(value.__index__())
 
 
 # -- views as graph nodes

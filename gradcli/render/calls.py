@@ -16,6 +16,7 @@ from gradcli.graph.shape import Shape, broadcast
 from gradcli.render import tree
 from gradcli.render.layout import EXTENT, Written
 from gradcli.render.tree import Tree
+from gradcli.rewrite.terms import number_of
 
 if TYPE_CHECKING:
     from gradcli.render.formula import Writer
@@ -201,7 +202,7 @@ def _index(writer: Writer, node: Node) -> Written:
     x, *indices = node.inputs
     if node.attrs["axes"] != x.ndim:
         raise no_words(node)
-    places = [writer.whole(i) for i in indices]
+    places = [_places(writer, i) for i in indices]
     return Written(tree.item(writer.whole(x), *places), node.shape)
 
 
@@ -211,9 +212,20 @@ def _index_add(writer: Writer, node: Node) -> Written:
     if node.shape != shape:
         raise no_words(node)
     zeros = tree.call("zeros", *writer.sizes(shape))
-    places = make_tuple([writer.whole(i) for i in indices])
+    places = make_tuple([_places(writer, i) for i in indices])
     made = tree.call("index_put", zeros, places, writer.whole(x), accumulate=True)
     return Written(made, node.shape)
+
+
+def _places(writer: Writer, index: Node) -> Tree:
+    """Positions in an index; whole numbers stay whole."""
+    number = number_of(index)
+    if number is None or any(n != 1 for n in index.shape):
+        return writer.whole(index)
+    made = tree.number(int(number))
+    for _ in index.shape:
+        made = tree.constant([made])
+    return tree.call("tensor", made)
 
 
 def make_tuple(items: list[Tree]) -> Tree:

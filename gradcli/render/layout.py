@@ -86,8 +86,17 @@ class Piece:
 
 def ratio(up: list[Tree], down: list[Tree]) -> Tree:
     """`a*b/(c*d)`."""
-    top = tree.product(up) if up else tree.number(1)
-    return tree.chain(top, [("/", tree.product(down))]) if down else top
+    top = tree.product(_powers(up)) if up else tree.number(1)
+    return tree.chain(top, [("/", tree.product(_powers(down)))]) if down else top
+
+
+def _powers(factors: list[Tree]) -> list[Tree]:
+    """A factor that stands there several times, as a power."""
+    once = [x for i, x in enumerate(factors) if x not in factors[:i]]
+    counts = [factors.count(x) for x in once]
+    return [
+        x if n == 1 else tree.power(x, tree.number(n)) for x, n in zip(once, counts, strict=True)
+    ]
 
 
 class Layout:

@@ -104,7 +104,10 @@ def _continues(signs: Sequence[str], sign: str) -> bool:
 def negative(value: Tree) -> Tree:
     """`-value`: the sign goes to the first factor of a product."""
     if isinstance(value, ast.Chain) and value.rest[0][0] not in "+-":
-        return make(ast.Chain, NOWHERE, negative(value.first), value.rest)
+        first = value.first
+        if isinstance(first, ast.Chain):  # -(w@m)*x, not (-w@m)*x
+            return make(ast.Chain, NOWHERE, make(ast.Unary, NOWHERE, "-", first), value.rest)
+        return make(ast.Chain, NOWHERE, negative(first), value.rest)
     if isinstance(value, ast.Unary) and value.operator == "-":
         return value.operand
     return make(ast.Unary, NOWHERE, "-", value)

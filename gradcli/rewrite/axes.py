@@ -99,6 +99,9 @@ def _reshape(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 def _moved(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     (x,) = inputs
     number = number_of(x)
+    bare = r.terms.scaled(x)[1]
+    if node.op.name in ("tril", "triu") and bare.op is node.op and bare.attrs == node.attrs:
+        return x
     if node.op.name in ("slice", "embed"):
         slices = node.attrs["slices"]
         whole = x.shape if node.op.name == "slice" else node.shape

@@ -213,6 +213,17 @@ def _cancelled(first: str, second: str, made: Any) -> Any:
     return rule
 
 
+def _symbolic_power(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
+    """`u*u**e` is `u**(e + 1)`."""
+    if a.node.op.name != "pow" or a.node.inputs[0] is not b.node or a.power != 1:
+        return None
+    exponent = a.node.inputs[1]
+    more = terms.number(b.power, exponent.shape)
+    raised = terms.total([(Fraction(1), exponent), (Fraction(1), more)], exponent.shape)
+    made = terms.node(a.node.op, (b.node, raised), a.node.shape)
+    return [Factor(made, a.labels, Fraction(1))]
+
+
 def _indicator_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
     """`relu(u)` where `u > 0` is `relu(u)`."""
     if a.node.op is not INDICATOR or b.node.op.name != "relu" or b.power <= 0:
@@ -239,6 +250,7 @@ def _even_power(terms: Terms, f: Factor) -> list[Factor] | None:
 
 PAIRS += [
     _sigmoid_pair,
+    _symbolic_power,
     _indicator_pair,
     _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),
 ]

@@ -16,6 +16,7 @@ from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import (
     INVERSE,
     PRODUCT,
+    TOTAL,
     UNIT,
     Factor,
     Labels,
@@ -71,6 +72,7 @@ class _Work:
     def run(self) -> None:
         steps = (
             self._open,
+            self._squeeze,
             self._single,
             self._gather,
             self._count,
@@ -125,7 +127,7 @@ class _Work:
         elif whole and scale == -1:
             rest = self.terms.times(Fraction(-1), node)
             kept, labels = [Factor(rest, factor.labels, power)], factor.labels
-        elif whole and power != 1 and (parts := _components(inner, summed, labels)):
+        elif whole and power != 1 and (parts := components(inner, summed)):
             made = [self._component(part, summed, labels, node) for part in parts]
             kept = [Factor(x, own, power) for x, own in made]
         elif not inner:
@@ -157,6 +159,14 @@ class _Work:
             if own != outer:
                 self.rename(own, outer)
                 names[own] = outer
+
+    def _squeeze(self) -> bool:
+        """Axes of length 1 of what was computed say nothing: they go."""
+        for factor in self.factors:
+            if UNIT in factor.labels and (made := squeezed(self.terms, factor.node)) is not None:
+                kept = tuple(x for x in factor.labels if x != UNIT)
+                return self.replace([factor], [Factor(made, kept, factor.power)])
+        return False
 
     def _single(self) -> bool:
         for factor in self.factors:
@@ -246,13 +256,35 @@ class _Work:
         return False
 
 
+def squeezed(terms: Terms, node: Node) -> Node | None:
+    """The node without its axes of length 1; None of what has them from elsewhere."""
+    shape = tuple(n for n in node.shape if n != 1)
+    if len(shape) == node.ndim:
+        return node
+    if node.op is PRODUCT:
+        factors, result = factors_of(node, terms)
+        kept = tuple(x for x, n in zip(result, node.shape, strict=True) if n != 1)
+        return product(terms, factors, kept, shape, node.attrs["scale"])
+    if node.op is not TOTAL and not node.op.elementwise:
+        return None
+    inputs = [
+        squeezed(terms, x) if x.shape == node.shape or not x.ndim else None for x in node.inputs
+    ]
+    known = [x for x in inputs if x is not None]
+    if len(known) < len(inputs):
+        return None
+    if node.op is TOTAL:
+        return terms.total(zip(node.attrs["scales"], known, strict=True), shape)
+    return terms.node(node.op, known, shape, node.dtype, **node.attrs)
+
+
 def _power(scale: Number, power: Number) -> Number:
     if isinstance(power, Fraction) and power.denominator == 1:
         return scale ** int(power)
     return exact(float(scale) ** float(power))
 
 
-def _components(factors: list[Factor], summed: set[int], labels: Labels) -> list[list[Factor]]:
+def components(factors: list[Factor], summed: set[int]) -> list[list[Factor]]:
     """The factors in groups that share no summed label; empty where there is only one group."""
     groups: list[tuple[set[int], list[Factor]]] = []
     for factor in factors:

@@ -9,14 +9,13 @@ from fractions import Fraction
 from typing import Any
 
 from gradcli.graph.node import Node
-from gradcli.graph.op import OPS
+from gradcli.graph.op import OPS, SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.rewrite.choices import opposite
-from gradcli.rewrite.products import SUMS, product
+from gradcli.rewrite.products import SUMS, components, product
 from gradcli.rewrite.terms import (
     INDICATOR,
     PRODUCT,
-    SIZE,
     SUM_RULES,
     TOTAL,
     UNIT,
@@ -100,12 +99,36 @@ def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     for f in first.factors:
         if not all(t.plain and f in t.factors for t in opened):
             continue
-        if f.power > 0 and not (f.node.op is SIZE and not f.labels):
+        if f.power > 0 and (f.labels or f.node.op is SYMBOL):
             continue
         if not set(f.labels) <= {*result}:
             continue
-        return _with_common(terms, opened, [f], result, shape)
-    return None
+        return _with_common(terms, opened, [[f]] * len(opened), result, shape)
+    return _contraction_out(terms, opened, result, shape)
+
+
+def _contraction_out(
+    terms: Terms, opened: list[_Term], result: Labels, shape: Shape
+) -> Node | None:
+    """`(w@m)*(S@w) + (w@m)*(S.T@w)` is `(w@m)*(S@w + S.T@w)`."""
+    found = [_contractions(terms, t, result) for t in opened if t.plain]
+    if len(found) < len(opened):
+        return None
+    common = next((x for x in found[0] if all(x in other for other in found)), None)
+    if common is None:
+        return None
+    return _with_common(terms, opened, [other[common] for other in found], result, shape)
+
+
+def _contractions(terms: Terms, t: _Term, result: Labels) -> dict[Node, list[Factor]]:
+    """The numbers among the factors of a term that are sums of products."""
+    summed = {x for f in t.factors for x in f.labels} - {*result, UNIT}
+    groups = components([f for f in t.factors if f.labels], summed)
+    return {
+        product(terms, group, (), ()): group
+        for group in groups
+        if len(group) > 1 and not any({*f.labels} & {*result} for f in group)
+    }
 
 
 def _size(number: Number) -> Number:
@@ -113,17 +136,16 @@ def _size(number: Number) -> Number:
 
 
 def _with_common(
-    terms: Terms, opened: list[_Term], common: list[Factor], result: Labels, shape: Shape
+    terms: Terms, opened: list[_Term], common: list[list[Factor]], result: Labels, shape: Shape
 ) -> Node:
     rest = []
-    for t in opened:
-        left = list(t.factors)
-        for f in common:
-            left.remove(f)
+    for t, own in zip(opened, common, strict=True):
+        left = [f for f in t.factors if f not in own]
         rest.append((t.scale, product(terms, left, result, shape)))
-    inner = terms.total(rest, shape)
+    sign = Fraction(-1 if all(s * terms.scaled(x)[0] < 0 for s, x in rest) else 1)
+    inner = terms.total([(sign * s, x) for s, x in rest], shape)
     whole = Factor(inner, _units(result, shape), Fraction(1))
-    return product(terms, [*common, whole], result, shape)
+    return product(terms, [*common[0], whole], result, shape, sign)
 
 
 def _units(labels: Labels, shape: Shape) -> Labels:

@@ -17,6 +17,7 @@ SHAPES = {
 RULES = [*products.PAIRS, *products.SINGLES, *products.SUMS, *terms.SUM_RULES]
 SAMPLES = {
     "_sigmoid_pair": "sum(log(1 + exp(x)))",
+    "_symbolic_power": "sum(x**y*x**(y - 1)*x)",
     "_indicator_pair": "sum(relu(x)**2)",
     "sgn*abs": "sum(abs(x)**2*y)",
     "_ties": "norm(x, 3)",
