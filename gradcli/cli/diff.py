@@ -65,6 +65,9 @@ def remark(found: Derivatives) -> None:
     """Says what was assumed, and which variables play no part."""
     for name, derivative in found.items():
         if not derivative.depends:
+            if found.kind == "hessian":
+                note(f"the second derivative by {name} is zero everywhere")
+                continue
             note(f"the result does not depend on {name}: its derivative is zero everywhere")
     traced = found.traced
     for name in traced.scalars:

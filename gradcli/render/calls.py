@@ -217,6 +217,16 @@ def _index_add(writer: Writer, node: Node) -> Written:
     return Written(made, node.shape)
 
 
+def _iota(writer: Writer, node: Node) -> Written:
+    """Positions along an axis: `arange(n)`, with axes of length 1 beside it."""
+    axis = node.attrs["axis"] + node.ndim
+    made = tree.call("arange", *writer.sizes(node.shape[axis : axis + 1]))
+    if node.ndim > 1:
+        made = tree.item(made, *(EXTENT if i == axis else None for i in range(node.ndim)))
+    shape = tuple(n if i == axis else 1 for i, n in enumerate(node.shape))
+    return Written(made, shape)
+
+
 def _places(writer: Writer, index: Node) -> Tree:
     """Positions in an index; whole numbers stay whole."""
     number = number_of(index)
@@ -273,6 +283,6 @@ CALLS: dict[str, Row] = {
     **dict.fromkeys(("amax", "amin", "prod", "logcumsumexp", "argmax", "argmin"), _dimmed),
     **{"indicator": _indicator, "inverse": _inverse, "polygamma": _polygamma, "slice": _slice},
     **{"embed": _embed, "reshape": _reshape, "cat": _cat, "index": _index},
-    **{"index_add": _index_add, "data": _data, "where": _where, "item": _item},
+    **{"index_add": _index_add, "data": _data, "iota": _iota, "where": _where, "item": _item},
 }
 """Op name -> how it is written."""

@@ -55,7 +55,7 @@ def numeric(scale: Number) -> tuple[list[Tree], list[Tree]]:
 
 def decimal(up: list[Tree], down: list[Tree]) -> Tree | None:
     """A number alone with its point, where that is short: `0.01`."""
-    if not all(isinstance(x, ast.Constant) for x in (*up, *down)) or not down:
+    if not all(isinstance(x, ast.Constant) and x.value != 0 for x in (*up, *down)) or not down:
         return None
     value = Fraction(1)
     for x in up:

@@ -86,17 +86,8 @@ class Piece:
 
 def ratio(up: list[Tree], down: list[Tree]) -> Tree:
     """`a*b/(c*d)`."""
-    top = tree.product(_powers(up)) if up else tree.number(1)
-    return tree.chain(top, [("/", tree.product(_powers(down)))]) if down else top
-
-
-def _powers(factors: list[Tree]) -> list[Tree]:
-    """A factor that stands there several times, as a power."""
-    once = [x for i, x in enumerate(factors) if x not in factors[:i]]
-    counts = [factors.count(x) for x in once]
-    return [
-        x if n == 1 else tree.power(x, tree.number(n)) for x, n in zip(once, counts, strict=True)
-    ]
+    top = tree.product(up) if up else tree.number(1)
+    return tree.chain(top, [("/", tree.product(down))]) if down else top
 
 
 class Layout:
@@ -183,7 +174,10 @@ class Layout:
             left, right = p.up
             if not _raised(left) and not _raised(right):
                 return self._replace([p], Piece((), [], [], [left, *_continued(right)]))
-        return self._replace([p], Piece((), [tree.call("sum", p.tree())], []))
+        made = p.tree()
+        if isinstance(made, ast.Call) and tree.called(made) == "diag":
+            return self._replace([p], Piece((), [tree.call("trace", *made.arguments)], []))
+        return self._replace([p], Piece((), [tree.call("sum", made)], []))
 
     def _matrix_vector(self, label: int, pieces: list[Piece]) -> bool:
         if len(pieces) != 2 or sorted(len(p.labels) for p in pieces) != [1, 2]:

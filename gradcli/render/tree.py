@@ -145,9 +145,15 @@ def called(value: Tree) -> str:
     return ""
 
 
+def _repeated(value: Tree, count: int) -> Tree:
+    return value if count == 1 else power(value, number(count))
+
+
 def product(factors: Iterable[Tree]) -> Tree:
-    """`a*b*c`."""
-    first, *rest = factors
+    """`a*b*c`; a factor that stands there several times is a power."""
+    known = list(factors)
+    once = [x for i, x in enumerate(known) if x not in known[:i]]
+    first, *rest = [_repeated(x, known.count(x)) for x in once]
     return chain(first, [("*", x) for x in rest])
 
 
