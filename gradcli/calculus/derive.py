@@ -18,6 +18,7 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.rewrite import axes as axes
+from gradcli.rewrite import cancelled as cancelled
 from gradcli.rewrite import choices as choices
 from gradcli.rewrite import matrices as matrices
 from gradcli.rewrite import sums as sums

@@ -1,6 +1,6 @@
-"""Choices and functions of one number: where, guards, inverses of each other, sigmoids.
+"""Choices and functions of one number: where, guards, inverses of each other.
 
-Constraints: see translate.py and products.py. A guard is a `where` that a derivative rule or a
+Constraints: see translate.py. A guard is a `where` that a derivative rule or a
 function put around a singular point; it goes, because a formula is written for the rest.
 """
 
@@ -11,13 +11,10 @@ from typing import Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
-from gradcli.rewrite.products import PAIRS, SINGLES, SUMS
 from gradcli.rewrite.terms import (
     INDICATOR,
     PRODUCT,
     TOTAL,
-    Factor,
-    Number,
     Terms,
     number_of,
 )
@@ -160,153 +157,3 @@ def _exponential(r: Rewriter, x: Node) -> Node | None:
         return None
     axis = core.attrs["axis"]
     return r.terms.node(OPS["softmax"], (inner,), x.shape, axis=axis[0]) if len(axis) == 1 else None
-
-
-# -- factors
-
-
-def _is_one_plus_exp(node: Node) -> Node | None:
-    """u where the node is 1 + exp(u)."""
-    if node.op is not TOTAL or node.attrs["scales"] != (1, 1):
-        return None
-    for one, other in (node.inputs, node.inputs[::-1]):
-        if number_of(one) == 1 and other.op.name == "exp":
-            return other.inputs[0]
-    return None
-
-
-def _sigmoid_of(terms: Terms, u: Node) -> Node:
-    return terms.node(OPS["sigmoid"], (u,), u.shape)
-
-
-def _sigmoid_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-    """`exp(u)/(1 + exp(u))` is `sigmoid(u)`."""
-    u = _is_one_plus_exp(a.node)
-    if u is None or a.power >= 0 or b.node.op.name != "exp" or b.power <= 0:
-        return None
-    if b.node.inputs[0] is not u:
-        return None
-    made = [Factor(_sigmoid_of(terms, u), a.labels, Fraction(1))]
-    made.append(Factor(a.node, a.labels, a.power + 1))
-    made.append(Factor(b.node, b.labels, b.power - 1))
-    return [f for f in made if f.power != 0]
-
-
-def _exp_power(terms: Terms, f: Factor) -> list[Factor] | None:
-    """`exp(u)**p` is `exp(p*u)`."""
-    if f.node.op.name != "exp" or f.power == 1:
-        return None
-    inner = terms.times(f.power, f.node.inputs[0])
-    return [Factor(terms.node(OPS["exp"], (inner,), inner.shape), f.labels, Fraction(1))]
-
-
-def _cancelled(first: str, second: str, made: Any) -> Any:
-    """A rule for `first(u)*second(u)`."""
-
-    def rule(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-        named = a.node.op.name == first and b.node.op.name == second
-        if not named or a.power != 1 or b.power != 1 or a.node.inputs != b.node.inputs:
-            return None
-        return [Factor(x, a.labels, p) for x, p in made(a.node, b.node)]
-
-    rule.__qualname__ = f"{first}*{second}"
-    return rule
-
-
-def _symbolic_power(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-    """`u*u**e` is `u**(e + 1)`."""
-    if a.node.op.name != "pow" or a.node.inputs[0] is not b.node or a.power != 1:
-        return None
-    exponent = a.node.inputs[1]
-    more = terms.number(b.power, exponent.shape)
-    raised = terms.total([(Fraction(1), exponent), (Fraction(1), more)], exponent.shape)
-    made = terms.node(a.node.op, (b.node, raised), a.node.shape)
-    return [Factor(made, a.labels, Fraction(1))]
-
-
-def _indicator_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-    """`relu(u)` where `u > 0` is `relu(u)`."""
-    if a.node.op is not INDICATOR or b.node.op.name != "relu" or b.power <= 0:
-        return None
-    condition = a.node.inputs[0]
-    positive = condition.op.name in ("gt", "ge") and number_of(condition.inputs[1]) == 0
-    return [b] if positive and condition.inputs[0] is b.node.inputs[0] else None
-
-
-def _indicator_power(terms: Terms, f: Factor) -> list[Factor] | None:
-    """An indicator times itself is itself."""
-    if f.node.op is not INDICATOR or f.power == 1 or f.power <= 0:
-        return None
-    return [Factor(f.node, f.labels, Fraction(1))]
-
-
-def _even_power(terms: Terms, f: Factor) -> list[Factor] | None:
-    """`abs(u)**2` is `u**2`."""
-    even = isinstance(f.power, Fraction) and f.power.denominator == 1 and f.power % 2 == 0
-    if f.node.op.name == "abs" and even:
-        return [Factor(f.node.inputs[0], f.labels, f.power)]
-    return [] if f.node.op.name in ("sgn", "sign") and even else None
-
-
-PAIRS += [
-    _sigmoid_pair,
-    _symbolic_power,
-    _indicator_pair,
-    _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),
-]
-SINGLES += [_exp_power, _indicator_power, _even_power]
-
-
-def _ties(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-    """`u*sgn(u)` is `abs(u)`."""
-    if b.node.op.name not in ("sgn", "sign") or a.power < 1 or b.power != 1:
-        return None
-    if b.node.inputs[0] is not a.node:
-        return None
-    size = terms.node(OPS["abs"], (a.node,), a.node.shape)
-    rest = [Factor(a.node, a.labels, a.power - 1)] if a.power != 1 else []
-    return [*rest, Factor(size, a.labels, Fraction(1))]
-
-
-def _quotient(first: str, second: str, made: str) -> Any:
-    """A rule for `first(u)/second(u)`."""
-
-    def rule(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-        if a.node.op.name != first or b.node.op.name != second or a.node.inputs != b.node.inputs:
-            return None
-        count = min(a.power, -b.power)
-        if count < 1:
-            return None
-        new = terms.node(OPS[made], a.node.inputs, a.node.shape)
-        rest = [a._replace(power=a.power - count), b._replace(power=b.power + count)]
-        return [Factor(new, a.labels, count), *(f for f in rest if f.power != 0)]
-
-    rule.__qualname__ = f"{first}/{second}"
-    return rule
-
-
-PAIRS += [_ties, _quotient("sinh", "cosh", "tanh"), _quotient("sin", "cos", "tan")]
-
-
-def _softmax_sum(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Factor]] | None:
-    """The elements of a softmax add up to 1."""
-    if f.node.op.name != "softmax" or f.power != 1:
-        return None
-    axis = f.node.attrs["axis"]
-    if f.labels[axis] != label or f.node.ndim != 1:
-        return None
-    return Fraction(1), []
-
-
-def _placed_sum(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Factor]] | None:
-    """What is put among zeros adds up to what it was."""
-    if f.power != 1 or f.node.ndim != 1:
-        return None
-    name, x = f.node.op.name, f.node.inputs[0] if f.node.inputs else None
-    if x is None or name not in ("embed", "index_add", "flip") or x.ndim != 1:
-        return None
-    own = 0 if x.shape[0] == 1 else terms.labels(1)[0]
-    return Fraction(1), [Factor(x, (own,), Fraction(1))]
-
-
-SUMS += [_softmax_sum, _placed_sum]
