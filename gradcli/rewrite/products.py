@@ -267,9 +267,9 @@ def squeezed(terms: Terms, node: Node) -> Node | None:
         return product(terms, factors, kept, shape, node.attrs["scale"])
     if node.op is not TOTAL and not node.op.elementwise:
         return None
-    inputs = [
-        squeezed(terms, x) if x.shape == node.shape or not x.ndim else None for x in node.inputs
-    ]
+    if any(x.shape not in (node.shape, ()) for x in node.inputs):
+        return None
+    inputs = [squeezed(terms, x) for x in node.inputs]
     known = [x for x in inputs if x is not None]
     if len(known) < len(inputs):
         return None
