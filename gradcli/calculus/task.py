@@ -240,7 +240,9 @@ class Task:
         trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
         meanings: dict[str, Tree] = {}
         if cse:
-            trees, meanings = shared(trees, [*writer.variables, *self.traced.dims])
+            trees, meanings = shared(
+                trees, [*writer.variables, *self.traced.variables, *self.traced.dims]
+            )
         found = Derivatives()
         found.traced, found.kind, found.meanings = self.traced, self.kind, meanings
         found.vectors, found.directions = self.vectors, self.directions

@@ -265,9 +265,8 @@ def squeezed(terms: Terms, node: Node) -> Node | None:
         factors, result = factors_of(node, terms)
         kept = tuple(x for x, n in zip(result, node.shape, strict=True) if n != 1)
         return product(terms, factors, kept, shape, node.attrs["scale"])
-    if node.op is not TOTAL and not node.op.elementwise:
-        return None
-    if any(x.shape not in (node.shape, ()) for x in node.inputs):
+    alike = all(x.shape in (node.shape, ()) for x in node.inputs)
+    if not alike or (node.op is not TOTAL and not node.op.elementwise):
         return None
     inputs = [squeezed(terms, x) for x in node.inputs]
     known = [x for x in inputs if x is not None]
