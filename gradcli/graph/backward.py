@@ -17,6 +17,7 @@ from gradcli.graph.walk import ancestors
 
 Before = Callable[[Node, Node, bool], Node]
 After = Callable[[Node, Any, "Saved", "Parts"], "Parts"]
+Done = Callable[[Node, Any, "Parts"], "Parts"]
 Saved = tuple[Node, ...]
 Parts = Sequence[tuple[Node, Node]]
 
@@ -28,6 +29,8 @@ def backward(
     before: Before | None = None,
     after: After | None = None,
     seen: Callable[[Node], Node] | None = None,
+    whole: Callable[[Node], Sequence[Node]] | None = None,
+    done: Done | None = None,
 ) -> dict[Node, Node]:
     """The cotangents of `targets` for cotangents of outputs.
 
@@ -37,16 +40,16 @@ def backward(
         before: takes a node, its cotangent, and whether that is passed on; returns what is.
         after: takes a node, its cotangent, the forward nodes its rules used, what is passed on.
         seen: what the rules see in the place of a node.
+        whole: the steps, in order, to a node that stands for them all; none: for itself.
+        done: takes a node, its cotangent, what all its steps pass on; returns what is.
 
     Returns:
         The cotangent of each target that the outputs depend on; the others are absent.
     """
     seeds, found = list(seeds), dict[Node, Node]()
     order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
-    needed = _leading_to(order, targets)
-    order, cotangents = _leaves_early(order), Cotangents(seeds)
-    while order:
-        node = order.pop()
+    needed, cotangents = _leading_to(order, targets), Cotangents(seeds)
+    for node in reversed(_leaves_early(order)):
         cotangent = cotangents.take(node)
         if cotangent is None or node not in needed:
             continue
@@ -54,13 +57,38 @@ def backward(
             cotangent = before(node, cotangent, any(x in needed for x in node.inputs))
         if node.op is LEAF if targets is None else targets(node):
             found[node] = cotangent
-        forward = _forward(node, seen)
-        parts: Parts = propagate(node, cotangent, needed, forward)
-        if after is not None and parts and node.op is not LEAF:
-            parts = after(node, cotangent, saved(node, forward, cotangent, parts), parts)
+        parts = _through((whole and whole(node)) or (node,), cotangent, needed, seen, after)
+        parts = done(node, cotangent, parts) if done is not None and parts else parts
         for x, part in parts:
             cotangents.add(x, part, node)
     return found
+
+
+def _through(
+    steps: Sequence[Node],
+    cotangent: Any,
+    needed: Collection[Node],
+    seen: Callable[[Node], Node] | None,
+    after: After | None,
+) -> Parts:
+    """What `steps`, of which the last one has the cotangent, pass to the nodes before them."""
+    own, cotangents, passed = set(steps), Cotangents(()), dict[Node, Node]()
+    for step in reversed(steps):
+        g = cotangents.take(step) if step is not steps[-1] else cotangent
+        if g is None:
+            continue
+        forward = _forward(step, seen)
+        parts: Parts = propagate(step, g, needed, forward)
+        if after is not None and parts and step.op is not LEAF:
+            parts = after(step, g, saved(step, forward, g, parts), parts)
+        if len(steps) == 1:
+            return parts
+        for x, part in parts:
+            if x in own:
+                cotangents.add(x, part, step)
+            else:
+                _accumulate(passed, x, part)
+    return list(passed.items())
 
 
 def _forward(node: Node, seen: Callable[[Node], Node] | None) -> tuple[Node, ...]:
@@ -82,7 +110,7 @@ class Cotangents:
 
     def add(self, node: Node, part: Node, source: Node | None = None) -> None:
         """Adds what `source`, one of the users of `node`, passes to it."""
-        if source is not None and source.op is ITEM:
+        if source is not None and source.op is ITEM and source.inputs[0] is node:
             _accumulate(self._items.setdefault(node, {}), source.attrs["index"], part)
         else:
             _accumulate(self._sums, _key(node), part)

@@ -39,4 +39,4 @@ def _right_rule(g: Node, out: Node, x: Node, y: Node, *, spec: str) -> Node:
     return contract(conj(x), g, spec=f"{left},{result}->{right}")
 
 
-contract = Op("contract", _contract, _left_rule, _right_rule, broadcasts=True)
+contract = Op("contract", _contract, _left_rule, _right_rule, broadcasts=True, torch="bmm")

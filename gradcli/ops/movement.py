@@ -94,6 +94,7 @@ reshape: Op = Op(
     _reshape,
     lambda g, out, x, *, axes, shape: reshape(g, axes=len(shape), shape=_core(x, axes)),
     view=True,
+    torch="view",
 )
 permute: Op = Op(
     "permute",

@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
 from gradcli.graph.call import held
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast, clone
 from gradcli.tensor import registry
@@ -22,6 +22,7 @@ from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.gradfn import history, kept
 from gradcli.tensor.hooks import replacements
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
+from gradcli.tensor.second import shown, steps
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Stop, Version, present, saved_version, value_of
 from gradcli.tensor.tensor import Tensor
@@ -128,6 +129,7 @@ class Pass:
         self.retain_graph = retain_graph
         self.create_graph = create_graph
         self.batched = batched
+        self.shows = create_graph and not batched and not current.forward
         self.used: list[Node] = []
         self.watch = Watch() if anomaly.enabled and anomaly.check_nan else None
 
@@ -144,7 +146,15 @@ class Pass:
                 for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))
             ]
             seen = present if Version.any_unseen else None
-            found = engine.backward(seeds, targets, before=self.before, after=self.after, seen=seen)
+            found = engine.backward(
+                seeds,
+                targets,
+                before=self.before,
+                after=self.after,
+                seen=seen,
+                whole=self.whole,
+                done=self.done,
+            )
         for node in self.used:
             node.released = True
             if node.value is not None:
@@ -165,7 +175,7 @@ class Pass:
     def after(
         self, node: Node, cotangent: Any, saved: tuple[Node, ...], parts: engine.Parts
     ) -> engine.Parts:
-        """Refuses values that were overwritten; remembers what the pass uses up; applies hooks."""
+        """Refuses values that were overwritten; remembers what the pass uses up."""
         used = False
         for x in (*saved, *held(node)):
             stamp = saved_version(x)
@@ -179,8 +189,17 @@ class Pass:
         function = node.attrs.get("function")
         if function is not None and not self.retain_graph:
             function.free()
-        hooks = kept[node].hooks if node in kept else ()
-        for hook in tuple(hooks):
+        return parts
+
+    def whole(self, node: Node) -> Sequence[Node]:
+        """The steps of a function whose gradients are shown or hooked; none where it has one."""
+        return steps(node) if self.shows or node in kept else ()
+
+    def done(self, node: Node, cotangent: Any, parts: engine.Parts) -> engine.Parts:
+        """Gives the gradients of a function the names that PyTorch shows; applies its hooks."""
+        if self.shows:
+            parts = shown(node, cotangent, parts)
+        for hook in tuple(kept[node].hooks if node in kept else ()):
             parts = _replaced(hook, node, cotangent, parts)
         return parts
 
@@ -240,6 +259,8 @@ def _copied(part: Node) -> Node:
 
 
 def _gradient(part: Node, create_graph: bool) -> Tensor:
+    """The tensor of a gradient: where it is a variable, as a cotangent can be, that variable."""
     node = part if create_graph else value_of(part)
     settle(node)
-    return Tensor(node)
+    leaf = node.attrs["owner"].tensor() if node.op is LEAF else None
+    return leaf if leaf is not None and leaf.node is node else Tensor(node)

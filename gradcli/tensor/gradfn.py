@@ -13,9 +13,11 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from gradcli.errors import GradcliError
 from gradcli.graph.call import Part
+from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF, OVERWRITE
 from gradcli.tensor.hooks import Handle, replacements
+from gradcli.tensor.second import steps
 
 QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented", "Error"))
 """Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
@@ -81,7 +83,7 @@ class GradFn:
         """The functions that the gradient goes to next, one for each tensor argument."""
         if self._next is None:
             node = self._node
-            inputs = node.call[1] if node.call else node.inputs
+            inputs = node.call[1] if node.call else _differentiable(node.inputs)
             if node.op is LEAF:
                 inputs = ()
             self._next = tuple(
@@ -110,11 +112,12 @@ class GradFn:
         """Calls `fn` with the gradients by the function's arguments and those of its results.
 
         Raises:
-            GradcliError: G037 for a function of several steps: no step knows both.
+            GradcliError: G037 for a step of a function with several results: none knows both.
         """
         node = self._node
         arguments = node.call[1] if node.call is not None else node.inputs
-        if any(x.tracked and x not in arguments for x in node.inputs) or node.op is LEAF:
+        known = all(x in arguments or not x.tracked for x in node.inputs) or steps(node)
+        if not known or node.op is LEAF:
             raise GradcliError(
                 "G037",
                 f"{name_of(node)} takes several steps: hooks see the gradients of its result alone",
@@ -138,6 +141,10 @@ class GradFn:
 
     def __repr__(self) -> str:
         return f"<{name_of(self._node)} object at {hex(id(self._node))}>"
+
+
+def _differentiable(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple([x for x in inputs if x.dtype.category > INTEGER])
 
 
 def _has_grad_fn(node: Node) -> bool:
