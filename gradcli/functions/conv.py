@@ -99,7 +99,10 @@ def _padding(
 
 def _run(body: Callable[..., Node], x: Any, *operands: Any) -> Any:
     """`body` under the name that PyTorch's has: its complex ones are sums of real ones."""
-    return internal("add" if x.dtype.is_complex else "convolution")(body)(x, *operands)
+    if x.dtype.is_complex:
+        return internal("add")(body)(x, *operands)
+    entry = internal("convolution", edges=("input", "weight", "bias"))
+    return entry(body)(x, *operands)
 
 
 def _convolution(

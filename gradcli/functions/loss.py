@@ -496,7 +496,7 @@ def _size(x: Node) -> str:
     return f"torch.Size({list(x.shape)})"
 
 
-@function("nn.functional.binary_cross_entropy_with_logits")
+@function("nn.functional.binary_cross_entropy_with_logits", edges=("input", "target"))
 def binary_cross_entropy_with_logits(
     input: Any,
     target: Any,

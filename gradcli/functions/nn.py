@@ -553,6 +553,7 @@ def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tu
     shown="native_layer_norm",
     layout=False,
     saves=(0, 1, 2),
+    edges=("input", "weight", "bias"),
 )
 def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05

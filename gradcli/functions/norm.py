@@ -19,6 +19,9 @@ from gradcli.tensor.function import composite
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.write import write
 
+AFFINE = ("input", "weight", "bias")
+"""What gradients go to: running statistics have none."""
+
 
 def _per_channel(value: Node, like: Node) -> Node:
     """A vector of a number for each channel, to broadcast against `like`."""
@@ -133,7 +136,7 @@ def _move(running: Any, statistics: list[Any], momentum: float) -> None:
                 write(old, old * (1 - momentum) + new * momentum)
 
 
-@internal("native_batch_norm")
+@internal("native_batch_norm", edges=AFFINE)
 def _by_own(
     input: Node, weight: Node | None, bias: Node | None, eps: float, *running: Node | None
 ) -> tuple[Node, Node, Node]:
@@ -150,7 +153,7 @@ def _by_own(
     return result, reshaped(mean, (x.shape[1],)), reshaped(unbiased, (x.shape[1],))
 
 
-@internal("native_batch_norm")
+@internal("native_batch_norm", edges=AFFINE)
 def _by_given(
     input: Node,
     mean: Node,
@@ -268,7 +271,7 @@ def group_norm(
     return _group_norm(input, num_groups, weight, bias, eps)
 
 
-@internal("native_group_norm")
+@internal("native_group_norm", edges=AFFINE)
 def _group_norm(
     input: Node, groups: int, weight: Node | None, bias: Node | None, eps: float
 ) -> Node:

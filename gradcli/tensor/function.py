@@ -50,6 +50,7 @@ class Function:
         view: the result shares the first argument's memory where PyTorch's does.
         saves: positions of the tensor arguments that PyTorch keeps for the gradient, -1 for the
             result, where the ops of the body do not tell.
+        edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
         layout: whether a result lies in memory like an argument of its shape; None: as its op says.
 
     Attributes:
@@ -59,7 +60,7 @@ class Function:
     """
 
     __slots__ = (
-        *("__name__", "body", "doc", "known", "layout", "lenient", "listed", "on_nodes"),
+        *("__name__", "body", "doc", "edges", "known", "layout", "lenient", "listed", "on_nodes"),
         *("overload", "qualified", "saves", "shown", "view", "_grad_fn", "_numbers"),
         "_parameters",
     )
@@ -75,6 +76,7 @@ class Function:
         view: bool = False,
         layout: bool | None = None,
         saves: tuple[int, ...] = (),
+        edges: tuple[str, ...] = (),
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
@@ -88,6 +90,7 @@ class Function:
         self.view = view
         self.layout = layout
         self.saves = saves
+        self.edges = edges
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
         self._parameters: Parameters | None = None
@@ -125,13 +128,21 @@ class Function:
         given = [_opened(a, tensors, nodes) for a in args]
         named = {k: _opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
         result = self.body(*given, **named)
+        ends = self._ends(given, named) if self.edges else nodes
         if isinstance(result, Node):
             if result.tracked and result not in nodes:
-                result.call = (self._name(args, kwargs), self._arguments(result, nodes))
+                result.call = (self._name(args, kwargs), self._arguments(result, ends))
             return self._wrap(result, tensors, nodes)
         if isinstance(result, tuple):
-            return self._wrap_all(result, tensors, nodes, self._name(args, kwargs))
+            return self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
         return result
+
+    def _ends(self, args: list[Any], kwargs: dict[str, Any]) -> list[Node]:
+        """What `edges` names; a constant stands for what is not given."""
+        names = (parameter.name for parameter in self.parameters.positional)
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        found = (given.get(name) for name in self.edges)
+        return [number_node(0.0) if value is None else value for value in found]
 
     def _name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """The name in grad_fn."""
@@ -146,11 +157,9 @@ class Function:
             if len(nodes) < len(result.inputs):
                 nodes = [*nodes, *(x for x in result.inputs if x.op is FULL)]
             return tuple(nodes[1:] if self.shown == "where" else nodes)
-        shown = [x for x in nodes if x.dtype.category > INTEGER]
-        if not self.saves:
-            return tuple(shown)
-        kept = tuple(nodes[i] for i in self.saves if 0 <= i < len(nodes))
-        return Arguments(shown, kept, -1 in self.saves)
+        shown = tuple([x for x in nodes if x.dtype.category > INTEGER])
+        kept = tuple([nodes[i] for i in self.saves if 0 <= i < len(nodes)])
+        return Arguments(shown, kept, -1 in self.saves) if self.saves else shown
 
     def _wrap(
         self, node: Node, tensors: list[Tensor], nodes: list[Node], caution: str = ""
@@ -169,13 +178,18 @@ class Function:
         return Tensor(node)
 
     def _wrap_all(
-        self, results: tuple[Any, ...], tensors: list[Tensor], nodes: list[Node], name: str
+        self,
+        results: tuple[Any, ...],
+        tensors: list[Tensor],
+        nodes: list[Node],
+        name: str,
+        ends: list[Node],
     ) -> Any:
         wrapped, shared = [], None
         for output, node in enumerate(results):
             if isinstance(node, Node):
                 if node.tracked and node not in nodes:
-                    shared = shared or self._arguments(node, nodes)
+                    shared = shared or self._arguments(node, ends)
                     node.call = Part(name, shared, output)
                 node = self._wrap(node, tensors, nodes, "multiple")
             wrapped.append(node)
