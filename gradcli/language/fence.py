@@ -35,7 +35,7 @@ FENCE: dict[str, tuple[str, str]] = {
     "except*": ("exception groups are outside the language", "write 'except' without '*'"),
     "relative import": (
         "relative imports are outside the language",
-        "only torch and math are built in",
+        "only torch, math and functools.partial are built in",
     ),
     "star import": (
         "'from ... import *' is outside the language",
@@ -47,7 +47,10 @@ FENCE: dict[str, tuple[str, str]] = {
         "numpy cannot be imported",
         "torch's functions are built in; arrays come from files: x=@data.npy",
     ),
-    "import": ("{name} cannot be imported", "torch and math are built in, and nothing else is"),
+    "import": (
+        "{name} cannot be imported",
+        "torch, math and functools.partial are built in, nothing else",
+    ),
     "class": (
         "classes are outside the language",
         "only a class NAME(torch.autograd.Function) can be defined; use functions",
@@ -115,7 +118,7 @@ MODULES = frozenset(
         *["torch.autograd", "torch.autograd.functional", "torch.autograd.function", "torch.fft"],
         *["torch.autograd.graph", "torch.autograd.forward_ad"],
         *["torch.masked", "torch.nn.init", "torch.random", "torch.signal", "torch.signal.windows"],
-        "math",
+        *["functools", "math"],
     ]
 )
 """The modules that are built in."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TextIO
 
 from gradcli.errors import GradcliError
@@ -103,6 +104,12 @@ def _power(base: Any, exp: Any, mod: Any = None) -> Any:
     return BINARY["**"](base, exp) if mod is None else pow(base, exp, mod)
 
 
+def _partial(*given: Any, **named: Any) -> partial[Any]:
+    if not given:
+        raise TypeError("type 'partial' takes at least one argument")
+    return partial(callback(given[0]), *given[1:], **named)
+
+
 def _iterate(iterable: Any) -> Any:
     """Without Python's second form, which calls a function for ever."""
     return iter(iterable)
@@ -120,6 +127,7 @@ CONSTRUCTORS.update(
         int: _make_int,
         list: _collect(list),
         map: _map,
+        partial: _partial,
         range: range,
         reversed: _lazily(reversed),
         set: _collect(set),
@@ -164,6 +172,9 @@ PYTHON: dict[str, Any] = {
     "sum": _sum,
 }
 """The built-ins by name; `print` belongs to an interpreter, which knows where to."""
+
+FUNCTOOLS: dict[str, Any] = {"partial": partial}
+"""What `functools` has."""
 
 EXCEPTIONS: dict[str, type[BaseException]] = {
     name: value

@@ -7,6 +7,7 @@ otherwise does what Python's method does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from gradcli.lowering.formatting import format_mapping, format_text
@@ -104,6 +105,7 @@ MEMBERS: dict[type, Members] = {
     complex: _table("conjugate imag real"),
     range: _table("count index start step stop"),
     slice: _table("indices start step stop"),
+    partial: _table("args func keywords"),
 }
 """What each of Python's types shows."""
 

@@ -14,7 +14,7 @@ from typing import Any
 from gradcli import functions
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language.fence import MODULES
-from gradcli.lowering.builtins import EXCEPTIONS, PYTHON
+from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON
 from gradcli.source import Span
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import Function
@@ -109,7 +109,7 @@ def module(qualified: str) -> Module:
         raise GradcliError(
             "G002",
             f"No module named '{qualified}'",
-            help="gradcli has torch and math built in; there are no other modules",
+            help="gradcli has torch, math and functools.partial built in; no other modules",
             kind=ModuleNotFoundError,
         )
     return Module(qualified)
@@ -139,6 +139,8 @@ def _find(qualified: str) -> Any:
         from gradcli.lowering.mathematics import MATH
 
         return MATH.get(name)
+    if prefix == "functools":
+        return FUNCTOOLS.get(name)
     return None if name[:1] == "_" else functions.find(qualified)
 
 
@@ -159,6 +161,8 @@ def _members(qualified: str) -> list[str]:
         from gradcli.lowering.mathematics import MATH
 
         return list(MATH)
+    if qualified == "functools":
+        return list(FUNCTOOLS)
     prefix = f"{qualified}."
     return [name[len(prefix) :] for name in functions.names() if name.startswith(prefix)]
 

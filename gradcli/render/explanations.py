@@ -60,7 +60,7 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G016": (
         "vmap computes all examples at once: there is no value to print, to test or to convert.",
         "Return the tensor, and look at it outside; torch.where chooses for each example.",
-        "gradcli ops vmap",
+        "gradcli eval 'vmap(lambda r: float(r.sum()))(x)' x='ones(2,2)'",
     ),
     "G020": (
         "Two shapes are matched from the right; sizes must be equal, or one of them 1.",
