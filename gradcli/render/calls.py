@@ -217,6 +217,12 @@ def _index_add(writer: Writer, node: Node) -> Written:
     return Written(made, node.shape)
 
 
+def _sizes_call(writer: Writer, node: Node) -> Written:
+    """`n//2` of sizes."""
+    left, right = (writer(x).tree for x in node.inputs)
+    return Written(tree.chain(left, [(node.attrs["name"], right)]), ())
+
+
 def _iota(writer: Writer, node: Node) -> Written:
     """Positions along an axis: `arange(n)`, with axes of length 1 beside it."""
     axis = node.attrs["axis"] + node.ndim
@@ -283,6 +289,13 @@ CALLS: dict[str, Row] = {
     **dict.fromkeys(("amax", "amin", "prod", "logcumsumexp", "argmax", "argmin"), _dimmed),
     **{"indicator": _indicator, "inverse": _inverse, "polygamma": _polygamma, "slice": _slice},
     **{"embed": _embed, "reshape": _reshape, "cat": _cat, "index": _index},
-    **{"index_add": _index_add, "data": _data, "iota": _iota, "where": _where, "item": _item},
+    **{
+        "index_add": _index_add,
+        "data": _data,
+        "iota": _iota,
+        "call": _sizes_call,
+        "where": _where,
+        "item": _item,
+    },
 }
 """Op name -> how it is written."""

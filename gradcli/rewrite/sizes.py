@@ -52,6 +52,8 @@ def _powers(terms: Terms, pairs: list[tuple[Any, Any]]) -> Node:
 
 def _whole(name: str) -> Any:
     def call(terms: Terms, left: Any, right: Any) -> Node:
+        if name == "//" and int(left) % int(right) == 0:  # sizes are primes, so it always goes
+            return _powers(terms, [(left, Fraction(1)), (right, Fraction(-1))])
         return terms.node(CALL, (_value(terms, left), _value(terms, right)), (), name=name)
 
     return call
