@@ -29,7 +29,8 @@ def operands(tree: ast.Call) -> list[Tree]:
 
 
 def _norm(n: Any, tree: ast.Call) -> Piece:
-    return n.m.fenced(n(tree.arguments[0]), "norm", "norm"), ATOM
+    made = n.m.fenced(n(tree.arguments[0]), "norm", "norm")
+    return n.along(made, tree), ATOM
 
 
 def _abs(n: Any, tree: ast.Call) -> Piece:

@@ -152,15 +152,25 @@ class Notation:
         if len(factors) == 1 and alone:
             return self(factors[0][1])
         parts: list[str] = []
-        previous = 0
+        previous = start = 0
+        turned = False
         for place, (sign, x) in enumerate(factors):
             own = self.rank(x)
+            turned = turned and sign == "@"
+            if sign == "@" and previous == 1 and not turned:  # a vector on the left is a row
+                left = self.m.row(*parts[start:])
+                single = len(parts) == start + 1
+                base = self.at(factors[place - 1][1], ATOM) if single else self.m.fenced(left)
+                parts[start:] = [self.m.power(base, self.m.sign("transpose"))]
+                turned = True
             if place:
                 each = sign == "*" and previous > 0 and own > 0
                 digits = isinstance(x, ast.Constant)
                 parts.append(self.m.sign("each" if each else "dot" if digits else "beside"))
+            start = len(parts) if previous == 0 else start
             parts.append(self.at(x, PRODUCT if place == 0 else SIGN))
-            previous = max(previous, own) if sign != "@" else max(own, 1)
+            both = previous > 0 and own > 0
+            previous = previous + own - 2 if sign == "@" and both else max(previous, own)
         return self.m.row(*parts)
 
     def attribute(self, tree: ast.Attribute) -> Piece:
@@ -211,8 +221,17 @@ class Notation:
         arguments = [self(x) for x in operands(tree)]
         if shown == "sigma":
             return self.m.row(self.m.name("sigma"), self._arguments(arguments)), ATOM
-        named = self.m.function(shown, known=shown in NAMED)
+        named = self.along(self.m.function(shown, known=shown in NAMED), tree)
         return self.m.row(named, self._arguments(arguments)), ATOM
+
+    def along(self, text: str, tree: ast.Call) -> str:
+        """With the dim of a call on a matrix as an index."""
+        first, *rest = tree.arguments
+        places = [*rest[:1], *(k.value for k in tree.keywords if k.name == "dim")]
+        dims = [x for x in places if isinstance(x, ast.Constant)]
+        if not dims or self.rank(first) < 2:
+            return text
+        return self.m.index(text, self.m.text(f"dim {dims[0].value}"))
 
     def _arguments(self, arguments: list[str]) -> str:
         parts: list[str] = []

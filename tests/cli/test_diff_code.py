@@ -109,6 +109,8 @@ def test_latex_and_mathml(gradcli) -> None:  # type: ignore[no-untyped-def]
     shown = {
         "norm(A@x - y)": r"\frac{A^{\top} \, \left(A \, x-y\right)}{\lVert A \, x-y \rVert}",
         "sum((A@x - y)**2)": r"2 \, A^{\top} \, \left(A \, x-y\right)",
+        "sqrt(x@B@x)": (r"\frac{B \, x + B^{\top} \, x}{2 \, \sqrt{x^{\top} \, B \, x}}"),
+        "sum(exp(sum(A*x, 1)))": (r"A^{\top} \, \exp\left(A \, x\right)"),
         "sum(x**3)": r"3 \, x^{\odot 2}",
         "sum(y1*sin(x))*beta": r"\beta \, y_{1} \odot \cos\left(x\right)",
     }
@@ -116,7 +118,7 @@ def test_latex_and_mathml(gradcli) -> None:  # type: ignore[no-untyped-def]
     from xml.etree import ElementTree
 
     for expression, latex in shown.items():
-        shapes = ["A:m,n", "x:n", "y:m", "y1:n", "beta:"]
+        shapes = ["A:m,n", "x:n", "y:m", "y1:n", "beta:", "B:n,n"]
         done = gradcli("diff", expression, "-w", "x", *shapes, "--to", "latex")
         assert done.stdout == latex + "\n"
         assert latex.count("{") == latex.count("}")
