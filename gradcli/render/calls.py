@@ -15,8 +15,8 @@ from gradcli.graph.op import Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.render import tree
 from gradcli.render.layout import EXTENT, Written
+from gradcli.render.positions import iota, position
 from gradcli.render.tree import Tree
-from gradcli.rewrite.terms import number_of
 
 if TYPE_CHECKING:
     from gradcli.render.formula import Writer
@@ -202,7 +202,7 @@ def _index(writer: Writer, node: Node) -> Written:
     x, *indices = node.inputs
     if node.attrs["axes"] != x.ndim:
         raise no_words(node)
-    places = [_places(writer, i) for i in indices]
+    places = [position(writer, i) for i in indices]
     return Written(tree.item(writer.whole(x), *places), node.shape)
 
 
@@ -212,7 +212,7 @@ def _index_add(writer: Writer, node: Node) -> Written:
     if node.shape != shape:
         raise no_words(node)
     zeros = tree.call("zeros", *writer.sizes(shape))
-    places = make_tuple([_places(writer, i) for i in indices])
+    places = make_tuple([position(writer, i) for i in indices])
     made = tree.call("index_put", zeros, places, writer.whole(x), accumulate=True)
     return Written(made, node.shape)
 
@@ -221,27 +221,6 @@ def _sizes_call(writer: Writer, node: Node) -> Written:
     """`n//2` of sizes."""
     left, right = (writer(x).tree for x in node.inputs)
     return Written(tree.chain(left, [(node.attrs["name"], right)]), ())
-
-
-def _iota(writer: Writer, node: Node) -> Written:
-    """Positions along an axis: `arange(n)`, with axes of length 1 beside it."""
-    axis = node.attrs["axis"] + node.ndim
-    made = tree.call("arange", *writer.sizes(node.shape[axis : axis + 1]))
-    if node.ndim > 1:
-        made = tree.item(made, *(EXTENT if i == axis else None for i in range(node.ndim)))
-    shape = tuple(n if i == axis else 1 for i, n in enumerate(node.shape))
-    return Written(made, shape)
-
-
-def _places(writer: Writer, index: Node) -> Tree:
-    """Positions in an index; whole numbers stay whole."""
-    number = number_of(index)
-    if number is None or any(n != 1 for n in index.shape):
-        return writer.whole(index)
-    made = tree.number(int(number))
-    for _ in index.shape:
-        made = tree.constant([made])
-    return tree.call("tensor", made)
 
 
 def make_tuple(items: list[Tree]) -> Tree:
@@ -292,7 +271,7 @@ CALLS: dict[str, Row] = {
     **{
         "index_add": _index_add,
         "data": _data,
-        "iota": _iota,
+        "iota": iota,
         "call": _sizes_call,
         "where": _where,
         "item": _item,
