@@ -25,7 +25,7 @@ from gradcli.tensor.operands import no_kernel
 
 
 def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, Node]:
-    """Two tensors of one dtype and of the given ranks."""
+    """Two tensors of the given ranks."""
     left, right = tensor(x), tensor(y)
     if name == "dot":
         return _vectors_of_one_dtype(left, right)
@@ -34,7 +34,7 @@ def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, 
         raise GradcliError("G023", sentence, kind=IndexError)
     if (left.ndim, right.ndim) != ranks:
         raise GradcliError("G021", _ranks(name, left, right, ranks), label=operands((left, right)))
-    return _one_dtype(left, right)
+    return left, right
 
 
 def _vectors_of_one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
@@ -66,29 +66,54 @@ def _ranks(name: str, x: Node, y: Node, ranks: tuple[int, int]) -> str:
     return f"mat{1 + second} must be a matrix, got {(x, y)[second].ndim}-D tensor"
 
 
-def _one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
-    if x.dtype is not y.dtype:
-        raise GradcliError(
-            "G025",
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}",
-            help="convert one of them: .to(other.dtype)",
-        )
-    return x, y
+def _one_dtype(kernel: str, x: Node, y: Node, added: Node | None = None) -> None:
+    """Raises G025, in the words of PyTorch's `kernel`, unless all have one dtype."""
+    if x.dtype is y.dtype and (added is None or added.dtype is x.dtype):
+        return
+    first = y if added is None else added
+    words = [SCALAR_TYPES[v.dtype] for v in (first, x, y)]
+    if kernel in ("mv", "addmv"):
+        sentence = "addmv input tensors must have the same dtype, but got {}, {}, and {}"
+    elif kernel in ("addmm", "addbmm"):
+        sentence = "mat1 and mat2 must have the same dtype, but got {1} and {2}"
+        if first.dtype is not y.dtype:
+            sentence = "self and mat2 must have the same dtype, but got {0} and {2}"
+    elif kernel == "mm":
+        words = [_c_name(x), _c_name(y)]
+        sentence = "expected m1 and m2 to have the same dtype, but got: {} != {}"
+    elif kernel == "baddbmm" and first.dtype is not x.dtype:
+        words = [_c_name(v) for v in (first, x, y)]
+        sentence = "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}"
+    else:
+        sentence = "expected scalar type {1} but found {2}"
+    raise GradcliError(
+        "G025", sentence.format(*words), help="convert one of them: .to(other.dtype)"
+    )
 
 
 def _c_name(x: Node) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long int", "float16": "c10::Half"}
-    return names.get(x.dtype.name, x.dtype.name)
+    return _C_NAMES.get(x.dtype.name, x.dtype.name)
+
+
+_C_NAMES = {
+    **{"float32": "float", "float64": "double", "float16": "c10::Half"},
+    **{"int64": "long int", "int32": "int", "int16": "short int"},
+    **{"int8": "signed char", "uint8": "unsigned char"},
+    **{"complex64": "c10::complex<float>", "complex128": "c10::complex<double>"},
+}
 
 
 _NO_BOOL = {"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "dot": "dot", "bmm": "bmm"}
 """Products that PyTorch does not have for truth values, and their kernels."""
 
 
-def _product(name: str, x: Any, y: Any, spec: str) -> Node:
+def _product(
+    name: str, x: Any, y: Any, spec: str, kernel: str = "", added: Node | None = None
+) -> Node:
+    """The product that `spec` says, to be added to `added`; refuses in the words of `kernel`."""
     left, _, right = spec.partition("->")[0].partition(",")
     a, b = _operands(name, x, y, (len(left), len(right)))
-    if a.dtype.category == BOOL and name in _NO_BOOL:
+    if a.dtype.category == BOOL and name == "bmm":
         raise no_kernel(_NO_BOOL[name], a)
     _inner(a, b, a.shape[left.index("k")], b.shape[right.index("k")], name)
     if name == "bmm" and a.shape[0] != b.shape[0]:
@@ -98,6 +123,9 @@ def _product(name: str, x: Any, y: Any, spec: str) -> Node:
             f"{a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}].",
             label=operands((a, b)),
         )
+    _one_dtype(kernel or name, a, b, added)
+    if a.dtype.category == BOOL and name in _NO_BOOL:
+        raise no_kernel(_NO_BOOL[name], a)
     return contract(a, b, spec=spec)
 
 
@@ -224,18 +252,29 @@ def _vectors(input: Any, vec2: Any) -> tuple[Node, Node]:
 @function("Tensor._batched_matmul", shown="unsafe_view")
 def _batched(input: Any, other: Any) -> Node:
     """The product of stacks of matrices or vectors, leading dims broadcast."""
-    return _matrix_product(tensor(input), tensor(other))
+    x, y = tensor(input), tensor(other)
+    _fitting(x, y)
+    kernel = {1: "mv", 2: "mm"}.get(y.ndim, "bmm")
+    if kernel == "bmm" and x.dtype.category == BOOL:
+        raise no_kernel(kernel, x)
+    _one_dtype(kernel, x, y)
+    return _matrix_product(x, y)
 
 
 @function("Tensor._folded_matmul", shown="clone")
 def _folded(input: Any, other: Any) -> Node:
     """The product of one matrix with a stack, which PyTorch computes transposed."""
-    return _matrix_product(tensor(input), tensor(other))
+    x, y = tensor(input), tensor(other)
+    _fitting(x, y)
+    _one_dtype("mm", y, x)
+    return _matrix_product(x, y)
+
+
+def _fitting(x: Node, y: Node) -> None:
+    _inner(x, y, x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], "matmul")
 
 
 def _matrix_product(x: Node, y: Node) -> Node:
-    x, y = _one_dtype(x, y)
-    _inner(x, y, x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], "matmul")
     left, right, result = "ik", "kj", "ij"
     if x.ndim == 1:
         left, result = "k", "j"
@@ -281,8 +320,8 @@ def tensor_shape(value: Any) -> Any:
 def _vector_matrix(input: Any, other: Any) -> Node:
     """A vector times a matrix."""
     _inner(input, other, input.shape[0], other.shape[0], "matmul")
-    x, y = _one_dtype(input, other)
-    return contract(x, y, spec="k,kj->j")
+    _one_dtype("mm", input, other)
+    return contract(input, other, spec="k,kj->j")
 
 
 _BY_RANK = {(1, 1): dot, (2, 2): mm, (2, 1): mv}
@@ -294,21 +333,15 @@ def _rmatmul(input: Any, other: Any) -> Any:
     return matmul(other, input)
 
 
-def _check_added(name: str, x: Node, a: Node, b: Node) -> None:
-    if name in ("addmm", "addmv") and x.dtype is not b.dtype:
-        words = f"{SCALAR_TYPES[x.dtype]} and {SCALAR_TYPES[b.dtype]}"
-        sentence = f"self and mat2 must have the same dtype, but got {words}"
-        raise GradcliError("G025", sentence, help="convert one of them: .to(other.dtype)")
-
-
 def _plus(name: str, spec: str, first: str, second: str) -> Any:
     """`beta*input + alpha*(first @ second)`."""
 
     def body(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
-        product = _product("bmm" if spec.startswith("b") else name, mat1, mat2, spec)
+        x, kind = tensor(input), "bmm" if spec.startswith("b") else name
+        if name == "addmm":  # PyTorch looks at the dtypes before the shapes in this one alone
+            _one_dtype(name, tensor(mat1), tensor(mat2), x)
+        product = _product(kind, mat1, mat2, spec, name, x)
         added = product if alpha == 1 else alpha * product
-        _check_added(name, tensor(input), tensor(mat1), tensor(mat2))
-        x, added = promoted(input, added)
         return added if beta == 0 else (x if beta == 1 else beta * x) + added
 
     body.__doc__ = f"`beta*input + alpha*({first} @ {second})`."
@@ -368,14 +401,19 @@ def einsum(equation: str, *operands: Any) -> Any:
 
 def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
     """An Einstein sum, contracted from the left."""
-    nodes = promoted(*tensors)
+    nodes = [tensor(x) for x in tensors]
     _check_sizes(inputs, nodes)
     plain = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
     nodes, inputs = [x for x, _ in plain], [labels for _, labels in plain]
     result, labels = plain[0]
     for i in range(1, len(nodes)):
         wanted = set(output).union(*inputs[i + 1 :])
-        result, labels = _pair(result, labels, nodes[i], inputs[i], wanted)
+        factors = [result, nodes[i]]
+        if wanted.issuperset(labels + inputs[i]):
+            factors = promoted(*factors)
+        else:
+            _one_dtype("bmm", *factors)
+        result, labels = _pair(factors[0], labels, factors[1], inputs[i], wanted)
     result, labels = _summed(result, labels, set(output))
     return _ordered(result, labels, output)
 
@@ -544,6 +582,15 @@ def multi_dot(*tensors: Any) -> Any:
 @function("Tensor._chain", shown="view")
 def _chain(tensors: list[Node]) -> Node:
     result = tensors[0]
+    for i, factor in enumerate(tensors):
+        if factor.dtype is not result.dtype:
+            kinds = f"tensor 0 is {_c_name(result)} and tensor {i} {_c_name(factor)}"
+            raise GradcliError(
+                "G025",
+                f"multi_dot(): all tensors must have be the same dtype but {kinds}",
+                help="convert one of them: .to(other.dtype)",
+            )
     for factor in tensors[1:]:
+        _fitting(result, factor)
         result = _matrix_product(result, factor)
     return result
