@@ -101,7 +101,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G027": (
         "Anomaly mode stopped at the first function whose gradient is NaN.",
         "Typical causes: sqrt or norm at 0, log of 0, 0/0; mask the input, not the result.",
-        "gradcli eval 'sqrt(x)' x=0 --steps",
+        "printf 'x = torch.zeros(1, requires_grad=True)\\nwith torch.autograd.detect_anomaly():\\n"
+        "  (x.sqrt()*0).backward()\\n' | gradcli run -",
     ),
     "G030": (
         "backward() starts at a value that no input with requires_grad=True leads to: there is "
