@@ -188,12 +188,15 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G046": (
         "The methods of a torch.autograd.Function have to fit together.",
         "backward returns a gradient, or None, for each argument of forward after ctx.",
-        "gradcli ops gradcheck",
+        "printf 'class F(torch.autograd.Function):\\n  @staticmethod\\n  def forward(ctx, x):\\n    "
+        "return x*2\\n  @staticmethod\\n  def backward(ctx, g):\\n    return g, g\\n"
+        "x = torch.ones(1, requires_grad=True)\\nF.apply(x).backward()\\n' | gradcli run -",
     ),
     "G047": (
         "The derivative that a function computes differs from the slope measured beside the point.",
         "Check the backward of the function; use double precision, away from kinks.",
-        'gradcli check "x**2" x=3',
+        "printf 'x = torch.ones(2).double().requires_grad_()\\n"
+        "torch.autograd.gradcheck(lambda x: x.detach()*x, x)\\n' | gradcli run -",
     ),
     "G050": (
         "The file is not there, may not be read, is a directory, or is of a kind that gradcli "
