@@ -188,8 +188,8 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     "G046": (
         "The methods of a torch.autograd.Function have to fit together.",
         "backward returns a gradient, or None, for each argument of forward after ctx.",
-        "printf 'class F(torch.autograd.Function):\\n  @staticmethod\\n  def forward(ctx, x):\\n    "
-        "return x*2\\n  @staticmethod\\n  def backward(ctx, g):\\n    return g, g\\n"
+        "printf 'class F(torch.autograd.Function):\\n  @staticmethod\\n  def forward(ctx, x):\\n"
+        "    return x*2\\n  @staticmethod\\n  def backward(ctx, g):\\n    return g, g\\n"
         "x = torch.ones(1, requires_grad=True)\\nF.apply(x).backward()\\n' | gradcli run -",
     ),
     "G047": (
