@@ -54,6 +54,8 @@ def test_large_float32_arrays(name: str, beyond: list[float]) -> None:
     with np.errstate(invalid="ignore"):
         units = np.abs(found - expected) / np.spacing(np.abs(expected))
     assert np.all(same | tiny | (units <= most)), x[~(same | tiny | (units <= most))][:5]
+    zero = expected == 0
+    np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(expected[zero]))
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])

@@ -95,6 +95,7 @@ def log1p(x: Array, out: Array = None) -> Array:
     np.divide(out, u, out=out)
     np.log(u, out=u)
     np.subtract(u, out, out=out)
+    np.copysign(out, x, out=out)  # of -0.0 too
     return out if np.isfinite(np.max(out)) else np.log1p(x, out=out)
 
 
