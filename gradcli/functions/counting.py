@@ -20,7 +20,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import Operand
+from gradcli.tensor.kinds import Operand, Value
 from gradcli.tensor.operands import no_kernel
 
 Array = Any
@@ -128,7 +128,7 @@ def isin(
 @function("searchsorted", method=False)
 def searchsorted(
     sorted_sequence: Any,
-    input: Any,
+    input: Value,
     *,
     out_int32: bool = False,
     right: bool = False,
@@ -190,7 +190,9 @@ def _places(rows: Array, values: Array, right: bool, dtype: Any) -> Node:
 
 
 @function("bucketize", method=False)
-def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Node:
+def bucketize(
+    input: Value, boundaries: Any, *, out_int32: bool = False, right: bool = False
+) -> Node:
     """The bucket between sorted `boundaries` that each value falls into."""
     edges = tensor(boundaries)
     if edges.ndim != 1:
