@@ -161,6 +161,8 @@ def rrelu(
     inplace: bool = False,
 ) -> Any:
     """`input` above 0, below it `input` times a slope between `lower` and `upper`."""
+    if lower > upper:
+        raise GradcliError("G026", "Lower bound should be less than or equal to the upper bound")
     noise = _rrelu_noise(input, lower, upper) if training else (lower + upper) / 2
     return in_place(_rrelu, input, noise) if inplace else _rrelu(input, noise)
 

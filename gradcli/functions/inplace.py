@@ -170,9 +170,16 @@ AUGMENTED = {
 """Augmented assignment: `x += y` is `__iadd__`."""
 
 
+MAGNITUDES = ("abs", "absolute")
+"""Functions whose result for complex numbers is real, which PyTorch does not write back."""
+
+
 def _in_place(method: str, name: str) -> None:
     @composite(f"Tensor.{method}")
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if name in MAGNITUDES and isinstance(input, Tensor) and input.dtype.is_complex:
+            sentence = "In-place abs is not supported for complex tensors."
+            raise GradcliError("G025", sentence)
         function = registry.method(name)
         try:
             return in_place(function, input, *args, **kwargs)

@@ -209,7 +209,8 @@ def var(
     less = float(unbiased is not False) if correction is None else float(correction)
     kind = dtype or (input.dtype if input.dtype.differentiable else float32)
     compute = kind if kind.differentiable else float32
-    apart = input - mean(input, dim, keepdim=True, dtype=compute, mask=mask)
+    centre = sum(input, dim, keepdim=True, dtype=kind, mask=mask)
+    apart = input - centre / _count(input, dim, True, mask)
     total = sum(apart * apart.conj(), dim, keepdim=keepdim, dtype=compute, mask=mask)
     count = _count(input, dim, keepdim, mask)
     if less:

@@ -50,8 +50,16 @@ def empty_permuted(
             "Number of dimensions in size does not match the length of the physical_layout; i.e. "
             f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(order)}",
         )
-    if sorted(order) != list(range(len(order))):
-        raise GradcliError("G023", f"physical_layout must be a permutation, got {order}")
+    for place, axis in enumerate(order):
+        if not 0 <= axis < len(order):
+            raise GradcliError(
+                "G023",
+                f"Dimension out of range (expected to be between 0 and {len(order) - 1}, but got "
+                f"{axis} at index {place}).  NB: negative dims not currently supported; file an "
+                "issue if you want it.",
+            )
+        if axis in order[:place]:
+            raise GradcliError("G023", "Duplicate dim not allowed")
     made = empty([size[axis] for axis in order], dtype=dtype)
     seen = made.permute([order.index(axis) for axis in range(len(order))]) if order else made
     return seen.detach().requires_grad_(requires_grad)

@@ -21,13 +21,14 @@ from gradcli.graph.node import Node, constant
 from gradcli.ops import movement
 from gradcli.ops.indexing import index
 from gradcli.tensor.function import composite
+from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import no_kernel
 
 Around = Sequence[tuple[int, int]]
 """(before, after) for each of the last axes."""
 
 
-def padded(x: Node, around: Around, value: float = 0) -> Node:
+def padded(x: Node, around: Around, value: complex = 0) -> Node:
     """`x` with `value` around its last axes; negative amounts crop. `x` itself for no amounts.
 
     Raises:
@@ -84,7 +85,7 @@ def _pairs(pad: Any) -> list[tuple[int, int]]:
 
 
 @composite("constant_pad_nd", method=False)
-def _constant(input: Any, pad: Any, value: float = 0) -> Any:
+def _constant(input: Any, pad: Any, value: Number = 0) -> Any:
     """`nn.functional.pad` with the mode "constant"."""
     around = _pairs(pad)
     _check_length(2 * len(around), len(input.shape))
@@ -101,7 +102,7 @@ def _check_length(length: int, rank: int) -> None:
 
 
 @internal("constant_pad_nd")
-def constant_pad_nd(x: Node, around: Around, value: float = 0) -> Node:
+def constant_pad_nd(x: Node, around: Around, value: complex = 0) -> Node:
     """`padded`, as a function of its own in the graph that a user sees."""
     if x.ndim == 0 or not any(map(any, around)):
         return whole_of(x)

@@ -12,11 +12,13 @@ from op_db_run import arrangement, called_name
 from op_db_values import Outside
 
 from gradcli.functions import find
+from gradcli.functions.types import MemoryFormat
 from gradcli.graph.dtype import DType
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.interpret import Interpreter
 from gradcli.source import Source
 from gradcli.tensor import Tensor
+from gradcli.tensor.function import Function
 from gradcli.tensor.registry import method
 
 OPERATORS = {
@@ -69,6 +71,9 @@ def _text(value: Any, variables: dict[str, Any]) -> str:
         name = f"x{len(variables)}"
         variables[name] = value
         return name
+    if isinstance(value, Function):
+        variables[value.__name__] = value
+        return str(value.__name__)
     if isinstance(value, (list, tuple)):
         inside = ", ".join(_text(v, variables) for v in value)
         if isinstance(value, list):
@@ -90,6 +95,6 @@ def _literal(value: Any) -> str:
         return "..." if value is Ellipsis else repr(value)
     if isinstance(value, float):
         return f"float('{value}')" if value - value else repr(value)
-    if isinstance(value, (complex, DType)):
+    if isinstance(value, (complex, DType, MemoryFormat)):
         return repr(value)
     raise Outside(f"no literal for {type(value).__name__}")

@@ -6,6 +6,8 @@ Constraints: evenly spread samples of each op, so that all ops take about a minu
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -16,10 +18,10 @@ from op_db_run import Score, full_name, op_db, operations, run  # noqa: E402
 from op_db_text import written  # noqa: E402
 
 OPERATIONS = {name: op for name, op in operations().items() if op.dtypes}
-SAMPLES = {"float64": 16, "float32": 6, "complex128": 4}
+SAMPLES = {"float64": 10, "float32": 4, "complex128": 3}
 """At most so many samples of an op."""
-WRITTEN = 3
-TWICE = 3
+WRITTEN = 2
+TWICE = 2
 
 
 @pytest.mark.parametrize("dtype", SAMPLES)
@@ -31,9 +33,17 @@ def test_samples_agree(name: str, dtype: str) -> None:
     _passes(run(op, getattr(torch, dtype), most=SAMPLES[dtype]))
 
 
-@pytest.mark.parametrize("name", [n for n, op in OPERATIONS.items() if op.supports_gradgrad])
+def _smooth(op: Any) -> Any:
+    """The dtype in which second derivatives are compared; None where there are none."""
+    return next((d for d in (torch.float64, torch.complex128) if d in op.dtypes), None)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, op in OPERATIONS.items() if op.supports_gradgrad and _smooth(op)]
+)
 def test_second_derivatives_agree(name: str) -> None:
-    _passes(run(OPERATIONS[name], torch.float64, most=TWICE, twice=True))
+    op = OPERATIONS[name]
+    _passes(run(op, _smooth(op), most=TWICE, twice=True))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
