@@ -18,6 +18,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.create import from_array
 from gradcli.graph.backward import Cotangents, propagate
+from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF, SYMBOL
 from gradcli.graph.walk import ancestors
@@ -120,7 +121,7 @@ def holds(text: str, part: Node, names: Mapping[Node, str]) -> bool:
     leaves |= {x: "g" for x in ancestors([part], lambda x: x not in names) if x.op is SYMBOL}
     if max(x.size for x in (part, *leaves)) > LARGEST:
         return False
-    values = {x: from_array(random.uniform(0.2, 0.9, tuple(map(int, x.shape)))) for x in leaves}
+    values = {x: from_array(_drawn(x, random)) for x in leaves}
     stands: dict[Node, Node] = {x: value.node for x, value in values.items()}
     for x in ancestors([part], lambda x: x not in stands):
         inputs = tuple(stands.get(y, y) for y in x.inputs)
@@ -133,6 +134,12 @@ def holds(text: str, part: Node, names: Mapping[Node, str]) -> bool:
     if np.broadcast_shapes(given.shape, right.shape) != right.shape:
         return False
     return bool(np.allclose(given, right, rtol=1e-4, atol=1e-6, equal_nan=True))
+
+
+def _drawn(node: Node, random: np.random.Generator) -> Any:
+    """Random numbers in the shape of a node; truth values for a condition."""
+    numbers = random.uniform(0.2, 0.9, tuple(map(int, node.shape)))
+    return numbers > 0.55 if node.dtype.category == BOOL else numbers
 
 
 def _bracketed(text: str) -> str:

@@ -62,8 +62,6 @@ def offset_of(tensor: Tensor) -> int:
         if op is movement.diagonal:
             shift = attrs["offset"]
             offset += shift * strides[-1] if shift > 0 else -shift * strides[-2]
-        if op.name == "as_strided":
-            offset += attrs["offset"]
         if op.name in ("view_as_real", "view_as_complex"):
             offset = offset * 2 if op.name == "view_as_real" else offset // 2
         strides, below = _step(op, attrs, strides, below)
@@ -228,11 +226,6 @@ def _step(
         return (*(2 * n for n in strides), 1), (*shape, 2)
     if op.name == "view_as_complex":
         return tuple(n // 2 for n in strides[:-1]), shape[:-1]
-    if op.name == "as_strided":
-        lead = rank - len(attrs["source"])
-        return strides[:lead] + attrs["strides"], shape[:lead] + attrs["shape"]
-    if op.name == "windows":
-        return _windowed(attrs, strides, shape)
     return strides, shape
 
 

@@ -55,9 +55,10 @@ def test_any_arguments(name: str, data: Any) -> None:
     code = ""
     try:
         result = function(*first, *rest)
-        result.array()
-        if result.requires_grad:
-            result.abs().sum().backward()
+        for part in result if isinstance(result, tuple) else (result,):
+            part.array()
+            if part.requires_grad:
+                part.abs().sum().backward(retain_graph=True)
     except GradcliError as error:
         code = error.diagnostic.code
     assert code != "G099"

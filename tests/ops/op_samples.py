@@ -118,6 +118,7 @@ SAMPLES: dict[str, list[Case]] = {
     **{name: binary() for name in ("maximum", "minimum", "fmax", "fmin", "clamp_min", "clamp_max")},
     "relu": POSITIVE + unary(-3.0, -0.3),
     "where": calls((CHOICE, (2, 3), (2, 3)), (CHOICE, (3,), ()), (np.array(True), (2,), (2,))),
+    "replace": calls(((2, 3), (2, 3)), ((), ()), ((0,), (0,))),
     "heaviside": binary(x=(0.3, 2.0)),
     "copysign": binary(x=(0.3, 2.0), y=(0.3, 2.0)),
     "nextafter": binary(),
@@ -262,6 +263,7 @@ NO_FORMULA = {
     ),
     "require": "the identity where a condition holds",
     **dict.fromkeys(("custom", "pulled"), "a script writes their derivatives"),
+    "floor_divide": "PyTorch refuses its derivative, and so does the rule",
     "opaque": "a value whose derivative PyTorch has not either",
     "overwrite": "a value with another one's history; its gradient is by design not its slope",
 }
