@@ -100,6 +100,24 @@ EXAMPLES = {
         "ClampMax0": "clamp_max(x, 0.3)",
         "ClampMax1": "clamp_max(x, y)",
     },
+    **{"Convolution0": "conv2d(Z, ones(1, 2, 2, 2))", "FftR2C0": "torch.fft.fft(x)"},
+    **{"GridSampler2D0": "grid_sample(Z, zeros(1, 2, 2, 2))", "FftC2R0": "torch.fft.irfft(x)"},
+    "GridSampler3D0": "grid_sample(Z[None], zeros(1, 2, 2, 2, 3))",
+    **{
+        f"{kind}Pad{count}D0": f"pad({x}, {(1,) * 2 * count}, mode='{mode}')"
+        for kind, mode in (("Reflection", "reflect"), ("Replication", "replicate"))
+        for count, x in ((1, "X"), (2, "Z[0]"), (3, "Z"))
+    },
+    **{
+        f"Upsample{mode.title()}{count}D0": f"interpolate({x}, scale_factor=2, mode='{mode}')"
+        for mode, count, x in (
+            *(("nearest", 1, "Z[0]"), ("nearest", 2, "Z"), ("nearest", 3, "Z[None]")),
+            *(("linear", 1, "Z[0]"), ("bilinear", 2, "Z"), ("bicubic", 2, "Z")),
+            ("trilinear", 3, "Z[None]"),
+        )
+    },
+    "ScaledDotProductFlashAttentionForCpu0": "scaled_dot_product_attention(Z, Z, Z)",
+    "RreluWithNoise0": "F.rrelu(-x, training=True)",
 }
 """Names without their `Backward` -> a call, where the function's name and those arguments are not
 enough."""
