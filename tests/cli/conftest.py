@@ -37,6 +37,18 @@ def gradcli(tmp_path: Path) -> Run:
     return run
 
 
+def in_its_own_process(statement: str) -> None:
+    """Runs a Python statement there: JAX starts threads, which forks in this process would mind."""
+    done = subprocess.run(
+        [sys.executable, "-c", statement],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def clean_environment() -> dict[str, str]:
     """The environment without what decides about colour or gradcli's settings."""
     colour = ("NO_COLOR", "FORCE_COLOR")

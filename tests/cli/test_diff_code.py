@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import in_its_own_process
 
 from gradcli import evaluate
 from gradcli.calculus import differentiate
@@ -81,7 +78,7 @@ def test_torch(case: str) -> None:
 
 
 def compare_with_jax() -> None:
-    """All cases; in a process of its own, because JAX starts threads and forks here would mind."""
+    """All cases."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -91,14 +88,7 @@ def compare_with_jax() -> None:
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_jax() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import test_diff_code as t; t.compare_with_jax()"],
-        cwd=Path(__file__).parent,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    in_its_own_process("import test_diff_code as t; t.compare_with_jax()")
 
 
 @pytest.mark.parametrize(
