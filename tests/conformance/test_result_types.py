@@ -31,7 +31,7 @@ EDGES = {
 # Random numbers; memory that nobody wrote; shapes that PyTorch takes apart before it looks at them.
 OUTSIDE = (
     *("_lowrank", "tensorinv", "histc", "bernoulli", "dropout", "multinomial", "rand", "empty"),
-    *("fractional", "init.uniform", "init.normal", "init.trunc_normal"),
+    *("fractional", "init.uniform", "init.normal", "init.trunc_normal", "poisson"),
 )
 OTHER_VALUES = (
     # PyTorch's expansions for larger numbers have six or seven digits; SciPy's have fifteen.
