@@ -1,21 +1,25 @@
 """How an expression is run by each library that is installed: a call without arguments.
 
 Constraints: a library is imported when its runner is made, and only if it is installed. An
-expression that a peer is given has passed gradcli's own parser, and sees the names that it uses.
+expression that a peer is given has passed gradcli's own parser; of the peer it sees the functions
+that gradcli has under the same names and attributes that tensors have, and nothing that leads on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from gradcli.language import ast
 from gradcli.language.print import unparse
+from gradcli.lowering.names import BARE_MODULES, lookup
 from gradcli.planned import Function
+from gradcli.tensor import Tensor, registry
 
 Call = Callable[[], list[Any]]
 """Computes everything anew; gives the value and the gradients as what `numpy.asarray` takes."""
@@ -37,26 +41,76 @@ class Problem:
         self.values = dict(values)
         self.wrt = list(wrt)
 
-    def named(self) -> Iterator[str]:
-        """The names in the expression that are no variables."""
-        stack: list[ast.Node] = [self.tree]
-        while stack:
-            node = stack.pop()
-            if isinstance(node, ast.Name) and node.id not in self.values:
-                yield node.id
-            stack += ast.children(node)
-
     def function(self, modules: Sequence[str]) -> Callable[..., Any]:
-        """The expression as a Python function of its variables, with the names of `modules`."""
-        namespace: dict[str, Any] = {"__builtins__": {}}
-        for name in self.named():
-            owners = (import_module(module) for module in modules)
-            found = next((getattr(m, name) for m in owners if hasattr(m, name)), None)
-            if found is not None:
-                namespace[name] = found
-        namespace |= {"range": range, "len": len, "list": list, "float": float, "int": int}
+        """The expression as a Python function of its variables, with the functions of `modules`.
+
+        Raises:
+            ValueError: for an attribute that is none of a tensor's.
+        """
         text = f"lambda {', '.join(self.values)}: {unparse(self.tree)}"
-        return eval(text, namespace)  # type: ignore[no-any-return]  # whatever the text says
+        return eval(text, self._namespace(modules))  # type: ignore[no-any-return]
+
+    def _namespace(self, modules: Sequence[str]) -> dict[str, Any]:
+        """What the expression's names mean to a peer: nothing beyond what gradcli has under them.
+
+        A peer evaluates branches that gradcli did not take, and its modules lead anywhere.
+        """
+        namespace: dict[str, Any] = {"__builtins__": {}}
+        namespace |= {"range": range, "len": len, "list": list, "float": float, "int": int}
+        for path in _free_names(self.tree, self.values):
+            *parents, name = path.split(".")
+            if not _is_harmless(path):
+                continue
+            owners = (import_module(m) for m in (["math"] if parents == ["math"] else modules))
+            found = next((getattr(m, name) for m in owners if hasattr(m, name)), None)
+            inside = namespace
+            for parent in parents:
+                inside = vars(inside.setdefault(parent, SimpleNamespace()))
+            if found is not None:
+                inside[name] = found
+        return namespace
+
+
+def _free_names(tree: ast.Expression, variables: Container[str]) -> Iterator[str]:
+    """The names that are no variables, and the paths through modules: `torch.linalg.norm`.
+
+    Raises:
+        ValueError: as `Problem.function`.
+    """
+    stack: list[ast.Node] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name) and node.id not in variables:
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            path = _path(node)
+            if path and path.partition(".")[0] not in variables:
+                yield path
+                continue
+            if registry.method(node.name) is None and not hasattr(Tensor, node.name):
+                raise ValueError(f"'{node.name}' is no attribute of a tensor")
+        stack += ast.children(node)
+
+
+def _path(node: ast.Expression) -> str:
+    """`a.b.c` as text, where it starts at a module; else nothing."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.name)
+        node = node.value
+    if not (isinstance(node, ast.Name) and node.id in BARE_MODULES):
+        return ""
+    return ".".join([node.id, *reversed(names)])
+
+
+def _is_harmless(path: str) -> bool:
+    """Whether the language has this name, and not for a file."""
+    root, _, rest = path.partition(".")
+    name = path.rpartition(".")[2]
+    if root == "math":
+        return name[0] != "_"
+    meant = registry.find(f"{BARE_MODULES[root]}.{rest}") if rest else lookup(root)
+    return meant is not None and name not in ("load", "save")
 
 
 class Peer:

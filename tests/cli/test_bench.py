@@ -99,6 +99,38 @@ def compare_peer(number: int) -> None:
     assert [t.agrees for t in timings] == [True, True]
 
 
+def test_names_and_paths_of_the_language_reach_peers() -> None:
+    given = problem("torch.nn.functional.relu(x).sum() * math.sqrt(4) + exp(x.mean())", x=1.0)
+    f = given.function(["numpy"])
+    with pytest.raises(AttributeError):  # NumPy has no relu: absent, not found elsewhere
+        f(x=np.ones(2))
+    assert problem("math.sqrt(x) + torch.exp(x)", x=1.0).function(["numpy"])(x=4.0) > 56
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x if 1 else os.system",
+        "x if 1 else torch.os",
+        "x if 1 else torch.load('a.pt')",
+        "x if 1 else load('a.pt')",
+        "x if 1 else torch.nn.functional.os",
+        "x if 1 else F.torch.os",
+    ],
+)
+def test_branches_not_taken_lead_peers_nowhere(text: str) -> None:
+    otherwise = problem(text.replace("if 1", "if 0"), x=1.0)
+    modules = ["os", "numpy", "torch"] if find_spec("torch") else ["os", "numpy"]
+    with pytest.raises((NameError, AttributeError, ValueError)):
+        otherwise.function(modules)(x=1.0)
+
+
+@pytest.mark.parametrize("text", ["x.sum().foo", "x.tofile('a')", "(lambda y: y.dump)(x)"])
+def test_peers_see_attributes_of_tensors_only(text: str) -> None:
+    with pytest.raises(ValueError, match="no attribute of a tensor"):
+        problem(text, x=1.0).function(["numpy"])
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(2.0, "2 s"), (0.0123, "12.3 ms"), (1.5e-6, "1.5 us"), (5e-10, "0.5 ns")]
 )
