@@ -7,27 +7,21 @@ the bits do not depend on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
-import numpy as np
-
 from gradcli.execute import outputs
-from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.instructions import Program
 from gradcli.execute.limits import memory
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.execute.threads import on_threads
+from gradcli.execute.tree import Tree
 from gradcli.graph.node import Node
 
 TILE = 393216
 """Bytes of a block, so that a few fit into the L2 cache of one core."""
-
-COMBINE: dict[str, np.ufunc] = {
-    **{"sum": np.add, "contract": np.add, "amax": np.maximum, "amin": np.minimum},
-    **{"any": np.logical_or, "all": np.logical_and},
-}
-"""How the partial results of a node are put together."""
 
 
 class Sweep:
@@ -60,21 +54,39 @@ class Sweep:
         for node in self.kept:
             memory.refuse_node(node)
             values[node] = outputs.empty(node.shape, NUMPY_DTYPES[node.dtype])
-        pieces: dict[Node, list[Any]] = {n: [None] * len(self.tiles) for n in self.crosses}
+        for node, tree in self.run_tiles(values, 0, len(self.tiles)).items():
+            values[node] = tree.total()
+
+    def run_tiles(self, values: dict[Node, Any], start: int, end: int) -> dict[Node, Tree]:
+        """Computes the tiles from `start` to `end`: the partial results of nodes that combine rows.
+
+        Args:
+            values: what goes row by row (the arrays to fill for `kept` among it) has the rows from
+                the first of tile `start` on.
+        """
+        offset = self.tiles[start][0]
+        trees = {node: Tree(node) for node in self.crosses}
+        lock = Lock()
         workers: list[_Worker] = []
 
-        def worker() -> _Worker:
+        def worker() -> Callable[[int], None]:
             made = self.idle.pop() if self.idle else _Worker(self)
             workers.append(made)
-            made.start(values, pieces)
-            return made
+            made.start(values)
 
-        on_threads(len(self.tiles), worker)
+            def tile(number: int) -> None:
+                program = made.run(start + number, offset)
+                with lock:
+                    for node, slot in program.crosses:
+                        trees[node].add(start + number, program.registers[slot])
+
+            return tile
+
+        on_threads(end - start, worker)
         for one in workers:
             one.stop()
         self.idle += workers
-        for node, parts in pieces.items():
-            values[node] = _combined(node, parts)
+        return trees
 
 
 class _Worker:
@@ -84,22 +96,21 @@ class _Worker:
         self.sweep = sweep
         self.programs: dict[int, Program] = {}
         self.values: dict[Node, Any] = {}
-        self.pieces: dict[Node, list[Any]] = {}
         self.started: set[int] = set()
 
-    def start(self, values: dict[Node, Any], pieces: dict[Node, list[Any]]) -> None:
+    def start(self, values: dict[Node, Any]) -> None:
         """Readies the worker for a run."""
-        self.values, self.pieces = values, pieces
+        self.values = values
 
     def stop(self) -> None:
         """Lets go of the run's values."""
-        self.values, self.pieces = {}, {}
+        self.values = {}
         self.started.clear()
         for program in self.programs.values():
             program.stop()
 
-    def __call__(self, number: int) -> None:
-        """Computes one tile."""
+    def run(self, number: int, offset: int) -> Program:
+        """Computes one tile, of values that begin with row `offset`; gives the program it ran."""
         first, last = self.sweep.tiles[number]
         height = last - first
         program = self.programs.get(height)
@@ -111,17 +122,5 @@ class _Worker:
         if height not in self.started:
             self.started.add(height)
             program.start(self.values)
-        program.run(first, last, self.values)
-        for node, slot in program.crosses:
-            self.pieces[node][number] = np.array(program.registers[slot])
-
-
-def _combined(node: Node, pieces: list[Any]) -> Array:
-    """The partial results of all tiles together; sums in the widest type, in the order of the
-    tiles."""
-    wanted = NUMPY_DTYPES[node.dtype]
-    stacked = np.stack([np.asarray(p) for p in pieces])
-    ufunc = COMBINE[node.op.name]
-    if ufunc is np.add and wanted.kind == "f":
-        return stacked.sum(axis=0, dtype=np.float64).astype(wanted)
-    return np.asarray(ufunc.reduce(stacked, axis=0)).astype(wanted)
+        program.run(first - offset, last - offset, self.values)
+        return program
