@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("benchmarks", reason="the benchmarks are in the source tree only")
@@ -32,3 +35,14 @@ def test_the_command_lists_its_cases() -> None:
     command = [sys.executable, "-m", "benchmarks", "--list"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.splitlines() == [case.name for case in CASES]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.kind == "script"], ids=lambda c: c.name)
+def test_the_first_steps_of_a_script_are_those_of_pytorch(case) -> None:
+    pytest.importorskip("torch")
+    short = {k: re.sub(r"range\((1, )?\d+\)", "range(1, 41)", s) for k, s in case.sources.items()}
+    case = replace(case, sources=short)
+    data = case.data(np.random.default_rng(0))
+    found, expected = (RUNNERS["script", peer](case, data)() for peer in ("gradcli", "torch"))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, np.asarray(b), atol=1e-6)

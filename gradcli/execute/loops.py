@@ -1,7 +1,8 @@
 """A loop's body as a program on what it carries from one iteration to the next.
 
 Constraints: an iteration that would answer a check otherwise than the recorded one, or that fails,
-is not done at all: values and numbers are those before it.
+is not done at all, nor is the one before it: what nobody carries on is not computed here, and
+whoever fails in the middle of an iteration may look at what the one before left behind.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from gradcli.graph.recording import Recording
 
 GROWTH = 1 << 20
 """Iterations at a time where lists grow, so that somebody else can see to their length."""
+
+STRETCH = 64
+"""Iterations from one point that can be gone back to until the next."""
 
 
 class Loop:
@@ -53,7 +57,7 @@ class Loop:
             answer = ", ".join([writer.number(part) for part in parts])
             writer.lines.append(f"if {call}({answer}) is not {truth}: break")
         grown = [(items.append, writer.number(value)) for items, value in recording.appended]
-        self._most = GROWTH if grown else 1 << 62
+        self._lists = list({id(items): items for items, _ in recording.appended}.values())
         self._move(writer, carried)
         writer.lines += [f"{writer.name(append)}({number})" for append, number in grown]
         names = [f"c{i}" for i in range(len(numbers))]
@@ -79,14 +83,34 @@ class Loop:
         """Does the work up to `count` times, from `values` of the carried nodes and `numbers`.
 
         Returns:
-            How often it was done before something answered otherwise or failed, and the values
-            and numbers after that.
+            How often it was done, to before the last time that nothing answered otherwise and
+            nothing failed, and the values and numbers after that.
         """
+        count = min(count, GROWTH) if self._lists else count
+        self._restore(values, [len(items) for items in self._lists])
+        done, made, start = 0, STRETCH, self._point(numbers)
+        with silence:
+            while done < count and made == STRETCH:
+                before, start = start, self._point(numbers)
+                made, *numbers = self._run(min(STRETCH, count - done), *numbers)
+                done += made
+            if done and done < count:
+                start, made = (start, made) if made else (before, STRETCH)
+                self._restore(*start[:2])
+                _, *numbers = self._run(made - 1, *start[2])
+                done -= 1
+        return done, [np.array(cell) for cell in self.cells.values()], list(numbers)
+
+    def _point(self, numbers: Sequence[Any]) -> tuple[list[Array], list[int], Sequence[Any]]:
+        """All that an iteration starts from."""
+        values = [np.array(cell) for cell in self.cells.values()]
+        return values, [len(items) for items in self._lists], numbers
+
+    def _restore(self, values: Sequence[Array], lengths: Sequence[int]) -> None:
         for cell, value in zip(self.cells.values(), values, strict=True):
             np.copyto(cell, value)
-        with silence:
-            done, *after = self._run(min(count, self._most), *numbers)
-        return done, [np.array(cell) for cell in self.cells.values()], after
+        for items, length in zip(self._lists, lengths, strict=True):
+            del items[length:]
 
 
 def _compiled(writer: Writer, numbers: list[str]) -> Callable[..., Any]:

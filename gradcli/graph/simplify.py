@@ -1,21 +1,20 @@
-"""A graph made smaller before it is executed: repeated work once, constants folded, factors
-gathered.
+"""A graph made smaller before it is executed: repeated work once, constants folded.
 
 Constraints: graph to graph, results the same up to rounding; linear in the nodes. Each rule looks
-at one node whose inputs are simplified already; the algebra of products and sums is in products.py.
+at one node whose inputs are simplified already; signs and numbers are in numbers.py.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from gradcli.graph import numbers
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
-from gradcli.graph.products import Products
 from gradcli.graph.shape import reduced
-from gradcli.graph.walk import ancestors
 
 Attrs = Mapping[str, Any]
 DEPTH = 8
@@ -31,14 +30,8 @@ def simplified(order: Sequence[Node], targets: Collection[Node]) -> dict[Node, N
     Args:
         order: the nodes without values that the targets need, inputs first.
     """
-    first = Simplifier().run(order)
-    wanted = {first[node] for node in targets}
-    gathered = Products().run(ancestors(wanted, _unknown), wanted)
-    return {node: gathered.get(first[node], first[node]) for node in targets}
-
-
-def _unknown(node: Node) -> bool:
-    return node.value is None
+    found = Simplifier().run(order)
+    return {node: found[node] for node in targets}
 
 
 class Simplifier(Builder):
@@ -87,20 +80,21 @@ def _respread(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node)
     return s.make("reshape", (source,), node, axes=source.ndim, shape=node.shape)
 
 
-def _folded(
-    fold: Callable[[Any, Any], Any],
+def _algebra(
+    simplify: Callable[..., Node | None], fold: Callable[[Any, Any], Any] | None = None
 ) -> Rule:
-    """Two constants are one."""
+    """Two constants are one; signs and numbers meet."""
 
     def rule(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
-        x, y = inputs
-        if x.op is not FULL or y.op is not FULL or node.dtype.category < 2:
-            return None
-        try:
-            value = fold(x.attrs["value"], y.attrs["value"])
-        except (ArithmeticError, ValueError):
-            return None
-        return s.constant(value, node.dtype, node.shape)
+        if fold is not None and all([x.op is FULL for x in inputs]) and node.dtype.category >= 2:
+            values = [x.attrs["value"] for x in inputs]
+            try:
+                value = fold(*values)
+            except (ArithmeticError, ValueError):
+                return None
+            fits = not all(values) or numbers.RANGE[0] < abs(value) < numbers.RANGE[1]
+            return s.constant(value, node.dtype, node.shape) if fits else None
+        return simplify(s, *inputs, node)
 
     return rule
 
@@ -109,7 +103,7 @@ def _total(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) ->
     """Two contractions with the same factor are one: `A@x + A@y` is `A@(x + y)`."""
     x, y = inputs
     if x.op.name != "contract" or y.op is not x.op or x.attrs != y.attrs or x.shape != y.shape:
-        return None
+        return numbers.total(s, x, y, node)
     if x.value is not None or y.value is not None:
         return None
     for shared, other in ((0, 1), (1, 0)):
@@ -245,14 +239,13 @@ def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> N
     return s.reshape(source, node.shape)
 
 
-def _divided(x: Any, y: Any) -> Any:
-    return x / y
-
-
 RULES: dict[str, Rule] = {
     **{"leaf": _alias, "detach": _alias, "clone": _alias},
     **{"expand": _respread, "reshape": _respread, "add": _total},
-    **{"mul": _folded(lambda x, y: x * y), "div": _folded(_divided)},
+    "mul": _algebra(numbers.product, operator.mul),
+    "div": _algebra(numbers.quotient, operator.truediv),
+    **{"neg": _algebra(numbers.negative), "sub": _algebra(numbers.difference)},
+    "pow": _algebra(numbers.power),
     **{"log_softmax": _log_softmax, "softmax": _softmax, "logsumexp": _logsumexp, "exp": _exp},
     **{"index_add": _index_add, "sum": _sum, "index": _index},
 }

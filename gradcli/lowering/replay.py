@@ -1,8 +1,9 @@
 """Loops that run as straight-line programs: an iteration is recorded, then done again by itself.
 
 Constraints: nobody can tell, except by the clock. What is recorded is a real iteration; the last
-one before the loop ends, prints, or goes another way is a real one too, so that every name, place,
-version and graph is what it would have been. Whatever the record does not explain is interpreted.
+two before the loop ends, prints, fails or goes another way are real ones too, so that every name,
+place, version and graph is what it would have been, even after half of the last one. Whatever the
+record does not explain is interpreted.
 """
 
 from __future__ import annotations
@@ -116,13 +117,14 @@ class Replay:
         body: an iteration, interpreted.
     """
 
-    __slots__ = ("_attempts", "_body", "_frame", "_loop", "_plan", "_poor")
+    __slots__ = ("_attempts", "_body", "_frame", "_leaving", "_loop", "_plan", "_poor")
 
     def __init__(self, loop: Repeated, frame: Frame, body: Code) -> None:
         self._loop, self._frame, self._body = loop, frame, body
         self._attempts = ATTEMPTS if loop.possible and switch.on else 0
         self._plan: Plan | None = None
         self._poor = 0
+        self._leaving = False
 
     def turn(self, remaining: int = FOREVER, step: int = 0) -> tuple[int, Any, bool | None]:
         """At least one iteration, the last one for real.
@@ -136,8 +138,11 @@ class Replay:
             asked.
         """
         done = 0
-        if self._plan is not None and remaining > 1:
-            done = self._forward(self._plan, remaining - 1)
+        if self._leaving:
+            self._leaving = False
+        elif self._plan is not None and remaining > 2:
+            done = self._forward(self._plan, remaining - 2)
+            self._leaving = done > 0
         elif self._attempts and remaining > 3 and not switch.busy:
             self._attempts -= 1
             return (1, *self._record(step))

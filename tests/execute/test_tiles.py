@@ -18,13 +18,16 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(narrow, "LEAST", 30)
 
 
-def both(expression: str, bindings: dict[str, np.ndarray]) -> list[dict[str, np.ndarray | None]]:
+def both(
+    expression: str, bindings: dict[str, np.ndarray], *, ones: bool = False
+) -> list[dict[str, np.ndarray | None]]:
     found = []
+    cotangent = np.ones(300, np.float32) if ones else None
     before = evaluate.SWEEP
     for sweep in (0, 1 << 60):
         evaluate.SWEEP = sweep
         try:
-            result = gradcli.evaluate(expression, bindings)
+            result = gradcli.evaluate(expression, bindings, cotangent=cotangent)
             found.append({"value": result.value, **result.grads})
         finally:
             evaluate.SWEEP = before
@@ -189,6 +192,27 @@ def test_random_expressions(expression: str, rows: int, columns: int, seed: int)
             "u": rng.standard_normal(rows),
         },
     )
+
+
+def random_product(rng: np.random.Generator) -> str:
+    """An expression in which each variable stands once, so that no gradient cancels."""
+    parts = ["x", "y", "z", *rng.choice(["3", "1e-7", "0.25", "1e20", "-2"], 3)]
+    rng.shuffle(parts)
+    while len(parts) > 1:
+        form = rng.choice(["({}*{})", "({}/{})", "({}*{})", "({}/{})", "({}+{})", "(-{}*{}**2)"])
+        place = rng.integers(len(parts) - 1)
+        parts[place : place + 2] = [str(form).format(*parts[place : place + 2])]
+    return parts[0]
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_nothing_overflows_or_vanishes_that_does_not_as_written(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    wide = (10.0 ** rng.uniform(-37, 37, (3, 300))).astype(np.float32)
+    bindings = dict(zip("xyz", wide, strict=True))
+    swept, plain = both(random_product(rng), bindings, ones=True)
+    for name, expected in plain.items():
+        np.testing.assert_allclose(swept[name], expected, rtol=1e-5, atol=1e-37, err_msg=name)
 
 
 def test_a_hundred_million_small_numbers_add_up() -> None:

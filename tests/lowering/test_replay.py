@@ -134,5 +134,26 @@ def test_random_loops_print_the_same_both_ways(body: list[str], counted: bool) -
     assert_same(f"{FRAME}{head}\n{lines}\n{SHOWN}")
 
 
+FAILING = ["a = a.reshape(3 if i != 31 else 4)", "s = s + 1 / (31 - i)", "b = a[(i == 31) * 3] + b"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=5),
+    st.sampled_from(FAILING),
+    st.integers(0, 5),
+    st.sampled_from([32, 45]),
+)
+def test_random_loops_that_fail_leave_the_same(
+    body: list[str], failing: str, place: int, end: int
+) -> None:
+    body.insert(place, failing)
+    lines = "\n".join(f"        {line}" for piece in body for line in split(piece))
+    assert_same(
+        f"{FRAME}try:\n    for i in range({end}):\n{lines}\n"
+        f"except (RuntimeError, IndexError, ZeroDivisionError) as e: print(e)\n{SHOWN}"
+    )
+
+
 def split(piece: str) -> list[str]:
     return [piece] if re.match("if|for|with", piece) else piece.split("; ")

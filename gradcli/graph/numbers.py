@@ -1,0 +1,133 @@
+"""Signs and numbers of products and sums, applied once: `2*(3*x)` is `6*x`, `x + -y` is `x - y`.
+
+Constraints: real floating-point nodes of one dtype. Factors whose values are unknown keep their
+order and their grouping, and numbers meet only where both make the value larger or both smaller:
+what over- or underflows as written does so here, and nothing else does.
+"""
+
+from __future__ import annotations
+
+from gradcli.graph.build import Builder
+from gradcli.graph.node import Node
+from gradcli.graph.op import FULL
+
+KINDS = ("float32", "float64")
+RANGE = 1e-30, 1e30
+"""Where a number must stay that takes the place of others: as a float32 it is as exact as they."""
+
+
+def product(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
+    """`x*y`, a number first; a sign leaves it."""
+    if not _is_real(node, x, y):
+        return None
+    for c, z in ((x, y), (y, x)):
+        number = _number(c)
+        if number is not None:
+            return _scaled(s, number, z, node)
+    signed = [_operand("neg", z) for z in (x, y)]
+    if signed == [None, None]:
+        return None
+    x, y = signed[0] or x, signed[1] or y
+    made = s.make("mul", (x, y), node)
+    return s.make("neg", (made,), node) if None in signed else made
+
+
+def quotient(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
+    """`x/y`; dividing by a number is multiplying by its inverse."""
+    if not _is_real(node, x, y):
+        return None
+    number = _number(y)
+    if number and RANGE[0] < abs(number) < RANGE[1]:
+        return _scaled(s, 1 / number, x, node)
+    above = _operand("neg", x)
+    if above is None:
+        return None
+    return s.make("neg", (s.make("div", (above, y), node),), node)
+
+
+def negative(s: Builder, x: Node, node: Node) -> Node | None:
+    """`-x`."""
+    if not _is_real(node, x):
+        return None
+    number, rest = _split(x)
+    if number == 1:
+        return None
+    return rest if number == -1 else _times(s, -number, rest, node)
+
+
+def total(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
+    """`x + y`; multiples of one value by numbers of one sign are one multiple."""
+    if not _is_real(node, x, y):
+        return None
+    (a, left), (b, right) = _split(x), _split(y)
+    if left is right and a * b > 0 and _fits(a + b):
+        return _times(s, a + b, left, node)
+    if b == -1:
+        return s.make("sub", (x, right), node)
+    return s.make("sub", (y, left), node) if a == -1 else None
+
+
+def difference(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
+    """`x - y`."""
+    if not _is_real(node, x, y):
+        return None
+    below = _operand("neg", y)
+    return None if below is None else s.make("add", (x, below), node)
+
+
+def power(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
+    """`x**2` is a square."""
+    square = _is_real(node, x, y) and x.shape == node.shape and _number(y) == 2
+    return s.make("square", (x,), node) if square else None
+
+
+def _is_real(node: Node, *inputs: Node) -> bool:
+    return node.dtype.name in KINDS and all([x.dtype is node.dtype for x in inputs])
+
+
+def _number(x: Node) -> float | None:
+    """The number that is in every element of `x`."""
+    value = x.attrs["value"] if x.op is FULL else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _operand(name: str, x: Node) -> Node | None:
+    """What `x` is computed from, where it is the function `name` of it."""
+    return x.inputs[0] if x.op.name == name and x.value is None else None
+
+
+def _split(x: Node) -> tuple[float, Node]:
+    """`x` as a number times a node."""
+    if x.value is None:
+        if x.op.name == "neg":
+            return -1.0, x.inputs[0]
+        if x.op.name == "mul":
+            number = _number(x.inputs[0])
+            if number is not None and x.inputs[1].shape == x.shape:
+                return number, x.inputs[1]
+    return 1.0, x
+
+
+def _scaled(s: Builder, number: float, x: Node, node: Node) -> Node:
+    """`number*x`, with the number that `x` has already."""
+    inner, rest = _split(x)
+    if _go_together(number, inner) and _fits(number * inner):
+        return _times(s, number * inner, rest, node)
+    return _times(s, number, x, node)
+
+
+def _times(s: Builder, number: float, x: Node, node: Node) -> Node:
+    if abs(number) == 1 and x.shape == node.shape:
+        return x if number == 1 else s.make("neg", (x,), node)
+    constant = s.constant(number, node.dtype, () if x.shape == node.shape else node.shape)
+    return s.make("mul", (constant, x), node)
+
+
+def _go_together(a: float, b: float) -> bool:
+    """Whether both make a value larger, or both smaller."""
+    a, b = abs(a), abs(b)
+    return (a >= 1 and b >= 1) or (a <= 1 and b <= 1)
+
+
+def _fits(number: float) -> bool:
+    return number == 0 or RANGE[0] < abs(number) < RANGE[1]
