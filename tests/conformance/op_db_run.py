@@ -6,6 +6,7 @@ the same seed on both sides; cotangents are the same random numbers.
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from gradcli.tensor.registry import method
 
 SEED = 42
 """The seed that op_db's own wrappers of random functions set."""
+SAMPLE_SEED = 1234
+"""The seed that op_db sets before each sample."""
 
 
 class Score:
@@ -98,9 +101,20 @@ def arrangement(op: Any) -> Any:
 
 
 def samples(op: Any, dtype: torch.dtype) -> Iterator[Any]:
-    """The op's samples; their tensors require gradients where the op has one."""
-    torch.manual_seed(0)
-    yield from op.sample_inputs("cpu", dtype, requires_grad=op.supports_autograd and _sloped(dtype))
+    """The op's samples; their tensors require gradients where the op has one.
+
+    The numbers are those of `op.sample_inputs`, which walks the stack and seeds every device's
+    generator for each sample: most of the time that a sample takes.
+    """
+    made = op.sample_inputs_func(op, "cpu", dtype, op.supports_autograd and _sloped(dtype))
+    iterator, end = iter(made), object()
+    while True:
+        for start in (random.seed, np.random.seed, torch.default_generator.manual_seed):
+            start(SAMPLE_SEED)
+        sample = next(iterator, end)
+        if sample is end:
+            return
+        yield sample
 
 
 def spread(items: list[Any], most: int) -> list[Any]:
@@ -173,7 +187,7 @@ class Trial:
         return self.function(*arguments, **options)
 
     def _theirs(self, sample: Any) -> Any:
-        torch.manual_seed(SEED)
+        torch.default_generator.manual_seed(SEED)
         try:
             theirs = self.op.op(sample.input, *sample.args, **sample.kwargs)
         except Exception as error:
@@ -187,14 +201,13 @@ class Trial:
     ) -> str:
         """Compares first derivatives, then second ones; why the first ones differ."""
         outputs = requires_grad(theirs, torch.Tensor)
-        cotangents = [_cotangent(x) for x in outputs]
-        given = [torch.from_numpy(v).requires_grad_(self.twice) for v in cotangents]
+        given = [_cotangent(x).requires_grad_(self.twice) for x in outputs]
         expected = _their_gradients(outputs, inputs, given, again=self.twice)
         flags = [t.requires_grad for t in leaves(theirs, torch.Tensor)]
         chosen = [o for o, flag in zip(leaves(ours, Tensor), flags, strict=False) if flag]
         if len(chosen) != len(outputs) or not all(x.requires_grad for x in chosen):
             return "no gradient is recorded"
-        leading = [find("torch.tensor")(v, requires_grad=self.twice) for v in cotangents]
+        leading = [to_gradcli(v, {}) for v in given]
         wanted = [known[id(x)] for x in inputs]
         try:
             found = _our_gradients(chosen, wanted, leading, again=self.twice)
@@ -213,11 +226,11 @@ class Trial:
             return
         cotangents = [None if x is None else _cotangent(x.detach()) for x in expected]
         sloped = [
-            (x, find("torch.tensor")(v))
+            (x, to_gradcli(v, {}))
             for x, v in zip(first, cotangents, strict=True)
             if x is not None and x.requires_grad and v is not None
         ]
-        given = [torch.from_numpy(_cotangent(x.detach())) for x in kept]
+        given = [_cotangent(x.detach()) for x in kept]
         try:
             second = _their_gradients(kept, inputs, given)
         except Outside:
@@ -267,13 +280,13 @@ def _or_zeros(gradient: Any, x: torch.Tensor) -> Any:
     return find("torch.zeros")(tuple(x.shape), dtype=to_gradcli(x.dtype, {}))
 
 
-def _cotangent(output: torch.Tensor) -> Any:
-    dtype = array_of(output).dtype
+def _cotangent(output: torch.Tensor) -> torch.Tensor:
     numbers = np.random.default_rng(7)
     values = numbers.standard_normal(tuple(output.shape))
-    if dtype.kind == "c":
+    if output.dtype.is_complex:
         values = values + 1j * numbers.standard_normal(tuple(output.shape))
-    return np.asarray(values).astype(dtype)
+    array_of(output)
+    return torch.from_numpy(np.asarray(values)).to(output.dtype)
 
 
 def _sloped(dtype: torch.dtype) -> bool:

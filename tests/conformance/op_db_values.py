@@ -17,14 +17,18 @@ from gradcli.tensor import Tensor
 
 RELATIVE = {
     **{"float64": 1e-10, "complex128": 1e-10, "float32": 1e-4, "complex64": 1e-4},
-    "float16": 2e-3,
+    **{"float16": 2e-3, "bfloat16": 1.6e-2, "complex32": 2e-3},
 }
 """Allowed error, relative to the largest element."""
 FLOOR = {
     **{"float64": 1e-13, "complex128": 1e-13, "float32": 4e-6, "complex64": 4e-6},
-    "float16": 1e-3,
+    **{"float16": 1e-3, "bfloat16": 8e-3, "complex32": 1e-3},
 }
 """Allowed absolute error: cancellation leaves rounding noise where one side has an exact zero."""
+
+
+STORED = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
+"""What the types that NumPy lacks are compared in."""
 
 
 class Outside(Exception):
@@ -75,11 +79,11 @@ def array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     if tensor.ndim > 64:
         raise Outside("more dimensions than NumPy has")
     dtype_of(tensor.dtype)
-    return np.array(tensor.numpy(force=True))
+    return np.array(tensor.to(STORED.get(tensor.dtype, tensor.dtype)).numpy(force=True))
 
 
 def _tensor(value: torch.Tensor) -> Tensor:
-    made: Tensor = find("torch.tensor")(array_of(value))
+    made: Tensor = find("torch.tensor")(array_of(value), dtype=dtype_of(value.dtype))
     made.requires_grad = value.requires_grad
     return made
 
