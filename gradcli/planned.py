@@ -6,7 +6,7 @@ file, its values are large) is evaluated anew; results are the same to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,39 @@ from gradcli.execute.straight import Straight
 from gradcli.graph.dtype import default
 from gradcli.graph.node import Node, data
 from gradcli.graph.recording import Recording
+from gradcli.language import ast
 from gradcli.result import Result
+from gradcli.source import Source
 from gradcli.tensor import Tensor
 
-MOST = 64
+MOST = 256
 """Plans that a function keeps."""
+HELD = 1 << 24
+"""Elements in the graphs of those plans, one plan left aside."""
 DERIVATIVES = ("gradients", "jacobians", "products")
 
 
 class Function:
-    """An expression as a function of its variables: `f(x=array).grads["x"]`; see `function`."""
+    """An expression as a function of its variables: `f(x=array).grads["x"]`; see `function`.
 
-    __slots__ = ("_options", "_plans", "_tree")
+    Args:
+        expression: text of the language, or its syntax tree.
+        fixed: further variables, whose values are the same in each call; one that is given in
+            a call as well has that value there.
+        options: as of `evaluate`.
+    """
 
-    def __init__(self, expression: str, **options: Any) -> None:
-        self._tree = parsed(expression)
+    __slots__ = ("_fixed", "_options", "_plans", "_tree")
+
+    def __init__(
+        self,
+        expression: str | Source | ast.Expression,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self._tree = expression if isinstance(expression, ast.Expression) else parsed(expression)
+        self._fixed = {n: _argument(n, v) for n, v in (fixed or {}).items()}
         self._options = options
         self._plans: dict[Any, _Plan | None] = {}
 
@@ -49,7 +67,8 @@ class Function:
         if plan is not None:
             return plan.run(arrays)
         if known or self._options.get("steps"):
-            return evaluate(self._tree, bindings, cotangent=cotangent, **self._options)
+            every = {**self._fixed, **bindings}
+            return evaluate(self._tree, every, cotangent=cotangent, **self._options)
         return self._first(key, given, seed)
 
     def _first(self, key: Any, given: dict[str, Any], seed: Any) -> Result:
@@ -57,15 +76,22 @@ class Function:
         inputs = {n: as_leaf(n, v) for n, v in given.items()}
         cotangent = None if seed is None else as_leaf("cotangent", seed)
         nodes = [x.value_node for x in (*inputs.values(), cotangent) if isinstance(x, Tensor)]
+        every = {**{n: as_leaf(n, v) for n, v in self._fixed.items()}, **inputs}
         with Recording(numbers=False) as recording:
-            result = evaluate(self._tree, inputs, cotangent=cotangent, **self._options)
-        if len(self._plans) >= MOST:
-            self._plans.clear()
+            result = evaluate(self._tree, every, cotangent=cotangent, **self._options)
+        self._make_room(sum(node.size for node, _ in recording.made))
         try:
             self._plans[key] = _Plan(recording, nodes, result)
         except Unplannable:
             self._plans[key] = None
         return result
+
+    def _make_room(self, size: int) -> None:
+        """Drops the oldest plans until another one of `size` elements may be kept."""
+        held = size + sum(plan.size for plan in self._plans.values() if plan)
+        while self._plans and (len(self._plans) >= MOST or held > HELD):
+            plan = self._plans.pop(next(iter(self._plans)))
+            held -= plan.size if plan else 0
 
 
 def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) -> Function:
@@ -82,13 +108,14 @@ def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) 
 class _Plan:
     """A program, and what its results are called."""
 
-    __slots__ = ("_like", "_order", "_program")
+    __slots__ = ("_like", "_order", "_program", "size")
 
     def __init__(self, recording: Recording, inputs: list[Node], result: Result) -> None:
         if not isinstance(result.output, Tensor):
             raise Unplannable("the result is no tensor")
         self._like = result
         self._order = _tensors(result)
+        self.size = sum(node.size for node, _ in recording.made)
         outputs = [x.value_node for x in self._order]
         self._program = Straight(recording, inputs, outputs)
 

@@ -11,25 +11,28 @@ class Source:
 
     Args:
         name: what errors call it, such as `<expr>`, `train.py` or `<x>`.
-        text: the whole text, unchanged.
+        text: the whole text, unchanged; of a long file the lines from `first` on.
+        first: the number of the text's first line.
     """
 
-    __slots__ = ("name", "text")
+    __slots__ = ("first", "name", "text")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, first: int = 1) -> None:
         self.name = name
         self.text = text
+        self.first = first
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, of the character at `offset`."""
         offset = max(0, min(offset, len(self.text)))
-        line = self.text.count("\n", 0, offset) + 1
+        line = self.text.count("\n", 0, offset) + self.first
         return line, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
 
     def line(self, number: int) -> str:
-        """Line `number` (from 1) without its line end; empty where there is none."""
+        """Line `number` without its line end; empty where there is none."""
         lines = self.text.split("\n")
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+        place = number - self.first
+        return lines[place].rstrip("\r") if 0 <= place < len(lines) else ""
 
 
 class Span:

@@ -50,45 +50,67 @@ def run(
     """The command; `asked` are the options of the session, of tracing, and of derivatives."""
     prepare(dtype=dtype, **{name: asked.pop(name) for name in SESSION})
     trace = Trace(asked.pop("trace_nan"), asked.pop("kinks"))
+    fail_fast = asked.pop("fail_fast")
+    if asked.pop("each"):
+        from gradcli.cli.each import each
+
+        given = (expression, bindings, wrt, dtype)
+        return each(given, format, output, trace, fail_fast, gradients=not no_grad, **asked)
+    if fail_fast:
+        raise GradcliError("G070", "--fail-fast is for --each", help="add --each, or leave it out")
     chosen = chosen_format(format, output)
-    standard = Standard()
-    source = expression_source(expression, standard)
-    variables = bind(bindings, standard, shapes=True)
-    if dtype is not None:
-        variables = as_dtype_of(variables)
-    names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
-    tree = parse_expression(source)
+    tree, variables, names = read(Standard(), expression, bindings, wrt, dtype)
     missing = _without_value(tree, variables)
     if missing:
         if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
         _formulas(tree, variables, names, missing, chosen, output)
         return ExitStatus.OK
-    derivatives = _derivatives(variables, **asked)
+    derivatives = vectors_of(variables, **asked)
     with trace.watching():
         result = api.evaluate(tree, variables, wrt=names, gradients=not no_grad, **derivatives)
     if trace.report(variables, expression=True):
         return ExitStatus.FAILED
     if result.steps:
-        _explain_steps(result, variables)
+        explain_steps(result, variables)
     _show(result, chosen, output)
     if not (no_grad or asked["vjp"] or asked["jvp"] or asked["jacobian"]):
-        _remark(result, variables)
+        remark(result, variables)
     return ExitStatus.OK
 
 
-def _derivatives(
+def read(
+    standard: Standard,
+    expression: str,
+    bindings: tuple[str, ...],
+    wrt: str | None,
+    dtype: str | None,
+    *,
+    shapes: bool = True,
+) -> tuple[ast.Expression, dict[str, Any], list[str] | None]:
+    """What the arguments say: the expression, the variables, and by which to differentiate."""
+    source = expression_source(expression, standard)
+    variables = bind(bindings, standard, shapes=shapes)
+    if dtype is not None:
+        variables = as_dtype_of(variables)
+    names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
+    return parse_expression(source), variables, names
+
+
+def vectors_of(
     variables: dict[str, Any],
     vjp: str | None,
     jvp: tuple[str, ...],
     hvp: tuple[str, ...],
+    standard: Standard | None = None,
     **flags: bool,
 ) -> dict[str, Any]:
     """The derivatives asked for, as `evaluate` takes them."""
+    standard = standard or Standard()
     return {
-        "cotangent": None if vjp is None else vector("vjp", vjp, variables),
-        "jvp": vectors("--jvp", jvp, variables),
-        "hvp": vectors("--hvp", hvp, variables),
+        "cotangent": None if vjp is None else vector("vjp", vjp, variables, standard),
+        "jvp": vectors("--jvp", jvp, variables, standard),
+        "hvp": vectors("--hvp", hvp, variables, standard),
         **flags,
     }
 
@@ -124,7 +146,7 @@ def _formulas(
     )
 
 
-def _explain_steps(result: Result, variables: dict[str, Any]) -> None:
+def explain_steps(result: Result, variables: dict[str, Any]) -> None:
     """Adds to each step what it does to a gradient."""
     from gradcli.calculus.local import local_formulas, operand_texts
 
@@ -149,12 +171,12 @@ def _show(result: Result, format: str, output: str | None) -> None:
         write_arrays(result_arrays(result), format, output)
 
 
-def _remark(result: Result, variables: dict[str, Any]) -> None:
-    """Says why there are no gradients, where somebody could expect some."""
+def remark(result: Result, variables: dict[str, Any]) -> bool:
+    """Says why there are no gradients, where somebody could expect some; whether it said so."""
     made = result.output
     floating = any(isinstance(v, Tensor) and v.dtype.differentiable for v in variables.values())
     if not floating or not isinstance(made, Tensor):
-        return
+        return False
     if numel(made.shape) != 1:
         note(
             f"the result is {shape_text(tuple(made.shape))}, not a scalar, so it has no gradient",
@@ -166,3 +188,6 @@ def _remark(result: Result, variables: dict[str, Any]) -> None:
         )
     elif result.gradients and not made.requires_grad:
         note("no gradient flows to the result: an operation in it has no derivative")
+    else:
+        return False
+    return True

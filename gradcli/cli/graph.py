@@ -60,7 +60,7 @@ def run(
         variables[name] = placeholder(name, ())
     for name in differentiated(variables, None):
         variables[name].requires_grad = True
-    cotangent = None if vjp is None else vector("vjp", vjp, variables)
+    cotangent = None if vjp is None else vector("vjp", vjp, variables, standard)
     options = Options(level, show, values=values, cotangent=cotangent)
     failure: GradcliError | None = None
     try:

@@ -172,12 +172,14 @@ def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
         return as_leaf(name, value)
 
 
-def vector(name: str, text: str, variables: dict[str, Any]) -> Any:
+def vector(name: str, text: str, variables: dict[str, Any], standard: Standard) -> Any:
     """A cotangent or direction, in any form that a binding takes; it may use the bindings."""
-    return _value(name, text, variables, Standard())
+    return _value(name, text, variables, standard)
 
 
-def vectors(option: str, texts: Sequence[str], variables: dict[str, Any]) -> dict[str, Any] | None:
+def vectors(
+    option: str, texts: Sequence[str], variables: dict[str, Any], standard: Standard
+) -> dict[str, Any] | None:
     """The vectors that `X=V` options give, by variable; None when there are none."""
     found: dict[str, Any] = {}
     for text in texts:
@@ -186,7 +188,7 @@ def vectors(option: str, texts: Sequence[str], variables: dict[str, Any]) -> dic
             raise GradcliError(
                 "G070", f"{option} {text!r} names no variable", help=f"write it as {option} x=V"
             )
-        found[match[1]] = _value(match[1], match[3], variables, Standard())
+        found[match[1]] = _value(match[1], match[3], variables, standard)
     return found or None
 
 

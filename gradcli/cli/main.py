@@ -46,6 +46,14 @@ class Commands(click.Group):
             raise GradcliError("G070", f"no such command: {args[0]}", help=help)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; a reader that has left is no failure, for which click takes it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _silence()
+            return ExitStatus.OK
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of the table, not of the alphabet."""
         return list(self.commands)

@@ -66,4 +66,5 @@ def _compiled(writer: Writer) -> Callable[[], None]:
     text = "def run():\n    " + "\n    ".join([*writer.lines, "return None"])
     scope: dict[str, Any] = {"__builtins__": {}, **writer.names}
     exec(compile(text, "<straight>", "exec"), scope)
-    return scope["run"]  # type: ignore[no-any-return]  # a fresh namespace holds anything
+    # Taken out, it leaves no cycle that would keep the buffers.
+    return scope.pop("run")  # type: ignore[no-any-return]  # a fresh namespace holds anything

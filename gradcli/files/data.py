@@ -86,10 +86,7 @@ class Data:
         self, fact: str, line: str, number: int, cell: tuple[int, int], help: str | Iterable[str]
     ) -> GradcliError:
         """As `malformed`, with carets under the characters `cell` of line `number`."""
-        # Empty lines stand for the file's lines before it, so that the place has its true number.
-        source = Source(self.name, "\n" * (number - 1) + line)
-        span = Span(source, number - 1 + cell[0], number - 1 + cell[1])
-        return self.malformed(fact, help, span)
+        return self.malformed(fact, help, Span(Source(self.name, line, number), *cell))
 
     def missing(self, what: str, key: str, keys: Iterable[str]) -> GradcliError:
         """The error (G052) for a `key` that is not among `keys`; `what` is member, column ..."""

@@ -47,36 +47,37 @@ def read(data: Data, key: str) -> np.ndarray[Any, Any]:
             numbers; G052 for a missing key.
     """
     text = decode(data)
-    _check_weight(text, data)
-    return _select_array(_parse(text, data, 1, text), key, data)
+    check_weight(text, data)
+    return _select_array(parse(text, data, 1), key, data)
 
 
 def read_lines(data: Data, key: str) -> np.ndarray[Any, Any]:
     """As `read`, of a text with one JSON value a line: the list of them."""
     text = decode(data)
-    _check_weight(text, data)
+    check_weight(text, data)
     return _select_array(_parse_lines(text, data), key, data)
 
 
 def read_any(data: Data, key: str) -> np.ndarray[Any, Any]:
     """As `read` or as `read_lines`: lines when a second line goes on after a first whole value."""
     text = decode(data)
-    _check_weight(text, data)
-    value = _parse_lines(text, data) if _is_lines(text) else _parse(text, data, 1, text)
+    check_weight(text, data)
+    value = _parse_lines(text, data) if _is_lines(text) else parse(text, data, 1)
     return _select_array(value, key, data)
 
 
 # -- text to Python
 
 
-def _check_weight(text: str, data: Data) -> None:
+def check_weight(text: str, data: Data) -> None:
+    """Refuses (G050) a text whose Python objects would need more than the memory limit."""
     data.take(len(text) + sum(text.count(char) * cost for char, cost in _WEIGHT.items()))
 
 
 def _parse_lines(text: str, data: Data) -> list[Any]:
     lines = text.split("\n")
     return [
-        _parse(line, data, number, line)
+        parse(line, data, number)
         for number, line in enumerate(lines, 1)
         if line and not line.isspace()
     ]
@@ -94,9 +95,10 @@ def _is_lines(text: str) -> bool:
     return True
 
 
-def _parse(text: str, data: Data, first: int, whole: str) -> Any:
+def parse(text: str, data: Data, first: int) -> Any:
+    """The Python value of a JSON text whose first line has the number `first`."""
     try:
-        return json.loads(text, parse_int=float, parse_constant=_refuse_bare)
+        return _DECODER.decode(text)
     except _BareNumberError:
         found = next(m for m in _BARE.finditer(text) if m[0][0] != '"')
         fact = f"{found[0]} is not JSON"
@@ -113,6 +115,9 @@ def _parse(text: str, data: Data, first: int, whole: str) -> Any:
 
 def _refuse_bare(name: str) -> NoReturn:
     raise _BareNumberError(name)
+
+
+_DECODER = json.JSONDecoder(parse_int=float, parse_constant=_refuse_bare)
 
 
 def _hint(text: str, position: int) -> str:
@@ -151,7 +156,7 @@ def _select_array(value: Any, key: str, data: Data) -> np.ndarray[Any, Any]:
         return _columns(value, ",".join(value[0]), path, data)
     if isinstance(value, dict):
         raise data.ambiguous("keys", value) if value else data.malformed("is an empty object")
-    return _to_array(value, path, data)
+    return to_array(value, path, data)
 
 
 def _index(step: str) -> bool:
@@ -181,7 +186,7 @@ def _columns(rows: list[Any], key: str, path: str, data: Data) -> np.ndarray[Any
     for name in names:
         if name not in rows[0]:
             raise data.missing("key", name, rows[0])
-    columns = [_to_array(_column(rows, name, path, data), path, data, name) for name in names]
+    columns = [to_array(_column(rows, name, path, data), path, data, name) for name in names]
     if len(columns) == 1:
         return columns[0]
     if any(column.shape != columns[0].shape for column in columns):
@@ -202,7 +207,7 @@ def _column(rows: list[Any], name: str, path: str, data: Data) -> list[Any]:
 # -- Python to an array
 
 
-def _to_array(value: Any, path: str, data: Data, member: str | None = None) -> np.ndarray[Any, Any]:
+def to_array(value: Any, path: str, data: Data, member: str | None = None) -> np.ndarray[Any, Any]:
     """A float64 or bool array of nested lists, level by level."""
     shape: list[int] = []
     level = [value]
@@ -224,9 +229,9 @@ def _to_array(value: Any, path: str, data: Data, member: str | None = None) -> n
     if kinds - {float}:
         level = _numbers(level, kinds, place, data)
     flat = np.fromiter(level, np.float64, len(level))
-    infinite = np.flatnonzero(np.isinf(flat))
-    if infinite.size and kinds == {float}:
-        raise _overflow(place(int(infinite[0])), data)
+    infinite = np.isinf(flat)
+    if infinite.any() and kinds == {float}:
+        raise _overflow(place(int(infinite.argmax())), data)
     return flat.reshape(shape)
 
 

@@ -14,13 +14,19 @@ import numpy as np
 _DIGITS = {2: range(1, 6), 4: range(5, 10)}
 """By item size: decimal digits to try before the exact way; 9 are always enough for float32."""
 
+_FEW = 100
+"""Elements up to which one by one is faster than all at once."""
+
 _POWERS = 22
 """The largest power of ten that float64 holds exactly."""
 
 
 def json_text(value: Any) -> str:
     """One line of JSON for dicts, lists, strings, None, numbers and arrays of any dimension."""
-    return json.dumps(_plain(value), allow_nan=False)
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:  # a number that JSON lacks, somewhere outside of an array
+        return _ENCODER.encode(_plain(value))
 
 
 def shortest(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -75,6 +81,8 @@ def _plain(value: Any) -> Any:
 
 
 def _array(array: np.ndarray[Any, Any]) -> Any:
+    if 0 < array.size <= _FEW and array.dtype.kind == "f":
+        return _few(array)
     if array.dtype.kind == "c":
         pairs = np.stack([array.real, array.imag], axis=-1)
         return _array(pairs)
@@ -89,6 +97,17 @@ def _array(array: np.ndarray[Any, Any]) -> Any:
     return _nest(flat, array.shape)
 
 
+def _few(array: np.ndarray[Any, Any]) -> Any:
+    """As `_array`, one by one."""
+    flat = array.reshape(-1)
+    values = flat.tolist()
+    if array.dtype.itemsize <= 4:
+        written = type(flat[0]).__str__
+        values = [float(written(item)) for item in flat]
+    words = [value if value - value == 0 else _word(value) for value in values]
+    return _nest(words, array.shape) if array.ndim else words[0]
+
+
 def _word(value: float) -> str:
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
 
@@ -98,3 +117,6 @@ def _nest(flat: list[Any], shape: tuple[int, ...]) -> list[Any]:
     for extent in shape[:0:-1]:
         flat = [flat[i : i + extent] for i in range(0, len(flat), extent)]
     return flat
+
+
+_ENCODER = json.JSONEncoder(allow_nan=False, default=_plain)

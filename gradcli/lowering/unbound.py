@@ -1,4 +1,4 @@
-"""The names in an expression that are variables without a value.
+"""The names in an expression, and those that are variables without a value.
 
 Constraints: looks at syntax only; a name that means something (a function, `pi`) is one only where
 it is an operand and nobody calls it.
@@ -36,6 +36,11 @@ def unbound(expression: ast.Expression, bound: Container[str]) -> dict[str, ast.
     order = sorted(found.values(), key=lambda node: node.span.start)
     local = set(_locals(expression))
     return {node.id: node for node in order if node.id not in local}
+
+
+def names_in(expression: ast.Expression) -> frozenset[str]:
+    """Every name that an expression mentions, whatever it means."""
+    return frozenset(node.id for node, _ in _walk(expression) if isinstance(node, ast.Name))
 
 
 def _walk(root: ast.Node) -> Iterator[tuple[ast.Node, ast.Node | None]]:

@@ -97,7 +97,7 @@ class _Excerpt:
         self.text = span.source.text
         focus = _start(span)
         self.line_start, self.line_end = _line_bounds(self.text, focus)
-        self.number = self.text.count("\n", 0, self.line_start) + 1
+        self.number = self.text.count("\n", 0, self.line_start) + span.source.first
         focus = min(focus, self.line_end)
         self.start, self.end = _window(self.text, self.line_start, self.line_end, focus)
         self.labels: list[Label] = []
@@ -131,10 +131,10 @@ class _Excerpt:
 
 def _by_source(labels: Iterable[Label]) -> list[list[Label]]:
     """Labels in groups of the same source, the groups and their members in the given order."""
-    groups: dict[tuple[str, str], list[Label]] = {}
+    groups: dict[tuple[str, str, int], list[Label]] = {}
     for label in labels:
         source: Source = label.span.source
-        groups.setdefault((source.name, source.text), []).append(label)
+        groups.setdefault((source.name, source.text, source.first), []).append(label)
     return list(groups.values())
 
 

@@ -83,19 +83,16 @@ def result_json(result: Result, backend: str = "numpy") -> str:
 
 def _further(result: Result) -> dict[str, Any]:
     """The derivatives beyond the gradient, where there are any."""
-    known = {
-        "jacobian": result.jacobian,
-        "hessian": result.hessian,
-        "jvp": _plain(result.tangent),
-        "hvp": {name: _plain(part) for name, part in result.products.items()},
-    }
-    asked = {
-        "jacobian": bool(result.jacobians),
-        "hessian": bool(result.hessians),
-        "jvp": result.tangent is not None,
-        "hvp": bool(result.products),
-    }
-    return {name: value for name, value in known.items() if asked[name]}
+    found: dict[str, Any] = {}
+    if result.jacobians:
+        found["jacobian"] = result.jacobian
+    if result.hessians:
+        found["hessian"] = result.hessian
+    if result.tangent is not None:
+        found["jvp"] = result.tangent.array()
+    if result.products:
+        found["hvp"] = {name: _plain(part) for name, part in result.products.items()}
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -32,12 +32,14 @@ Examples:
   gradcli eval "x**2" x=[1,2] --jacobian
   gradcli eval "x**2 + y" x=2 y='x*3' --steps     a binding may use earlier ones
   gradcli eval "sum(where(x > 0, log(x), 0))" x=[0,1] --trace-nan
+  gradcli eval "sum((x-c)**2)" c=[1,2] --each -w x < records.jsonl
   gradcli eval -- "-x**2" x=-3                    after -- a leading minus is no option
 
 \b
 EXPR is PyTorch's language (mean(x) is torch.mean(x)), '-' for stdin, or @FILE.
 A binding is a number, a list, an expression, @FILE (npy, npz:key, csv:col,col,
-tsv, json:path, safetensors:key) or '-' for stdin.""",
+tsv, json:path, safetensors:key) or '-' for stdin. With --each every line of
+stdin is a JSON object of bindings; members that EXPR does not name are ignored.""",
     params=[
         expression(),
         bindings(),
@@ -80,6 +82,12 @@ tsv, json:path, safetensors:key) or '-' for stdin.""",
             metavar="FILE",
             help="Write the result to a file; the format follows from its suffix.",
         ),
+        option(
+            "--each",
+            is_flag=True,
+            help="One JSON object of variables a line on stdin, one JSON result a line on stdout.",
+        ),
+        option("--fail-fast", is_flag=True, help="With --each: stop at the first bad record."),
         *tracing(),
         *common(),
     ],
