@@ -102,8 +102,7 @@ def _few(array: np.ndarray[Any, Any]) -> Any:
     flat = array.reshape(-1)
     values = flat.tolist()
     if array.dtype.itemsize <= 4:
-        written = type(flat[0]).__str__
-        values = [float(written(item)) for item in flat]
+        values = [float(item.__str__()) for item in flat]
     words = [value if value - value == 0 else _word(value) for value in values]
     return _nest(words, array.shape) if array.ndim else words[0]
 
