@@ -54,8 +54,8 @@ def run(
     if asked.pop("each"):
         from gradcli.cli.each import each
 
-        given = (expression, bindings, wrt, dtype)
-        return each(given, format, output, trace, fail_fast, gradients=not no_grad, **asked)
+        asked |= {"gradients": not no_grad, "fail_fast": fail_fast}
+        return each((expression, bindings, wrt, dtype), format, output, trace, **asked)
     if fail_fast:
         raise GradcliError("G070", "--fail-fast is for --each", help="add --each, or leave it out")
     chosen = chosen_format(format, output)
@@ -64,8 +64,7 @@ def run(
     if missing:
         if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
-        _formulas(tree, variables, names, missing, chosen, output)
-        return ExitStatus.OK
+        return _formulas(tree, variables, names, missing, chosen, output)
     derivatives = vectors_of(variables, **asked)
     with trace.watching():
         result = api.evaluate(tree, variables, wrt=names, gradients=not no_grad, **derivatives)
@@ -131,7 +130,7 @@ def _formulas(
     missing: dict[str, Span | None],
     format: str,
     output: str | None,
-) -> None:
+) -> int:
     """Answers with formulas where a variable has no value."""
     from gradcli.calculus import differentiate
     from gradcli.render.derivatives import symbolic_json, symbolic_text
@@ -144,6 +143,7 @@ def _formulas(
         f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value",
         no_value(names[0]).diagnostic.help,
     )
+    return ExitStatus.OK
 
 
 def explain_steps(result: Result, variables: dict[str, Any]) -> None:
