@@ -15,6 +15,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NumPy
 from gradcli.execute.limits import memory
+from gradcli.execute.whole import give_parts, reads_much, whole
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import SYMBOL, UNKNOWN
 from gradcli.graph.walk import ancestors
@@ -64,7 +65,12 @@ def evaluate(nodes: Iterable[Node]) -> None:
     """
     targets = {node for node in nodes if node.value is None}
     order = ancestors(targets, lambda node: node.value is None)
-    if sum(node.size for node in order) > SWEEP:
+    if sum(node.size for node in order) > SWEEP or reads_much(order):
+        if give_parts(order):
+            for node in order:
+                if node.value is not None:
+                    let_go(node)
+            order = ancestors(targets, lambda node: node.value is None)
         from gradcli.execute.schedule import Plan
 
         plan = Plan(order, targets)
@@ -84,7 +90,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
 def _in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
     """The value of one node from those computed so far."""
     memory.refuse_node(node)
-    return _guarded(node, [values[x] for x in node.inputs])
+    return _guarded(node, [whole(values[x], node) for x in node.inputs])
 
 
 def compute(node: Node) -> None:
@@ -184,4 +190,4 @@ def array(node: Node) -> Any:
         current.recording.looked.append(node)
     if node.value is None:
         evaluate([node])
-    return np.asarray(node.value)
+    return np.asarray(whole(node.value, node))

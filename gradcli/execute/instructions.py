@@ -40,6 +40,7 @@ class Program:
     def __init__(
         self, nodes: Sequence[Node], kept: set[Node], known: set[Node], rows: Rows, height: int
     ) -> None:
+        self.first = 0
         self.height = height
         self.rows = rows
         self.kept = kept
@@ -65,11 +66,12 @@ class Program:
         for slot, node in self.fixed:
             self.registers[slot] = values[node]
 
-    def run(self, first: int, last: int, values: Values) -> None:
-        """Computes the rows from `first` to `last`."""
+    def run(self, first: int, last: int, values: Values, offset: int = 0) -> None:
+        """Computes the rows from `first` to `last` of values that begin with row `offset`."""
         registers = self.registers
+        self.first = first
         for slot, node, axis in self.parts:
-            registers[slot] = rows_of(values[node], axis, first, last)
+            registers[slot] = rows_of(values[node], axis, first - offset, last - offset)
         for instruction in self.instructions:
             instruction(registers)
 
@@ -119,6 +121,8 @@ class Program:
             kernel = _sum_of_products if node in self.folded else _exact(node)
             if node.op.name == "permute" and self._puts_rows_last(node):
                 kernel = _turned
+            elif node.op.name == "slice" and self.rows.kind[node] == CROSS:
+                kernel = self._window(node)
             self.instructions.append(_call(kernel, operands, slot, attrs))
             if node in self.kept:
                 slot = self._copy_out(node, slot)
@@ -137,6 +141,22 @@ class Program:
             return found
         kernel = backend.kernel(node.op.name, node.op.kernel)
         return kernel if isinstance(kernel, np.ufunc) and kernel.nout == 1 else None
+
+    def _window(self, node: Node) -> Callable[..., Any]:
+        """What takes the rows of a slice that lie in the present tile."""
+        axis = self.rows.axis[node.inputs[0]]
+        start, length, step = node.attrs["slices"][axis]
+
+        def window(x: Any, *, slices: tuple[tuple[int, int, int], ...]) -> Any:
+            begin = start - self.first
+            skipped = max(0, -(begin // step)) if begin < 0 else 0
+            begin += skipped * step
+            count = min(length - skipped, -(-(self.height - begin) // step))
+            taken = [slice(a, a + n * s, s) for a, n, s in slices]
+            taken[axis] = slice(begin, begin + max(0, count) * step, step)
+            return x[(..., *taken)]
+
+        return window
 
     def _puts_rows_last(self, node: Node) -> bool:
         axis = self.rows.axis

@@ -88,7 +88,7 @@ class _Turner(Builder):
         self.old = rows
         self.turned: dict[Node, Node] = {}
         self.same: dict[Node, Node] = {}
-        self.rows = Rows(rows.extent, {}, {})
+        self.rows = Rows(rows.extent, {}, {}, rows.heavy)
 
     def add(self, node: Node) -> None:
         """Takes the next node of the graph."""

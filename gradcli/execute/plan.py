@@ -7,8 +7,9 @@ combines all rows (CROSS).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from gradcli.execute.axes import links, summed_labels
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.ops.linalg import parts
@@ -18,6 +19,9 @@ FIXED, ROWS, CROSS, WHOLE = range(4)
 
 LIGHT = 4096
 """Elements per row up to which a contraction is bound by memory, so that a tile loses nothing."""
+
+WINDOW = 64
+"""A slice of fewer rows than one in so many is gathered from the tiles that it lies in."""
 
 LOCAL = frozenset(
     (
@@ -29,9 +33,6 @@ LOCAL = frozenset(
 )
 """Ops that are not elementwise and keep rows apart along every axis that `links` tells of."""
 
-Link = tuple[Node, int, int]
-"""(input, its axis, the node's axis that runs along it), axes negative."""
-
 
 class Rows:
     """Where the rows are.
@@ -40,31 +41,75 @@ class Rows:
         extent: how many rows.
         axis: node -> its negative row axis, for the nodes that have one.
         kind: node -> FIXED, ROWS, CROSS or WHOLE, for the nodes to compute.
+        heavy: whether contractions go row by row that memory does not bound.
     """
 
-    __slots__ = ("axis", "extent", "kind")
+    __slots__ = ("axis", "extent", "heavy", "kind")
 
-    def __init__(self, extent: int, axis: dict[Node, int], kind: dict[Node, int]) -> None:
+    def __init__(
+        self, extent: int, axis: dict[Node, int], kind: dict[Node, int], heavy: bool = False
+    ) -> None:
         self.extent = extent
         self.axis = axis
         self.kind = kind
+        self.heavy = heavy
 
 
 def find_rows(order: Sequence[Node]) -> Rows | None:
     """The rows of a graph (nodes to compute, inputs first); None when nothing goes row by row."""
     classes = _axis_classes(order)
-    best, extent = _largest_class(order, classes)
-    if best is None:
-        return None
+    found = _largest_classes(order, classes)
+    return _along(order, classes, *found[0]) if found else None
+
+
+def find_stored_rows(
+    order: Sequence[Node], stored: Collection[Node], fits: Callable[[Node], bool]
+) -> Rows | None:
+    """The rows of a graph some of whose inputs are too large for memory.
+
+    They are those that `find_rows` finds, unless that leaves a node to compute in one piece of
+    something that does not fit; then those, among the axes of what is stored, that leave none.
+    """
+    classes = _axis_classes(order)
+    axes = {classes.find((x, a)) for x in stored for a in range(-x.ndim, 0)}
+    found = [each for each in _largest_classes(order, classes) if each[0] in axes]
+    for heavy in (False, True):
+        for root, extent in found:
+            rows = _along(order, classes, root, extent, heavy)
+            if all(_goes(node, rows, stored, fits) for node in order):
+                return rows
+    return _along(order, classes, *found[0], True) if found else None
+
+
+def _goes(node: Node, rows: Rows, stored: Collection[Node], fits: Callable[[Node], bool]) -> bool:
+    """Whether a node can be computed: by rows, or from what fits."""
+    if rows.kind[node] in (ROWS, CROSS) or _is_part(node):
+        return True
+    return all(fits(x) for x in node.inputs if x in stored or x in rows.axis)
+
+
+def _is_part(node: Node) -> bool:
+    """A slice of a known value is read where it lies."""
+    return node.op.name == "slice" and node.inputs[0].value is not None
+
+
+def _along(
+    order: Sequence[Node],
+    classes: _Classes,
+    root: tuple[Node, int],
+    extent: int,
+    heavy: bool = False,
+) -> Rows:
+    """The analysis for one class of axes."""
     axis: dict[Node, int] = {}
     for node in _with_inputs(order):
-        mine = [a for a in range(-node.ndim, 0) if classes.find((node, a)) == best]
+        mine = [a for a in range(-node.ndim, 0) if classes.find((node, a)) == root]
         if len(mine) == 1:
             axis[node] = mine[0]
         elif mine:
             axis[node] = 0
-    kind = {node: _kind(node, axis) for node in order}
-    return Rows(extent, axis, kind)
+    kind = {node: _kind(node, axis, heavy) for node in order}
+    return Rows(extent, axis, kind, heavy)
 
 
 class _Classes:
@@ -98,13 +143,15 @@ def _axis_classes(order: Sequence[Node]) -> _Classes:
         for x, inner, outer in links(node):
             classes.join((node, outer), (x, inner))
         if node.op.name == "contract":
-            for a, b in _summed_labels(node):
+            for a, b in summed_labels(node):
                 classes.join((node.inputs[0], a), (node.inputs[1], b))
     return classes
 
 
-def _largest_class(order: Sequence[Node], classes: _Classes) -> tuple[tuple[Node, int] | None, int]:
-    """The class of axes that most elements go along, and its extent."""
+def _largest_classes(
+    order: Sequence[Node], classes: _Classes
+) -> list[tuple[tuple[Node, int], int]]:
+    """The classes of axes and their extents, those that most elements go along first."""
     weight: dict[tuple[Node, int], int] = {}
     extent: dict[tuple[Node, int], int] = {}
     for node in order:
@@ -116,28 +163,26 @@ def _largest_class(order: Sequence[Node], classes: _Classes) -> tuple[tuple[Node
                     root = classes.find((x, axis - x.ndim))
                     weight[root] = weight.get(root, 0) + x.size
                     extent[root] = size
-    if not weight:
-        return None, 0
     # Leading axes are contiguous in memory, so the first of equals wins.
-    best = max(weight, key=lambda root: weight[root])
-    return best, extent[best]
+    best = sorted(weight, key=lambda root: -weight[root])
+    return [(root, extent[root]) for root in best]
 
 
-def _kind(node: Node, axis: dict[Node, int]) -> int:
+def _kind(node: Node, axis: dict[Node, int], heavy: bool) -> int:
     inputs = [x for x in node.inputs if x in axis]
     here = axis.get(node)
     if here is None:
         if not inputs:
             return FIXED
-        return CROSS if _combines_rows(node, axis) else WHOLE
+        return CROSS if _combines_rows(node, axis, heavy) else WHOLE
     if here == 0 or any(axis[x] == 0 for x in inputs):
         return WHOLE
     if node.op is FULL:
         return ROWS
-    return ROWS if _row_local(node, axis) else WHOLE
+    return ROWS if _row_local(node, axis, heavy) else WHOLE
 
 
-def _combines_rows(node: Node, axis: dict[Node, int]) -> bool:
+def _combines_rows(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
     """Whether a node combines all rows in a way that can be taken piece by piece."""
     name = node.op.name
     if any(axis[x] == 0 for x in node.inputs if x in axis):
@@ -145,7 +190,11 @@ def _combines_rows(node: Node, axis: dict[Node, int]) -> bool:
     if name in ("sum", "amax", "amin", "any", "all"):
         return axis[node.inputs[0]] in node.attrs["axis"]
     if name == "contract":
-        return _label_of(node, axis) is not None and node.size <= LIGHT
+        return _label_of(node, axis) is not None and (heavy or node.size <= LIGHT)
+    if name == "slice":
+        x = node.inputs[0]
+        _, length, step = node.attrs["slices"][axis[x]]
+        return x.value is None and WINDOW * length * step < x.shape[axis[x]]
     return False
 
 
@@ -163,14 +212,12 @@ def _label_of(node: Node, axis: dict[Node, int]) -> str | None:
     return label if both and label is not None and label not in result else None
 
 
-def _row_local(node: Node, axis: dict[Node, int]) -> bool:
+def _row_local(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
     """Whether the rows of a result need only the same rows of the inputs."""
     op, here = node.op, axis[node]
     if not (op.elementwise or op.name in LOCAL):
         return False
-    if op.name == "contract" and not (
-        node.size // node.shape[here] <= LIGHT and _light_inputs(node)
-    ):
+    if op.name == "contract" and not (heavy or _is_light(node, here)):
         return False
     along = {(x, inner) for x, inner, outer in links(node) if outer == here}
     with_rows = [x for x in node.inputs if x in axis]
@@ -178,104 +225,6 @@ def _row_local(node: Node, axis: dict[Node, int]) -> bool:
     return all((x, axis[x]) in along for x in with_rows) and (bool(with_rows) or spreads)
 
 
-def _light_inputs(node: Node) -> bool:
-    return min(x.size for x in node.inputs) <= LIGHT * 8
-
-
-def links(node: Node) -> Iterator[Link]:
-    """How the axes of a node run along those of its inputs."""
-    op, rank = node.op, node.ndim
-    name = op.name
-    if op.elementwise or name == "expand":
-        for x in node.inputs:
-            for a in range(-min(x.ndim, rank), 0):
-                if x.shape[a] == node.shape[a] and x.shape[a] > 1:
-                    yield x, a, a
-    elif "axis" in node.attrs and len(node.inputs) == 1:
-        yield from _around_axis(node)
-    elif name == "cat":
-        for x in node.inputs:
-            for a in range(-rank, 0):
-                if a != node.attrs["axis"]:
-                    yield x, a, a
-    elif name == "reshape":
-        yield from _kept_sizes(node)
-    elif name == "permute":
-        axes = node.attrs["axes"]
-        for position, a in enumerate(axes):
-            yield node.inputs[0], a, position - len(axes)
-        for a in range(-rank, -len(axes)):
-            yield node.inputs[0], a, a
-    elif name in ("slice", "embed"):
-        x = node.inputs[0]
-        for a in range(-rank, 0):
-            if x.shape[a] == node.shape[a]:
-                yield x, a, a
-    elif name == "contract":
-        yield from _along_labels(node)
-    elif name in ("index", "index_put"):
-        yield from _along_positions(node)
-
-
-def _around_axis(node: Node) -> Iterator[Link]:
-    """Reductions and scans: every axis but those they go along."""
-    (x,) = node.inputs
-    along = node.attrs["axis"]
-    axes = along if isinstance(along, tuple) else (along,)
-    kept = [a for a in range(-x.ndim, 0) if a not in axes]
-    if node.ndim == x.ndim:
-        yield from ((x, a, a) for a in kept)
-    elif node.ndim == len(kept):
-        yield from ((x, a, i - node.ndim) for i, a in enumerate(kept))
-
-
-def _kept_sizes(node: Node) -> Iterator[Link]:
-    """A reshape keeps the axes that it has in common from the left and from the right."""
-    (x,) = node.inputs
-    for i in range(min(x.ndim, node.ndim)):
-        if x.shape[i] != node.shape[i]:
-            break
-        yield x, i - x.ndim, i - node.ndim
-    for a in range(1, min(x.ndim, node.ndim) + 1):
-        if x.shape[-a] != node.shape[-a]:
-            break
-        yield x, -a, -a
-
-
-def _along_labels(node: Node) -> Iterator[Link]:
-    left, right, result = parts(node.attrs["spec"])
-    for x, labels in zip(node.inputs, (left, right), strict=True):
-        for i, label in enumerate(labels):
-            if label in result:
-                yield x, i - len(labels), result.index(label) - len(result)
-        for a in range(-x.ndim, -len(labels)):
-            outer = a + len(labels) - len(result)
-            if x.shape[a] == node.shape[outer]:
-                yield x, a, outer
-
-
-def _along_positions(node: Node) -> Iterator[Link]:
-    """Reading or writing at positions keeps the axes along which they count 0, 1, 2, ..."""
-    x = node.inputs[0]
-    written = node.inputs[1:2] if node.op.name == "index_put" else ()
-    indices = node.inputs[1 + len(written) :]
-    if len(indices) != x.ndim:
-        return
-    for place, index in enumerate(indices):
-        axis = index.attrs["axis"] if index.op.name == "iota" else 0
-        if not axis or index.size != x.shape[place]:
-            continue
-        along = place - x.ndim
-        inner, outer = (along, axis) if not written else (along, along)
-        yield x, inner, outer
-        for y in (*written, *indices):
-            if y.ndim >= -axis and y.shape[axis] == index.size:
-                yield y, axis, outer
-
-
-def _summed_labels(node: Node) -> Iterator[tuple[int, int]]:
-    """The axes of the two operands that a contraction sums over together."""
-    left, right, result = parts(node.attrs["spec"])
-    for i, label in enumerate(left):
-        if label in right and label not in result:
-            yield i - len(left), right.index(label) - len(right)
+def _is_light(node: Node, axis: int) -> bool:
+    small = min(x.size for x in node.inputs) <= LIGHT * 8
+    return small and node.size // node.shape[axis] <= LIGHT

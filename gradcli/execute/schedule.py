@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from gradcli.execute.backends.blas import one_thread
 from gradcli.execute.narrow import rows_last
-from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows
+from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows
+from gradcli.execute.rows import settings
 from gradcli.execute.tiles import Sweep
+from gradcli.execute.whole import fits
+from gradcli.files.stored import Stored, held
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.graph.simplify import simplified
@@ -47,9 +48,9 @@ class Plan:
         self.inputs |= {node for node in wanted if node.value is not None}
         self.steps: list[Node | Sweep] = []
         self.drops: list[list[Node]] = []
-        rows = find_rows(order)
+        stored = {x for x in self.inputs if isinstance(x.value, Stored)}
+        rows = find_stored_rows(order, stored, fits) if stored else find_rows(order)
         swept = rows is not None and any(k in (ROWS, CROSS) for k in rows.kind.values())
-        self.pays = rows is not None and swept
         if rows is not None and swept:
             turned = rows_last(order, wanted, rows)
             if turned is not None:
@@ -57,6 +58,9 @@ class Plan:
                 self.found = {node: place[found] for node, found in self.found.items()}
                 wanted = set(place.values())
             self._arrange(order, rows, wanted)
+        elif stored:
+            self._line_up(order, wanted)
+        self.pays = bool(self.steps or stored)
 
     def run(self, compute: Compute, values: Values | None = None) -> dict[Node, Any]:
         """The values of the targets.
@@ -65,17 +69,29 @@ class Plan:
             compute: computes one node in one piece, from the values so far.
             values: values of `inputs`, where they are not the nodes' own.
         """
-        known = {x: np.asarray(x.value) for x in self.inputs}
+        known = {x: held(x.value) for x in self.inputs}
         known.update(values or {})
         for step, drop in zip(self.steps, self.drops, strict=True):
             if isinstance(step, Sweep):
-                with one_thread:
-                    step.run(known)
+                self._sweep(step, known)
             else:
                 known[step] = compute(step, known)
             for node in drop:
                 del known[node]
         return {node: known[self.found[node]] for node in self.targets}
+
+    def _sweep(self, sweep: Sweep, known: dict[Node, Any]) -> None:
+        if any(isinstance(known.get(x), Stored) for node in sweep.nodes for x in node.inputs):
+            settings.runner(sweep, known)
+        else:
+            with one_thread:
+                sweep.run(known)
+
+    def _line_up(self, order: Sequence[Node], wanted: set[Node]) -> None:
+        """Computes everything in one piece."""
+        self.steps += order
+        made = [{node} for node in order]
+        self._find_last_uses(made, [set(node.inputs) for node in order], wanted)
 
     def _arrange(self, order: Sequence[Node], rows: Rows, wanted: set[Node]) -> None:
         """Fills `steps`, and `drops`: the values that nobody needs after each."""

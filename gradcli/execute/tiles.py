@@ -22,6 +22,8 @@ from gradcli.graph.node import Node
 
 TILE = 393216
 """Bytes of a block, so that a few fit into the L2 cache of one core."""
+HEAVY = 512
+"""Rows of a tile at least where large matrices are multiplied, so that BLAS is worth its call."""
 
 
 class Sweep:
@@ -45,8 +47,7 @@ class Sweep:
         values = [n for n in nodes if rows.kind[n] == ROWS]
         values += [x for n in nodes for x in n.inputs if x in rows.axis]
         widest = max((n.size // rows.extent * n.dtype.itemsize for n in values), default=1)
-        height = max(1, TILE // max(widest, 1))
-        self.tiles = [(a, min(a + height, rows.extent)) for a in range(0, rows.extent, height)]
+        self.height = max(HEAVY if rows.heavy else 1, TILE // max(widest, 1))
         self.idle: list[_Worker] = []
 
     def run(self, values: dict[Node, Any]) -> None:
@@ -54,18 +55,45 @@ class Sweep:
         for node in self.kept:
             memory.refuse_node(node)
             values[node] = outputs.empty(node.shape, NUMPY_DTYPES[node.dtype])
-        for node, tree in self.run_tiles(values, 0, len(self.tiles)).items():
-            values[node] = tree.total()
+        totals = {node: Tree.of(node, self.rows) for node in self.crosses}
+        for first, last in self.ranges():
+            for node, tree in self.run_rows(values, first, last, 0).items():
+                totals[node].merge(tree)
+        values.update({node: tree.total() for node, tree in totals.items()})
 
-    def run_tiles(self, values: dict[Node, Any], start: int, end: int) -> dict[Node, Tree]:
-        """Computes the tiles from `start` to `end`: the partial results of nodes that combine rows.
+    def ranges(self) -> list[tuple[int, int]]:
+        """The rows that must be computed, from tile to tile: all, unless only slices are wanted."""
+        if self.kept or any(node.op.name != "slice" for node in self.crosses):
+            return [(0, self.rows.extent)]
+        found: list[tuple[int, int]] = []
+        for first, last in sorted(map(self._window, self.crosses)):
+            if found and first <= found[-1][1]:
+                found[-1] = (found[-1][0], max(last, found[-1][1]))
+            else:
+                found.append((first, last))
+        return found
+
+    def _window(self, node: Node) -> tuple[int, int]:
+        """The tiles that a slice lies in, as rows."""
+        start, length, step = node.attrs["slices"][self.rows.axis[node.inputs[0]]]
+        end = start + (length - 1) * step + 1
+        height = self.height
+        return start // height * height, min(-(-end // height) * height, self.rows.extent)
+
+    def run_rows(
+        self, values: dict[Node, Any], first: int, last: int, offset: int
+    ) -> dict[Node, Tree]:
+        """Computes the rows from `first` to `last`, which begin and end with a tile.
 
         Args:
-            values: what goes row by row (the arrays to fill for `kept` among it) has the rows from
-                the first of tile `start` on.
+            values: what goes row by row (the arrays to fill for `kept` among it) begins with row
+                `offset`.
+
+        Returns:
+            The partial results of the nodes that combine rows.
         """
-        offset = self.tiles[start][0]
-        trees = {node: Tree(node) for node in self.crosses}
+        start, end = first // self.height, -(-last // self.height)
+        trees = {node: Tree.of(node, self.rows) for node in self.crosses}
         lock = Lock()
         workers: list[_Worker] = []
 
@@ -111,7 +139,8 @@ class _Worker:
 
     def run(self, number: int, offset: int) -> Program:
         """Computes one tile, of values that begin with row `offset`; gives the program it ran."""
-        first, last = self.sweep.tiles[number]
+        first = number * self.sweep.height
+        last = min(first + self.sweep.height, self.sweep.rows.extent)
         height = last - first
         program = self.programs.get(height)
         if program is None:
@@ -122,5 +151,5 @@ class _Worker:
         if height not in self.started:
             self.started.add(height)
             program.start(self.values)
-        program.run(first - offset, last - offset, self.values)
+        program.run(first, last, self.values, offset)
         return program

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.plan import Rows
 from gradcli.graph.node import Node
 
 Array = Any
@@ -44,8 +45,15 @@ class Tree:
         self.axis = axis
         self.pieces: dict[tuple[int, int], Array] = {}
 
+    @classmethod
+    def of(cls, node: Node, rows: Rows) -> Tree:
+        """The empty tree of a node that combines rows."""
+        return cls(node, rows.axis[node.inputs[0]] if node.op.name == "slice" else 0)
+
     def add(self, number: int, value: Array) -> None:
         """Takes the piece of tile `number`, which is copied."""
+        if self.name == "slice" and not value.shape[self.axis]:
+            return
         kind = WIDE.get(self.dtype.kind) if COMBINE.get(self.name) is np.add else None
         self._join(0, number, np.array(value, kind))
 

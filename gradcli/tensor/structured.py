@@ -13,7 +13,8 @@ from collections.abc import Callable
 from string import ascii_letters
 from typing import Any
 
-from gradcli.execute.plan import LOCAL, links
+from gradcli.execute.axes import links
+from gradcli.execute.plan import LOCAL
 from gradcli.graph.backward import unbroadcast
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, ITEM, NoDerivative, Zero

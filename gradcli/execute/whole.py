@@ -1,0 +1,98 @@
+"""What lies in a file and is needed in one piece: read where it fits into memory, else refused.
+
+Constraints: light, since every evaluation imports it; planning and sweeps are elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.limits import human, memory
+from gradcli.files.stored import Part, Stored
+from gradcli.graph.node import Node
+
+LARGE = 1 << 22
+"""Elements from which an array may stay in its file; reading fewer costs nothing."""
+COMBINING = frozenset(("sum", "contract", "amax", "amin", "any", "all"))
+"""Ops that sweeps do faster than one call where they read much."""
+NAMES = frozenset(("leaf", "detach", "clone"))
+
+
+def reads_much(order: Iterable[Node]) -> bool:
+    """Whether something reads so much that it pays to plan; what is stored is always that."""
+    return any(
+        isinstance(x.value, Stored) or (x.size >= LARGE and node.op.name in COMBINING)
+        for node in order
+        for x in node.inputs
+        if x.value is not None
+    )
+
+
+def give_parts(order: Iterable[Node]) -> bool:
+    """Gives slices and other names of large known values theirs, which are stored, views or small.
+
+    Returns:
+        Whether there were any.
+    """
+    found = False
+    for node in order:
+        value = node.inputs[0].value if node.inputs else None
+        if isinstance(value, Stored) and node.op.name in NAMES:
+            node.value, found = value, True
+        elif value is not None and node.op.name == "slice":
+            node.value, found = _sliced(value, node), True
+    return found
+
+
+def whole(value: Any, node: Node) -> Any:
+    """A value that `node` needs in one piece; what is stored is read.
+
+    Raises:
+        GradcliError: G060 with the place of `node` where it does not fit.
+    """
+    if not isinstance(value, Stored):
+        return value
+    if not fits(value):
+        raise coupled(value, node)
+    return np.asarray(value)
+
+
+def fits(value: Any) -> bool:
+    """Whether an array or node of this size may be in memory in one piece."""
+    return bool(value.size * value.dtype.itemsize <= memory.limit // 2)
+
+
+def coupled(value: Any, node: Node) -> GradcliError:
+    """G060 for a node that needs all rows at once."""
+    size = human(value.size * value.dtype.itemsize)
+    name = f" of {value.name}" if isinstance(value, Stored) else ""
+    return GradcliError(
+        "G060",
+        f"{node.op.torch} needs all rows{name} at once: {size}, the limit is {human(memory.limit)}",
+        node.span,
+        help=[
+            "what goes row by row, and sums, means and extrema over rows, need a part at a time",
+            "raise the limit with --max-memory, of which one array may take half",
+        ],
+    )
+
+
+def _sliced(value: Any, node: Node) -> Any:
+    """The value of a slice: a view, stored where it takes many rows of a file as they lie."""
+    slices = list(node.attrs["slices"])
+    slices[:0] = [(0, size, 1) for size in value.shape[: value.ndim - len(slices)]]
+    taken = [slice(a, a + count * step, step) for a, count, step in slices]
+    if isinstance(value, Stored):
+        (start, count, step), *others = slices
+        value = Part(value, start, start + (count - 1) * step + 1 if count else start)
+        taken[0] = slice(None, None, step)
+        whole_rows = all(o == (0, n, 1) for o, n in zip(others, value.shape[1:], strict=True))
+        if step == 1 and whole_rows and value.size >= LARGE:
+            return value
+        if not fits(value):
+            raise coupled(value, node)
+    return np.asarray(value)[tuple(taken)]

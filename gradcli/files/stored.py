@@ -1,0 +1,274 @@
+"""Arrays that stay in their files: what is asked for is read, rows at a time.
+
+Constraints: picklable (paths and facts, no open handle), so that another process can read the same
+rows; safe to read from several threads. Nothing is mapped: mapped pages count as this process's
+memory, bytes read into a buffer that is used again do not.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.files.data import Data, amount, shown, unreadable
+from gradcli.files.dtypes import UPCAST, normalise
+
+Array = Any
+Shape = tuple[int, ...]
+
+
+class Stored:
+    """An array in a file.
+
+    Args:
+        name: what errors call it.
+        shape, dtype: of the array; a dtype that gradcli computes with, in native byte order.
+    """
+
+    def __init__(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.name = shown(name)
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the whole array takes in memory."""
+        return self.size * self.dtype.itemsize
+
+    def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
+        """The places `first` to `last` along `axis`, all of the other axes.
+
+        Args:
+            into: an array to fill, of the result's shape and dtype.
+
+        Raises:
+            GradcliError: G051 where the file is not what it was, or is broken there.
+        """
+        raise NotImplementedError
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """All of it, whatever memory that takes."""
+        found = self.read(0, 0, self.shape[0])
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+    def _local(self, axis: int, first: int, last: int) -> Shape:
+        shape = list(self.shape)
+        shape[axis] = last - first
+        return tuple(shape)
+
+
+class Plain(Stored):
+    """Elements that lie in a file as they lie in memory, from byte `start` on.
+
+    Args:
+        raw: the dtype that they have there.
+        fortran: whether the first axis runs fastest.
+    """
+
+    def __init__(
+        self, path: Path, name: str, shape: Shape, raw: np.dtype[Any], start: int, fortran: bool
+    ) -> None:
+        dtype = np.dtype(np.int64) if raw.char in UPCAST else raw.newbyteorder("=")
+        super().__init__(name, shape, dtype)
+        self.path = path
+        self.raw = raw
+        self.start = start
+        self.fortran = fortran
+
+    def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
+        """See `Stored.read`."""
+        shape = self._local(axis, first, last)
+        exact = self.raw == self.dtype and self.raw.kind != "b"
+        if exact and into is not None and _lies(into, self.fortran):
+            self._fill(into, axis, first)
+            return into
+        order = "F" if self.fortran else "C"
+        kind = np.dtype(np.uint8) if self.raw.kind == "b" else self.raw
+        raw: Array = np.empty(shape, kind, order=order)  # type: ignore[call-overload]
+        self._fill(raw, axis, first)
+        if self.raw.kind == "b":
+            # A byte other than 0 and 1 is no valid numpy bool and would break its arithmetic.
+            raw = raw != 0
+        found = normalise(raw, Data(self.name, io.BytesIO(), 0, sys.maxsize))
+        if into is None:
+            return found
+        into[...] = found
+        return into
+
+    def _fill(self, target: Array, axis: int, first: int) -> None:
+        """Reads each run of bytes that lies together."""
+        shape, local, axis = self.shape, target, axis % self.ndim
+        if self.fortran:
+            shape, local, axis = shape[::-1], target.T, self.ndim - 1 - axis
+        inner = prod(shape[axis + 1 :]) * self.raw.itemsize
+        length = local.shape[axis] * inner
+        memory = local.reshape(-1).view(np.uint8).data
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                for number in range(prod(shape[:axis])):
+                    file.seek(self.start + (number * shape[axis] + first) * inner)
+                    self._fill_run(file, memory[number * length : (number + 1) * length])
+        except OSError as error:
+            raise unreadable(self.name, self.path, error) from error
+
+    def _fill_run(self, file: Any, target: memoryview) -> None:
+        done = 0
+        while done < len(target):
+            count = file.readinto(target[done:])
+            if not count:
+                raise GradcliError(
+                    "G051",
+                    f"{self.name} became shorter while it was read: "
+                    f"{amount(len(target) - done)} are missing",
+                    help="run again when nobody writes to it",
+                    kind=ValueError,
+                )
+            done += count
+
+
+def held(value: Any) -> Any:
+    """What is stored as it is, anything else as an array."""
+    return value if isinstance(value, Stored) else np.asarray(value)
+
+
+def _lies(array: Array, fortran: bool) -> bool:
+    return bool(array.flags.f_contiguous if fortran else array.flags.c_contiguous)
+
+
+class Joined(Stored):
+    """Several arrays one behind the other along their first axis.
+
+    Args:
+        parts: `Stored` or arrays of the same dtype and the same shape behind the first axis.
+    """
+
+    def __init__(self, name: str, parts: Sequence[Any]) -> None:
+        first = parts[0]
+        super().__init__(name, (sum(p.shape[0] for p in parts), *first.shape[1:]), first.dtype)
+        self.parts = list(parts)
+
+    def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
+        """See `Stored.read`."""
+        if into is None:
+            into = np.empty(self._local(axis, first, last), self.dtype)
+        leading = axis % self.ndim == 0
+        begin = 0
+        for part in self.parts:
+            end = begin + part.shape[0]
+            if not leading:
+                _read(part, axis, first, last, into[begin:end])
+            elif begin < last and end > first:
+                a, b = max(first, begin), min(last, end)
+                _read(part, axis, a - begin, b - begin, into[a - first : b - first])
+            begin = end
+        return into
+
+
+def _read(part: Any, axis: int, first: int, last: int, into: Array) -> None:
+    if isinstance(part, Stored):
+        part.read(axis, first, last, into)
+    else:
+        into[...] = part.take(range(first, last), axis)
+
+
+class Cast(Stored):
+    """An array in another dtype than its file has it in."""
+
+    def __init__(self, source: Stored, dtype: np.dtype[Any]) -> None:
+        super().__init__(source.name, source.shape, dtype)
+        self.source = source
+
+    def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
+        """See `Stored.read`."""
+        found = self.source.read(axis, first, last)
+        if into is None:
+            return found.astype(self.dtype)
+        into[...] = found
+        return into
+
+
+class Part(Stored):
+    """The places `first` to `last` along the first axis of another."""
+
+    def __init__(self, source: Stored, first: int, last: int) -> None:
+        super().__init__(source.name, (last - first, *source.shape[1:]), source.dtype)
+        self.source = source
+        self.first = first
+
+    def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
+        """See `Stored.read`."""
+        if axis % self.ndim == 0:
+            return self.source.read(axis, self.first + first, self.first + last, into)
+        found = self.source.read(axis, first, last)[self.first : self.first + self.shape[0]]
+        if into is None:
+            return found
+        into[...] = found
+        return into
+
+
+class Spill(Plain):
+    """An array in a temporary file, which goes when nobody holds the array any more.
+
+    Args:
+        axis: the axis along which `append` goes; it lies outermost in the file.
+    """
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any], axis: int) -> None:
+        import tempfile  # late: few runs need one, and it is slow to import
+
+        handle, name = tempfile.mkstemp(prefix="gradcli-", suffix=".rows")
+        os.close(handle)
+        super().__init__(Path(name), "a temporary file", shape, dtype, 0, False)
+        self.axis = axis
+        weakref.finalize(self, _remove, name)
+
+    def write(self, first: int, array: Array) -> None:
+        """Puts an array at place `first` along the axis."""
+        axis = self.axis % self.ndim
+        inner = prod(self.shape[axis + 1 :]) * self.raw.itemsize
+        length = array.shape[axis] * inner
+        memory = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        try:
+            with open(self.path, "r+b", buffering=0) as file:
+                for number in range(prod(self.shape[:axis])):
+                    file.seek((number * self.shape[axis] + first) * inner)
+                    _write_all(file, memory[number * length : (number + 1) * length])
+        except OSError as error:
+            raise GradcliError(
+                "G053",
+                f"a temporary file of {amount(self.nbytes)} cannot be written to "
+                f"{shown(str(self.path.parent))}: {(error.strerror or str(error)).lower()}",
+                help=["raise --max-memory, or name a directory with more room: TMPDIR=/path"],
+                kind=OSError,
+            ) from error
+
+
+def _write_all(file: Any, memory: memoryview) -> None:
+    done = 0
+    while done < len(memory):
+        done += file.write(memory[done:])
+
+
+def _remove(name: str) -> None:
+    with suppress(OSError):
+        os.unlink(name)
