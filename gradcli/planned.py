@@ -1,7 +1,7 @@
 """An expression as a function: parsed once, planned once for each kind of arguments, then only run.
 
 Constraints: what cannot be planned (its way depends on values, it draws random numbers, it reads a
-file, its values are large) is evaluated anew; results are the same to the bit.
+file) is evaluated anew; results are the same to the bit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.api import as_leaf, evaluate, parsed
 from gradcli.execute.program import Unplannable
-from gradcli.execute.straight import Straight
+from gradcli.execute.straight import LARGEST, Straight
 from gradcli.graph.dtype import default
 from gradcli.graph.node import Node, data
 from gradcli.graph.recording import Recording
@@ -65,7 +65,10 @@ class Function:
         except TypeError:  # an argument that has no kind, such as a function
             plan, known = None, True
         if plan is not None:
-            return plan.run(arrays)
+            try:
+                return plan.run(arrays)
+            except Unplannable:  # these values go another way than the first ones
+                return evaluate(self._tree, bindings, cotangent=cotangent, **self._options)
         if known or self._options.get("steps"):
             every = {**self._fixed, **bindings}
             return evaluate(self._tree, every, cotangent=cotangent, **self._options)
@@ -117,7 +120,7 @@ class _Plan:
         self._order = _tensors(result)
         self.size = sum(node.size for node, _ in recording.made)
         outputs = [x.value_node for x in self._order]
-        self._program = Straight(recording, inputs, outputs)
+        self._program = _program(recording, inputs, outputs)
 
     def run(self, arrays: list[Any]) -> Result:
         """The result for other values."""
@@ -130,6 +133,15 @@ class _Plan:
         result.hessians = {name: _row(row, made) for name, row in like.hessians.items()}
         result.tangent = None if like.tangent is None else made[id(like.tangent)]
         return result
+
+
+def _program(recording: Recording, inputs: list[Node], outputs: list[Node]) -> Any:
+    """What computes the outputs from the inputs: a line of calls, or sweeps over large values."""
+    if sum(node.size for node, _ in recording.made) <= LARGEST:
+        return Straight(recording, inputs, outputs)
+    from gradcli.execute.swept import Swept
+
+    return Swept(recording, inputs, outputs)
 
 
 def _tensors(result: Result) -> list[Tensor]:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import gradcli
+from gradcli import planned
+from gradcli.execute import evaluate, tiles
 
 NUMBERS = np.random.default_rng(0)
 EXPRESSIONS: list[tuple[str, dict[str, tuple[int, ...]], dict[str, Any]]] = [
@@ -130,3 +132,54 @@ def test_many_threads_may_call_one_function() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(cube, range(300)))
     assert found == [50.0 * k**3 for k in range(300)]
+
+
+LARGE = [
+    "mean(tanh(x)*exp(-x*x)+log1p(exp(x)))",
+    "sum(((x-x.mean(1,keepdim=True))/x.std(1,keepdim=True))**2*x*v)",
+    "mean(softplus(x@v)-u*(x@v)) + v.exp().sum()",
+    "x.T",
+    "(x*2 + v.sum()).relu_().sum(0) @ v",
+    "logsumexp(v - 0.5*(((x[:,None,:] - outer(v, v))*exp(-v))**2).sum(-1), 1).mean()",
+    "sum(x) if x.mean() > 0 else sum(x**2)",
+]
+
+
+@pytest.mark.parametrize("text", LARGE)
+def test_large_values_are_swept_again(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planned, "LARGEST", 1000)
+    monkeypatch.setattr(evaluate, "SMALL", 100)
+    monkeypatch.setattr(evaluate, "SWEEP", 1000)
+    monkeypatch.setattr(tiles, "TILE", 4096)
+    f = gradcli.function(text)
+    shapes = {"x": (500, 5), "v": (5,), "u": (500,)}
+    given = {n: NUMBERS.normal(size=s) for n, s in shapes.items() if n in text}
+    results = []
+    for _ in range(3):
+        given = {n: NUMBERS.normal(size=x.shape) for n, x in given.items()}
+        assert_same(f, text, given)
+        results.append((f(**given), given))
+    for found, values in results:
+        assert same(found.grads, gradcli.evaluate(text, values).grads)
+        assert not any(np.may_share_memory(found.value, x) for x in values.values())
+    if " if " not in text:
+        assert type(next(iter(f._plans.values()))._program).__name__ == "Swept"
+
+
+def test_positions_are_checked_in_each_call() -> None:
+    for text in ("cross_entropy(x, t)", "x[t, t].sum()", "x.gather(1, t[:,None]).exp().sum()"):
+        f = gradcli.function(text)
+        x = NUMBERS.normal(size=(6, 5))
+        for t in ([0, 1, 2, 3, 4, 0], [4, 4, 0, 1, 0, 2], [-1, 0, 1, 2, 3, 4]):
+            given = {"x": x, "t": np.array(t)}
+            if min(t) < 0 and "[t, t]" not in text:
+                with pytest.raises(gradcli.GradcliError, match="out of bounds"):
+                    f(**given)
+            else:
+                assert_same(f, text, given)
+        with pytest.raises(gradcli.GradcliError, match="out of bounds"):
+            f(x=x, t=np.array([0, 1, 2, 3, 4, 5]))
+        assert type(next(iter(f._plans.values()))._program).__name__ == "Straight"
+    f = gradcli.function("cross_entropy(x, t)")
+    for t in ([0, 1, 2, 3, 4, 0], [-100, 1, -100, 3, 4, 0], [1, 1, 1, 1, 1, -100]):
+        assert_same(f, "cross_entropy(x, t)", {"x": x, "t": np.array(t)})

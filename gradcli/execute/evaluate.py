@@ -6,7 +6,7 @@ soon as its value is known, so that memory follows what can still be used.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -76,7 +76,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
         plan = Plan(order, targets)
         if plan.pays:
             with np.errstate(all="ignore"):
-                found = plan.run(_in_one_piece)
+                found = plan.run(in_one_piece)
             for node, value in found.items():
                 node.value = value
                 let_go(node)
@@ -87,7 +87,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
             compute(order.pop())
 
 
-def _in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
+def in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
     """The value of one node from those computed so far."""
     memory.refuse_node(node)
     return _guarded(node, [whole(values[x], node) for x in node.inputs])
@@ -188,6 +188,23 @@ def array(node: Node) -> Any:
     """The node's value as a NumPy array, computed if need be."""
     if current.recording is not None:
         current.recording.looked.append(node)
+    return _known(node)
+
+
+def answer(node: Node, question: Callable[[Any], Any]) -> Any:
+    """What `question` answers about the node's value, where nothing else follows from the value.
+
+    Args:
+        node: computed if need be.
+        question: a function of the array alone.
+    """
+    found = question(_known(node))
+    if current.recording is not None:
+        current.recording.asked.append((node, question, found))
+    return found
+
+
+def _known(node: Node) -> Any:
     if node.value is None:
         evaluate([node])
     return np.asarray(whole(node.value, node))

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
-from gradcli.execute.evaluate import silence
+from gradcli.execute.evaluate import backend, silence
 from gradcli.execute.program import Unplannable, Writer
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
@@ -31,19 +32,15 @@ class Straight:
         outputs: nodes whose values are wanted.
 
     Raises:
-        Unplannable: when a run with other values could go another way, or is no small work.
+        Unplannable: when a run with other values could go another way.
     """
 
-    __slots__ = ("_cells", "_lock", "_outputs", "_run")
+    __slots__ = ("_cells", "_lock", "_outputs", "_questions", "_run")
 
     def __init__(
         self, recording: Recording, inputs: Sequence[Node], outputs: Sequence[Node]
     ) -> None:
-        varying = recording.varying(inputs)
-        if recording.obstacle or recording.checks or any(x in varying for x in recording.looked):
-            raise Unplannable(recording.obstacle or "it depends on values which way it goes")
-        if sum(node.size for node, _ in recording.made) > LARGEST:
-            raise Unplannable("large values have plans of their own")
+        self._questions = Questions(recording, inputs)
         cells = {node: np.empty(node.shape, NUMPY_DTYPES[node.dtype]) for node in inputs}
         with silence:
             writer = Writer(recording.made, cells)
@@ -54,12 +51,55 @@ class Straight:
         self._lock = Lock()
 
     def run(self, values: Sequence[Array]) -> list[Array]:
-        """The outputs for these values of the inputs, which have the inputs' shapes and dtypes."""
+        """The outputs for these values of the inputs, which have the inputs' shapes and dtypes.
+
+        Raises:
+            Unplannable: when these values go another way than the recorded ones.
+        """
+        self._questions.ask(values)
         with self._lock, silence:
             for cell, value in zip(self._cells, values, strict=True):
                 np.copyto(cell, value)
             self._run()
             return [np.array(output) for output in self._outputs]
+
+
+class Questions:
+    """What recorded work asked about values, to be asked again when its inputs have others.
+
+    Raises:
+        Unplannable: when a run with other values could go another way for another reason.
+    """
+
+    __slots__ = ("_asked", "_inputs", "_made")
+
+    def __init__(self, recording: Recording, inputs: Sequence[Node]) -> None:
+        varying = recording.varying(inputs)
+        if recording.obstacle or recording.checks or any(x in varying for x in recording.looked):
+            raise Unplannable(recording.obstacle or "it depends on values which way it goes")
+        self._inputs = inputs
+        self._asked = [each for each in recording.asked if each[0] in varying]
+        needed = {node for node, _, _ in self._asked}
+        self._made: list[tuple[Node, tuple[Node, ...]]] = []
+        for node, sources in reversed(recording.made):
+            if node in needed and node in varying:
+                self._made.append((node, sources))
+                needed.update(sources)
+        self._made.reverse()
+
+    def ask(self, values: Sequence[Array]) -> None:
+        """Raises `Unplannable` unless all answers are the recorded ones."""
+        if not self._asked:
+            return
+        known: dict[Node, Any] = dict(zip(self._inputs, values, strict=True))
+        try:
+            for node, sources in self._made:
+                known[node] = backend.run(node, [known.get(x, x.value) for x in sources])
+        except (GradcliError, IndexError, ValueError) as error:
+            raise Unplannable(str(error)) from None
+        for node, question, answer in self._asked:
+            if question(known[node]) != answer:
+                raise Unplannable("these values go another way")
 
 
 def _compiled(writer: Writer) -> Callable[[], None]:

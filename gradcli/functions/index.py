@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
-from gradcli.execute.evaluate import array, settle
+from gradcli.execute.evaluate import answer, array, settle
 from gradcli.functions.shape import part, permuted, reshaped, select_at
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int32, int64, uint8
 from gradcli.graph.node import Node, data
@@ -325,11 +325,9 @@ def _mask_step(view: Node, axis: int, mask: Node, advanced: Advanced) -> tuple[N
 
 def in_range(item: Node, size: int, axis: int, kind: type[BaseException] = IndexError) -> Node:
     """Positions with negative ones counted from the end; raises G022 for one out of range."""
-    known = checked(item, -size, size, axis, kind)
+    from_end = checked(item, -size, size, axis, kind)
     whole = cast(item, int64)
-    return (
-        ops.where(ops.lt(whole, zero(whole)), whole + size, whole) if (known < 0).any() else whole
-    )
+    return ops.where(ops.lt(whole, zero(whole)), whole + size, whole) if from_end else whole
 
 
 def in_range_or_raise(item: Node, size: int, axis: int) -> Node:
@@ -338,17 +336,26 @@ def in_range_or_raise(item: Node, size: int, axis: int) -> Node:
     return cast(item, int64)
 
 
-def checked(item: Node, low: int, size: int, axis: int, kind: type[BaseException]) -> Any:
-    """The positions of all examples; raises G022 for one below `low` or not below `size`."""
-    known = array(of_all_examples(item))
-    beyond = (known < low) | (known >= size)
-    if beyond.any():
+def checked(item: Node, low: int, size: int, axis: int, kind: type[BaseException]) -> bool:
+    """Whether positions count from the end; raises G022 for one below `low` or not below `size`."""
+    beyond, from_end = answer(of_all_examples(item), lambda known: _beyond(known, low, size))
+    if beyond is not None:
         raise GradcliError(
             "G022",
-            f"index {known[beyond].flat[0]} is out of bounds for dimension {axis} with size {size}",
+            f"index {beyond} is out of bounds for dimension {axis} with size {size}",
             kind=kind,
         )
-    return known
+    return bool(from_end)
+
+
+def _beyond(known: Any, low: int, size: int) -> tuple[int | None, bool]:
+    """The first position out of range, if there is one, and whether any is negative."""
+    if not known.size:
+        return None, False
+    least = int(known.min())
+    if least >= low and known.max() < size:
+        return None, least < 0
+    return int(known[(known < low) | (known >= size)].flat[0]), least < 0
 
 
 # -- writing

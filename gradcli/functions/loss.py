@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import array
+from gradcli.execute.evaluate import answer, array
 from gradcli.functions.index import gather_along, positions
 from gradcli.functions.math import sub, where
 from gradcli.functions.nn import (
@@ -427,24 +427,25 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
             f"expected target dtype to be Long or Byte, but got {c_name(target)}",
             help="class numbers are whole: .long()",
         )
-    classes, known = x.shape[axis], array(of_all_examples(target)).astype(np.int64)
-    kept = known != ignore_index
-    beyond = known[kept & ((known < 0) | (known >= classes))]
-    if beyond.size:
-        raise GradcliError("G022", f"Target {beyond.flat[0]} is out of bounds.", kind=IndexError)
+    classes = x.shape[axis]
+    beyond, kept, all_kept = answer(
+        of_all_examples(target), lambda known: _beyond(known, classes, ignore_index)
+    )
+    if beyond is not None:
+        raise GradcliError("G022", f"Target {beyond} is out of bounds.", kind=IndexError)
     if weight is not None and weight.dtype is not x.dtype:
         message = f"expected scalar type {c_name(x)} but found {c_name(weight)}"
         raise GradcliError("G025", message)
     if not classes:
-        return reduced(constant(0, x.dtype, target.shape), how, over=int(kept.sum()))
+        return reduced(constant(0, x.dtype, target.shape), how, over=kept)
     shape = () if x.ndim == 1 else target.shape
     number = reshaped(cast(target, int64), shape)
     mask = ops.ne(number, constant(ignore_index, int64))
-    safe = number if kept.all() else ops.where(mask, number, constant(0, int64))
+    safe = number if all_kept else ops.where(mask, number, constant(0, int64))
     place = axis + x.ndim
     at = (1,) if x.ndim == 1 else (*shape[:place], 1, *shape[place:])
     losses = -reshaped(gather_along(x, reshaped(safe, at), axis), shape)
-    if weight is None and kept.all():
+    if weight is None and all_kept:
         return reduced(losses, how)
     chosen_weight = constant(1, x.dtype, shape)
     if weight is not None:
@@ -452,6 +453,16 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
         losses = losses * chosen_weight
     counted = only(mask, chosen_weight)
     return reduced(only(mask, losses), how, over=sum.body(counted))
+
+
+def _beyond(known: Any, classes: int, ignored: int) -> tuple[int | None, int, bool]:
+    """The first class number that there is not, if any; how many are not ignored; whether all."""
+    if known.size and known.min() >= 0 and known.max() < classes and not 0 <= ignored < classes:
+        return None, known.size, True
+    known = known.astype(np.int64)
+    kept = known != ignored
+    beyond = known[kept & ((known < 0) | (known >= classes))]
+    return int(beyond.flat[0]) if beyond.size else None, int(kept.sum()), bool(kept.all())
 
 
 _nll = internal("nll_loss", saves=(0, 1))(_picked)

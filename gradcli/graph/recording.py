@@ -28,17 +28,20 @@ class Recording:
     Attributes:
         made: the nodes that were made, each with the inputs it had then.
         looked: the nodes whose values were looked at by something that is not in the record.
+        asked: (node, question, answer): what was asked about a value; the same follows wherever
+            the answer is the same.
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
         appended: (list, number or text): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
     """
 
-    __slots__ = ("_numbers", "appended", "before", "checks", "looked", "made", "obstacle")
+    __slots__ = ("_numbers", "appended", "asked", "before", "checks", "looked", "made", "obstacle")
 
     def __init__(self, *, numbers: bool = True) -> None:
         self._numbers = numbers
         self.made: list[Made] = []
         self.looked: list[Node] = []
+        self.asked: list[tuple[Node, Callable[[Any], Any], Any]] = []
         self.checks: list[tuple[Expression, bool]] = []
         self.appended: list[tuple[list[Any], Any]] = []
         self.obstacle = ""

@@ -152,7 +152,8 @@ def _require_explained(recording: Recording, before: State, carried: Mapping[Nod
             if x not in inside and x not in known and x.op is not FULL:
                 raise Unclear(f"{x} comes from elsewhere")
         inside.add(node)
-    _refuse("a value was looked at" if any(x in varying for x in recording.looked) else "")
+    looked = [*recording.looked, *(node for node, _, _ in recording.asked)]
+    _refuse("a value was looked at" if any(x in varying for x in looked) else "")
     for new in carried.values():
         if new not in inside and new not in known:
             raise Unclear(f"{new} comes from elsewhere")
