@@ -18,6 +18,7 @@ from gradcli.errors import ExitStatus, GradcliError
 from gradcli.graph.shape import Shape
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.interpret import Interpreter
+from gradcli.ops.matrices import LinAlgError
 from gradcli.source import Source
 from gradcli.tensor import Tensor
 from gradcli.tensor.storage import Stop
@@ -76,14 +77,13 @@ def mismatch(formulas: Mapping[str, Formula], reference: Reference) -> str | Non
                 continue
             if expected is None:
                 continue
-            for name, formula in formulas.items():
-                if _agrees(formula, reference.variables(point), expected[name]):
-                    continue
-                if _steady(reference, point, name, expected[name]):
-                    return name
-                break  # rounding decides here, so that nothing can be compared
-            else:
-                good += 1
+            try:
+                wrong = _first_wrong(formulas, reference, point, expected)
+            except _Singular:
+                continue  # rounding decides here, so that nothing can be compared
+            if wrong is not None:
+                return wrong
+            good += 1
             if good == ENOUGH:
                 break
         checked += good
@@ -92,10 +92,28 @@ def mismatch(formulas: Mapping[str, Formula], reference: Reference) -> str | Non
     return None
 
 
+class _Singular(Exception):
+    """No formula can be compared at this point."""
+
+
+def _first_wrong(
+    formulas: Mapping[str, Formula], reference: Reference, point: Mapping[str, Any], expected: Any
+) -> str | None:
+    """The name of the first formula that is wrong at a point; None when all are right there."""
+    for name, formula in formulas.items():
+        if not _agrees(formula, reference.variables(point), expected[name]):
+            if _steady(reference, point, name, expected[name]):
+                return name
+            raise _Singular
+    return None
+
+
 def _agrees(formula: Formula, variables: Mapping[str, Any], expected: Any) -> bool:
     try:
         found = formula.value(variables)
-    except GradcliError:
+    except GradcliError as error:
+        if error.kind is LinAlgError:  # an inverse where there is none: the formula holds elsewhere
+            raise _Singular from None
         return False
     if found.shape != expected.shape:
         if found.size != 1 and found.ndim > 0:

@@ -115,6 +115,8 @@ def let_go(node: Node) -> None:
 
 def _guarded(node: Node, values: list[Any]) -> Any:
     """Runs the kernel; whatever it raises becomes an error with the node's place."""
+    if node.op is SYMBOL:
+        raise _unbound(node)
     try:
         return backend.run(node, values)
     except GradcliError as error:
@@ -125,13 +127,27 @@ def _guarded(node: Node, values: list[Any]) -> Any:
         raise unfit(node, error) from error
 
 
+def checkable(node: Node) -> Any:
+    """The value of `node` for a check; None where a variable without a value takes part."""
+    if any(x.op is SYMBOL for x in ancestors([node], lambda x: x.value is None)):
+        return None
+    return array(node)
+
+
+def _unbound(node: Node) -> GradcliError:
+    """G012 for a variable that has a shape only, where a value decides."""
+    name = node.attrs["name"]
+    return GradcliError(
+        "G012",
+        f"{name} has no value, and its value decides here",
+        node.span,
+        help=f"give it one: {name}=...",
+        kind=NameError,
+    )
+
+
 def unfit(node: Node, error: Exception) -> GradcliError:
     """What a kernel's complaint becomes: the op refuses these dtypes, or gradcli has a bug."""
-    if node.op is SYMBOL:
-        name = node.attrs["name"]
-        return GradcliError(
-            "G012", f"{name} has no value", node.span, help=f"give it one: {name}=3", kind=NameError
-        )
     dtypes = ", ".join(x.dtype.name for x in node.inputs)
     if any(x.dtype.category < 2 or x.dtype.is_complex for x in node.inputs):
         return GradcliError("G025", f'"{node.op.name}" not implemented for {dtypes}', node.span)

@@ -15,6 +15,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import answer, array, settle
 from gradcli.functions.shape import part, permuted, reshaped, select_at
+from gradcli.graph.dim import Dim
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int32, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
@@ -252,7 +253,8 @@ def _selected(view: Node, axis: int, position: int, place: int) -> Node:
             f"index {position} is out of bounds for dimension {place} with size {size}",
             kind=IndexError,
         )
-    return called(select_at(view, axis - view.ndim, position % size), "select", view)
+    chosen = size + position if position < 0 else position
+    return called(select_at(view, axis - view.ndim, chosen), "select", view)
 
 
 def _sliced(view: Node, axis: int, item: slice, *, alone: bool) -> Node:
@@ -273,8 +275,16 @@ def _extent(item: slice, size: int) -> tuple[int, int, int]:
             help="flip(x, dims) reverses",
             kind=ValueError,
         )
-    start, stop, step = slice(start, stop, step).indices(size)
-    return start, max(0, -(-(stop - start) // step)), step
+    first, last = (_inside(at, size, default) for at, default in ((start, 0), (stop, size)))
+    return first, 0 if last <= first else (last - first + (step - 1)) // step, step
+
+
+def _inside(at: int | None, size: int, default: int) -> int:
+    """A bound of a slice as a place from 0 to `size`; declared sizes keep their names."""
+    if at is None:
+        return default
+    at = size + at if at < 0 else at
+    return 0 if at < 0 else min(at, size)
 
 
 def _bound(value: Any) -> Any:
@@ -284,7 +294,7 @@ def _bound(value: Any) -> Any:
             "slice indices must be integers or None or have an __index__ method",
             kind=TypeError,
         )
-    return value if value is None else value.__index__()
+    return value if value is None or isinstance(value, Dim) else value.__index__()
 
 
 def _positions_step(

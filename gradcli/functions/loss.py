@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import answer, array
+from gradcli.execute.evaluate import answer, array, checkable
 from gradcli.functions.index import gather_along, positions
 from gradcli.functions.math import sub, where
 from gradcli.functions.nn import (
@@ -495,8 +495,8 @@ def binary_cross_entropy(
     if target.dtype is not x.dtype:
         raise GradcliError("G025", f"Found dtype {c_name(target)} but expected {c_name(x)}")
     for word, node in (("input", x), ("target", target)):
-        known = array(of_all_examples(node))
-        if not ((known >= 0) & (known <= 1)).all():
+        values = checkable(of_all_examples(node))
+        if values is not None and not ((values >= 0) & (values <= 1)).all():
             message = f"all elements of {word} should be between 0 and 1"
             raise GradcliError("G026", message)
     losses = own.binary_cross_entropy(x, target)
@@ -592,7 +592,8 @@ def _variance(input: Any, var: Any) -> Any:
             message = f"gaussian_nll_loss(): var must be Tensor or float, not {type(var).__name__}"
             raise GradcliError("G014", message, kind=TypeError)
         var = var * registry.find("torch.ones_like")(input)
-    if bool((array(of_all_examples(var.value_node)) < 0).any()):
+    values = checkable(of_all_examples(var.value_node))
+    if values is not None and bool((values < 0).any()):
         raise GradcliError("G026", "var has negative entry/entries", kind=ValueError)
     if var.shape == input.shape:
         return var

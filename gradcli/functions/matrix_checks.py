@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import array
+from gradcli.execute.evaluate import checkable
 from gradcli.graph.dtype import SCALAR_TYPES, float16
 from gradcli.graph.node import Node
-from gradcli.graph.op import SYMBOL, operands
-from gradcli.graph.walk import ancestors
+from gradcli.graph.op import operands
 from gradcli.ops.matrices import LinAlgError
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.levels import of_all_examples
@@ -128,10 +127,9 @@ def succeed(name: str, info: Node, sentence: str, kind: type[BaseException] = Li
         sentence: about that place, `{}`.
         kind: the class of PyTorch's exception.
     """
-    info = of_all_examples(info)
-    if any(node.op is SYMBOL for node in ancestors([info], lambda node: node.value is None)):
+    places = checkable(of_all_examples(info))
+    if places is None:
         return
-    places = array(info)
     failed = next(((i, int(k)) for i, k in enumerate(places.ravel()) if k), None)
     if failed is not None:
         which = f"(Batch element {failed[0]}): " if places.ndim else ""

@@ -70,7 +70,7 @@ def _split(x: Node, size: int, dim: int = 0) -> tuple[Node, ...]:
             "G026",
             f"split_size can only be 0 if dimension size is 0, but got dimension size of {extent}",
         )
-    starts = range(0, extent, size) if extent else (0,)
+    starts = [i * size for i in range(-(-int(extent) // int(size)))] if extent else [0]
     axis = axis_from_right(dim, x.ndim)
     return tuple(part(x, axis, start, min(size, extent - start)) for start in starts)
 
@@ -93,7 +93,8 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Node, 
 def _extent(x: Any, dim: int, name: str) -> int:
     if not x.shape:
         raise GradcliError("G023", f"{name} expects at least a 1-dimensional tensor")
-    return int(x.shape[axis_from_right(whole(dim), len(x.shape))])
+    size: int = x.shape[axis_from_right(whole(dim), len(x.shape))]
+    return size
 
 
 @composite("chunk")
@@ -102,7 +103,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     extent = _extent(input, dim, "chunk")
     if whole(chunks) <= 0:
         raise GradcliError("G026", f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    size = -(-extent // chunks)
+    size = (extent + chunks - 1) // chunks
     return _split(input, size, dim) if size else split_with_sizes(input, [0] * chunks, dim)
 
 
@@ -115,7 +116,7 @@ _unsafe_split_with_sizes = function("unsafe_split_with_sizes")(split_with_sizes.
 def unsafe_chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` pieces of one size along `dim`, which may be written to."""
     extent = _extent(input, dim, "chunk")
-    return _unsafe_split(input, -(-extent // whole(chunks)), dim)
+    return _unsafe_split(input, (extent + whole(chunks) - 1) // chunks, dim)
 
 
 @composite("tensor_split")
@@ -132,7 +133,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
         sections = whole(given)
         if sections <= 0:
             raise GradcliError("G026", f"number of sections must be larger than 0, got {sections}")
-        size, more = divmod(extent, sections)
+        size, more = extent // sections, extent % sections
         cuts = [i * size + min(i, more) for i in range(sections + 1)]
     return tuple(narrow(input, dim, a, max(b - a, 0)) for a, b in pairwise(cuts))
 

@@ -179,16 +179,18 @@ class Dims:
 def recovered(value: Any, dims: Iterable[Dim]) -> Any:
     """A plain number with the names that it must have been computed from; itself without any.
 
-    Recognised are products of declared sizes, a size give or take a few, and reciprocals and square
-    roots of those.
+    Recognised are products of declared sizes, a size give or take a few, and reciprocals and roots
+    (square and fourth) of those.
     """
     if isinstance(value, (_Named, bool, complex)):
         return value
     if isinstance(value, int):
         return _recovered_whole(value, list(dims))
-    for root in (1, 2):
+    if not 1e-15 < value < 1e15:
+        return value
+    for root in (1, 2, 4):
         for sign in (1, -1):
-            size = value ** (sign * root) if value > 0 else 0.0
+            size = value ** (sign * root)
             if 1 < size < 1e15 and abs(size - round(size)) < 1e-9 * size:
                 named = recovered(round(size), dims)
                 if isinstance(named, _Named):

@@ -139,7 +139,8 @@ def _range(writer: Writer, start: int, length: int, step: int, size: int) -> sli
     end = start + (length - 1) * step + 1
     first: Any = writer.whole_number(start, size) if start else None
     stop: Any = None
-    if end + step - 1 < int(size):
+    reaches = end + step - 1 >= int(size)
+    if not reaches or (step > 1 and str(length) != str((size - start + (step - 1)) // step)):
         stop = writer.whole_number(end, size)
     return slice(first, stop, None if step == 1 else step)
 
@@ -152,10 +153,10 @@ def _embed(writer: Writer, node: Node) -> Written:
     for (start, length, step), size in zip(slices, shape, strict=True):
         if step != 1:
             return _scattered(writer, node)
-        amounts.append((start, int(size) - start - int(length)))
+        amounts.append((start, size - start - length))
     pairs: list[Any] = []
     for before, after in reversed(amounts):
-        pairs += [writer.whole_number(int(before), 0), writer.whole_number(int(after), 0)]
+        pairs += [writer.whole_number(before, 0), writer.whole_number(after, 0)]
     while len(pairs) > 2 and pairs[-2:] == [0, 0]:
         pairs = pairs[:-2]
     return Written(tree.call("pad", writer.whole(x), tuple(pairs)), node.shape)
@@ -240,6 +241,13 @@ def _listed(value: Any) -> Any:
     return tree.constant([_listed(v) for v in value]) if isinstance(value, list) else value
 
 
+def _endless(writer: Writer, node: Node) -> Written:
+    """What is not finite."""
+    value = float(node.attrs["value"])
+    made = tree.name("math.nan" if value != value else "math.inf")
+    return Written(tree.negative(made) if value < 0 else made, ())
+
+
 def _where(writer: Writer, node: Node) -> Written:
     written = [writer(x) for x in node.inputs]
     shape = broadcast(*(w.shape for w in written))
@@ -271,6 +279,7 @@ CALLS: dict[str, Row] = {
     **{
         "index_add": _index_add,
         "data": _data,
+        "full": _endless,
         "iota": iota,
         "call": _sizes_call,
         "where": _where,

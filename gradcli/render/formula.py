@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from gradcli.graph.dim import NEAR, Dim, recovered
+from gradcli.graph.dim import NEAR, recovered
 from gradcli.graph.node import Node
 from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape, broadcast
@@ -60,31 +60,23 @@ class Writer(Products):
         written = self(node)
         if written.shape == node.shape:
             return written.tree
-        if like is not None:
-            return self._like(node, written, like)
         if not written.shape:
-            number = number_of(node)
-            if number == 1:
-                return tree.call("ones", *self.sizes(node.shape))
-            if number == 0:
-                return tree.call("zeros", *self.sizes(node.shape))
-            if number is not None:
-                return tree.call("full", tuple(self.sizes(node.shape)), tree.real(float(number)))
+            return self._filled(node, written.tree, like)
+        if like is not None:
+            return tree.method(written.tree, "expand_as", tree.name(like))
         return tree.method(written.tree, "expand", *self.sizes(node.shape))
 
-    def _like(self, node: Node, written: Written, like: str) -> Tree:
-        number = number_of(node)
+    def _filled(self, node: Node, value: Tree, like: str | None) -> Tree:
+        """A number everywhere: `sum(y)*ones_like(x)`."""
+        number, known = number_of(node), None if like is None else tree.name(like)
+        sizes = self.sizes(node.shape)
         if number == 0:
-            return tree.call("zeros_like", tree.name(like))
-        if not written.shape:
-            ones = tree.call("ones_like", tree.name(like))
-            if number == 1:
-                return ones
-            top, below = split_quotient(written.tree)
-            if number is not None and top == tree.number(1):
-                return tree.chain(ones, below)
-            return tree.chain(tree.chain(top, [("*", ones)]), below)
-        return tree.method(written.tree, "expand_as", tree.name(like))
+            return tree.call("zeros", *sizes) if known is None else tree.call("zeros_like", known)
+        if number is not None and number != 1 and known is None:
+            return tree.call("full", tuple(sizes), tree.real(float(number)))
+        ones = tree.call("ones", *sizes) if known is None else tree.call("ones_like", known)
+        top, below = split_quotient(value)
+        return tree.chain(ones if top == tree.number(1) else tree.product([top, ones]), below)
 
     def __call__(self, node: Node) -> Written:
         """The formula of a node, perhaps without what is only repeated."""
@@ -114,12 +106,9 @@ class Writer(Products):
         return [self._size_of(n) for n in shape]
 
     def _size_of(self, size: int) -> Tree:
-        if not isinstance(size, Dim):
-            return tree.number(int(size))
-
-        made = size_node(Terms(), size)
-        assert made is not None
-        return self(made).tree
+        named = recovered(size, declared_sizes(self.variables.values()).values())
+        made = size_node(Terms(), named)
+        return tree.number(int(size)) if made is None else self(made).tree
 
     def whole_number(self, value: int, size: int) -> Any:
         """A position: a number, counted from the end of `size` where it is near it, or a size."""
@@ -127,8 +116,7 @@ class Writer(Products):
             return int(value)
         if 0 < int(size) - value <= NEAR:
             return int(value) - int(size)
-        dims = declared_sizes(self.variables.values())
-        return self._size_of(recovered(int(value), dims.values()))
+        return self._size_of(value)
 
     def size(self, node: Node) -> Tree:
         """A declared size, read off a variable."""

@@ -67,6 +67,8 @@ class Products:
         labels = {x: int(n) for f in own for x, n in zip(f.labels, f.node.shape, strict=True)}
         if not counts or sorted(labels.values()) != counts or set(labels) & set(result):
             return None
+        if len(set(result)) < len(result):
+            return None
         if any(f.power != -1 for f in factors if f.node.op is SIZE):
             return None
         if any(f.labels != own[0].labels or f.power < 0 for f in own):

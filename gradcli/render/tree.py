@@ -103,7 +103,7 @@ def _continues(signs: Sequence[str], sign: str) -> bool:
 
 def negative(value: Tree) -> Tree:
     """`-value`: the sign goes to the first factor of a product."""
-    if isinstance(value, ast.Chain) and value.rest[0][0] not in "+-":
+    if isinstance(value, ast.Chain) and value.rest[0][0] in "*/@":
         first = value.first
         if isinstance(first, ast.Chain):  # -(w@m)*x, not (-w@m)*x
             return make(ast.Chain, NOWHERE, make(ast.Unary, NOWHERE, "-", first), value.rest)
@@ -130,12 +130,28 @@ def both(conditions: Sequence[Tree]) -> Tree:
 
 
 def transpose(value: Tree) -> Tree:
-    """`value.T`; the transpose of a transpose is what it was, of a diagonal matrix itself."""
+    """`value.T`; the transpose of a transpose is what it was, of a symmetric matrix itself."""
     if isinstance(value, ast.Attribute) and value.name == "T":
         return value.value
+    return value if _symmetric(value) else attribute(value, "T")
+
+
+def _symmetric(value: Tree) -> bool:
+    """Whether a matrix looks like its own transpose: `eye(n)`, `inv(X.T@X)`."""
     if called(value) in ("diag", "eye"):
-        return value
-    return attribute(value, "T")
+        return True
+    if called(value) == "inv" and isinstance(value, ast.Call):
+        return _symmetric(value.arguments[0])
+    if not isinstance(value, ast.Chain):
+        return False
+    signs = {sign for sign, _ in value.rest}
+    parts = [value.first, *(x for _, x in value.rest)]
+    if signs == {"@"}:
+        return [transpose(x) for x in reversed(parts)] == parts
+    if signs == {"+"}:
+        turned = [transpose(x) for x in parts]
+        return all(turned.count(x) == parts.count(x) for x in parts)
+    return signs <= {"*", "/"} and all(isinstance(x, ast.Constant) or _symmetric(x) for x in parts)
 
 
 def called(value: Tree) -> str:

@@ -23,6 +23,9 @@ from gradcli.rewrite.translate import Rewriter, row
 OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 TINY = 1e-6
+"""Up to which bound a number is only kept away from zero."""
+FAR = 18
+"""From where on softplus is its argument, up to the rounding that a check allows."""
 
 
 def opposite(terms: Terms, condition: Node) -> Node:
@@ -42,6 +45,10 @@ def _by_user(node: Node) -> bool:
 def _never(condition: Node, original: Node) -> bool:
     """Whether a condition is met at isolated points only, and says so to guard them."""
     name = condition.op.name
+    if name in ("isneginf", "isposinf", "isinf", "isnan"):
+        return not _by_user(original)
+    if name in ("all", "any"):
+        return _never(condition.inputs[0], original)
     if name in ("logical_and", "logical_or"):
         sides = [_never(x, original) for x in condition.inputs]
         return any(sides) if name == "logical_and" else all(sides)
@@ -69,14 +76,14 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         return r.spread(x if condition.value else y, node.shape)
     for stable, other, holds in ((y, x, condition), (x, y, opposite(r.terms, condition))):
         # softplus is its argument itself far from 0: two forms of one function.
-        if r.terms.scaled(stable)[1].op.name == "softplus" and other.op.name != "softplus":
+        if _is_softplus(r.terms, stable, condition) and other.op.name != "softplus":
             r.idle.add(holds)
             r.spared.add(opposite(r.terms, holds))
     if condition in r.spared:
         return r.spread(x, node.shape)
     if condition in r.idle or (not r.guards and _never(condition, node)):
         return r.spread(y, node.shape)
-    unequal = not r.guards and condition.op.name in ("ne", "gt", "ge")
+    unequal = not r.guards and condition.op.name in ("ne", "gt", "ge", "logical_not")
     if unequal and _never(opposite(r.terms, condition), node):
         return r.spread(x, node.shape)
     for kept, other, holds in (
@@ -87,6 +94,13 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
             mask = r.terms.node(INDICATOR, (holds,), holds.shape)
             return r.times(node.shape, (mask, 1), (kept, 1))
     return None
+
+
+def _is_softplus(terms: Terms, x: Node, condition: Node) -> bool:
+    """Whether `x` is a softplus that gives way to its argument far from 0."""
+    bound = number_of(condition.inputs[-1]) if condition.inputs else None
+    far = bound is not None and abs(float(bound)) >= FAR
+    return far and terms.scaled(x)[1].op.name == "softplus"
 
 
 @row("gt", "lt", "ge", "le")
@@ -109,8 +123,9 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 
 @row("clamp_min")
 def _at_least(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    """A norm that is kept above a tiny number is the norm."""
-    return inputs[0] if _is_length(inputs[0]) and _is_tiny(inputs[1]) else None
+    """What a function or a rule keeps above a tiny number is itself; so is every norm."""
+    ours = node.call is None or _is_length(inputs[0])
+    return inputs[0] if ours and _is_tiny(inputs[1]) else None
 
 
 def _is_length(x: Node) -> bool:
@@ -119,7 +134,7 @@ def _is_length(x: Node) -> bool:
 
 def _is_tiny(x: Node) -> bool:
     number = number_of(x)
-    return number is not None and 0 < float(number) < TINY
+    return number is not None and 0 < float(number) <= TINY
 
 
 # -- functions of functions

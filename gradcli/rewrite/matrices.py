@@ -10,7 +10,7 @@ from fractions import Fraction
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
 from gradcli.rewrite.products import product
-from gradcli.rewrite.terms import INVERSE, Factor
+from gradcli.rewrite.terms import INVERSE, SYMMETRIC, TOTAL, Factor, Terms
 from gradcli.rewrite.translate import Rewriter, row
 
 
@@ -35,11 +35,26 @@ def inverse(r: Rewriter, x: Node) -> Node:
     return r.terms.node(INVERSE, (x,), x.shape)
 
 
-def transposed(r: Rewriter, x: Node) -> Node:
+def transposed(terms: Terms, x: Node) -> Node:
     """The last two axes exchanged."""
-    labels = r.terms.labels(x.ndim)
+    labels = terms.labels(x.ndim)
     turned = (*labels[:-2], labels[-1], labels[-2])
-    return r.relabelled(x, labels, turned, (*x.shape[:-2], x.shape[-1], x.shape[-2]))
+    factor = Factor(x, labels, Fraction(1))
+    return product(terms, [factor], turned, (*x.shape[:-2], x.shape[-1], x.shape[-2]))
+
+
+def symmetric_inverse(terms: Terms, node: Node) -> bool | None:
+    """The inverse of a symmetric matrix is symmetric: `inv(X.T@X).T` is `inv(X.T@X)`."""
+    if node.op is not INVERSE or node.ndim != 2:
+        return None
+    (x,) = node.inputs
+    if x.op is not TOTAL:
+        return transposed(terms, x) is x or None
+    parts = set(zip(x.attrs["scales"], x.inputs, strict=True))
+    return parts == {(scale, transposed(terms, part)) for scale, part in parts} or None
+
+
+SYMMETRIC.append(symmetric_inverse)
 
 
 def _solution(r: Rewriter, node: Node, bundle: Node) -> Node:
@@ -63,7 +78,7 @@ def _solution(r: Rewriter, node: Node, bundle: Node) -> Node:
 
 def _untransposed(r: Rewriter, x: Node) -> Node | None:
     """What `x` is the transpose of, where it is one."""
-    turned = transposed(r, x)
+    turned = transposed(r.terms, x)
     return turned if x.op.name == "product" and turned.op.name != "product" else None
 
 

@@ -5,6 +5,7 @@ Constraints: a plain number has no node.
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from typing import Any
 
@@ -50,9 +51,27 @@ def _powers(terms: Terms, pairs: list[tuple[Any, Any]]) -> Node:
     return product(terms, factors, (), ())
 
 
+def _divides(right: Any, left: Any) -> bool:
+    """Whether a size is a product that has `right` in it, whatever the sizes are."""
+    number, names = _parts(left)
+    other, wanted = _parts(right)
+    return number % other == 0 and not wanted - names
+
+
+def _parts(size: Any) -> tuple[int, Counter[Any]]:
+    """A product of sizes as its number and its other factors."""
+    form = getattr(size, "form", None)
+    if form is None:
+        return int(size), Counter()
+    if not isinstance(form, tuple) or form[0] != "*":
+        return 1, Counter([form])
+    (a, left), (b, right) = (_parts(x) for x in form[1:])
+    return a * b, left + right
+
+
 def _whole(name: str) -> Any:
     def call(terms: Terms, left: Any, right: Any) -> Node:
-        if name == "//" and int(left) % int(right) == 0:  # sizes are primes, so it always goes
+        if name == "//" and _divides(right, left):
             return _powers(terms, [(left, Fraction(1)), (right, Fraction(-1))])
         return terms.node(CALL, (_value(terms, left), _value(terms, right)), (), name=name)
 

@@ -8,7 +8,7 @@ times its scale. Numbers are products without factors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -46,6 +46,8 @@ Pairs = list[tuple[Number, Any]]
 """The terms of a sum: (scale, node)."""
 SUM_RULES: list[Any] = []
 """`(terms, pairs, shape) -> the sum as another node`, or None."""
+SYMMETRIC: list[Callable[[Terms, Node], bool | None]] = []
+"""`(terms, node) -> True` for a matrix that is its own transpose, else None."""
 
 
 class Factor(NamedTuple):
@@ -62,6 +64,7 @@ class Terms:
     def __init__(self) -> None:
         self._made: dict[Any, Node] = {}
         self._label = UNIT
+        self._symmetric: dict[Node, bool] = {}
 
     def node(
         self,
@@ -92,20 +95,43 @@ class Terms:
     def _product(
         self, scale: Number, factors: Iterable[Factor], result: Labels, shape: Shape
     ) -> Node:
-        """The node of a product in normal form: labels counted from 1 in order of appearance."""
-        factors = sorted(factors, key=lambda f: _order(f, result))
-        names: dict[int, int] = {UNIT: UNIT}
-        for label in (*result, *(label for f in factors for label in f.labels)):
-            names.setdefault(label, len(names))
+        """The node of a product in normal form: labels counted from 1 on a walk from the result."""
+        named, names = self._walked(list(factors), result)
+        named.sort(key=lambda f: _order(f, result, names))
         return self.node(
             PRODUCT,
-            [f.node for f in factors],
+            [f.node for f in named],
             shape,
             scale=scale,
-            powers=tuple(f.power for f in factors),
-            labels=tuple(tuple(names[label] for label in f.labels) for f in factors),
+            powers=tuple(f.power for f in named),
+            labels=tuple(tuple(names[label] for label in f.labels) for f in named),
             result=tuple(names[label] for label in result),
         )
+
+    def _walked(self, left: list[Factor], result: Labels) -> tuple[list[Factor], dict[int, int]]:
+        """The factors and the numbers of their labels, in the order in which axes lead to them.
+
+        An axis of a symmetric matrix that was reached first stands first.
+        """
+        names: dict[int, int] = {UNIT: UNIT}
+        for label in result:
+            names.setdefault(label, len(names))
+        named = []
+        while left:
+            f = min(left, key=lambda f: _reached(f, names))
+            left.remove(f)
+            if len(f.labels) == 2 and self.symmetric(f.node):
+                f = f._replace(labels=tuple(sorted(f.labels, key=lambda x: names.get(x, 1 << 30))))
+            for label in f.labels:
+                names.setdefault(label, len(names))
+            named.append(f)
+        return named, names
+
+    def symmetric(self, node: Node) -> bool:
+        """Whether a matrix is known to be its own transpose."""
+        if node not in self._symmetric:
+            self._symmetric[node] = any(rule(self, node) for rule in SYMMETRIC)
+        return self._symmetric[node]
 
     def made_product(
         self, scale: Number, factors: Iterable[Factor], result: Labels, shape: Shape
@@ -116,7 +142,9 @@ class Terms:
             return self._product(Fraction(0), (), self.labels(len(shape)), shape)
         if len(factors) == 1 and scale == 1:
             (only,) = factors
-            if only.power == 1 and only.node.shape == shape and _same_axes(only.labels, result):
+            ways = [only.labels, only.labels[:: -1 if self.symmetric(only.node) else 1]]
+            alone = only.power == 1 and only.node.shape == shape
+            if alone and any(_same_axes(labels, result) for labels in ways):
                 return only.node
         return self._product(scale, factors, result, shape)
 
@@ -220,9 +248,17 @@ def _same_axes(labels: Labels, result: Labels) -> bool:
     )
 
 
-def _order(factor: Factor, result: Labels) -> tuple[Any, ...]:
+def _order(factor: Factor, result: Labels, names: Mapping[int, int]) -> tuple[Any, ...]:
     places = tuple(result.index(x) if x in result else -1 for x in factor.labels)
-    return (factor.node.serial, places, float(factor.power))
+    numbers = tuple(names[x] for x in factor.labels)
+    return (factor.node.serial, places, float(factor.power), numbers)
+
+
+def _reached(factor: Factor, names: Mapping[int, int]) -> tuple[Any, ...]:
+    """What comes first on the walk: what has the first axes that were reached."""
+    numbers = sorted(names.get(x, 1 << 30) for x in factor.labels)
+    places = tuple(names.get(x, 1 << 30) for x in factor.labels)
+    return (numbers, factor.node.serial, float(factor.power), places)
 
 
 def _hashable(attrs: Mapping[str, Any]) -> Any:

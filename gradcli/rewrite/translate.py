@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from gradcli.graph.dim import Dim, recovered
+from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL
 from gradcli.graph.shape import Shape
@@ -143,7 +144,7 @@ def aligned(x: Node, result: Labels) -> Labels:
 @row("full")
 def _full(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     value = node.attrs["value"]
-    if isinstance(value, complex):
+    if isinstance(value, complex) or not math.isfinite(value):
         return None
     number = r.size(int(value) if isinstance(value, bool) else value)
     return r.spread(number, node.shape)
@@ -158,7 +159,7 @@ def known(r: Rewriter, node: Node) -> Node:
         node.dtype.category < 2 and (node.ndim or not node.dtype.category)
     ):
         return node
-    if node.size and (value == value.flat[0]).all():
+    if node.size and (value == value.flat[0]).all() and math.isfinite(value.flat[0]):
         return r.spread(r.size(value.flat[0].item()), node.shape)
     square = node.ndim == 2 and node.shape[0] == node.shape[1]
     if square and (value.sum(0) == 1).all() and (value.diagonal() == 1).all():
@@ -191,9 +192,19 @@ def _written(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 @row("cast")
 def _cast(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     (x,) = inputs
-    if node.inputs[0].dtype.name != "bool" or node.dtype.category < 2:
-        return x if node.dtype.category >= 2 or node.inputs[0].dtype.category < 2 else None
-    return r.terms.node(INDICATOR, (x,), x.shape)
+    if node.inputs[0].dtype.category == BOOL and node.dtype.category != BOOL:
+        return r.terms.node(INDICATOR, (x,), x.shape)
+    if node.dtype.category < 2:
+        return x if node.inputs[0].dtype.category < 2 else None
+    return _counted(r, x) or x
+
+
+def _counted(r: Rewriter, x: Node) -> Node | None:
+    """A number that is everywhere in an array of whole numbers, such as how many were summed."""
+    if x.op is not DATA or x.value is None or x.value.dtype.kind not in "iu" or not x.size:
+        return None
+    first = x.value.flat[0]
+    return r.spread(r.size(int(first)), x.shape) if (x.value == first).all() else None
 
 
 # -- arithmetic

@@ -71,7 +71,8 @@ def number_node(value: complex, dtype: DType | None = None) -> Node:
     node = _numbers.get(key)
     if node is None:
         node = Node(FULL, (), {"value": value, "shape": ()}, (), kind)
-        if value and value == value:  # 0.0 is -0.0 to a dict, and NaN is nothing
+        # 0.0 is -0.0 to a dict, NaN is nothing, and a declared size has a name of its own.
+        if value and value == value and not hasattr(value, "form"):
             if len(_numbers) > 256:
                 _numbers.clear()
             _numbers[key] = node

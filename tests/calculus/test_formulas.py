@@ -73,7 +73,7 @@ def check_with_torch(line: Line, given: dict[str, Any]) -> None:
         variables[name] = x
         for size in value.shape:
             variables |= {n: SIZES[n] for n in bases(size) if n in line.expression.split()}
-    words = {w for w in line.expression.replace("(", " ").replace("*", " ").split()}
+    words = sorted(line.expression.replace("(", " ").replace("*", " ").split())
     for name in dict.fromkeys((*"abcxy", *words)):
         if name in ("a", "b", "c", "x", "y") and name not in variables:
             variables[name] = torch.rand(4, dtype=torch.float64) * 0.8 + 0.1

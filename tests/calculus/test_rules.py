@@ -14,7 +14,8 @@ SHAPES = {
     **{"x": ("n",), "y": ("n",), "v": ("m",), "A": ("n", "n"), "X": ("m", "n")},
     **{"W": ("n", "k"), "Y": ("m", "k"), "a": (), "b": ()},
 }
-RULES = [*products.PAIRS, *products.SINGLES, *products.SUMS, *terms.SUM_RULES]
+TABLES = (products.PAIRS, products.SINGLES, products.SUMS, terms.SUM_RULES, terms.SYMMETRIC)
+RULES = [rule for table in TABLES for rule in table]
 SAMPLES = {
     "_sigmoid_pair": "sum(log(1 + exp(x)))",
     "_symbolic_power": "sum(x**y*x**(y - 1)*x)",
@@ -27,6 +28,7 @@ SAMPLES = {
     "_indicator_power": "sum(where(x > 0, x, 0*x)**2)",
     "_even_power": "norm(x, 3)",
     "_softmax_sum": "sum(log_softmax(x, 0)*softmax(y, 0))",
+    "symmetric_inverse": "logdet(X.T@X)",
     "_placed_sum": "F.nll_loss(log_softmax(x, 0), tensor(1))",
     "_sum_of_total": "var(x)",
     "exponential": "sum(expm1(x))",
@@ -50,8 +52,7 @@ def test_every_rule_has_a_sample() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=names_of)
 def test_a_rule_keeps_the_value_and_ends(rule) -> None:  # type: ignore[no-untyped-def]
     """`differentiate` compares the formula with the gradient; the rule must have taken part."""
-    tables = (products.PAIRS, products.SINGLES, products.SUMS, terms.SUM_RULES)
-    table = next(t for t in tables if rule in t)
+    table = next(t for t in TABLES if rule in t)
     place, used = table.index(rule), []
 
     def watched(*arguments):  # type: ignore[no-untyped-def]
