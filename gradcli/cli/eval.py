@@ -135,14 +135,14 @@ def _formulas(
     from gradcli.calculus import differentiate
     from gradcli.render.derivatives import symbolic_json, symbolic_text
 
-    found = differentiate(tree, wrt=wrt, values=variables)
-    show = symbolic_json if format == "json" else symbolic_text
-    write_text(show(found), output)
     names = list(missing)
     note(
         f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value",
         no_value(names[0]).diagnostic.help,
     )
+    found = differentiate(tree, wrt=wrt, values=variables)
+    show = symbolic_json if format == "json" else symbolic_text
+    write_text(show(found), output)
     return ExitStatus.OK
 
 
