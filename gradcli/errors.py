@@ -99,6 +99,10 @@ class GradcliError(Exception):
         self.label = label
         self.kind = kind
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that an error of another process is the same one here."""
+        return _again, (type(self), self.diagnostic, self.label, self.kind)
+
     def at(self, span: Span | None, label: str = "") -> GradcliError:
         """Gives the error its place, unless it has one; returns the error."""
         if span is not None and not self.diagnostic.labels:
@@ -107,6 +111,14 @@ class GradcliError(Exception):
 
     def __str__(self) -> str:
         return self.diagnostic.message
+
+
+def _again(
+    cls: type[GradcliError], diagnostic: Diagnostic, label: str, kind: type[BaseException]
+) -> GradcliError:
+    error = cls(diagnostic.code, diagnostic.message, label=label, kind=kind)
+    error.diagnostic = diagnostic
+    return error
 
 
 class CheckFailed(GradcliError):
@@ -176,6 +188,7 @@ CODES: dict[str, str] = {
     "G062": "a number or a text grows too large",
     "G070": "an option or an argument of the command is wrong",
     "G071": "a backend is not available",
+    "G072": "a cluster cannot finish its work",
     "G080": "a hand-written derivative is wrong",
     "G081": "autodiff and differences of the function disagree",
     "G082": "a derivative could not be checked",

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
+from gradcli.execute.laid import Laid
 from gradcli.execute.plan import Rows
 from gradcli.execute.tiles import Sweep
 from gradcli.graph.node import Node
@@ -36,7 +39,10 @@ def pack(sweep: Sweep, values: Mapping[Node, Any]) -> Packed:
         )
         for n in order
     ]
-    known = {place[node]: value for node, value in values.items()}
+    known = {
+        place[node]: Laid(value) if isinstance(value, np.ndarray) else value
+        for node, value in values.items()
+    }
     return flat, [rows.extent, rows.heavy], known
 
 
@@ -59,7 +65,9 @@ def unpack(
             computed.append(node)
         if is_kept:
             kept.add(node)
-    values = {nodes[i]: value for i, value in known.items()}
+    values = {
+        nodes[i]: value.array() if isinstance(value, Laid) else value for i, value in known.items()
+    }
     return Sweep(computed, kept, set(values), rows), values
 
 

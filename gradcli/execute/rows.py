@@ -40,6 +40,7 @@ from gradcli.graph.node import Node
 Array = Any
 Known = dict[Node, Any]
 Chunk = tuple[int, int]
+NOTHING: Known = {}
 
 CHUNK = 32 << 20
 """Bytes that a chunk of all stored inputs takes; less where the memory limit is small."""
@@ -143,12 +144,16 @@ class Task:
         pairs = zip(self.sweep.crosses, partial.sums, strict=True)
         return {node: tree.total() for node, tree in pairs}
 
-    def loaded(self, first: int, last: int, buffers: Known) -> Known:
-        """The values for these rows, read into `buffers` where those have the shape."""
+    def loaded(self, first: int, last: int, buffers: Known, kept: Known = NOTHING) -> Known:
+        """The values for these rows: those in `kept`, others read into `buffers` where these have
+        the shape.
+        """
         found: Known = {}
         for node, value in self.values.items():
             axis = self.sweep.rows.axis.get(node)
-            if isinstance(value, Stored):
+            if node in kept:
+                found[node] = kept[node]
+            elif isinstance(value, Stored):
                 assert axis is not None
                 shape = local_shape(node, self.sweep.rows, last - first)
                 old = buffers.get(node)
@@ -180,7 +185,7 @@ def run_here(sweep: Sweep, known: Known) -> None:
     sinks = {node: settings.sinks.get(node) or place(node, sweep) for node in task.kept}
     rows = settings.chunk_rows or max(1, min(CHUNK, memory.limit // 16) // task.row_bytes())
     total = Partial([Tree.of(node, sweep.rows) for node in sweep.crosses], [])
-    for first, last, values in _chunks(task, task.borders(rows)):
+    for first, last, values in chunks_of(task, task.borders(rows)):
         for node, sink in sinks.items():
             values[node] = sink.room(task, node, first, last)
         total.merge(Partial(task.computed(values, first, last), []))
@@ -191,7 +196,7 @@ def run_here(sweep: Sweep, known: Known) -> None:
     known.update({node: sink.value() for node, sink in sinks.items()})
 
 
-def _chunks(task: Task, borders: list[Chunk]) -> Iterator[tuple[int, int, Known]]:
+def chunks_of(task: Task, borders: list[Chunk]) -> Iterator[tuple[int, int, Known]]:
     """Each chunk with its values, the next one on its way."""
     buffers: tuple[Known, Known] = ({}, {})
     with ThreadPoolExecutor(1) as reader:

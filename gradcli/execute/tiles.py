@@ -98,7 +98,7 @@ class Sweep:
         workers: list[_Worker] = []
 
         def worker() -> Callable[[int], None]:
-            made = self.idle.pop() if self.idle else _Worker(self)
+            made = self._idle_worker()
             workers.append(made)
             made.start(values)
 
@@ -115,6 +115,12 @@ class Sweep:
             one.stop()
         self.idle += workers
         return trees
+
+    def _idle_worker(self) -> _Worker:
+        try:
+            return self.idle.pop()  # asking first would not keep another thread from it
+        except IndexError:
+            return _Worker(self)
 
 
 class _Worker:

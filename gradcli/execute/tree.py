@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.laid import Laid
 from gradcli.execute.plan import Rows
 from gradcli.graph.node import Node
 
@@ -50,6 +51,14 @@ class Tree:
         """The empty tree of a node that combines rows."""
         return cls(node, rows.axis[node.inputs[0]] if node.op.name == "slice" else 0)
 
+    def __reduce__(self) -> Any:
+        return _again, (
+            self.name,
+            self.dtype,
+            self.axis,
+            {k: Laid(v) for k, v in self.pieces.items()},
+        )
+
     def add(self, number: int, value: Array) -> None:
         """Takes the piece of tile `number`, which is copied."""
         if self.name == "slice" and not value.shape[self.axis]:
@@ -81,3 +90,10 @@ class Tree:
         if combine is None:
             return np.concatenate([left, right], self.axis)
         return np.asarray(combine(left, right))
+
+
+def _again(name: str, dtype: Any, axis: int, pieces: dict[tuple[int, int], Laid]) -> Tree:
+    tree = Tree.__new__(Tree)
+    tree.name, tree.dtype, tree.axis = name, dtype, axis
+    tree.pieces = {key: laid.array() for key, laid in pieces.items()}
+    return tree

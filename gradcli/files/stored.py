@@ -90,7 +90,7 @@ class Plain(Stored):
     ) -> None:
         dtype = np.dtype(np.int64) if raw.char in UPCAST else raw.newbyteorder("=")
         super().__init__(name, shape, dtype)
-        self.path = path
+        self.path = Path(os.path.abspath(path))  # another process may work in another directory
         self.raw = raw
         self.start = start
         self.fortran = fortran

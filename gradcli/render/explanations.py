@@ -248,6 +248,12 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli backends lists those that can.",
         "gradcli backends",
     ),
+    "G072": (
+        "A cluster began the work and cannot finish it: the scheduler went away, or rows ended "
+        "every process that was given them, mostly for lack of memory.",
+        "Give its workers more memory, or compute with processes of this machine.",
+        'gradcli eval "mean(X@w)" X=@big.npy w=[1,2] --backend dask --scheduler local',
+    ),
     "G080": (
         "gradcli check found that autodiff and differences of the function agree with each other, "
         "and the derivative given with --expect agrees with neither.",

@@ -1,0 +1,198 @@
+"""Sweeps over rows on a cluster of dask.distributed: the same plan on each process's chunks.
+
+Constraints: what travels is the sweep, small arrays and paths; rows travel only where no file holds
+them. The partial results meet in the tree that one machine uses, so the bits are the same for any
+number of processes. Nothing of dask is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.laid import Laid
+from gradcli.execute.limits import memory
+from gradcli.execute.local import rows_of
+from gradcli.execute.rows import CHUNK, Chunk, Known, Partial, Task, place, settings
+from gradcli.execute.scheduler import LOCAL, Note, Processes, connected, library, started
+from gradcli.execute.tiles import Sweep
+from gradcli.execute.tree import Tree
+from gradcli.execute.worker import Done, Sent, Share, forget, ordered, unpacked, work
+from gradcli.files.stored import Cast, Joined, Part, Spill, Stored
+
+SHARES = 4
+"""Shares of a thread: so many that a lost or slow one costs little."""
+
+
+class Cluster:
+    """The processes that do sweeps over stored rows inside a `with` block.
+
+    Args:
+        scheduler: the address of one, such as `tcp://host:8786`, or `local`.
+        note: takes what is worth telling and no failure.
+    """
+
+    def __init__(self, scheduler: str = LOCAL, note: Note = print) -> None:
+        self.scheduler = scheduler
+        self._note = note
+        self._processes: Processes | None = None
+        self._before = settings.runner
+        self._run = os.urandom(8).hex()
+        self._said = False
+
+    def __enter__(self) -> Cluster:
+        """Connects, unless the processes are to be started here: that waits for work.
+
+        Raises:
+            GradcliError: G071 where there is no dask, no scheduler, or none that fits.
+        """
+        library()
+        if self.scheduler != LOCAL:
+            self._processes = connected(self.scheduler, self._note)
+        self._before, settings.runner = settings.runner, self.run
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        settings.runner = self._before
+        processes, self._processes = self._processes, None
+        if processes is not None:
+            if self.scheduler != LOCAL:
+                with suppress(Exception):
+                    processes.client.run(forget, self._run, on_error="ignore")
+            processes.close()
+
+    # -- a sweep
+
+    def run(self, sweep: Sweep, known: Known) -> None:
+        """Does a sweep: what `rows.run_here` does in this process.
+
+        Raises:
+            GradcliError: what a process raised; G072 where the cluster cannot go on.
+        """
+        if self._processes is None:
+            self._processes = started()
+        client = self._processes.client
+        task, local = _divided(sweep, known)
+        nodes = ordered(task)
+        height = settings.chunk_rows or max(1, min(CHUNK, memory.limit // 16) // task.row_bytes())
+        borders = task.borders(height)
+        threads = client.nthreads()
+        places = [address for address in sorted(threads) for _ in range(threads[address])]
+        shares = _shares(borders, 1 if task.kept else SHARES * len(places))
+        here = client.submit(unpacked, pickle.dumps(task), pure=False)
+
+        def submitted(number: int) -> Any:
+            chunks = shares[number]
+            first, last = chunks[0][0], chunks[-1][1]
+            axes = sweep.rows.axis
+            sent = {
+                nodes.index(x): Laid(_rows(value, axes[x], first, last))
+                for x, value in local.items()
+            }
+            place = places[number * len(places) // len(shares)]
+            share = Share(chunks, sent, self._run)
+            return client.submit(
+                work, here, share, pure=False, workers=[place], allow_other_workers=True
+            )
+
+        ahead = 2 * len(places) if task.kept or local else len(shares)
+        self._collect(task, shares, _in_order(submitted, len(shares), ahead), known)
+
+    def _collect(
+        self, task: Task, shares: list[list[Chunk]], found: Iterator[Any], known: Known
+    ) -> None:
+        """Puts what the shares give together, in the order of rows."""
+        sweep = task.sweep
+        sinks = {node: settings.sinks.get(node) or place(node, sweep) for node in task.kept}
+        total = Partial([Tree.of(node, sweep.rows) for node in sweep.crosses], [])
+        for chunks, future in zip(shares, found, strict=True):
+            done = self._result(future, chunks)
+            total.merge(Partial(done.sums, []))
+            for (first, last), rows in zip(chunks, done.rows, strict=False):
+                for node, part in zip(task.kept, rows, strict=True):
+                    room = sinks[node].room(task, node, first, last)
+                    room[...] = part
+                    sinks[node].write(first, room)
+            if done.nan is not None and not self._said:
+                self._said = True
+                self._note(f"NaN comes from chunk {_number(shares, chunks)}: {done.nan}")
+            settings.passed(chunks[0][0], chunks[-1][1], task.extent)
+        known.update(task.combined(total))
+        known.update({node: sink.value() for node, sink in sinks.items()})
+
+    def _result(self, future: Any, chunks: list[Chunk]) -> Done:
+        distributed = library()
+        try:
+            done: Done = future.result()
+        except GradcliError:
+            raise
+        except distributed.scheduler.KilledWorker:
+            first, last = chunks[0][0], chunks[-1][1] - 1
+            raise GradcliError(
+                "G072",
+                f"every process that computed rows {first} to {last} died",
+                help="give the workers more memory, or smaller chunks: --chunk-rows N",
+            ) from None
+        except (OSError, distributed.CancelledError) as error:
+            raise GradcliError(
+                "G072",
+                f"the scheduler at {self.scheduler} is gone: {type(error).__name__}",
+                help="start it again, or compute here: --scheduler local",
+            ) from None
+        return done
+
+
+def _divided(sweep: Sweep, known: Known) -> tuple[Task, Known]:
+    """The task to send, and the arrays whose rows travel with each share."""
+    task = Task(sweep, known)
+    local = {
+        node: value
+        for node, value in task.values.items()
+        if node in sweep.rows.axis and not _is_shared(value)
+    }
+    names = {
+        node: Sent(getattr(value, "name", "an array"), value.shape, value.dtype)
+        for node, value in local.items()
+    }
+    return Task(sweep, {**task.values, **names}), local
+
+
+def _is_shared(value: Any) -> bool:
+    """Whether other processes can read it: it lies in files that are not temporary ones."""
+    if isinstance(value, Joined):
+        return all(map(_is_shared, value.parts))
+    if isinstance(value, (Part, Cast)):
+        return _is_shared(value.source)
+    return isinstance(value, Stored) and not isinstance(value, Spill)
+
+
+def _rows(value: Any, axis: int, first: int, last: int) -> Any:
+    if isinstance(value, Stored):
+        return value.read(axis, first, last)
+    return rows_of(value, axis, first, last)
+
+
+def _shares(borders: list[Chunk], count: int) -> list[list[Chunk]]:
+    """Chunks that lie together, in `count` shares; one a share where `count` is 1."""
+    size = 1 if count == 1 else max(1, -(-len(borders) // count))
+    return [borders[i : i + size] for i in range(0, len(borders), size)]
+
+
+def _in_order(submitted: Callable[[int], Any], count: int, ahead: int) -> Iterator[Any]:
+    """The futures in order, of which at most `ahead` are on their way."""
+    waiting = deque(submitted(number) for number in range(min(ahead, count)))
+    number = len(waiting)
+    while waiting:
+        yield waiting.popleft()
+        if number < count:
+            waiting.append(submitted(number))
+            number += 1
+
+
+def _number(shares: list[list[Chunk]], chunks: list[Chunk]) -> int:
+    return sum(len(share) for share in shares[: shares.index(chunks)])
