@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from gradcli.errors import GradcliError, did_you_mean
+from gradcli.execute.backends.choice import using
 from gradcli.execute.evaluate import evaluate as compute
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
@@ -32,6 +33,7 @@ def evaluate(
     cotangent: Any = None,
     gradients: bool = True,
     backend: str = "numpy",
+    device: str | None = None,
     **more: Any,
 ) -> Result:
     """The value of an expression, and its gradients by its variables.
@@ -42,33 +44,42 @@ def evaluate(
         wrt: the variables to differentiate by; all floating-point ones by default.
         cotangent: v of the vector-Jacobian product, in the shape of a non-scalar result.
         gradients: False computes the value alone.
-        backend: only "numpy".
+        backend: what computes: "numpy", "jax", "torch" or "cupy".
+        device: where: "cpu", "cuda", "cuda:N" or "mps"; the backend's own choice by default.
         more: `jacobian=True`, `hessian=True`, `jvp={variable: direction}`, `hvp={variable: vector}`
             for further derivatives; `steps=True` keeps every subexpression.
 
     Raises:
         GradcliError: for every mistake in the expression, the data or the arguments.
     """
-    _refuse_backend(backend)
     tree = expression if isinstance(expression, ast.Expression) else parsed(expression)
-    variables = {name: as_leaf(name, value) for name, value in (bindings or {}).items()}
-    chosen = differentiated(variables, wrt) if gradients else []
+    with using(backend, device):
+        variables = {name: as_leaf(name, value) for name, value in (bindings or {}).items()}
+        chosen = differentiated(variables, wrt) if gradients else []
+        result = _evaluated(tree, variables, chosen, cotangent, more)
+    result.backend = backend
+    return result
+
+
+def _evaluated(
+    tree: ast.Expression,
+    variables: Mapping[str, Any],
+    chosen: Sequence[str],
+    cotangent: Any,
+    more: Mapping[str, Any],
+) -> Result:
+    """The result, with its derivatives by the variables `chosen`."""
     for name in chosen:
         variables[name].requires_grad = True
     output = Interpreter(dict(variables)).evaluate(tree)
     result = Result(tree.span.source.text.strip(), output)
     if chosen and isinstance(output, Tensor):
         current.span = tree.span
-        _further(result, {name: variables[name] for name in chosen}, **more)
+        inputs = {name: variables[name] for name in chosen}
+        _further(result, inputs, **more)
         if cotangent is not None or numel(output.shape) == 1:
-            _differentiate(result, {n: variables[n] for n in chosen}, cotangent, more.get("steps"))
+            _differentiate(result, inputs, cotangent, more.get("steps"))
     return result
-
-
-def _refuse_backend(backend: str) -> None:
-    if backend != "numpy":
-        message = f"backend {backend!r} is not available"
-        raise GradcliError("G071", message, help="available: numpy")
 
 
 def _further(
@@ -122,8 +133,12 @@ def run(
     bindings: Mapping[str, Any] | None = None,
     *,
     stdout: TextIO | None = None,
+    backend: str = "numpy",
+    device: str | None = None,
 ) -> dict[str, Any]:
     """Runs a script; what it prints goes to `stdout`.
+
+    `backend` and `device` are those of `evaluate`.
 
     Returns:
         The script's variables after its last line.
@@ -133,8 +148,9 @@ def run(
             assert.
     """
     script = parse_script(source if isinstance(source, Source) else Source("<script>", source))
-    variables: dict[str, Any] = {k: as_leaf(k, v) for k, v in (bindings or {}).items()}
-    Interpreter(variables, stdout).run(script)
+    with using(backend, device):
+        variables: dict[str, Any] = {k: as_leaf(k, v) for k, v in (bindings or {}).items()}
+        Interpreter(variables, stdout).run(script)
     return variables
 
 

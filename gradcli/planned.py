@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.api import as_leaf, evaluate, parsed
+from gradcli.execute.backends.choice import chosen
 from gradcli.execute.program import Unplannable
 from gradcli.execute.straight import LARGEST, Straight
 from gradcli.graph.dtype import default
@@ -39,7 +40,7 @@ class Function:
         options: as of `evaluate`.
     """
 
-    __slots__ = ("_fixed", "_options", "_plans", "_tree")
+    __slots__ = ("_fixed", "_library", "_options", "_plans", "_tree")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Function:
         self._tree = expression if isinstance(expression, ast.Expression) else parsed(expression)
         self._fixed = {n: _argument(n, v) for n, v in (fixed or {}).items()}
         self._options = options
+        self._library = chosen(options.get("backend", "numpy"), options.get("device"))
         self._plans: dict[Any, _Plan | None] = {}
 
     def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
@@ -84,7 +86,7 @@ class Function:
             result = evaluate(self._tree, every, cotangent=cotangent, **self._options)
         self._make_room(sum(node.size for node, _ in recording.made))
         try:
-            self._plans[key] = _Plan(recording, nodes, result)
+            self._plans[key] = _Plan(recording, nodes, result, self._library)
         except Unplannable:
             self._plans[key] = None
         return result
@@ -103,7 +105,7 @@ def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) 
     Args:
         expression: text of the language.
         wrt: the variables to differentiate by; all floating-point ones by default.
-        options: as of `evaluate`: `gradients=False`, `jacobian=True`, `hessian=True`, ...
+        options: as of `evaluate`: `gradients=False`, `jacobian=True`, `backend="jax"`, ...
     """
     return Function(expression, wrt=wrt, **options)
 
@@ -113,14 +115,16 @@ class _Plan:
 
     __slots__ = ("_like", "_order", "_program", "size")
 
-    def __init__(self, recording: Recording, inputs: list[Node], result: Result) -> None:
+    def __init__(
+        self, recording: Recording, inputs: list[Node], result: Result, library: Any
+    ) -> None:
         if not isinstance(result.output, Tensor):
             raise Unplannable("the result is no tensor")
         self._like = result
         self._order = _tensors(result)
         self.size = sum(node.size for node, _ in recording.made)
         outputs = [x.value_node for x in self._order]
-        self._program = _program(recording, inputs, outputs)
+        self._program = _program(recording, inputs, outputs, library)
 
     def run(self, arrays: list[Any]) -> Result:
         """The result for other values."""
@@ -128,6 +132,7 @@ class _Plan:
         made = {id(x): _again(x, v) for x, v in zip(self._order, values, strict=True)}
         like = self._like
         result = Result(like.expression, made[id(like.output)])
+        result.backend = like.backend
         for name in DERIVATIVES:
             setattr(result, name, _row(getattr(like, name), made))
         result.hessians = {name: _row(row, made) for name, row in like.hessians.items()}
@@ -135,8 +140,12 @@ class _Plan:
         return result
 
 
-def _program(recording: Recording, inputs: list[Node], outputs: list[Node]) -> Any:
+def _program(recording: Recording, inputs: list[Node], outputs: list[Node], library: Any) -> Any:
     """What computes the outputs from the inputs: a line of calls, or sweeps over large values."""
+    if library is not None:
+        from gradcli.execute.recorded import Recorded
+
+        return Recorded(library, recording, inputs, outputs)
     if sum(node.size for node, _ in recording.made) <= LARGEST:
         return Straight(recording, inputs, outputs)
     from gradcli.execute.swept import Swept

@@ -50,16 +50,18 @@ class Result:
         tangent: the derivative in the directions that `jvp` gave.
         products: variable -> the Hessian times the vectors that `hvp` gave.
         steps: the subexpressions in the order of computation, when they were asked for.
+        backend: what computed it.
     """
 
     __slots__ = (
-        *("expression", "gradients", "hessians", "jacobians", "output", "products"),
+        *("backend", "expression", "gradients", "hessians", "jacobians", "output", "products"),
         *("steps", "tangent"),
     )
 
     def __init__(self, expression: str, output: Any) -> None:
         self.expression = expression
         self.output = output
+        self.backend = "numpy"
         self.gradients: Derivatives = {}
         self.jacobians: Derivatives = {}
         self.hessians: dict[str, Derivatives] = {}

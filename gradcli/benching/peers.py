@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends.choice import CHOICES, chosen
 from gradcli.language import ast
 from gradcli.language.print import unparse
 from gradcli.lowering.names import BARE_MODULES, lookup
@@ -135,16 +136,20 @@ class Peer:
         return metadata.version(self.package)
 
 
-def _gradcli(problem: Problem) -> Call:
-    wrt = problem.wrt
-    f = Function(problem.tree.span.source.text, wrt=wrt, gradients=bool(wrt))
+def _gradcli(backend: str, device: str | None = None) -> Callable[[Problem], Call]:
+    def prepare(problem: Problem) -> Call:
+        wrt = problem.wrt
+        text = problem.tree.span.source.text
+        f = Function(text, wrt=wrt, gradients=bool(wrt), backend=backend, device=device)
 
-    def call() -> list[Any]:
-        result = f(**problem.values)
-        grads = result.grads
-        return [result.value, *(grads[name] for name in wrt)]
+        def call() -> list[Any]:
+            result = f(**problem.values)
+            grads = result.grads
+            return [result.value, *(grads[name] for name in wrt)]
 
-    return call
+        return call
+
+    return prepare
 
 
 def _torch(problem: Problem) -> Call:
@@ -190,13 +195,21 @@ def _jax(problem: Problem) -> Call:
 
 
 PEERS = (
-    Peer("gradcli numpy", "numpy", _gradcli),
     Peer("PyTorch", "torch", _torch),
     Peer("JAX jit", "jax", _jax),
 )
-"""gradcli's backends first."""
+"""Other libraries, running the expression as a program of their own."""
 
 
-def installed() -> list[Peer]:
-    """The peers that are here."""
-    return [peer for peer in PEERS if find_spec(peer.package) is not None]
+def own(backend: str, device: str | None = None) -> Peer:
+    """gradcli on one of its backends; raises G071 where that cannot run here."""
+    chosen(backend, device)
+    return Peer(f"gradcli {backend}", CHOICES[backend].package, _gradcli(backend, device))
+
+
+def installed(backend: str | None = None, device: str | None = None) -> list[Peer]:
+    """What is here, gradcli on NumPy first: all of its backends, or `backend` on `device`."""
+    here = [name for name, c in CHOICES.items() if find_spec(c.package) and "cpu" in c.devices]
+    wanted = here if backend is None else dict.fromkeys(["numpy", backend])
+    mine = [own(name, device if name == backend else None) for name in wanted]
+    return mine + [peer for peer in PEERS if find_spec(peer.package) is not None]

@@ -73,9 +73,9 @@ def compare(
             results = results or first
             timing.agrees = _agree(first, results)
             calls.append((timing, call, _repeats(call)))
-        except GradcliError:
-            raise
         except Exception as error:
+            if isinstance(error, GradcliError) and timing is found[0]:
+                raise
             timing.error = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
     _take_turns(calls, budget, progress)
     return found

@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.api import differentiated
 from gradcli.benching.peers import Problem, installed
 from gradcli.benching.timing import compare
-from gradcli.cli.inputs import Standard, bind, expression_source
+from gradcli.cli.inputs import Standard, bind, expression_source, listed
 from gradcli.cli.outputs import chosen_format, note, write_text
 from gradcli.cli.session import prepare
 from gradcli.graph.shape import numel
@@ -32,15 +32,18 @@ def run(
     format: str | None,
     output: str | None,
     dtype: str | None,
+    backend: str | None,
+    device: str | None,
     **limits: Any,
 ) -> None:
     """The command."""
+    peers = installed(backend, device)
     prepare(seed=None, dtype=dtype, precision=None, **limits)
     standard = Standard()
     source = expression_source(expression, standard)
     tree = parse_expression(source)
     variables = bind(bindings, standard)
-    names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
+    names = listed(wrt)
     chosen = [] if no_grad else differentiated(variables, names)
     value = evaluate(tree, dict(variables))
     if chosen and not (isinstance(value, Tensor) and numel(value.shape) == 1):
@@ -48,7 +51,7 @@ def run(
         chosen = []
     values = {n: v.array() if isinstance(v, Tensor) else v for n, v in variables.items()}
     with Bar() as bar:
-        timings = compare(Problem(tree, values, chosen), installed(), seconds, bar.show)
+        timings = compare(Problem(tree, values, chosen), peers, seconds, bar.show)
     if chosen_format(format, output) == "json":
         write_text(as_json(source.text.strip(), chosen, timings), output)
     else:

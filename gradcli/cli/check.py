@@ -19,12 +19,14 @@ from gradcli.cli.inputs import (
     as_dtype_of,
     bind,
     expression_source,
+    listed,
     read_text,
 )
 from gradcli.cli.options import colour_flag
 from gradcli.cli.outputs import write_text
 from gradcli.cli.session import prepare
 from gradcli.errors import ExitStatus, GradcliError
+from gradcli.execute.backends.choice import using
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.unbound import unbound
@@ -49,6 +51,8 @@ def run(
     output: str | None,
     max_memory: str | None,
     timeout: float | None,
+    backend: str,
+    device: str | None,
     **settings: Any,
 ) -> int:
     """The command; `settings` are those of `Settings`."""
@@ -59,16 +63,26 @@ def run(
         max_memory=max_memory,
         timeout=timeout,
     )
-    chosen = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
-    if expression.endswith(".toml"):
-        _no_options(expect, wrt)
-        found = [r for path in (expression, *bindings) for r in _file(path, settings)]
-    else:
-        found = list(_one(expression, bindings, expect, {**settings, "wrt": chosen}))
+    with using(backend, device):
+        found = _checked(expression, bindings, expect, wrt, settings)
     _write(found, format, output, named=expression.endswith(".toml"))
     if any(report.error is not None for report in found):
         return ExitStatus.USAGE
     return ExitStatus.OK if all(report.ok for report in found) else ExitStatus.FAILED
+
+
+def _checked(
+    expression: str,
+    bindings: Sequence[str],
+    expect: Sequence[str],
+    wrt: str | None,
+    settings: Mapping[str, Any],
+) -> list[Report]:
+    if expression.endswith(".toml"):
+        _no_options(expect, wrt)
+        return [r for path in (expression, *bindings) for r in _file(path, settings)]
+    chosen = listed(wrt)
+    return list(_one(expression, bindings, expect, {**settings, "wrt": chosen}))
 
 
 def _one(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.calculus import Derivatives, differentiate
-from gradcli.cli.inputs import BINDING, Standard, bind, expression_source
+from gradcli.cli.inputs import BINDING, Standard, bind, expression_source, listed
 from gradcli.cli.outputs import note, write_text
 from gradcli.cli.session import prepare
 from gradcli.render.derivatives import derivatives_json, derivatives_text
@@ -34,7 +34,7 @@ def run(
     source = expression_source(expression, standard)
     found = differentiate(
         source,
-        wrt=names_of(wrt),
+        wrt=listed(wrt),
         values=bind(bindings, standard, shapes=True),
         order=order,
         vjp=vjp,
@@ -46,11 +46,6 @@ def run(
     else:
         write_text(derivatives_text(found, to), output)
     remark(found)
-
-
-def names_of(wrt: str | None) -> list[str] | None:
-    """The names of `x,y`."""
-    return None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
 
 
 def _directions(texts: tuple[str, ...]) -> str | dict[str, str] | None:

@@ -13,6 +13,7 @@ from gradcli.cli.inputs import (
     as_dtype_of,
     bind,
     expression_source,
+    listed,
     no_value,
     vector,
     vectors,
@@ -50,11 +51,12 @@ def run(
     """The command; `asked` are the options of the session, of tracing, and of derivatives."""
     prepare(dtype=dtype, **{name: asked.pop(name) for name in SESSION})
     trace = Trace(asked.pop("trace_nan"), asked.pop("kinks"))
+    place = {"backend": asked.pop("backend"), "device": asked.pop("device")}
     fail_fast = asked.pop("fail_fast")
     if asked.pop("each"):
         from gradcli.cli.each import each
 
-        asked |= {"gradients": not no_grad, "fail_fast": fail_fast}
+        asked |= {"gradients": not no_grad, "fail_fast": fail_fast, **place}
         return each((expression, bindings, wrt, dtype), format, output, trace, **asked)
     if fail_fast:
         raise GradcliError("G070", "--fail-fast is for --each", help="add --each, or leave it out")
@@ -65,9 +67,10 @@ def run(
         if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
         return _formulas(tree, variables, names, missing, chosen, output)
-    derivatives = vectors_of(variables, **asked)
-    with trace.watching():
-        result = api.evaluate(tree, variables, wrt=names, gradients=not no_grad, **derivatives)
+    more = {"wrt": names, "gradients": not no_grad, **vectors_of(variables, **asked)}
+    with trace.watching(**place) as engine:
+        result = api.evaluate(tree, variables, **engine, **more)
+    result.backend = str(place["backend"])
     if trace.report(variables, expression=True):
         return ExitStatus.FAILED
     if result.steps:
@@ -92,8 +95,7 @@ def read(
     variables = bind(bindings, standard, shapes=shapes)
     if dtype is not None:
         variables = as_dtype_of(variables)
-    names = None if wrt is None else [w.strip() for w in wrt.split(",") if w.strip()]
-    return parse_expression(source), variables, names
+    return parse_expression(source), variables, listed(wrt)
 
 
 def vectors_of(

@@ -207,3 +207,8 @@ def as_dtype_of(variables: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in variables.items()
     }
+
+
+def listed(names: str | None) -> list[str] | None:
+    """The names in `x,y`; None where none were given."""
+    return None if names is None else [w.strip() for w in names.split(",") if w.strip()]

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from gradcli.execute.backends.choice import CHOICES
+
 FORMATS = ("text", "json", "npz", "npy", "csv")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 BINDING = "NAME=VALUE"
@@ -69,6 +71,25 @@ def _use_threads(context: click.Context, parameter: click.Parameter, count: int 
     if count is not None:
         for name in ("GRADCLI_THREADS", *BLAS_THREADS):
             os.environ[name] = str(count)
+
+
+def where(backend: str | None = "numpy") -> list[click.Parameter]:
+    """Options that say what computes, and on which device."""
+    return [
+        option(
+            "--backend",
+            type=click.Choice(list(CHOICES)),
+            default=backend,
+            envvar="GRADCLI_BACKEND",
+            help="What computes (numpy); gradcli backends lists what is installed.",
+        ),
+        option(
+            "--device",
+            metavar="cpu|cuda[:N]|mps",
+            envvar="GRADCLI_DEVICE",
+            help="Where it computes (the backend's own choice).",
+        ),
+    ]
 
 
 def tracing() -> list[click.Parameter]:

@@ -18,6 +18,8 @@ def run(
     bindings: tuple[str, ...],
     trace_nan: bool,
     kinks: str | None,
+    backend: str,
+    device: str | None,
     **session: Any,
 ) -> int:
     """The command."""
@@ -32,8 +34,8 @@ def run(
         variables = as_dtype_of(variables)
     trace = Trace(trace_nan, kinks)
     try:
-        with trace.watching():
-            api.run(source, variables)
+        with trace.watching(backend, device) as engine:
+            api.run(source, variables, **engine)
     finally:
         failed = trace.report(variables)
     return ExitStatus.FAILED if failed else ExitStatus.OK

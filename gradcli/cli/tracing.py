@@ -39,13 +39,20 @@ class Trace:
         """Whether there is anything to watch for."""
         return self._tracer is not None or self._kinks is not None
 
-    def watching(self) -> AbstractContextManager[None]:
-        """The block in which to compute."""
+    def watching(
+        self, backend: str, device: str | None
+    ) -> AbstractContextManager[Mapping[str, Any]]:
+        """The block in which to compute, and with which arguments.
+
+        What is watched is computed op by op, by the backend too.
+        """
         if not self:
-            return nullcontext()
+            return nullcontext({"backend": backend, "device": device})
+        from gradcli.execute.backends.choice import chosen
         from gradcli.trace.watch import watching
 
-        return watching(*(o for o in (self._tracer, self._kinks) if o is not None))
+        observers = (o for o in (self._tracer, self._kinks) if o is not None)
+        return watching(*observers, library=chosen(backend, device))
 
     def report(self, variables: Mapping[str, Any], *, expression: bool = False) -> bool:
         """Prints what was found; says whether that is a failure.

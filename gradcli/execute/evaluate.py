@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NumPy
+from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.limits import memory
 from gradcli.execute.whole import give_parts, reads_much, whole
 from gradcli.graph.node import Node, current
@@ -64,6 +65,9 @@ def evaluate(nodes: Iterable[Node]) -> None:
             memory.
     """
     targets = {node for node in nodes if node.value is None}
+    if elsewhere.engine is not None:
+        elsewhere.engine.compute(list(targets))
+        return
     order = ancestors(targets, lambda node: node.value is None)
     if sum(node.size for node in order) > SWEEP or reads_much(order):
         if give_parts(order):
@@ -90,7 +94,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
 def in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
     """The value of one node from those computed so far."""
     memory.refuse_node(node)
-    return _guarded(node, [whole(values[x], node) for x in node.inputs])
+    return guarded(node, [whole(values[x], node) for x in node.inputs])
 
 
 def compute(node: Node) -> None:
@@ -101,7 +105,7 @@ def compute(node: Node) -> None:
 
 
 def _compute_small(node: Node) -> None:
-    node.value = _guarded(node, [x.value for x in node.inputs])
+    node.value = guarded(node, [x.value for x in node.inputs])
     let_go(node)
 
 
@@ -113,7 +117,7 @@ def let_go(node: Node) -> None:
         node.inputs = tuple([x for x in node.inputs if x.tracked])
 
 
-def _guarded(node: Node, values: list[Any]) -> Any:
+def guarded(node: Node, values: list[Any]) -> Any:
     """Runs the kernel; whatever it raises becomes an error with the node's place."""
     if node.op is SYMBOL:
         raise _unbound(node)
@@ -157,6 +161,9 @@ def unfit(node: Node, error: Exception) -> GradcliError:
 def settle(node: Node) -> None:
     """Computes `node` now if it and everything it waits for is small; else marks it as waiting."""
     if node.value is not None:
+        return
+    if elsewhere.engine is not None:
+        elsewhere.engine.wait(node)
         return
     waiting = [node]
     for x in node.inputs:
@@ -223,4 +230,9 @@ def answer(node: Node, question: Callable[[Any], Any]) -> Any:
 def _known(node: Node) -> Any:
     if node.value is None:
         evaluate([node])
-    return np.asarray(whole(node.value, node))
+    value = whole(node.value, node)
+    try:
+        return np.asarray(value)
+    except TypeError:  # a device's memory is read by its library
+        assert elsewhere.engine is not None
+        return elsewhere.engine.fetched(value)

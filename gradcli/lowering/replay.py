@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.program import Unplannable
 from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced
@@ -39,6 +40,11 @@ class Switch:
 
 
 switch = Switch()
+
+
+def may_replay() -> bool:
+    """Whether loops may be replayed; programs of loops are NumPy's."""
+    return switch.on and elsewhere.engine is None
 
 
 class Repeated:
@@ -121,7 +127,7 @@ class Replay:
 
     def __init__(self, loop: Repeated, frame: Frame, body: Code) -> None:
         self._loop, self._frame, self._body = loop, frame, body
-        self._attempts = ATTEMPTS if loop.possible and switch.on else 0
+        self._attempts = ATTEMPTS if loop.possible and may_replay() else 0
         self._plan: Plan | None = None
         self._poor = 0
         self._leaving = False

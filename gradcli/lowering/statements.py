@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from gradcli.execute.elsewhere import elsewhere
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering import names
@@ -88,7 +89,7 @@ def if_(node: ast.If, scope: Scope) -> Code:
 @lowers(ast.While)
 def while_(node: ast.While, scope: Scope) -> Code:
     """`while test: body else: otherwise`."""
-    test, body = lower_used(node.test, scope), lower_block(node.body, scope)
+    test, body = lower_used(node.test, scope), _iteration(node.body, scope)
     otherwise, replay_of = lower_block(node.otherwise, scope), _replays(node, scope, body)
 
     def run(frame: Frame) -> Any:
@@ -113,7 +114,7 @@ def while_(node: ast.While, scope: Scope) -> Code:
 def for_(node: ast.For, scope: Scope) -> Code:
     """`for target in iterable: body else: otherwise`."""
     iterable, (slot, assign_to) = lower_used(node.iterable, scope), loop_target(node.target, scope)
-    body, otherwise = lower_block(node.body, scope), lower_block(node.otherwise, scope)
+    body, otherwise = _iteration(node.body, scope), lower_block(node.otherwise, scope)
     span, variables = node.iterable.span, scope.environment.variables if scope.is_module else None
     count_up = _counting(node, scope, body)
 
@@ -133,6 +134,21 @@ def for_(node: ast.For, scope: Scope) -> Code:
                 return None if signal is BREAK else signal
             current.span = span
         return otherwise(frame)
+
+    return run
+
+
+def _iteration(statements: list[ast.Statement], scope: Scope) -> Code:
+    """An iteration; an engine that puts work off is told of its end."""
+    body = lower_block(statements, scope)
+    if elsewhere.engine is None:
+        return body
+
+    def run(frame: Frame) -> Any:
+        signal = body(frame)
+        if elsewhere.engine is not None:
+            elsewhere.engine.turn()
+        return signal
 
     return run
 

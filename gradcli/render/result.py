@@ -52,7 +52,7 @@ def _field(name: str, value: Tensor | None) -> str:
     return label + str(plain).replace("\n", "\n" + " " * len(label))
 
 
-def result_json(result: Result, backend: str = "numpy") -> str:
+def result_json(result: Result) -> str:
     """The contract's JSON object, on one line."""
     from gradcli.files import json_text
 
@@ -64,7 +64,7 @@ def result_json(result: Result, backend: str = "numpy") -> str:
         "dtype": result.output.dtype.name if isinstance(result.output, Tensor) else None,
         "grad_fn": result.grad_fn,
         "grads": result.grads,
-        "backend": backend,
+        "backend": result.backend,
     }
     record.update(_further(result))
     if result.steps:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
 from gradcli.graph.call import held
@@ -159,6 +160,8 @@ class Pass:
             node.released = True
             if node.value is not None:
                 let_go(node)
+        if elsewhere.engine is not None and not self.create_graph:
+            elsewhere.engine.turn(passed=True)
         return found
 
     def before(self, node: Node, cotangent: Node, passed_on: bool) -> Node:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, current
@@ -56,6 +57,8 @@ class Tensor(Operators, Values):
         self._view: View | None = view
         self._requires = False
         self._autograd: Autograd | None = None
+        if elsewhere.engine is not None:
+            elsewhere.engine.hold(self)
 
     # -- the graph
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import INTEGER, default
-from gradcli.graph.node import current
+from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
 from gradcli.tensor import levels, registry
 from gradcli.tensor.gradfn import name_of
@@ -28,6 +28,11 @@ class Values:
     def array(self: Any) -> Any:
         """The value as a NumPy array; read it, do not write to it."""
         return array(self.value_node)
+
+    def held(self: Any) -> list[Node]:
+        """The nodes whose values this tensor stands for: its own, and its memory's."""
+        storage = self._storage
+        return [self._node] if storage is None else [self._node, storage.node]
 
     def item(self: Any) -> Any:
         """The only element, as a Python number."""

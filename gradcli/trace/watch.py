@@ -32,12 +32,13 @@ class Observer:
 
 
 class watching:  # noqa: N801 - a context manager reads as a word
-    """The block: `with watching(observer, ...):`."""
+    """The block: `with watching(observer, ...):`; `library` computes in it, NumPy by default."""
 
-    def __init__(self, *observers: Observer) -> None:
+    def __init__(self, *observers: Observer, library: Any = None) -> None:
         self._observers = observers
+        self._library = library
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> dict[str, Any]:
         self._before = evaluate.backend, evaluate.SWEEP, switch.on, autograd.Pass
         observers = self._observers
 
@@ -61,26 +62,31 @@ class watching:  # noqa: N801 - a context manager reads as a word
                     self.earlier[node] = cotangent
                 return cotangent
 
-        backend = Watched(observers)
+        backend = Watched(observers, self._library)
         evaluate.backend, evaluate.SWEEP = backend, sys.maxsize
         switch.on = False
         autograd.Pass = WatchedPass  # type: ignore[misc]
+        return {}
 
     def __exit__(self, *exception: object) -> None:
         evaluate.backend, evaluate.SWEEP, switch.on, autograd.Pass = self._before  # type: ignore[misc]
 
 
 class Watched(NumPy):
-    """The NumPy backend, looked at; `forward` is False inside a backward pass."""
+    """A backend, NumPy by default, looked at; `forward` is False inside a backward pass."""
 
-    def __init__(self, observers: tuple[Observer, ...]) -> None:
+    def __init__(self, observers: tuple[Observer, ...], library: Any = None) -> None:
         super().__init__()
+        self.library = library
         self.observers = observers
         self.forward = True
 
     def run(self, node: Node, values: list[Array]) -> Array:
         """The value of `node`."""
-        result = super().run(node, values)
+        if self.library is None:
+            result = super().run(node, values)
+        else:
+            result = self.library.alone(node, values)
         if self.forward:
             for observer in self.observers:
                 observer.computed(node, values, result)

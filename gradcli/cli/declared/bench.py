@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, everywhere, expression, lazily, limits, option
+from gradcli.cli.options import (
+    CONTEXT,
+    bindings,
+    everywhere,
+    expression,
+    lazily,
+    limits,
+    option,
+    where,
+)
 
 COMMAND = click.Command(
     "bench",
@@ -18,6 +27,7 @@ Examples:
   gradcli bench "mean(3*(x+2)**2)" x='ones(1000000)'
   gradcli bench "mean((X@w - y)**2)" -w w X=@x.npy y=@y.npy w='zeros(8)'
   gradcli bench "x @ x" x='ones(500, 500)' --no-grad -f json
+  gradcli bench "sum(exp(x))" x=@x.npy --backend torch --device cuda
 
 \b
 All take turns; the median of the turns counts. Everything is warm: what is
@@ -38,6 +48,7 @@ a smaller number is better.""",
         option("-f", "--format", type=click.Choice(["text", "json"]), help="How to print (text)."),
         option("-o", "--output", type=click.Path(), metavar="FILE", help="Write to a file."),
         option("--dtype", metavar="DTYPE", help="Of numbers without one, such as float64."),
+        *where(None),
         *limits(),
         *everywhere(),
     ],

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, everywhere, expression, lazily, limits, option
+from gradcli.cli.options import (
+    CONTEXT,
+    bindings,
+    everywhere,
+    expression,
+    lazily,
+    limits,
+    option,
+    where,
+)
 
 FORMATS = ("text", "json", "github", "junit", "sarif")
 
@@ -75,6 +84,7 @@ and may say wrt, order, samples, seed and tolerance.""",
             help="How to report (text); github adds annotations and the step's summary.",
         ),
         option("-o", "--output", type=click.Path(), metavar="FILE", help="Write to a file."),
+        *where(),
         *limits(),
         *everywhere(),
     ],

@@ -13,6 +13,7 @@ from gradcli.cli.options import (
     lazily,
     option,
     tracing,
+    where,
 )
 
 COMMAND = click.Command(
@@ -33,6 +34,7 @@ Examples:
   gradcli eval "x**2 + y" x=2 y='x*3' --steps     a binding may use earlier ones
   gradcli eval "sum(where(x > 0, log(x), 0))" x=[0,1] --trace-nan
   gradcli eval "sum((x-c)**2)" c=[1,2] --each -w x < records.jsonl
+  gradcli eval "sum(exp(x))" x=@big.npy --backend jax      or torch, cupy; --device cuda
   gradcli eval -- "-x**2" x=-3                    after -- a leading minus is no option
 
 \b
@@ -89,6 +91,7 @@ stdin is a JSON object of bindings; members that EXPR does not name are ignored.
         ),
         option("--fail-fast", is_flag=True, help="With --each: stop at the first bad record."),
         *tracing(),
+        *where(),
         *common(),
     ],
 )

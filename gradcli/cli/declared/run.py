@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, common, lazily, tracing
+from gradcli.cli.options import CONTEXT, bindings, common, lazily, tracing, where
 
 COMMAND = click.Command(
     "run",
@@ -17,12 +17,14 @@ COMMAND = click.Command(
 Examples:
   gradcli run train.py
   gradcli run train.py lr=0.1 X=@data.npy         bindings are variables of the script
+  gradcli run train.py --backend torch --device cuda
   gradcli run - < snippet.py
   ./train.py                    whose first line is #!/usr/bin/env -S gradcli run""",
     params=[
         click.Argument(["script"], metavar="SCRIPT"),
         bindings(),
         *tracing(),
+        *where(),
         *common(),
     ],
 )

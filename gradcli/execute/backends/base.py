@@ -1,14 +1,35 @@
-"""What a backend is: kernels by op, arrays in and arrays out.
+"""What a backend is: ops on one array library, one at a time or a whole graph in one call.
 
-Constraints: imports no array library; a backend's module is imported when it is asked for.
+Constraints: imports no array library but NumPy, the host's; a backend's module is imported when it
+is asked for. A kernel is looked for among the library's own, then under its name in the library's
+namespaces, then among those composed of others, and last on the host, which is said on stderr.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Protocol
 
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NumPy
+from gradcli.execute.work import Work
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
+from gradcli.graph.op import UNKNOWN, Op
+from gradcli.graph.shape import Shape
+
+Array = Any
+Kernel = Callable[..., Any]
+Run = Callable[[Sequence[Array]], list[Array]]
+
+DIVISIONS = frozenset(("floor_divide", "div_trunc", "fmod", "remainder"))
+"""Kernels that refuse a zero divisor where the numbers are whole."""
+FINITE = frozenset(("linalg_svd", "linalg_eig", "linalg_pinv"))
+"""Kernels that refuse what is not finite."""
+CHECKED = FINITE | {"checked", "cholesky_inverse"}
+"""Kernels that look at values and may refuse them."""
 
 
 class Backend(Protocol):
@@ -27,3 +48,224 @@ class Backend(Protocol):
 
     def dtype(self, dtype: DType) -> Any:
         """The library's name for a dtype."""
+
+
+class Library:
+    """A library other than NumPy; what differs between them is a table and a few methods.
+
+    Attributes:
+        renamed: kernel name -> the library's name of it, where that is another.
+        missing: kernel names whose function of that name in the library means something else, or is
+            less exact.
+        own: kernels under no single name: `(library, *values, **attrs) -> value`.
+        spaces: the library's modules, searched in this order.
+        device: where its arrays are, in words.
+    """
+
+    name: ClassVar[str]
+    renamed: ClassVar[Mapping[str, str]] = {}
+    missing: ClassVar[frozenset[str]] = frozenset()
+    own: ClassVar[Mapping[str, Kernel]] = {}
+
+    def __init__(self, spaces: Sequence[Any], device: str) -> None:
+        self.spaces = spaces
+        self.device = device
+        self.host = NumPy()
+        self.kernels: dict[str, Kernel | None] = {}
+        self.said: set[str] = set()
+
+    # -- what each library says
+
+    def from_numpy(self, array: Array) -> Array:
+        """The library's array of a NumPy array, on the device."""
+        raise NotImplementedError
+
+    def to_numpy(self, array: Array) -> Array:
+        """The NumPy array of the library's array."""
+        raise NotImplementedError
+
+    def full(self, shape: Shape, value: complex, dtype: DType) -> Array:
+        """An array that holds one number everywhere."""
+        raise NotImplementedError
+
+    def cast(self, array: Array, dtype: DType) -> Array:
+        """`array` in another dtype."""
+        raise NotImplementedError
+
+    def dtype(self, dtype: DType) -> Any:
+        """The library's name for a dtype."""
+        return getattr(self.spaces[0], dtype.name)
+
+    def finish(self, arrays: Sequence[Array]) -> None:
+        """Waits until `arrays` are computed."""
+
+    def computing(self) -> AbstractContextManager[Any]:
+        """The block in which its functions are called."""
+        return nullcontext()
+
+    # -- ops
+
+    def run(self, node: Node, values: Sequence[Array]) -> Any:
+        """The value of `node`: an array, or a tuple of them for an op with several results."""
+        op = node.op
+        plain = PLAIN.get(op.name)
+        if plain is not None:
+            return plain(self, node, values)
+        if self.stops(node):
+            self._look(node, values)
+        kernel = self.kernel(op.kernel)
+        if kernel is None:
+            return self.on_host(node, values)
+        found = kernel(*values, **node.attrs)
+        return tuple(found) if op.multiple else self.exact(found, node.dtype)
+
+    def _look(self, node: Node, values: Sequence[Array]) -> None:
+        """Refuses the values that an op refuses."""
+        kernel = node.op.kernel
+        if kernel in DIVISIONS and not self.all(values[1] != 0):
+            raise GradcliError("G026", "ZeroDivisionError", kind=RuntimeError)
+        if kernel in FINITE and not self.all(self.isfinite(values[0])):
+            self.host.run(node, [self.fetched(value) for value in values])  # has the sentence
+
+    def has(self, op: Op) -> bool:
+        """Whether an op runs here, not on the host."""
+        return op.name in PLAIN or self.kernel(op.kernel) is not None
+
+    def kernel(self, name: str) -> Kernel | None:
+        """The function that executes a kernel here; None where the host must."""
+        try:
+            return self.kernels[name]
+        except KeyError:
+            found = self.kernels[name] = self._found(name)
+            return found
+
+    def _found(self, name: str) -> Kernel | None:
+        from gradcli.execute.backends.composed import COMPOSED
+
+        if name in self.own:
+            return self._bound(self.own[name])
+        if name not in self.missing:
+            for space in self.spaces:
+                found = getattr(space, self.renamed.get(name, name), None)
+                if found is not None:
+                    return found  # type: ignore[no-any-return]  # a module holds anything
+        return self._bound(COMPOSED[name]) if name in COMPOSED else None
+
+    def _bound(self, kernel: Kernel) -> Kernel:
+        return lambda *values, **attrs: kernel(self, *values, **attrs)
+
+    def __getattr__(self, name: str) -> Kernel:
+        """A kernel by name, so that kernels can be composed of others."""
+        found = None if name.startswith("_") else self.kernel(name)
+        if found is None:
+            raise AttributeError(name)
+        return found
+
+    def exact(self, value: Array, dtype: DType) -> Array:
+        """A value in the dtype that the graph says."""
+        return value if value.dtype == self.dtype(dtype) else self.cast(value, dtype)
+
+    def as_cast(self, x: Array, dtype: DType) -> Array:
+        """The cast that a user asks for: of a complex number the real part, as PyTorch takes it."""
+        if self.is_complex(x) and not dtype.is_complex:
+            x = self.ne_zero(x) if dtype.category == 0 else self.real(x)
+        return self.exact(x, dtype)
+
+    def ne_zero(self, x: Array) -> Array:
+        """Where `x` is not 0."""
+        return x != 0
+
+    def is_complex(self, x: Array) -> bool:
+        """Whether the numbers are complex."""
+        return "complex" in str(x.dtype)
+
+    def all(self, x: Array) -> bool:
+        """Whether all elements are true; looks at the values."""
+        return bool(self.to_numpy(x).all())
+
+    # -- the host
+
+    def on_host(self, node: Node, values: Sequence[Array]) -> Any:
+        """The value of `node` from NumPy, and a note that it is so, once for each op."""
+        self.say_host(node.op)
+        found = self.host.run(node, [self.fetched(value) for value in values])
+        return self.sent(found)
+
+    def alone(self, node: Node, values: Sequence[Array]) -> Any:
+        """The value of `node` as NumPy's, from NumPy's values."""
+        if node.op in UNKNOWN:
+            return self.host.run(node, list(values))
+        with self.computing():
+            return self.fetched(guarded(self, node, [self.sent(value) for value in values]))
+
+    def say_host(self, op: Op) -> None:
+        """Says on stderr that this library lacks an op; once."""
+        if op.name not in self.said:
+            self.said.add(op.name)
+            print(f"note: {self.name} has no {op.name}: it runs on the host", file=sys.stderr)
+
+    def fetched(self, value: Any) -> Any:
+        """A value as NumPy's; a tuple where it is several."""
+        if isinstance(value, tuple):
+            return tuple([self.to_numpy(part) for part in value])
+        return self.to_numpy(value)
+
+    def sent(self, value: Any) -> Any:
+        """NumPy's value as this library's."""
+        if isinstance(value, tuple):
+            return tuple([self.from_numpy(part) for part in value])
+        return self.from_numpy(value)
+
+    def stops(self, node: Node) -> bool:
+        """Whether an op looks at values: it runs by itself, at once."""
+        kernel = node.op.kernel
+        whole = kernel in DIVISIONS and node.dtype.category < 2
+        return whole or kernel in CHECKED
+
+    # -- whole graphs
+
+    def compiled(self, work: Work) -> Run:
+        """What computes the outputs of a whole graph from its inputs."""
+
+        def run(arrays: Sequence[Array]) -> list[Array]:
+            slots = [*arrays, *[None] * len(work.steps)]
+            for step in work.steps:
+                slots[step.target] = guarded(self, step.node, [slots[i] for i in step.sources])
+                for slot in step.last:
+                    slots[slot] = None
+            return [slots[i] for i in work.outputs]
+
+        return run
+
+
+def _pulled(library: Library, node: Node, values: Sequence[Array]) -> Any:
+    return tuple([library.full(shape, 0, dtype) for shape, dtype in node.attrs["kinds"]])
+
+
+PLAIN: dict[str, Callable[[Library, Node, Sequence[Array]], Any]] = {
+    "full": lambda b, node, values: b.full(node.shape, node.attrs["value"], node.dtype),
+    "item": lambda b, node, values: b.exact(values[0][node.attrs["index"]], node.dtype),
+    "cast": lambda b, node, values: b.as_cast(values[0], node.dtype),
+    **dict.fromkeys(("leaf", "detach", "clone", "opaque"), lambda b, node, values: values[0]),
+    **dict.fromkeys(("overwrite", "replace"), lambda b, node, values: values[1]),
+    "custom": lambda b, node, values: tuple(values[: node.attrs["count"]]),
+    "pulled": _pulled,
+}
+"""Ops that are no kernel's."""
+
+
+def guarded(library: Library, node: Node, values: Sequence[Array]) -> Any:
+    """Runs an op; whatever is raised becomes an error with the node's place."""
+    try:
+        return library.run(node, values)
+    except GradcliError as error:
+        raise error.at(node.span) from None
+    except (TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        raise GradcliError(
+            "G071",
+            f"{library.name} cannot compute {node.op.name} of "
+            f"{', '.join(str(v.dtype) for v in values if hasattr(v, 'dtype'))}: "
+            f"{str(error).strip().partition(chr(10))[0]}",
+            node.span,
+            help="use --backend numpy",
+        ) from error

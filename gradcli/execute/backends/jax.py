@@ -1,0 +1,426 @@
+"""JAX as a backend: a whole graph is one function that XLA compiles for the device.
+
+Constraints: float64 is real inside our calls, whatever the program around us has set; JAX's own
+differentiation is not used, so that there is no other convention for complex gradients. What looks
+at values or runs on the host stands between compiled pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from gradcli.execute.backends import composed
+from gradcli.execute.backends.base import Library, Run, guarded
+from gradcli.execute.backends.choice import no_device
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.work import Step, Work
+from gradcli.graph.dtype import DType
+from gradcli.graph.shape import Shape, numel
+
+jax: Any = import_module("jax")
+jnp: Any = import_module("jax.numpy")
+lax: Any = import_module("jax.lax")
+special: Any = import_module("jax.scipy.special")
+special_linalg: Any = import_module("jax.scipy.linalg")
+Array = Any
+Axes = tuple[int, ...]
+Slices = tuple[tuple[int, int, int], ...]
+
+EXACT = lax.Precision.HIGHEST
+"""Of products: float32, where XLA would take shorter numbers on some devices."""
+FFT = {"none": "backward", "root": "ortho", "all": "forward"}
+BACK = {"none": "forward", "root": "ortho", "all": "backward"}
+
+
+def load(device: str | None) -> Jax:
+    """The backend on `device`, JAX's first one by default."""
+    if device is None:
+        return Jax(jax.devices()[0])
+    kind, _, number = device.partition(":")
+    try:
+        return Jax(jax.devices(kind)[int(number or 0)])
+    except (RuntimeError, IndexError):
+        known = [str(d.platform) for d in jax.devices()]
+        raise no_device("jax", device, list(dict.fromkeys([*known, "cpu"]))) from None
+
+
+def _contract(b: Jax, x: Array, y: Array, *, spec: str) -> Array:
+    operands, _, result = spec.partition("->")
+    left, _, right = operands.partition(",")
+    return jnp.einsum(f"...{left},...{right}->...{result}", x, y, precision=EXACT)
+
+
+def _reduction(reduce: Callable[..., Array]) -> Callable[..., Array]:
+    def kernel(b: Jax, x: Array, *, axis: int | Axes, keepdims: bool) -> Array:
+        return reduce(x, axis=axis if x.ndim else None, keepdims=keepdims)
+
+    return kernel
+
+
+def _scan(scan: Callable[..., Array]) -> Callable[..., Array]:
+    return lambda b, x, *, axis: scan(x, axis % x.ndim) if x.ndim else x
+
+
+def _slices(slices: Slices) -> tuple[Any, ...]:
+    return (..., *(slice(i, i + max(n - 1, 0) * step + (n > 0), step) for i, n, step in slices))
+
+
+def _embed(b: Jax, x: Array, *, slices: Slices, shape: Shape) -> Array:
+    core = len(shape)
+    config = [(0, 0, 0)] * (x.ndim - core)
+    for (first, n, step), size in zip(slices, shape, strict=True):
+        config.append((first, size - first - (max(n - 1, 0) * step + (n > 0)), step - 1))
+    return lax.pad(x, jnp.zeros((), x.dtype), config)
+
+
+def _slice_put(b: Jax, x: Array, y: Array, *, slices: Slices) -> Array:
+    core = len(slices)
+    lead = jnp.broadcast_shapes(x.shape[: x.ndim - core], y.shape[: y.ndim - core])
+    x = jnp.broadcast_to(x, lead + x.shape[x.ndim - core :])
+    return x.at[_slices(slices)].set(y)
+
+
+def _expand(b: Jax, x: Array, *, shape: Shape) -> Array:
+    core = min(x.ndim, len(shape))
+    kept = jnp.broadcast_shapes(x.shape[x.ndim - core :], shape)
+    return jnp.broadcast_to(x, x.shape[: x.ndim - core] + kept)
+
+
+def _overlap_add(b: Jax, x: Array, *, stride: Axes, dilation: Axes, shape: Shape) -> Array:
+    """A sum of paddings, which XLA fuses; a scatter is slow."""
+    core = len(shape)
+    kernel, counts = x.shape[-2 * core : -core], x.shape[x.ndim - core :]
+    if numel(kernel) > 256 or not numel(x.shape):
+        return composed.overlap_add(b, x, stride=stride, dilation=dilation, shape=shape)
+    out = jnp.zeros((*x.shape[: x.ndim - 2 * core], *shape), x.dtype)
+    for place in np.ndindex(*kernel):
+        starts = [p * d for p, d in zip(place, dilation, strict=True)]
+        slices = tuple(zip(starts, counts, stride, strict=True))
+        rest = (slice(None),) * core
+        out = out + _embed(b, x[(..., *place, *rest)], slices=slices, shape=shape)
+    return out
+
+
+def _places(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
+    return (..., *indices, *(slice(None),) * (axes - len(indices)))
+
+
+def _index_add(b: Jax, x: Array, *indices: Array, shape: Shape) -> Array:
+    picked = jnp.broadcast_shapes(*(i.shape for i in indices))
+    rest = len(shape) - len(indices)
+    lead = x.shape[: x.ndim - len(picked) - rest]
+    return jnp.zeros(lead + shape, x.dtype).at[_places(len(shape), indices)].add(x)
+
+
+def _scatter_reduce(
+    b: Jax, x: Array, y: Array, *indices: Array, axes: int, reduce: str, include: bool
+) -> Array:
+    places = _places(axes, indices)
+    if not include:
+        x = x.at[places].set(_identity(reduce, x.dtype))
+    at = x.at[places]
+    return {"prod": at.multiply, "amax": at.max, "amin": at.min}[reduce](y)
+
+
+def _identity(reduce: str, dtype: Any) -> Any:
+    if reduce == "prod":
+        return 1
+    if dtype.kind == "b":
+        return reduce == "amin"
+    limits = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
+    if dtype.kind == "f":
+        return -np.inf if reduce == "amax" else np.inf
+    return limits.min if reduce == "amax" else limits.max
+
+
+def _diagonal_embed(b: Jax, x: Array, *, offset: int, shape: Shape) -> Array:
+    rows = np.arange(x.shape[-1]) + max(-offset, 0)
+    return jnp.zeros(x.shape[:-1] + shape, x.dtype).at[..., rows, rows + offset].set(x)
+
+
+def _shift(shift: Callable[..., Array], down: bool) -> Callable[..., Array]:
+    def kernel(b: Jax, x: Array, y: Array) -> Array:
+        beyond = (y < 0) | (y >= x.dtype.itemsize * 8)
+        fill = jnp.where(x < 0, -1, 0) if down and x.dtype.kind == "i" else 0
+        return jnp.where(beyond, fill, shift(x, jnp.where(beyond, 0, y)))
+
+    return kernel
+
+
+def _sign(b: Jax, x: Array) -> Array:
+    if x.dtype.kind == "b":
+        return x
+    sign = jnp.sign(x)
+    return jnp.where(sign == sign, sign, 0) if x.dtype.kind == "f" else sign
+
+
+def _angle(b: Jax, x: Array) -> Array:
+    if x.dtype.kind == "c":
+        return jnp.angle(x)
+    return jnp.where(x == x, jnp.where(x < 0, np.pi, 0.0), x).astype(x.dtype)
+
+
+def _floor_divide(b: Jax, x: Array, y: Array) -> Array:
+    if x.dtype.kind in "iub":
+        return jnp.floor_divide(x, y)
+    return jnp.where(y == 0, x / y, jnp.floor_divide(x, y))
+
+
+def _trunc_divide(b: Jax, x: Array, y: Array) -> Array:
+    return lax.div(*jnp.broadcast_arrays(x, y)) if x.dtype.kind in "iu" else jnp.trunc(x / y)
+
+
+def _remainder(b: Jax, x: Array, y: Array) -> Array:
+    found = jnp.remainder(x, y)
+    return jnp.where(found == 0, jnp.copysign(found, x), found) if x.dtype.kind == "f" else found
+
+
+def _round(b: Jax, x: Array, *, decimals: int = 0) -> Array:
+    if x.dtype.kind in "iu":
+        return x
+    scale = 10.0 ** abs(decimals)
+    if decimals > 0:
+        return jnp.rint(x * scale) / scale
+    return jnp.rint(x / scale) * scale if decimals else jnp.rint(x)
+
+
+def _power(b: Jax, x: Array, y: Array) -> Array:
+    """A negative power of a whole number is 0 but for 1 and -1, as in PyTorch."""
+    if x.dtype.kind not in "iu":
+        return jnp.power(x, y)
+    positive = jnp.power(x, jnp.maximum(y, 0))
+    inverse = jnp.where(jnp.abs(x) == 1, jnp.where(y % 2 == 0, 1, x), 0)
+    return jnp.where(y < 0, inverse, positive)
+
+
+def _logcumsumexp(b: Jax, x: Array, *, axis: int) -> Array:
+    if not x.ndim or not x.shape[axis]:
+        return x
+    if x.dtype.kind == "c":
+        return lax.associative_scan(lambda p, q: composed.logaddexp(b, p, q), x, axis=axis)
+    return lax.cumlogsumexp(x, axis % x.ndim)
+
+
+def _running_place(b: Jax, x: Array, *, axis: int, largest: bool) -> Array:
+    axis %= x.ndim
+    best = (lax.cummax if largest else lax.cummin)(x, axis)
+    places = jnp.arange(x.shape[axis]).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    return lax.cummax(jnp.where((x == best) | (x != x), places, 0), axis)
+
+
+def _complex_fft(b: Jax, x: Array, *, axes: Axes, scale: str, forward: bool) -> Array:
+    if not axes or not x.size:
+        return x
+    if forward:
+        return jnp.fft.fftn(x, axes=axes, norm=FFT[scale])
+    return jnp.fft.ifftn(x, axes=axes, norm=BACK[scale])
+
+
+def _real_fft(b: Jax, x: Array, *, axes: Axes, scale: str, half: bool) -> Array:
+    return (jnp.fft.rfftn if half else jnp.fft.fftn)(x, axes=axes, norm=FFT[scale])
+
+
+def _half_fft(b: Jax, x: Array, *, axes: Axes, scale: str, size: int) -> Array:
+    sizes = (*(x.shape[axis] for axis in axes[:-1]), size)
+    return jnp.fft.irfftn(x, s=sizes, axes=axes, norm=BACK[scale])
+
+
+# -- matrices
+
+
+def _lu_factor(b: Jax, x: Array) -> Any:
+    packed, pivots, _ = lax.linalg.lu(x)
+    return packed, pivots + 1, _first_zero(packed)
+
+
+def _first_zero(packed: Array) -> Array:
+    """The number, from 1, of the first pivot that is 0; 0 where there is none."""
+    zero = jnp.diagonal(packed, 0, -2, -1) == 0
+    if not zero.shape[-1]:
+        return jnp.zeros(zero.shape[:-1], np.int32)
+    return jnp.where(zero.any(-1), zero.argmax(-1) + 1, 0)
+
+
+def _inv_ex(b: Jax, x: Array) -> Any:
+    return jnp.linalg.inv(x), _first_zero(lax.linalg.lu(x)[0])
+
+
+def _solve_ex(b: Jax, x: Array, y: Array, *, left: bool) -> Any:
+    if not left:
+        found, info = _solve_ex(b, x.swapaxes(-1, -2), y.swapaxes(-1, -2), left=True)
+        return found.swapaxes(-1, -2), info
+    lead = jnp.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    x = jnp.broadcast_to(x, lead + x.shape[-2:])
+    found = jnp.linalg.solve(x, jnp.broadcast_to(y, lead + y.shape[-2:]))
+    return found, _first_zero(lax.linalg.lu(x)[0])
+
+
+def _solve_triangular(b: Jax, x: Array, y: Array, *, upper: bool, left: bool, unit: bool) -> Array:
+    lead = jnp.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    x, y = (jnp.broadcast_to(v, lead + v.shape[-2:]) for v in (x, y))
+    return lax.linalg.triangular_solve(x, y, left_side=left, lower=not upper, unit_diagonal=unit)
+
+
+def _eigh(b: Jax, x: Array, *, uplo: Any) -> Any:
+    return jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False)
+
+
+OWN: dict[str, Callable[..., Any]] = {
+    "contract": _contract,
+    **{name: _reduction(getattr(jnp, name)) for name in ("sum", "prod", "max", "min")},
+    **{name: _reduction(getattr(jnp, name)) for name in ("any", "all", "argmax", "argmin")},
+    **{"cumulative_sum": _scan(jnp.cumsum), "cumulative_prod": _scan(jnp.cumprod)},
+    **{"logcumsumexp": _logcumsumexp, "running_place": _running_place},
+    "argsort": lambda b, x, *, axis, descending=False: jnp.argsort(
+        x, axis=axis, stable=True, descending=descending
+    ),
+    **{"embed": _embed, "slice_put": _slice_put, "expand": _expand, "overlap_add": _overlap_add},
+    "reshape": lambda b, x, *, axes, shape: x.reshape(x.shape[: x.ndim - axes] + shape),
+    "permute_dims": lambda b, x, *, axes: x.transpose(
+        (*range(x.ndim - len(axes)), *(x.ndim + a for a in axes))
+    ),
+    "slice": lambda b, x, *, slices: x[_slices(slices)],
+    "flip": lambda b, x, *, axis: jnp.flip(x, axis),
+    "concat": lambda b, *arrays, axis: jnp.concatenate(arrays, axis),
+    "tril": lambda b, x, *, diagonal: jnp.tril(x, diagonal),
+    "triu": lambda b, x, *, diagonal: jnp.triu(x, diagonal),
+    "diagonal": lambda b, x, *, offset: jnp.diagonal(x, offset, -2, -1),
+    "diagonal_embed": _diagonal_embed,
+    "index": lambda b, x, *indices, axes: x[_places(axes, indices)],
+    "index_put": lambda b, x, y, *indices, axes: x.at[_places(axes, indices)].set(y),
+    **{"index_add": _index_add, "scatter_reduce": _scatter_reduce},
+    "iota": lambda b, *, shape, axis: jnp.arange(shape[axis]).reshape(shape),
+    **{"bitwise_left_shift": _shift(jnp.left_shift, False)},
+    **{"bitwise_right_shift": _shift(jnp.right_shift, True)},
+    **{"sign": _sign, "sgn": _sign, "angle": _angle, "round": _round, "pow": _power},
+    **{"floor_divide": _floor_divide, "div_trunc": _trunc_divide, "remainder": _remainder},
+    "complex": lambda b, x, y: lax.complex(*jnp.broadcast_arrays(x, y)),
+    "view_as_real": lambda b, x: jnp.stack((x.real, x.imag), -1),
+    "view_as_complex": lambda b, x: lax.complex(x[..., 0], x[..., 1]),
+    "special_frexp": lambda b, x: jnp.frexp(x)[0],
+    "special_frexp_exponent": lambda b, x: jnp.frexp(x)[1],
+    "special_ldexp": lambda b, x, y: (
+        x * jnp.power(2, y) if y.dtype.kind == "c" else x * jnp.exp2(y)
+    ),
+    "logaddexp": lambda b, x, y: (
+        composed.logaddexp(b, x, y) if x.dtype.kind == "c" else jnp.logaddexp(x, y)
+    ),
+    **{"fft_r2c": _real_fft, "fft_c2c": _complex_fft, "fft_c2r": _half_fft},
+    **{"linalg_lu_factor_ex": _lu_factor, "linalg_inv_ex": _inv_ex, "linalg_solve_ex": _solve_ex},
+    **{"linalg_solve_triangular": _solve_triangular, "linalg_eigh": _eigh},
+    "linalg_det": lambda b, x: jnp.linalg.det(x),
+    "linalg_slogdet": lambda b, x: tuple(jnp.linalg.slogdet(x)),
+    "linalg_svd": lambda b, x, *, full: tuple(jnp.linalg.svd(x, full_matrices=full)),
+    "linalg_matrix_exp": lambda b, x: special_linalg.expm(x) if x.size else x,
+}
+"""Kernels whose arguments have other names, or that are no single function."""
+
+
+class Jax(Library):
+    """JAX on one device."""
+
+    name = "jax"
+    own = OWN
+    renamed = {
+        **{"lgamma": "gammaln", "special_gcd": "gcd", "special_lcm": "lcm"},
+        **{f"special_{n}": n for n in ("i0", "i0e", "i1", "i1e", "entr", "ndtri", "log_ndtr")},
+        **{"special_igamma": "gammainc", "special_igammac": "gammaincc", "special_zeta": "zeta"},
+        **{"special_modified_bessel_i0": "i0", "special_modified_bessel_i1": "i1"},
+        "special_xlog1py": "xlog1py",
+    }
+    missing = frozenset(("softmax", "log_softmax", "logsumexp", "polygamma"))
+
+    def __init__(self, place: Any) -> None:
+        super().__init__((jnp, special), f"{place.platform}:{place.id}")
+        self.place = place
+
+    def from_numpy(self, array: Any) -> Any:
+        """An array on the device."""
+        return jax.device_put(array, self.place)
+
+    def to_numpy(self, array: Any) -> Any:
+        """The array on the host; read-only where JAX keeps it."""
+        return np.asarray(array)
+
+    def full(self, shape: Shape, value: complex, dtype: DType) -> Any:
+        """An array that holds one number everywhere."""
+        return jnp.full(shape, value, NUMPY_DTYPES[dtype])
+
+    def cast(self, array: Any, dtype: DType) -> Any:
+        """`array` in another dtype."""
+        return array.astype(NUMPY_DTYPES[dtype])
+
+    def dtype(self, dtype: DType) -> Any:
+        """NumPy's dtype, as JAX takes it."""
+        return NUMPY_DTYPES[dtype]
+
+    def finish(self, arrays: Sequence[Any]) -> None:
+        """Waits until they are computed."""
+        jax.block_until_ready(list(arrays))
+
+    def computing(self) -> AbstractContextManager[Any]:
+        """A block with float64, on the device."""
+        block = ExitStack()
+        block.enter_context(jax.enable_x64(True))
+        block.enter_context(jax.default_device(self.place))
+        return block
+
+    def compiled(self, work: Work) -> Run:
+        """One compiled function, where nothing looks at values or runs on the host."""
+        levels: dict[int, int] = {}
+        pieces: dict[tuple[int, bool], list[Step]] = {}
+        for step in work.steps:
+            alone = self._is_alone(step)
+            level = max((levels.get(i, 0) for i in step.sources), default=0)
+            levels[step.target] = level + alone
+            pieces.setdefault((level, alone), []).append(step)
+        stages = [(alone, steps) for (_, alone), steps in sorted(pieces.items(), key=_stage)]
+        if not stages:
+            return lambda arrays: [arrays[i] for i in work.outputs]
+        if len(stages) == 1 and not stages[0][0]:
+            return self._piece(stages[0][1], range(len(work.inputs)), work.outputs, False)
+        return self._in_stages(stages, work)
+
+    def _is_alone(self, step: Step) -> bool:
+        return self.stops(step.node) or not self.has(step.node.op)
+
+    def _piece(
+        self, steps: Sequence[Step], reads: Sequence[int], writes: Sequence[int], alone: bool
+    ) -> Run:
+        """Some steps, compiled; or each of them by itself."""
+
+        def piece(arrays: Sequence[Array]) -> list[Array]:
+            slots = dict(zip(reads, arrays, strict=True))
+            for step in steps:
+                slots[step.target] = guarded(self, step.node, [slots[i] for i in step.sources])
+            return [slots[i] for i in writes]
+
+        return piece if alone else jax.jit(piece)
+
+    def _in_stages(self, stages: Sequence[tuple[bool, list[Step]]], work: Work) -> Run:
+        calls: list[tuple[Run, list[int], list[int]]] = []
+        later = set(work.outputs)
+        for alone, steps in reversed(stages):
+            made = {step.target for step in steps}
+            reads = sorted({i for step in steps for i in step.sources} - made)
+            writes = sorted(made & later)
+            run = self._piece(steps, reads, writes, alone)
+            calls.append((run, reads, writes))
+            later |= set(reads)
+
+        def run_all(arrays: Sequence[Array]) -> list[Array]:
+            slots = dict(enumerate(arrays))
+            for run, reads, writes in reversed(calls):
+                slots.update(zip(writes, run([slots[i] for i in reads]), strict=True))
+            return [slots[i] for i in work.outputs]
+
+        return run_all
+
+
+def _stage(item: tuple[tuple[int, bool], Any]) -> tuple[int, bool]:
+    return item[0]

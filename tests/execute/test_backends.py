@@ -1,0 +1,44 @@
+"""Every backend computes what NumPy computes: the whole op table, and the samples.
+
+Constraints: a backend's library is never imported in this process: JAX starts threads.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+BACKENDS = {"torch": "torch"}
+"""Backend -> what must be installed."""
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(Path(__file__).parent / script), *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_op_table(backend: str) -> None:
+    if find_spec(BACKENDS[backend]) is None:
+        pytest.skip(f"{BACKENDS[backend]} is not installed")
+    done = run("backend_table.py", backend)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_samples(backend: str) -> None:
+    if find_spec(BACKENDS[backend]) is None:
+        pytest.skip(f"{BACKENDS[backend]} is not installed")
+    done = run("backend_samples.py", backend)
+    assert done.returncode == 0, done.stderr
