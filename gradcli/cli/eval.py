@@ -67,10 +67,9 @@ def run(
         if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
         return _formulas(tree, variables, names, missing, chosen, output)
-    more = {"wrt": names, "gradients": not no_grad, **vectors_of(variables, **asked)}
-    with trace.watching(**place) as engine:
-        result = api.evaluate(tree, variables, **engine, **more)
-    result.backend = str(place["backend"])
+    more = {"gradients": not no_grad, **place, **vectors_of(variables, **asked)}
+    with trace.watching(**place):
+        result = api.evaluate(tree, variables, wrt=names, **more)
     if trace.report(variables, expression=True):
         return ExitStatus.FAILED
     if result.steps:

@@ -34,8 +34,8 @@ def run(
         variables = as_dtype_of(variables)
     trace = Trace(trace_nan, kinks)
     try:
-        with trace.watching(backend, device) as engine:
-            api.run(source, variables, **engine)
+        with trace.watching(backend, device):
+            api.run(source, variables, backend=backend, device=device)
     finally:
         failed = trace.report(variables)
     return ExitStatus.FAILED if failed else ExitStatus.OK

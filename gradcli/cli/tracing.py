@@ -39,15 +39,10 @@ class Trace:
         """Whether there is anything to watch for."""
         return self._tracer is not None or self._kinks is not None
 
-    def watching(
-        self, backend: str, device: str | None
-    ) -> AbstractContextManager[Mapping[str, Any]]:
-        """The block in which to compute, and with which arguments.
-
-        What is watched is computed op by op, by the backend too.
-        """
+    def watching(self, backend: str, device: str | None) -> AbstractContextManager[None]:
+        """The block in which to compute; what is watched is computed op by op, on a backend too."""
         if not self:
-            return nullcontext({"backend": backend, "device": device})
+            return nullcontext()
         from gradcli.execute.backends.choice import chosen
         from gradcli.trace.watch import watching
 

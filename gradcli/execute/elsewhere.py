@@ -31,12 +31,17 @@ class Engine(Protocol):
 
 
 class Elsewhere:
-    """The engine, while one is in use."""
+    """The engine, while one is in use.
 
-    __slots__ = ("engine",)
+    Attributes:
+        watched: whether every op is looked at, so that no engine may be used.
+    """
+
+    __slots__ = ("engine", "watched")
 
     def __init__(self) -> None:
         self.engine: Engine | None = None
+        self.watched = False
 
 
 elsewhere = Elsewhere()

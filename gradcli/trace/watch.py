@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.execute import evaluate
 from gradcli.execute.backends.numpy import NumPy
+from gradcli.execute.elsewhere import elsewhere
 from gradcli.graph.node import Node
 from gradcli.lowering.replay import switch
 from gradcli.tensor import autograd
@@ -38,8 +39,9 @@ class watching:  # noqa: N801 - a context manager reads as a word
         self._observers = observers
         self._library = library
 
-    def __enter__(self) -> dict[str, Any]:
+    def __enter__(self) -> None:
         self._before = evaluate.backend, evaluate.SWEEP, switch.on, autograd.Pass
+        self._engine = elsewhere.engine
         observers = self._observers
 
         class WatchedPass(autograd.Pass):
@@ -65,10 +67,11 @@ class watching:  # noqa: N801 - a context manager reads as a word
         backend = Watched(observers, self._library)
         evaluate.backend, evaluate.SWEEP = backend, sys.maxsize
         switch.on = False
+        elsewhere.engine, elsewhere.watched = None, True
         autograd.Pass = WatchedPass  # type: ignore[misc]
-        return {}
 
     def __exit__(self, *exception: object) -> None:
+        elsewhere.engine, elsewhere.watched = self._engine, False
         evaluate.backend, evaluate.SWEEP, switch.on, autograd.Pass = self._before  # type: ignore[misc]
 
 

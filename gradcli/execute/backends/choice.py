@@ -47,7 +47,7 @@ def using(name: str = "numpy", device: str | None = None) -> AbstractContextMana
         GradcliError: G071 for a backend or a device that is not there, with a way out.
     """
     library = chosen(name, device)
-    if library is None:
+    if library is None or import_module("gradcli.execute.elsewhere").elsewhere.watched:
         return nullcontext()
     return import_module("gradcli.execute.delayed").Delayed(library)  # type: ignore[no-any-return]
 
