@@ -63,8 +63,7 @@ def each(
 
     def finish(result: Result, variables: Variables) -> None:
         nonlocal said
-        if result.steps:
-            explain_steps(result, variables)
+        explain_steps(result, variables)
         if not said and not result.gradients:
             said = remark(result, {n: as_leaf(n, v) for n, v in variables.items()})
 

@@ -72,8 +72,7 @@ def run(
         result = api.evaluate(tree, variables, wrt=names, **more)
     if trace.report(variables, expression=True):
         return ExitStatus.FAILED
-    if result.steps:
-        explain_steps(result, variables)
+    explain_steps(result, variables)
     _show(result, chosen, output)
     if not (no_grad or asked["vjp"] or asked["jvp"] or asked["jacobian"]):
         remark(result, variables)
@@ -149,6 +148,8 @@ def _formulas(
 
 def explain_steps(result: Result, variables: dict[str, Any]) -> None:
     """Adds to each step what it does to a gradient."""
+    if not result.steps:
+        return
     from gradcli.calculus.local import local_formulas, operand_texts
 
     for step in result.steps:
