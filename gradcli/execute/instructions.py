@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends import short_rows
-from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy, stored
 from gradcli.execute.backends.pointwise import WRITERS
 from gradcli.execute.local import local_attributes, local_shape, rows_of
 from gradcli.execute.plan import CROSS, ROWS, Rows
@@ -168,7 +168,7 @@ class Program:
         if slot is not None:
             return slot
         if x.op is FULL:
-            one = np.asarray(x.attrs["value"]).astype(NUMPY_DTYPES[x.dtype])
+            one = stored(np.asarray(x.attrs["value"]), x.dtype)
             if not user.op.elementwise:
                 one = np.broadcast_to(one, local_shape(x, self.rows, self.height))
             return self._new(one)

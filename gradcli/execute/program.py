@@ -21,6 +21,7 @@ from gradcli.execute.evaluate import backend
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL, ITEM, OVERWRITE
 from gradcli.graph.recording import Made, Traced
+from gradcli.ops.elementwise import ROUNDING
 
 ALIASES = frozenset(("leaf", "detach", "clone", "opaque"))
 """Ops whose result is their first input under another name."""
@@ -147,8 +148,9 @@ class Writer:
         if not isinstance(value, Traced):
             self._hold(node, np.asarray(backend.run(node, [])))
             return
-        dtype = NUMPY_DTYPES[node.dtype]
-        cell = np.empty((), dtype)
+        if node.dtype in ROUNDING:
+            raise Unplannable("a number that changes would have to be rounded")
+        cell = np.empty((), NUMPY_DTYPES[node.dtype])
         self.lines.append(f"{self.name(cell)}[()] = {self.number(value)}")
         self.arrays[node] = repeated(cell, node.shape) if node.shape else cell
 
@@ -212,7 +214,7 @@ class Writer:
     def _sum(self, node: Node, x: Array) -> bool:
         """A sum as NumPy's reduction; False where the kernel goes another way."""
         axis = node.attrs["axis"] if x.ndim else ()
-        if x.dtype == np.float16 or x.dtype != NUMPY_DTYPES[node.dtype]:
+        if x.dtype != NUMPY_DTYPES[node.dtype]:
             return False
         if axis in ((-1,), (-2,)) and short_rows.sums(x, axis) is not None:
             return False

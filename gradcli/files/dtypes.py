@@ -17,6 +17,9 @@ SUPPORTED = frozenset("?bhilqefdFDB")
 UPCAST = frozenset("HILQ")
 """uint16, uint32 and uint64 become int64, as PyTorch has next to no arithmetic for them."""
 
+BFLOAT16 = np.dtype(np.float32, metadata={"name": "bfloat16"})
+"""Of an array of float32 that holds numbers of bfloat16, which NumPy lacks, and says so."""
+
 _REASONS = {
     "O": ("Python objects", "save numbers: np.save(file, np.asarray(x, dtype=float))"),
     "S": ("text", "convert it to numbers before saving: x.astype(float)"),

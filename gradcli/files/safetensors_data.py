@@ -1,7 +1,7 @@
 """The safetensors format: one tensor of the file, by name.
 
 Constraints: the safetensors library validates header and offsets; only the chosen tensor's bytes
-are read, and bfloat16, which NumPy lacks, becomes float32 (every value is the same).
+are read; bfloat16, which NumPy lacks, comes as float32 whose dtype says so (dtypes.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.files.data import Data
-from gradcli.files.dtypes import normalise
+from gradcli.files.dtypes import BFLOAT16, normalise
 from gradcli.files.npy import Header, read_elements
 
 _DTYPES = {
@@ -80,7 +80,7 @@ def _choose(tensors: dict[str, Any], key: str, data: Data) -> str:
 
 
 def _widen(header: Header, data: Data) -> np.ndarray[Any, Any]:
-    """bfloat16 is the upper half of a float32."""
+    """bfloat16 is the upper half of a float32, which the array's dtype says of itself."""
     data.take(header.count * 4)
     halves = read_elements(data.stream, header, data)
-    return (halves.astype(np.uint32) << 16).view(np.float32)
+    return (halves.astype(np.uint32) << 16).view(BFLOAT16)

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of, stored
 from gradcli.execute.evaluate import settle
 from gradcli.execute.limits import memory
 from gradcli.functions.shape import sizes_of, whole
-from gradcli.graph.dtype import DType, as_dtype, default, float64, int64, of_number
+from gradcli.graph.dtype import DType, as_dtype, bfloat16, default, float64, int64, of_number
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import Shape, numel
+from gradcli.ops.elementwise import ROUNDING
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
 from gradcli.tensor.fused import multiply_add
@@ -26,10 +27,16 @@ from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import as_number
 
 
-def from_array(array: Any, *, requires_grad: bool = False) -> Tensor:
-    """A tensor around a NumPy array, which nobody may change afterwards."""
+def from_array(array: Any, dtype: DType | None = None, *, requires_grad: bool = False) -> Tensor:
+    """A tensor around a NumPy array, which nobody may change afterwards, as `dtype` if given."""
     known = np.asarray(array)
-    return made(data(known, known.shape, dtype_of(known)), requires_grad)
+    if known.dtype.metadata:  # BFLOAT16, which no other array may inherit
+        known, dtype = known.view(np.float32), dtype or bfloat16
+    if dtype is None:
+        dtype = dtype_of(known)
+    elif dtype in ROUNDING or known.dtype != NUMPY_DTYPES[dtype]:
+        known = stored(known, dtype)
+    return made(data(known, known.shape, dtype), requires_grad)
 
 
 def made(node: Node, requires_grad: bool = False) -> Tensor:
@@ -81,10 +88,10 @@ def tensor(
 ) -> Any:
     """A tensor of a number, nested lists of numbers, or a copy of a tensor."""
     kind = None if dtype is None else _dtype_argument("tensor", dtype)
+    if isinstance(data, Tensor):
+        kind = kind or data.dtype
     array = data.array() if isinstance(data, Tensor) else _array(data, kind)
-    if kind is not None:
-        array = array.astype(NUMPY_DTYPES[kind])
-    return from_array(array, requires_grad=requires_grad)
+    return from_array(array, kind, requires_grad=requires_grad)
 
 
 def _dtype_argument(name: str, dtype: Any) -> DType:
@@ -129,6 +136,7 @@ for _name, _dtype in (
     *(("FloatTensor", "float32"), ("DoubleTensor", "float64"), ("HalfTensor", "float16")),
     *(("LongTensor", "int64"), ("IntTensor", "int32"), ("ShortTensor", "int16")),
     *(("CharTensor", "int8"), ("ByteTensor", "uint8"), ("BoolTensor", "bool")),
+    ("BFloat16Tensor", "bfloat16"),
 ):
     _old_style(_name, _dtype)
 
@@ -402,8 +410,7 @@ def arange(
     kind = (int64 if integral else default.dtype) if dtype is None else as_dtype(dtype)
     memory.refuse(count, kind.itemsize)
     steps = np.arange(count, dtype=np.int64 if integral else np.float64)
-    values = (first + steps * step).astype(NUMPY_DTYPES[kind])
-    return from_array(values, requires_grad=requires_grad)
+    return from_array(first + steps * step, kind, requires_grad=requires_grad)
 
 
 def _count(first: Any, last: Any, step: Any) -> int:
@@ -429,6 +436,12 @@ def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
     if kind.category < 2:
         step = (end - start) / (steps - 1)
         forward, backward = np.trunc(start + step * index), np.trunc(end - step * index[::-1])
+    elif kind.wider is not None:  # each step is rounded
+        given = np.array([start, end, steps - 1], np.float64)
+        first, last, count = stored(given, kind)
+        step = stored(stored(last - first, kind) / count, kind)
+        forward, backward = (stored(step * stored(i, kind), kind) for i in (index, index[::-1]))
+        forward, backward = first + forward, last - backward
     else:
         scalar = NUMPY_DTYPES[kind].type
         step = (scalar(end) - scalar(start)) / scalar(steps - 1)
@@ -458,9 +471,9 @@ def linspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` numbers from `start` to `end`, evenly spaced."""
-    first, last = _ends("linspace", start, end)
-    values = _spaced(first, last, whole(steps), dtype_or_default(dtype))
-    return from_array(values, requires_grad=requires_grad)
+    kind = dtype_or_default(dtype)
+    values = _spaced(*_ends("linspace", start, end), whole(steps), kind)
+    return from_array(values, kind, requires_grad=requires_grad)
 
 
 @composite("logspace", method=False)
@@ -478,4 +491,4 @@ def logspace(
     first, last = _ends("logspace", start, end)
     exponents = _spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
     values = np.power(float(base), exponents.astype(np.float64))
-    return from_array(values.astype(NUMPY_DTYPES[kind]), requires_grad=requires_grad)
+    return from_array(values, kind, requires_grad=requires_grad)

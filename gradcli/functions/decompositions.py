@@ -16,7 +16,7 @@ from gradcli.functions.matrix_checks import (
     square_shape,
     succeed,
 )
-from gradcli.graph.dtype import SCALAR_TYPES, float16
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.ops import decompositions as own
 from gradcli.ops import elementwise as ops
@@ -25,7 +25,7 @@ from gradcli.ops.movement import reshape, slice_, tril
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import Results, named_results
 
 CholeskyEx = named_results("linalg_cholesky_ex", "L", "info")
@@ -52,7 +52,7 @@ def _cholesky(input: Any, upper: bool = False) -> Node:
     """The triangular L with `input = L @ L.mH`, or the transposed one."""
     x = tensor(input)
     square_shape("cholesky", x)
-    if not x.dtype.differentiable or x.dtype is float16:
+    if not x.dtype.differentiable or is_half(x):
         raise no_kernel("cholesky_cpu", x)
     factor, info = own.cholesky_ex.many(x, upper=upper)
     succeed("cholesky", info, NOT_POSITIVE)
@@ -105,7 +105,7 @@ def geqrf(input: Any) -> Results:
     x = tensor(input)
     if x.ndim < 2:
         raise GradcliError("G021", "torch.geqrf: input must have at least 2 dimensions.")
-    if not x.dtype.differentiable or x.dtype is float16:
+    if not x.dtype.differentiable or is_half(x):
         raise no_kernel("geqrf_cpu", x)
     return Geqrf(*own.geqrf.many(x))
 
@@ -185,7 +185,7 @@ def _eig(name: str, A: Any) -> tuple[Node, ...]:
     square_shape(name, x)
     if not x.dtype.differentiable:
         raise GradcliError("G025", f"Unknown Complex ScalarType for {SCALAR_TYPES[x.dtype]}")
-    if x.dtype is float16:
+    if is_half(x):
         raise no_kernel("linalg_eig_out_cpu", x)
     return own.eig.many(x)
 
@@ -207,7 +207,7 @@ def _eigh(A: Any, UPLO: str) -> tuple[Node, ...]:
     square_shape("linalg.eigh", x)
     if str(UPLO).upper() not in ("L", "U"):
         raise GradcliError("G026", f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    if not x.dtype.differentiable or x.dtype is float16:
+    if not x.dtype.differentiable or is_half(x):
         raise no_kernel("linalg_eigh_cpu", x)
     return own.eigh.many(x, uplo=UPLO.upper())
 

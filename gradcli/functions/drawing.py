@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.functions.create import from_array
+from gradcli.graph.dtype import DType, bfloat16
 from gradcli.graph.shape import numel
-from gradcli.tensor import Tensor, levels
+from gradcli.tensor import Tensor, levels, random_checks
 from gradcli.tensor.generator import default_generator
 
 
@@ -64,9 +66,14 @@ def _apart() -> list[levels.Level]:
     return [level for level in levels.vmaps() if level.randomness == "different"]
 
 
-def drawn_tensor(array: Any, **options: Any) -> Any:
+def drawn_as(dtype: DType) -> np.dtype[Any]:
+    """NumPy's dtype in which the stream draws elements of `dtype`."""
+    return random_checks.BFLOAT16 if dtype is bfloat16 else NUMPY_DTYPES[dtype]
+
+
+def drawn_tensor(array: Any, dtype: DType | None = None, **options: Any) -> Any:
     """The tensor of what was drawn; inside vmap one example's, where each has its own."""
-    made = from_array(array, **options)
+    made = from_array(array, dtype, **options)
     for level in _apart():
         made = Tensor(level.example(made.node))
     return made

@@ -149,7 +149,7 @@ def _rrelu_noise(x: Any, lower: float, upper: float) -> Any:
     below = known <= 0
     drawn = drawing().uniform((int(below.sum()),), float, lower, upper)
     noise[below] = drawn.astype(known.dtype)
-    return from_array(noise)
+    return from_array(noise, x.dtype)
 
 
 @composite("rrelu", "nn.functional.rrelu", method=False)

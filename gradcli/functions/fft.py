@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import SCALAR_TYPES, default, float16
+from gradcli.graph.dtype import SCALAR_TYPES, default
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import fft as own
@@ -61,8 +61,8 @@ def _to_real(input: Any, axes: tuple[int, ...], scale: str, size: int) -> Node:
 def _operand(input: Any, *, complex: bool = False) -> Any:
     """The tensor with a floating-point dtype, complex if asked for."""
     dtype = tensor(input.node).dtype
-    if dtype is float16:
-        raise GradcliError("G025", "Unsupported dtype Half")
+    if dtype.wider is not None:
+        raise GradcliError("G025", f"Unsupported dtype {SCALAR_TYPES[dtype]}")
     wanted = dtype if dtype.differentiable else default.dtype
     wanted = wanted.to_complex() if complex else wanted
     return input if wanted is dtype else input.to(wanted)

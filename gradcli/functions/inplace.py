@@ -17,7 +17,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
-from gradcli.ops.elementwise import cast
+from gradcli.ops.elementwise import ROUNDING, cast
 from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.arguments import taken
@@ -422,6 +422,7 @@ for _method, _dtype in (
     *(("float", "float32"), ("double", "float64"), ("half", "float16"), ("int", "int32")),
     *(("long", "int64"), ("short", "int16"), ("char", "int8"), ("byte", "uint8")),
     *(("bool", "bool"), ("cfloat", "complex64"), ("cdouble", "complex128")),
+    *(("bfloat16", "bfloat16"), ("chalf", "complex32")),
 ):
     _conversion(_method, _dtype)
 
@@ -445,6 +446,14 @@ def numpy(input: Any, *, force: bool = False) -> Any:
         raise GradcliError(
             "G033",
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
+        )
+    if input.dtype in ROUNDING:
+        word = SCALAR_TYPES[input.dtype]
+        raise GradcliError(
+            "G025",
+            f"Got unsupported ScalarType {word}",
+            help="NumPy has no such type: x.float().numpy()",
+            kind=TypeError,
         )
     return np.array(input.array())
 

@@ -14,14 +14,14 @@ from gradcli.functions.matrix_checks import (
     succeed,
     system,
 )
-from gradcli.graph.dtype import float16, int32
+from gradcli.graph.dtype import int32
 from gradcli.graph.node import Node, constant
 from gradcli.ops import decompositions as own
 from gradcli.ops.matrices import adjoint, emptied, product, transposed
 from gradcli.ops.systems import solve_triangular
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import Results, named_results
 
 LU = named_results("linalg_lu", "P", "L", "U")
@@ -40,7 +40,7 @@ def _lu_factor(name: str, A: Any, pivot: bool) -> tuple[Node, ...]:
             "G021",
             f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(x.shape)} instead",
         )
-    if not x.dtype.differentiable or x.dtype is float16:
+    if not x.dtype.differentiable or is_half(x):
         raise no_kernel("lu_cpu", x)
     if not pivot:
         raise GradcliError(

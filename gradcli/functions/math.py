@@ -33,7 +33,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
-from gradcli.tensor.operands import as_number, no_kernel, number_node
+from gradcli.tensor.operands import as_number, given_dtype, no_kernel, number_node
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -395,8 +395,6 @@ def clamp_max(input: Any, max: Operand) -> Node:
 def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
     """`input + weight*(end - input)`."""
     x, y = promoted(input, end)
-    if x.dtype.category < FLOATING:
-        raise no_kernel("lerp_kernel_scalar", x)
     for name, value in (("end", end), ("weight", weight)):
         if not isinstance(value, Node) or (name == "weight" and not value.shape):
             continue
@@ -406,6 +404,8 @@ def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
                 f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
                 f"{_c_name(value.dtype)}",
             )
+    if x.dtype.category < FLOATING:
+        raise no_kernel("lerp_kernel_scalar", x)
     factor = weight if isinstance(weight, Node) else as_number(weight, x.dtype)
     return x + ops.cast(factor, x.dtype) * (y - x)
 
@@ -483,7 +483,7 @@ def nan_to_num(
     if x.dtype.is_complex:
         parts = (nan_to_num.body(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
         return ops.make_complex(*parts)
-    largest = _LARGEST[x.dtype.to_real().name]
+    largest = _LARGEST[given_dtype(x).name]
     high = promoted(x, largest if posinf is None else posinf)[1]
     low = promoted(x, -largest if neginf is None else neginf)[1]
     finite = ops.where(ops.isnan(x), promoted(x, nan)[1], x)
@@ -491,7 +491,7 @@ def nan_to_num(
 
 
 _LARGEST = {
-    **{"float16": 65504.0, "float32": 3.4028234663852886e38},
+    **{"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38},
     **{"float64": 1.7976931348623157e308},
 }
 

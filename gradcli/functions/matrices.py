@@ -15,7 +15,7 @@ from gradcli.functions.matrix_checks import (
 )
 from gradcli.functions.reduce import vector_norm
 from gradcli.functions.systems import inv, inv_ex, tolerances
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, as_dtype, float16, int64
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import decompositions, matrix_functions, reduction
@@ -25,6 +25,7 @@ from gradcli.ops.movement import reshape
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import is_half
 from gradcli.tensor.results import Results, named_results
 
 INFINITY = float("inf")
@@ -103,7 +104,8 @@ def _matrix_axes(A: Any, ord: Any, dim: Any, dtype: Any) -> tuple[int, int]:
     if ord not in ("fro", "nuc", 1, -1, 2, -2, INFINITY, -INFINITY):
         raise GradcliError("G026", f"{name}: Order {ord} not supported.")
     x = tensor(A.node)
-    matrices(name, x if dtype is None else ops.cast(x, as_dtype(dtype)), "norm_cpu")
+    halves = ord not in ("nuc", 2, -2)
+    matrices(name, x if dtype is None else ops.cast(x, as_dtype(dtype)), halves=halves)
     dims = dim if isinstance(dim, (list, tuple)) else (dim,)
     if len(dims) != 2:
         said = " ".join(map(str, dims))
@@ -247,7 +249,7 @@ def _power_zero(input: Any) -> Node:
 @function("linalg.matrix_exp", "matrix_exp", shown="linalg_matrix_exp")
 def matrix_exp(A: Any) -> Node:
     """The exponential of square matrices: the sum of A**k / k!."""
-    return matrix_functions.matrix_exp(square("linalg.matrix_exp", A))
+    return matrix_functions.matrix_exp(square("linalg.matrix_exp", A, halves=True))
 
 
 # -- further products
@@ -262,7 +264,7 @@ def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
 @composite("linalg.vander", method=False)
 def vander(x: Any, *, N: int | None = None) -> Any:
     """The powers 0 to N - 1 of each element, along a new last dim."""
-    if x.dtype.category == BOOL or x.dtype is float16:
+    if x.dtype.category == BOOL or is_half(x):
         raise GradcliError(
             "G025",
             "linalg.vander supports floating point, complex, and integer tensors, but got "

@@ -9,13 +9,13 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import checkable
-from gradcli.graph.dtype import SCALAR_TYPES, float16
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import operands
 from gradcli.ops.matrices import LinAlgError
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.levels import of_all_examples
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import given_dtype, is_half, no_kernel
 
 SINGULAR = "The solver failed because the input matrix is singular."
 NO_INVERSE = (
@@ -33,7 +33,9 @@ ZERO_PIVOT = (
 )
 
 
-def matrices(name: str, x: Any, kernel: str = "", *, letter: str = "A") -> Node:
+def matrices(
+    name: str, x: Any, kernel: str = "", *, letter: str = "A", halves: bool = False
+) -> Node:
     """An operand of matrices of real or complex numbers.
 
     Args:
@@ -41,20 +43,21 @@ def matrices(name: str, x: Any, kernel: str = "", *, letter: str = "A") -> Node:
         x: the operand.
         kernel: PyTorch's kernel, which speaks of float16; the function does where there is none.
         letter: what the operand is called.
+        halves: whether it takes float16 and bfloat16.
 
     Raises:
         GradcliError: G021 for fewer than 2 dims, G025 for the dtype.
     """
     node = tensor(x)
     _at_least_two(name, node, letter)
-    kind = SCALAR_TYPES[node.dtype]
+    kind = SCALAR_TYPES[given_dtype(node)]
     if not node.dtype.differentiable:
         raise GradcliError(
             "G025",
             f"{name}: Expected a floating point or complex tensor as input. Got {kind}",
             help="convert it: .float()",
         )
-    if node.dtype is float16:
+    if is_half(node) and not halves:
         if kernel:
             raise no_kernel(kernel, node)
         raise GradcliError("G025", f"{name}: Low precision dtypes not supported. Got {kind}")
@@ -73,11 +76,11 @@ def square_shape(name: str, x: Node) -> None:
         )
 
 
-def square(name: str, x: Any, kernel: str = "") -> Node:
+def square(name: str, x: Any, kernel: str = "", *, halves: bool = False) -> Node:
     """An operand of square matrices; raises as `square_shape` and `matrices` do."""
     node = tensor(x)
     square_shape(name, node)
-    return matrices(name, node, kernel)
+    return matrices(name, node, kernel, halves=halves)
 
 
 def _at_least_two(name: str, x: Node, letter: str) -> None:

@@ -586,7 +586,7 @@ def rms_norm(
     return result if weight is None else result * weight
 
 
-_EPSILON = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
+_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 for _name in ("sigmoid", "tanh"):

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, like_what, number_of, shape_of
-from gradcli.functions.drawing import drawing, drawn_tensor, stream
+from gradcli.functions.drawing import drawing, drawn_as, drawn_tensor, stream
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
 from gradcli.ops.elementwise import cast, where
@@ -91,15 +90,15 @@ def _drawn(name: str, draw: str, words: str) -> None:
     ) -> Any:
         kind = dtype_or_default(dtype)
         refuse_whole_numbers(kind)
-        array = getattr(drawing(generator), draw)(shape_of(size, kind), NUMPY_DTYPES[kind])
-        return drawn_tensor(array, requires_grad=requires_grad)
+        array = getattr(drawing(generator), draw)(shape_of(size, kind), drawn_as(kind))
+        return drawn_tensor(array, kind, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)
     def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
         kind, _ = like_what(f"{name}_like", input, dtype)
         refuse_whole_numbers(kind)
-        array = in_memory_order(input, draw, None, NUMPY_DTYPES[kind])
-        made = laid_out(drawn_tensor(array).node, [input], True)
+        array = in_memory_order(input, draw, None, drawn_as(kind))
+        made = laid_out(drawn_tensor(array, kind).node, [input], True)
         made.requires_grad = requires_grad
         return made
 
@@ -140,8 +139,8 @@ def randint(
             "G026",
             f"random_ expects 'from' to be less than 'to', but got from={ends[0]} >= to={ends[1]}",
         )
-    array = drawing(generator).integers(*ends, shape_of((size,), kind), NUMPY_DTYPES[kind])
-    return drawn_tensor(array, requires_grad=requires_grad)
+    array = drawing(generator).integers(*ends, shape_of((size,), kind), drawn_as(kind))
+    return drawn_tensor(array, kind, requires_grad=requires_grad)
 
 
 @composite("randint_like", method=False)
@@ -150,8 +149,8 @@ def randint_like(input: Any, low: int, high: Any = None, *, dtype: Any = None) -
     ends = (0, low) if high is None else (low, high)
     kind, _ = like_what("randint_like", input, dtype)
     low, high = (whole(number_of(v)) for v in ends)
-    array = in_memory_order(input, "integers", None, NUMPY_DTYPES[kind], low=low, high=high)
-    return laid_out(drawn_tensor(array).node, [input], True)
+    array = in_memory_order(input, "integers", None, drawn_as(kind), low=low, high=high)
+    return laid_out(drawn_tensor(array, kind).node, [input], True)
 
 
 @composite("randperm", method=False)
@@ -161,7 +160,7 @@ def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     if whole(n) < 0:
         raise GradcliError("G024", f"Trying to create tensor with negative dimension {n}: [{n}]")
     memory.refuse(n, kind.itemsize)
-    return drawn_tensor(drawing(generator).permutation(n, NUMPY_DTYPES[kind]))
+    return drawn_tensor(drawing(generator).permutation(n, drawn_as(kind)), kind)
 
 
 @composite("normal", method=False)
@@ -177,12 +176,15 @@ def normal(
     """Normally distributed numbers; mean and deviation may be tensors."""
     if size is not None:
         kind = dtype_or_default(dtype)
-        given = (shape_of((size,), kind), NUMPY_DTYPES[kind])
+        given = (shape_of((size,), kind), drawn_as(kind))
         array = drawing(generator).normal(*given, number_of(mean), number_of(std))
-        return drawn_tensor(array, requires_grad=requires_grad)
-    arrays = [v.array() if isinstance(v, Tensor) else v for v in (mean, std)]
-    value = drawn_tensor(drawing(generator).normal_from(*arrays))
+        return drawn_tensor(array, kind, requires_grad=requires_grad)
     parameters = [v for v in (mean, std) if isinstance(v, Tensor)]
+    arrays = [
+        v.array().view(drawn_as(v.dtype)) if isinstance(v, Tensor) else v for v in (mean, std)
+    ]
+    half = next((v.dtype for v in parameters[:1] if v.dtype.rare), None)
+    value = drawn_tensor(drawing(generator).normal_from(*arrays), half)
     overload = 3 if len(parameters) == 2 else 1 if isinstance(mean, Tensor) else 2
     return _drawn_from(value, "normal", overload, *parameters)
 
@@ -191,15 +193,15 @@ def normal(
 def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
     """0 or 1, 1 with the probability that `input` says."""
     chance = input.array() if p is None else p
-    kind = NUMPY_DTYPES[input.dtype]
-    value = drawn_tensor(drawing(generator).bernoulli(chance, tuple(input.shape), kind))
+    array = drawing(generator).bernoulli(chance, tuple(input.shape), drawn_as(input.dtype))
+    value = drawn_tensor(array, input.dtype)
     return value if p is not None else _drawn_from(value, "bernoulli", 0, input)
 
 
 @composite("poisson", method=False)
 def poisson(input: Any, generator: Any = None) -> Any:
     """Numbers of events at the rates that `input` says."""
-    value = from_array(draw_poisson(stream(generator), input.array()))
+    value = from_array(draw_poisson(stream(generator), input.array()), input.dtype)
     return _drawn_from(value, "poisson", 0, input)
 
 
@@ -249,8 +251,8 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
         named = dict(zip(parameters, args, strict=False))
         given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
         allowed(input)
-        array = in_memory_order(input, draw, generator, NUMPY_DTYPES[input.dtype], **given)
-        return write(input, filled(input, drawn_tensor(array).node, name, overload))
+        array = in_memory_order(input, draw, generator, drawn_as(input.dtype), **given)
+        return write(input, filled(input, drawn_tensor(array, input.dtype).node, name, overload))
 
     draws.doc = f"Writes random numbers ({draw})."
 
@@ -269,21 +271,21 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     allowed(input)
     chance = p.array() if isinstance(p, Tensor) else p
     if isinstance(p, Tensor):
-        array = drawing(generator).bernoulli(chance, tuple(input.shape), NUMPY_DTYPES[input.dtype])
+        array = drawing(generator).bernoulli(chance, tuple(input.shape), drawn_as(input.dtype))
     else:
-        array = in_memory_order(input, "bernoulli", generator, NUMPY_DTYPES[input.dtype], p=p)
+        array = in_memory_order(input, "bernoulli", generator, drawn_as(input.dtype), p=p)
     overload = 1 if isinstance(p, Tensor) else 2
-    return write(input, filled(input, drawn_tensor(array).node, "bernoulli", overload))
+    return write(input, filled(input, drawn_tensor(array, input.dtype).node, "bernoulli", overload))
 
 
 @composite("Tensor.random_")
 def random_(input: Any, low: Any = None, high: Any = None, *, generator: Any = None) -> Any:
     """Writes random whole numbers: from `low` up to and without `high`, or all that fit."""
     allowed(input)
-    kind = NUMPY_DTYPES[input.dtype]
+    kind = drawn_as(input.dtype)
     if low is None:
         array = in_memory_order(input, "random_", generator, kind)
     else:
         ends = {"low": 0, "high": low} if high is None else {"low": low, "high": high}
         array = in_memory_order(input, "integers", generator, kind, **ends)
-    return write(input, filled(input, drawn_tensor(array).node, "random"))
+    return write(input, filled(input, drawn_tensor(array, input.dtype).node, "random"))

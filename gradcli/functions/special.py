@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, FLOATING, float16
+from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
 from gradcli.ops import elementwise as ops
@@ -18,6 +18,7 @@ from gradcli.ops import reduction, special
 from gradcli.ops.movement import reshape
 from gradcli.tensor.function import as_floating, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import given_dtype, is_half
 from gradcli.tensor.results import named_results
 
 TAKES_HALF = frozenset({"i0", "i0e", "i1", "i1e", "entr", "igamma", "igammac", "xlog1py"})
@@ -25,9 +26,11 @@ TAKES_HALF = frozenset({"i0", "i0e", "i1", "i1e", "entr", "igamma", "igammac", "
 
 
 def _half(op: Op, x: Node) -> Node:
-    if x.dtype is float16 and op.name not in TAKES_HALF:
+    if is_half(x) and op.name not in TAKES_HALF:
         raise GradcliError(
-            "G025", f"\"{op.name}_cpu\" not implemented for 'Half'", kind=NotImplementedError
+            "G025",
+            f"\"{op.name}_cpu\" not implemented for '{SCALAR_TYPES[given_dtype(x)]}'",
+            kind=NotImplementedError,
         )
     return x
 

@@ -9,7 +9,16 @@ import math
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import ALIASES, DTYPES, DType, as_dtype, default, promote_pair, result_type
+from gradcli.graph.dtype import (
+    ALIASES,
+    DTYPES,
+    DType,
+    as_dtype,
+    bfloat16,
+    default,
+    promote_pair,
+    result_type,
+)
 from gradcli.graph.shape import axis_from_right, numel
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import Function, composite
@@ -42,6 +51,14 @@ class Device:
 CPU = Device()
 
 
+BFLOAT16 = {
+    **{"bits": 16, "eps": 2.0**-7, "dtype": "bfloat16", "resolution": 0.01},
+    **{"max": (2 - 2.0**-7) * 2.0**127, "min": -(2 - 2.0**-7) * 2.0**127},
+    **{"tiny": 2.0**-126, "smallest_normal": 2.0**-126},
+}
+"""The limits of the type that NumPy lacks."""
+
+
 class FInfo:
     """The limits of a floating-point dtype."""
 
@@ -56,6 +73,9 @@ class FInfo:
                 "'torch.finfo'",
                 kind=TypeError,
             )
+        if kind is bfloat16:
+            self.__dict__.update(BFLOAT16)
+            return
         known = np.finfo(kind.to_real().name)
         self.bits = int(known.bits)
         self.eps = float(known.eps)
@@ -76,6 +96,13 @@ class IInfo:
 
     def __init__(self, dtype: Any) -> None:
         kind = as_dtype(dtype)
+        if kind.differentiable:
+            raise GradcliError(
+                "G025",
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                "'torch.iinfo'",
+                kind=TypeError,
+            )
         self.bits = kind.itemsize * 8
         self.min = -(1 << (self.bits - 1)) if kind.signed else 0
         self.max = (1 << (self.bits - (1 if kind.signed else 0))) - 1

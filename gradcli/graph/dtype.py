@@ -14,15 +14,32 @@ BOOL, INTEGER, FLOATING, COMPLEX = range(4)
 
 
 class DType:
-    """An element type under PyTorch's name: `name`, `category`, `itemsize` in bytes, `signed`."""
+    """An element type under PyTorch's name: `name`, `category`, `itemsize` in bytes, `signed`.
 
-    __slots__ = ("category", "itemsize", "name", "signed")
+    Attributes:
+        wider: of a type of half the width, that in which PyTorch computes before it rounds.
+        bare: an unsigned type that PyTorch stores, and computes little with.
+        rare: one of these.
+    """
 
-    def __init__(self, name: str, category: int, itemsize: int, signed: bool = True) -> None:
+    __slots__ = ("bare", "category", "itemsize", "name", "rare", "signed", "wider")
+
+    def __init__(
+        self,
+        name: str,
+        category: int,
+        itemsize: int,
+        signed: bool = True,
+        wider: DType | None = None,
+        bare: bool = False,
+    ) -> None:
         self.name = name
         self.category = category
         self.itemsize = itemsize
         self.signed = signed
+        self.wider = wider
+        self.bare = bare
+        self.rare = bare or wider is not None
 
     @property
     def is_floating_point(self) -> bool:
@@ -65,35 +82,41 @@ int8 = DType("int8", INTEGER, 1)
 int16 = DType("int16", INTEGER, 2)
 int32 = DType("int32", INTEGER, 4)
 int64 = DType("int64", INTEGER, 8)
-float16 = DType("float16", FLOATING, 2)
+uint16 = DType("uint16", INTEGER, 2, signed=False, bare=True)
+uint32 = DType("uint32", INTEGER, 4, signed=False, bare=True)
+uint64 = DType("uint64", INTEGER, 8, signed=False, bare=True)
 float32 = DType("float32", FLOATING, 4)
+float16 = DType("float16", FLOATING, 2, wider=float32)
+bfloat16 = DType("bfloat16", FLOATING, 2, wider=float32)
 float64 = DType("float64", FLOATING, 8)
 complex64 = DType("complex64", COMPLEX, 8)
+complex32 = DType("complex32", COMPLEX, 4, wider=complex64)
 complex128 = DType("complex128", COMPLEX, 16)
 
 DTYPES: dict[str, DType] = {
     dtype.name: dtype
     for dtype in (
-        *(bool_, uint8, int8, int16, int32, int64),
-        *(float16, float32, float64, complex64, complex128),
+        *(bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64),
+        *(float16, bfloat16, float32, float64, complex32, complex64, complex128),
     )
 }
 ALIASES: dict[str, DType] = {
     **{"half": float16, "float": float32, "double": float64},
     **{"short": int16, "int": int32, "long": int64},
-    **{"cfloat": complex64, "cdouble": complex128},
+    **{"chalf": complex32, "cfloat": complex64, "cdouble": complex128},
 }
 """PyTorch's other names for dtypes."""
 
 SCALAR_TYPES: dict[DType, str] = {
     **{bool_: "Bool", uint8: "Byte", int8: "Char", int16: "Short", int32: "Int", int64: "Long"},
-    **{float16: "Half", float32: "Float", float64: "Double"},
-    **{complex64: "ComplexFloat", complex128: "ComplexDouble"},
+    **{uint16: "UInt16", uint32: "UInt32", uint64: "UInt64"},
+    **{float16: "Half", bfloat16: "BFloat16", float32: "Float", float64: "Double"},
+    **{complex32: "ComplexHalf", complex64: "ComplexFloat", complex128: "ComplexDouble"},
 }
 """What PyTorch's error messages call the dtypes."""
 
-_COMPLEX = {float16: complex64, float32: complex64, float64: complex128}
-_REAL = {complex64: float32, complex128: float64}
+_COMPLEX = {float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128}
+_REAL = {complex32: float16, complex64: float32, complex128: float64}
 
 
 class _Default:
@@ -109,10 +132,24 @@ default = _Default()
 
 
 def promote_pair(a: DType, b: DType) -> DType:
-    """The smallest type that PyTorch converts both to (`torch.promote_types`)."""
+    """The smallest type that PyTorch converts both to (`torch.promote_types`).
+
+    Raises:
+        GradcliError: G025 for an unsigned type that PyTorch only stores beside any but a
+            floating-point one.
+    """
     if a is b:
         return a
     low, high = (a, b) if a.category <= b.category else (b, a)
+    if low.bare or high.bare:
+        if high.category != FLOATING:
+            raise GradcliError(
+                "G025",
+                "Promotion for uint16, uint32, uint64 types is not supported, attempted to "
+                f"promote {SCALAR_TYPES[a]} and {SCALAR_TYPES[b]}",
+                help="convert it: .long()",
+            )
+        return high
     if low.category != high.category:
         if high.category == COMPLEX and low.category == FLOATING:
             return promote_pair(low.to_complex(), high)
@@ -120,6 +157,8 @@ def promote_pair(a: DType, b: DType) -> DType:
     if low.category == INTEGER and low.signed != high.signed:
         signed, unsigned = (low, high) if low.signed else (high, low)
         return int16 if signed.itemsize <= unsigned.itemsize else signed
+    if low.itemsize == high.itemsize and low.wider is not None:
+        return low.wider
     return low if low.itemsize > high.itemsize else high
 
 

@@ -77,10 +77,12 @@ class Op:
             for a result that nothing came to.
         refuses: category of dtypes that it does not take -> PyTorch's sentence, with `{dtype}` in
             it.
+        exact: the elements of the result need no rounding: they are elements of the inputs. All
+            other ops compute with numbers of half the width in the wider type, and round.
     """
 
     __slots__ = (
-        *("broadcasts", "cuts", "derivatives", "elementwise", "infer", "joint", "kernel"),
+        *("broadcasts", "cuts", "derivatives", "elementwise", "exact", "infer", "joint", "kernel"),
         *("multiple", "name"),
         *("precedence", "promotes", "refuses", "saves", "text", "torch", "variadic", "view"),
     )
@@ -102,6 +104,7 @@ class Op:
         elementwise: bool = False,
         joint: Callable[..., Sequence[Node | None]] | None = None,
         refuses: Mapping[int, str] = NOTHING,
+        exact: bool = False,
     ) -> None:
         if name in OPS:
             raise ValueError(f"op table: {name} stands there twice; keep one row")
@@ -120,6 +123,7 @@ class Op:
         self.elementwise = elementwise
         self.joint = joint
         self.refuses = refuses
+        self.exact = exact or view
         self.cuts = joint is None and all(isinstance(rule, NoDerivative) for rule in derivatives)
         self.saves: dict[Any, tuple[bool, ...]] = {}
         OPS[name] = self
@@ -131,11 +135,17 @@ class Op:
     def __call__(self, *inputs: Node, **attrs: Any) -> Node:
         """Makes the node; raises GradcliError with the current place when the inputs do not fit."""
         shape, dtype = self._inferred(inputs, attrs)
+        if dtype.wider is not None and not self.exact:
+            return nodes.arithmetic["cast"](self(*map(_widened, inputs), **attrs), dtype)
         return self._node(inputs, attrs, shape, dtype)
 
     def many(self, *inputs: Node, **attrs: Any) -> tuple[Node, ...]:
         """Makes the nodes of an op with several results; raises as a call does."""
         kinds = self._inferred(inputs, attrs)
+        if not self.exact and any(dtype.wider is not None for _, dtype in kinds):
+            wide = self.many(*map(_widened, inputs), **attrs)
+            cast = nodes.arithmetic["cast"]
+            return tuple(cast(x, dtype) for x, (_, dtype) in zip(wide, kinds, strict=True))
         return results(self._node(inputs, attrs, (), kinds[0][1]), kinds)
 
     def _inferred(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Any:
@@ -167,6 +177,10 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _widened(x: Node) -> Node:
+    return x if x.dtype.wider is None else OPS["widen"](x)
 
 
 OPS: dict[str, Op] = {}
@@ -242,7 +256,7 @@ DETACH = Op(
     elementwise=True,
 )
 """The value without its history."""
-REPLACE = Op("replace", _second, ZERO, lambda g, out, x, value: g, text="{1}")
+REPLACE = Op("replace", _second, ZERO, lambda g, out, x, value: g, text="{1}", exact=True)
 """The second input where the first one was, whose gradient is zero then."""
 OVERWRITE = Op(
     "overwrite",
@@ -250,5 +264,6 @@ OVERWRITE = Op(
     lambda g, out, x, value: g,
     NoDerivative("written where no gradient is recorded"),
     text="{1}",
+    exact=True,
 )
 """The second input's value with the first one's history: a write that autograd does not see."""

@@ -43,7 +43,7 @@ def _pulled(
     return [*[None] * count, *function.pull(g)]
 
 
-custom = Op("custom", _values, joint=_pulled, variadic=True, multiple=True)
+custom = Op("custom", _values, joint=_pulled, variadic=True, multiple=True, exact=True)
 """The first `count` inputs, computed from the others."""
 
 
@@ -57,6 +57,6 @@ def _pushed(
     return function.push(t)
 
 
-pulled = Op("pulled", _kinds, joint=_pushed, variadic=True, multiple=True)
+pulled = Op("pulled", _kinds, joint=_pushed, variadic=True, multiple=True, exact=True)
 """Cotangents of a function's sources, linear in those of its results: its derivative is the user's
 `jvp`. Nobody asks for its value: forward mode differentiates it, and lets it go."""

@@ -10,7 +10,7 @@ import math
 
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
-from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType, bfloat16, complex32
 from gradcli.graph.node import Node
 from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Check, Op
 from gradcli.graph.shape import Shape, broadcast
@@ -30,7 +30,13 @@ def conj(x: Node) -> Node:
 
 def cast(x: Node, dtype: DType) -> Node:
     """`x` as `dtype`; without a node when it has that dtype."""
-    return x if x.dtype is dtype else to_dtype(x, dtype=dtype)
+    if x.dtype is dtype:
+        return x
+    rounding = ROUNDING.get(dtype)
+    if rounding is None:
+        return to_dtype(x, dtype=dtype)
+    assert dtype.wider is not None
+    return rounding(cast(x, dtype.wider))
 
 
 def _cast_infer(x: Node, *, dtype: DType) -> tuple[Shape, DType]:
@@ -121,7 +127,7 @@ power = elementwise(
 )
 reciprocal = elementwise("reciprocal", lambda g, out, x: -g * conj(out * out))
 square = elementwise("square", lambda g, out, x: g * conj(2 * x), promotes="")
-nodes.arithmetic.update(add=add, sub=sub, mul=mul, div=div, neg=neg, pow=power)
+nodes.arithmetic.update(add=add, sub=sub, mul=mul, div=div, neg=neg, pow=power, cast=cast)
 
 # -- exponentials and logarithms
 
@@ -403,6 +409,7 @@ where: Op = elementwise(
     lambda g, out, c, x, y: where(c, zero(g), g),
     infer=_where_infer,
     promotes="",
+    exact=True,
 )
 heaviside = elementwise(
     "heaviside",
@@ -497,8 +504,34 @@ bitwise_not = elementwise(
 # -- dtypes and complex parts
 
 to_dtype = elementwise(
-    "cast", _cast_rule, infer=_cast_infer, promotes="", torch="to_copy", text="{0}"
+    "cast", _cast_rule, infer=_cast_infer, promotes="", torch="to_copy", text="{0}", exact=True
 )
+
+
+def _widening(x: Node) -> tuple[Shape, DType]:
+    assert x.dtype.wider is not None
+    return x.shape, x.dtype.wider
+
+
+widen = elementwise(
+    "widen", lambda g, out, x: cast(g, x.dtype), infer=_widening, promotes="", text="{0}"
+)
+"""A number of half the width in the type that PyTorch computes in."""
+ROUNDING = {
+    dtype: elementwise(
+        f"to_{dtype.name}",
+        lambda g, out, x: cast(g, x.dtype),
+        infer=lambda x, dtype=dtype: (x.shape, dtype),
+        promotes="",
+        torch="to_copy",
+        text="{0}",
+        exact=True,
+    )
+    for dtype in (bfloat16, complex32)
+}
+"""The types that NumPy lacks: stored in the wider one, rounded to the nearest, ties to even."""
+
+
 conj_physical = elementwise(
     "conj_physical", lambda g, out, x: conj(g), promotes="same", kernel="conj"
 )
@@ -519,4 +552,4 @@ make_complex: Op = elementwise(
     infer=_complex_infer,
     promotes="",
 )
-clone = elementwise("clone", lambda g, out, x: g, promotes="", text="{0}")
+clone = elementwise("clone", lambda g, out, x: g, promotes="", text="{0}", exact=True)

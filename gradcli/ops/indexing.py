@@ -42,6 +42,7 @@ index: Op = Op(
         g, *indices, shape=x.shape[x.ndim - axes :]
     ),
     variadic=True,
+    exact=True,
 )
 index_add: Op = Op(
     "index_add",
@@ -59,4 +60,4 @@ def _index_put_rule(
     return index(g, *indices, axes=axes)
 
 
-index_put: Op = Op("index_put", _index_put, _index_put_rule, variadic=True)
+index_put: Op = Op("index_put", _index_put, _index_put_rule, variadic=True, exact=True)

@@ -110,7 +110,9 @@ slice_: Op = Op(
     lambda g, out, x, *, slices: embed(g, slices=slices, shape=_core(x, len(slices))),
     view=True,
 )
-embed: Op = Op("embed", _embed, lambda g, out, x, *, slices, shape: slice_(g, slices=slices))
+embed: Op = Op(
+    "embed", _embed, lambda g, out, x, *, slices, shape: slice_(g, slices=slices), exact=True
+)
 slice_put: Op = Op(
     "slice_put",
     _slice_put,
@@ -118,11 +120,12 @@ slice_put: Op = Op(
         g, expand(zero(g), shape=_core(y, len(slices))), slices=slices
     ),
     lambda g, out, x, y, *, slices: slice_(g, slices=slices),
+    exact=True,
 )
-flip: Op = Op("flip", _same, lambda g, out, x, *, axis: flip(g, axis=axis))
-concat: Op = Op("cat", _concat, _concat_rule, kernel="concat", variadic=True)
-tril: Op = Op("tril", _same, lambda g, out, x, *, diagonal: tril(g, diagonal=diagonal))
-triu: Op = Op("triu", _same, lambda g, out, x, *, diagonal: triu(g, diagonal=diagonal))
+flip: Op = Op("flip", _same, lambda g, out, x, *, axis: flip(g, axis=axis), exact=True)
+concat: Op = Op("cat", _concat, _concat_rule, kernel="concat", variadic=True, exact=True)
+tril: Op = Op("tril", _same, lambda g, out, x, *, diagonal: tril(g, diagonal=diagonal), exact=True)
+triu: Op = Op("triu", _same, lambda g, out, x, *, diagonal: triu(g, diagonal=diagonal), exact=True)
 diagonal: Op = Op(
     "diagonal",
     _diagonal,
@@ -134,4 +137,5 @@ diagonal_embed: Op = Op(
     _diagonal_embed,
     lambda g, out, x, *, offset, shape: diagonal(g, offset=offset),
     torch="diag_embed",
+    exact=True,
 )

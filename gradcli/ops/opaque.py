@@ -24,5 +24,5 @@ def _refused(
     raise GradcliError("G037", sentence, kind=kind)
 
 
-opaque = Op("opaque", _value, _refused, variadic=True, text="{0}")
+opaque = Op("opaque", _value, _refused, variadic=True, text="{0}", exact=True)
 """The first input's value, computed from the others; attrs `sentence` and `kind` of the error."""

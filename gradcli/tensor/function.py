@@ -19,6 +19,7 @@ from gradcli.graph.op import FULL, Op
 from gradcli.tensor import registry
 from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.gradfn import WITH_NUMBERS, backward_name, called
+from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
 from gradcli.tensor.operands import (
     as_floating,
@@ -52,6 +53,7 @@ class Function:
             result, where the ops of the body do not tell.
         edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
         layout: whether a result lies in memory like an argument of its shape; None: as its op says.
+        exact: whether its body is given numbers of half the width as they are (see halves.py).
 
     Attributes:
         known: the classes of arguments that it has taken.
@@ -60,8 +62,8 @@ class Function:
     """
 
     __slots__ = (
-        *("__name__", "body", "doc", "edges", "known", "layout", "lenient", "listed", "on_nodes"),
-        *("overload", "qualified", "saves", "shown", "view", "_grad_fn", "_numbers"),
+        *("__name__", "body", "doc", "edges", "exact", "known", "layout", "lenient", "listed"),
+        *("on_nodes", "overload", "qualified", "saves", "shown", "view", "_grad_fn", "_numbers"),
         "_parameters",
     )
 
@@ -77,6 +79,7 @@ class Function:
         layout: bool | None = None,
         saves: tuple[int, ...] = (),
         edges: tuple[str, ...] = (),
+        exact: bool = False,
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
@@ -91,6 +94,7 @@ class Function:
         self.layout = layout
         self.saves = saves
         self.edges = edges
+        self.exact = exact or view
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
         self._parameters: Parameters | None = None
@@ -127,7 +131,10 @@ class Function:
         nodes: list[Node] = []
         given = [_opened(a, tensors, nodes) for a in args]
         named = {k: _opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
-        result = self.body(*given, **named)
+        if self.exact or not any([x.dtype.rare for x in nodes]):
+            result = self.body(*given, **named)
+        else:
+            result = in_wider(self.body, nodes, given, named)
         ends = self._ends(given, named) if self.edges else nodes
         if isinstance(result, Node):
             if result.tracked and result not in nodes:
@@ -280,21 +287,7 @@ def from_op(
     return function(*(names or (op.name,)), method=method, shown=op.torch, **options)(body)
 
 
-__all__ = [
-    "Function",
-    "as_floating",
-    "as_numeric",
-    "called",
-    "common_dtype",
-    "composite",
-    "from_op",
-    "function",
-    "internal",
-    "laid_out",
-    "not_a_tensor",
-    "number_node",
-    "promoted",
-    "tensor_operand",
-    "viewed",
-]
+__all__ = ["Function", "as_floating", "as_numeric", "called", "common_dtype", "composite"]
+__all__ += ["from_op", "function", "internal", "laid_out", "not_a_tensor", "number_node"]
+__all__ += ["promoted", "tensor_operand", "viewed"]
 """What families import, the operands' functions among it."""

@@ -21,7 +21,7 @@ from gradcli.graph.dtype import (
 )
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
-from gradcli.ops.elementwise import cast
+from gradcli.ops.elementwise import cast, widen
 
 
 def tensor_operand(value: Any) -> Node:
@@ -47,11 +47,22 @@ def not_a_tensor(value: Any) -> GradcliError:
     )
 
 
+def given_dtype(x: Any) -> DType:
+    """The dtype of an argument, before it was widened."""
+    widened = isinstance(x, Node) and x.op is widen and x.inputs
+    return x.inputs[0].dtype if widened else x.dtype  # type: ignore[no-any-return]
+
+
+def is_half(x: Any) -> bool:
+    """Whether an argument's numbers have half the width."""
+    return given_dtype(x).wider is not None
+
+
 def no_kernel(kernel: str, x: Any) -> GradcliError:
     """G025: PyTorch's sentence about a kernel that does not take the dtype of `x`."""
     return GradcliError(
         "G025",
-        f"\"{kernel}\" not implemented for '{SCALAR_TYPES[x.dtype]}'",
+        f"\"{kernel}\" not implemented for '{SCALAR_TYPES[given_dtype(x)]}'",
         help="convert it: .float()",
         kind=NotImplementedError,
     )
@@ -156,7 +167,8 @@ def as_number(value: complex, dtype: DType) -> Node:
 
 C_NAMES = {
     **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
-    **{"int64": "int64_t", "float16": "at::Half", "float32": "float", "float64": "double"},
+    **{"uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "int64": "int64_t"},
+    **{"float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"},
     "bool": "bool",
 }
 """Dtypes as PyTorch names what a number does not fit into."""

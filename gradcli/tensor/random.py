@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli.execute.backends.pointwise import to_bfloat16
 from gradcli.tensor import gaussian
 from gradcli.tensor import random_checks as checks
 from gradcli.tensor.fused import multiply_add
@@ -49,7 +50,7 @@ class Generator(Stream):
             checks.check_uniform(dtype, low, high)
             values = _stretched(values, low, high)
         result = _cast(values, dtype)
-        if not plain or dtype == np.float16:  # rounding may have reached the open end
+        if not plain or checks.is_half(dtype):  # rounding may have reached the open end
             result[result == np.asarray(high, dtype)] = low
         return result.reshape(shape)
 
@@ -111,7 +112,7 @@ class Generator(Stream):
             return np.empty(shape, dtype)
         checks.require("random_kernel_cpu", dtype, checks.WITH_BOOL)
         if dtype.kind == "f":
-            bound = 2 ** (np.finfo(dtype).nmant + 1) + 1
+            bound = 2 ** checks.digits(dtype) + 1
         else:
             bound = 2 if dtype.kind == "b" else int(np.iinfo(dtype).max) + 1
         words = self.words(count, wide=dtype in (np.int64, np.float64))
@@ -234,14 +235,14 @@ _BAD_CHANCE = (
 
 def _cast(values: Array, dtype: np.dtype[Any]) -> Array:
     """To `dtype` as C does it: no word about overflow, integers wrap around."""
-    if values.dtype == dtype:
-        return values
+    if dtype.metadata:
+        return np.asarray(to_bfloat16(values.astype(np.float32)))
     with np.errstate(all="ignore"):
         if values.dtype.kind == "f" and dtype.kind in "iu":
             values = values.astype(np.int64)
         elif dtype == np.float16:  # C++ gets there by way of float, which rounds twice
             values = values.astype(np.float32)
-        return values.astype(dtype)
+        return values.astype(dtype, copy=False)
 
 
 def _stretched(values: Array, low: float, high: float) -> Array:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.files.dtypes import BFLOAT16 as BFLOAT16
 
 if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     from numpy.typing import NDArray
@@ -30,6 +31,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "uint32": ("UInt32", "unsigned int"),
     "uint64": ("UInt64", "long unsigned int"),
     "float16": ("Half", "c10::Half"),
+    "bfloat16": ("BFloat16", "c10::BFloat16"),
     "float32": ("Float", "float"),
     "float64": ("Double", "double"),
     "complex64": ("ComplexFloat", "c10::complex<float>"),
@@ -46,7 +48,18 @@ def refused(
 
 def names(dtype: np.dtype[Any]) -> tuple[str, str]:
     """PyTorch's name of a dtype and the C++ type it stands for, as its messages show them."""
-    return _NAMES.get(dtype.name, (dtype.name, dtype.name))
+    name = dtype.metadata["name"] if dtype.metadata else dtype.name
+    return _NAMES.get(name, (name, name))
+
+
+def is_half(dtype: np.dtype[Any]) -> bool:
+    """Whether it is a floating-point type of two bytes."""
+    return dtype == np.float16 or bool(dtype.metadata)
+
+
+def digits(dtype: np.dtype[Any]) -> int:
+    """The binary digits of a floating-point type."""
+    return 8 if dtype.metadata else int(np.finfo(dtype).nmant) + 1
 
 
 def require(kernel: str, dtype: np.dtype[Any], allowed: frozenset[np.dtype[Any]]) -> None:
@@ -130,7 +143,7 @@ def check_permutation(n: int, dtype: np.dtype[Any]) -> None:
     """Raises unless 0 ... n-1 fit into `dtype` and can be permuted there."""
     element_count((n,))
     if dtype.kind == "f":
-        most = 2 ** (np.finfo(dtype).nmant + 1) + 1
+        most = 2 ** digits(dtype) + 1
         if n > most:
             name = names(dtype)[0]
             raise refused(f"n cannot be greater than {most} for {name} type.", "G025")
@@ -187,5 +200,4 @@ def _inwards(end: int, dtype: np.dtype[Any], *, open_end: bool) -> int:
         rounded = float(np.asarray(end - 1).astype(dtype))
     if math.isinf(rounded) or not (rounded >= end if open_end else rounded > end):
         return end
-    digits = np.finfo(dtype).nmant + 1
-    return int(rounded) - (1 << (abs(end - 1).bit_length() - digits))
+    return int(rounded) - (1 << (abs(end - 1).bit_length() - digits(dtype)))

@@ -17,7 +17,7 @@ from gradcli.graph.node import current
 from gradcli.tensor import gaussian
 from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.mersenne import SIZE, Mersenne
-from gradcli.tensor.random_checks import refused, seed_word
+from gradcli.tensor.random_checks import is_half, refused, seed_word
 
 if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     from numpy.typing import ArrayLike, NDArray
@@ -123,8 +123,8 @@ class Stream:
     ) -> NDArray[Any]:
         """Normal numbers made 16 at a time, shape (count,); `count` is at least 16."""
         whole = count - count % 16
-        # Numbers that the last 16 will replace are drawn all the same, but not for float16.
-        drawn = whole if dtype == np.float16 else count
+        # Numbers that the last 16 will replace are drawn all the same, but not for halves.
+        drawn = whole if is_half(dtype) else count
         values = self.fractions(drawn, dtype)
         gaussian.fill(values[:whole], mean, std)
         if whole == count:

@@ -13,12 +13,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")
 
-from op_db_lists import OUTSIDE, reason_outside  # noqa: E402
+from op_db_lists import OUTSIDE, ROUGH, reason_outside  # noqa: E402
 from op_db_run import Score, full_name, op_db, operations, run  # noqa: E402
 from op_db_text import written  # noqa: E402
 
 OPERATIONS = {name: op for name, op in operations().items() if op.dtypes}
-SAMPLES = {"float64": 10, "float32": 4, "complex128": 3}
+SAMPLES = {"float64": 10, "float32": 4, "complex128": 3, "bfloat16": 2}
 """At most so many samples of an op."""
 WRITTEN = 2
 TWICE = 2
@@ -30,6 +30,8 @@ def test_samples_agree(name: str, dtype: str) -> None:
     op = OPERATIONS[name]
     if getattr(torch, dtype) not in op.dtypes:
         pytest.skip(f"PyTorch's {name} does not take {dtype}")
+    if dtype == "bfloat16" and any(name in names for names in ROUGH.values()):
+        pytest.skip("compared in wider types alone")
     _passes(run(op, getattr(torch, dtype), most=SAMPLES[dtype]))
 
 

@@ -12,6 +12,7 @@ import pytest
 from files_helpers import refused
 
 from gradcli.files import read
+from gradcli.files.dtypes import BFLOAT16
 
 
 def npy(header: str | bytes, body: bytes = b"", version: bytes = b"\1\0") -> bytes:
@@ -215,13 +216,14 @@ def test_safetensors(tmp_path: Path) -> None:
     assert read(str(path)).shape == (1, 2)
 
 
-def test_safetensors_bfloat16_becomes_float32(tmp_path: Path) -> None:
+def test_safetensors_bfloat16_comes_as_float32_that_says_so(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     save_file = pytest.importorskip("safetensors.torch").save_file
     values = torch.tensor([[1.5, -2.0, float("inf")], [3e38, 1e-40, 0.1]]).bfloat16()
     save_file({"w": values}, tmp_path / "m.safetensors")
     array = read(f"{tmp_path}/m.safetensors")
-    assert array.dtype == np.float32
+    assert array.dtype == BFLOAT16
+    assert array.dtype.metadata == BFLOAT16.metadata
     np.testing.assert_array_equal(array, values.float().numpy())
 
 

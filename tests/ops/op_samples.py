@@ -262,6 +262,10 @@ NO_FORMULA = {
         ("linalg_ldl_factor_ex", "linalg_ldl_solve", "geqrf"), "PyTorch has no derivative either"
     ),
     "require": "the identity where a condition holds",
+    **dict.fromkeys(
+        ("widen", "to_bfloat16", "to_complex32"),
+        "the identity but for rounding; tests/lowering/test_halves.py compares with PyTorch",
+    ),
     **dict.fromkeys(("custom", "pulled"), "a script writes their derivatives"),
     "floor_divide": "PyTorch refuses its derivative, and so does the rule",
     "opaque": "a value whose derivative PyTorch has not either",

@@ -18,12 +18,16 @@ from gradcli.execute.backends.contraction import contract
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import Shape, numel
+from gradcli.ops.elementwise import ROUNDING
 
 Array = Any
 Slices = tuple[tuple[int, int, int], ...]
 
-NUMPY_DTYPES: dict[DType, np.dtype[Any]] = {d: np.dtype(d.name) for d in DTYPES.values()}
-BY_NUMPY: dict[np.dtype[Any], DType] = {n: d for d, n in NUMPY_DTYPES.items()}
+NUMPY_DTYPES: dict[DType, np.dtype[Any]] = {
+    d: np.dtype((d.wider if d in ROUNDING and d.wider else d).name) for d in DTYPES.values()
+}
+"""What the values of a dtype are stored in: where NumPy lacks it, the wider one."""
+BY_NUMPY = {n: d for d, n in NUMPY_DTYPES.items() if d not in ROUNDING}
 
 
 def dtype_of(array: Array) -> DType:
@@ -43,6 +47,12 @@ def dtype_of(array: Array) -> DType:
     return found
 
 
+def stored(values: Array, dtype: DType) -> Array:
+    """Numbers as arrays of `dtype` are stored: converted, and rounded where NumPy lacks it."""
+    array = values.astype(NUMPY_DTYPES[dtype])
+    return KERNELS[ROUNDING[dtype].kernel](array) if dtype in ROUNDING else array
+
+
 # -- kernels that NumPy has under no single name
 
 
@@ -52,8 +62,6 @@ def _axis(axis: int | tuple[int, ...], ndim: int) -> int | tuple[int, ...]:
 
 def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axis = _axis(axis, x.ndim)  # type: ignore[assignment]
-    if x.dtype == np.float16:
-        return x.sum(axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
     if x.size >= short_rows.LONG and len(axis) == x.ndim:
         total = short_rows.total(x)
         if total is not None:
@@ -131,9 +139,7 @@ def _argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
 
 
 def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """exp(x - max), its sum, and max (0 where infinite), along `axis`, in at least float32."""
-    if x.dtype == np.float16:
-        x = x.astype(np.float32)
+    """exp(x - max), its sum, and max (0 where infinite), along `axis`."""
     top = _top(x.real, axis)
     top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
     powers = np.exp(x - top)
@@ -152,18 +158,18 @@ def _tuple(axis: int | tuple[int, ...]) -> tuple[int, ...]:
 
 def _softmax(x: Array, *, axis: int) -> Array:
     powers, norm, _ = _shifted_exp(x, _axis(axis, x.ndim))
-    return (powers / norm).astype(x.dtype, copy=False)
+    return powers / norm
 
 
 def _log_softmax(x: Array, *, axis: int) -> Array:
     _, norm, top = _shifted_exp(x, _axis(axis, x.ndim))
-    return (x - top - np.log(norm)).astype(x.dtype, copy=False)
+    return x - top - np.log(norm)
 
 
 def _logsumexp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axes = _axis(axis, x.ndim)
     _, norm, top = _shifted_exp(x, axes)
-    result = (np.log(norm) + top).astype(x.dtype, copy=False)
+    result = np.log(norm) + top
     return result if keepdims else result.squeeze(axis=axes)
 
 
@@ -431,6 +437,9 @@ KERNELS: dict[str, Callable[..., Array]] = {
 
 def _constant(node: Node, values: list[Array]) -> Array:
     value, wanted = node.attrs["value"], NUMPY_DTYPES[node.dtype]
+    if node.dtype in ROUNDING:
+        one = stored(np.asarray(value), node.dtype)
+        return repeated(one, node.shape) if node.shape else one
     plain = wanted.kind == "f" and not isinstance(value, complex)
     one = wanted.type(value) if plain else np.asarray(value).astype(wanted)
     return repeated(one, node.shape) if node.shape else one

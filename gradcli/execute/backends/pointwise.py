@@ -148,6 +148,28 @@ def cast(x: Array, out: Array) -> Array:
     return out
 
 
+def widen(x: Array, out: Array = None) -> Array:
+    """A number of half the width in the type that is computed in, which may store it already."""
+    if out is None:
+        return x.astype(np.float32) if x.dtype == np.float16 else x
+    return cast(x, out)
+
+
+def to_bfloat16(x: Array, out: Array = None) -> Array:
+    """The nearest float32 whose last 16 bits are zero, of two the one that ends in an even bit."""
+    x = np.asarray(x)
+    bits = x.view(np.uint32)
+    rounded = (bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) & np.uint32(0xFFFF0000)
+    return same(np.where(x == x, rounded.view(np.float32), x), out)
+
+
+def to_complex32(x: Array, out: Array = None) -> Array:
+    """Both parts rounded to float16."""
+    made = np.empty(np.shape(x), np.complex64)
+    made.real, made.imag = x.real.astype(np.float16), x.imag.astype(np.float16)
+    return same(made, out)
+
+
 ERF_ABOVE = (
     *(1.1283791437803754, 0.19154871120431802, 0.05287519818573425),
     *(0.003808082742740858, 0.00028468435430671987, 2.025900019327045e-06),
@@ -214,5 +236,6 @@ WRITERS: dict[str, Callable[..., Array]] = {
     **{"where": where, "log1p": log1p, "softplus": softplus, "sigmoid": sigmoid},
     **{"pow": power, "erf": erf, "rsqrt": rsqrt, "relu": relu, "frac": frac},
     **{"cast": cast, "leaf": same, "detach": same, "clone": same},
+    **{"widen": widen, "to_bfloat16": to_bfloat16, "to_complex32": to_complex32},
 }
 """Kernel name -> its function; all take `out`."""
