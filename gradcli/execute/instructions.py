@@ -11,9 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends import short_rows
-from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy, stored
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.backends.pointwise import WRITERS
+from gradcli.execute.calls import (
+    Instruction,
+    Registers,
+    backend,
+    call_of,
+    exact_of,
+    folded,
+    put_of,
+    sum_of_products,
+    turned,
+    write_of,
+)
 from gradcli.execute.local import local_attributes, local_shape, rows_of
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.graph.node import Node
@@ -22,10 +33,7 @@ from gradcli.graph.op import FULL
 ALIASES = ("leaf", "detach", "clone")
 """Ops whose result is their input under another name."""
 
-Registers = list[Any]
-Instruction = Callable[[Registers], Any]
 Values = Mapping[Node, Any]
-backend = NumPy()
 
 
 class Program:
@@ -52,11 +60,12 @@ class Program:
         self.instructions: list[Instruction] = []
         self.free: dict[tuple[Any, tuple[int, ...]], list[int]] = {}
         self.owner: dict[int, Node] = {}
-        self.folded = _folded(nodes, kept, rows)
+        self.folded = folded(nodes, kept, rows)
         self.last_use = self._last_uses(nodes)
-        products = {node.inputs[0] for node in self.folded}
+        read = self._read(nodes)
+        self.homes = self._homes(nodes, read)
         for position, node in enumerate(nodes):
-            if node not in products:
+            if node in read:
                 self._compile(node, position)
         self.borrowed = [slot for slot, _ in self.fixed] + [slot for slot, _, _ in self.parts]
         self.crosses = [(n, self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
@@ -92,6 +101,28 @@ class Program:
                 last[x] = max(last.get(x, 0), until)
         return last
 
+    def _read(self, nodes: Sequence[Node]) -> set[Node]:
+        """The nodes that a result needs, when products are folded and nothing is expanded."""
+        read = {node for node in nodes if node in self.kept or self.rows.kind[node] == CROSS}
+        for node in reversed(nodes):
+            if node in read:
+                read.update(self._inputs(node))
+        return read
+
+    def _homes(self, nodes: Sequence[Node], read: set[Node]) -> dict[Node, Node]:
+        """The values that nobody needs once some of their places are written to -> the result.
+
+        They are computed where the result is to stand.
+        """
+        homes = {}
+        for position, node in enumerate(nodes):
+            if node.op.name == "index_put" and node in read:
+                x = node.inputs[0]
+                alone = x in read and x not in self.kept and self.last_use[x] == position
+                if alone and self._writer(x) is not None:
+                    homes[x] = node
+        return homes
+
     def _inputs(self, node: Node) -> list[Node]:
         """What a node reads: behind an `expand`, broadcasting reads the smaller value itself."""
         if node in self.folded:
@@ -112,23 +143,28 @@ class Program:
             self.slots[node] = self._operand(inputs[0], node)
             return
         operands = [self._operand(x, node) for x in inputs]
+        if inputs and self.homes.get(inputs[0]) is node:
+            self.slots[node] = operands[0]
+            self.instructions.append(put_of(operands, node.attrs["axes"]))
+            self._release(inputs[1:], position)
+            return
         writer = self._writer(node)
         if isinstance(writer, np.ufunc):
             self._release(inputs, position)  # a ufunc may write over what it reads
         if writer is None:
             slot = self._new(None)
             attrs = local_attributes(node, self.rows, self.height)
-            kernel = _sum_of_products if node in self.folded else _exact(node)
+            kernel = sum_of_products if node in self.folded else exact_of(node)
             if node.op.name == "permute" and self._puts_rows_last(node):
-                kernel = _turned
+                kernel = turned
             elif node.op.name == "slice" and self.rows.kind[node] == CROSS:
                 kernel = self._window(node)
-            self.instructions.append(_call(kernel, operands, slot, attrs))
+            self.instructions.append(call_of(kernel, operands, slot, attrs))
             if node in self.kept:
                 slot = self._copy_out(node, slot)
         else:
-            slot = self._target(node)
-            self.instructions.append(_write(writer, operands, slot))
+            slot = self._target(self.homes.get(node, node))
+            self.instructions.append(write_of(writer, operands, slot))
         self.slots[node] = slot
         self._release(inputs, position)
 
@@ -205,7 +241,7 @@ class Program:
 
     def _copy_out(self, node: Node, source: int) -> int:
         slot = self._part(node)
-        self.instructions.append(_write(WRITERS["cast"], [source], slot))
+        self.instructions.append(write_of(WRITERS["cast"], [source], slot))
         return slot
 
     def _release(self, inputs: Sequence[Node], position: int) -> None:
@@ -216,82 +252,3 @@ class Program:
                 del self.owner[slot]
                 buffer = self.registers[slot]
                 self.free.setdefault((buffer.dtype, buffer.shape), []).append(slot)
-
-
-def _folded(nodes: Sequence[Node], kept: set[Node], rows: Rows) -> dict[Node, tuple[Node, Node]]:
-    """The sums of products that nobody else reads, with the factors: no product is stored."""
-    readers: dict[Node, int] = {}
-    for node in nodes:
-        for x in node.inputs:
-            readers[x] = readers.get(x, 0) + 1
-    group = set(nodes)
-    found = {}
-    for node in nodes:
-        product = node.inputs[0] if node.inputs else node
-        if node.op.name != "sum" or product not in group or product in kept:
-            continue
-        factors = product.inputs * (2 if product.op.name == "square" else 1)
-        if (
-            product.op.name in ("mul", "square")
-            and readers[product] == 1
-            and product.dtype.name in ("float32", "float64")
-            and all(x.shape == product.shape and x.op is not FULL for x in factors)
-            and _is_inner(node, product, rows)
-        ):
-            found[node] = (factors[0], factors[1])
-    return found
-
-
-def _is_inner(node: Node, product: Node, rows: Rows) -> bool:
-    axes = node.attrs["axis"]
-    return len(axes) == product.ndim or (axes == (-1,) and rows.axis.get(product) != -1)
-
-
-def _sum_of_products(x: Any, y: Any, *, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """The sum of x*y over all axes or over the last."""
-    if len(axis) == x.ndim:
-        made = short_rows.total(x, y)
-        made = np.sum(x * y, dtype=x.dtype) if made is None else made
-    else:
-        made = short_rows.dots(x, y)
-    return np.expand_dims(made, axis) if keepdims else made
-
-
-def _turned(x: Any, *, axes: tuple[int, ...]) -> Any:
-    """Rows that are put last lie side by side for all that follows."""
-    return np.ascontiguousarray(np.transpose(x, axes))
-
-
-def _call(
-    kernel: Callable[..., Any], operands: list[int], slot: int, attrs: dict[str, Any]
-) -> Instruction:
-    def call(registers: Registers) -> None:
-        registers[slot] = kernel(*[registers[i] for i in operands], **attrs)
-
-    return call
-
-
-def _write(writer: Callable[..., Any], operands: list[int], slot: int) -> Instruction:
-    if len(operands) == 1:
-        (a,) = operands
-        return lambda registers: writer(registers[a], out=registers[slot])
-    if len(operands) == 2:
-        a, b = operands
-        return lambda registers: writer(registers[a], registers[b], out=registers[slot])
-
-    def write(registers: Registers) -> None:
-        writer(*[registers[i] for i in operands], out=registers[slot])
-
-    return write
-
-
-def _exact(node: Node) -> Callable[..., Any]:
-    """The node's kernel, with the dtype that the graph says."""
-    kernel = backend.kernel(node.op.name, node.op.kernel)
-    wanted = NUMPY_DTYPES[node.dtype]
-
-    def exact(*values: Any, **attrs: Any) -> Any:
-        value = kernel(*values, **attrs)
-        return value if value.dtype == wanted else value.astype(wanted)
-
-    return exact

@@ -21,14 +21,14 @@ def product(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     if not _is_real(node, x, y):
         return None
     for c, z in ((x, y), (y, x)):
-        number = _number(c)
+        number = number_of(c)
         if number is not None:
             return _scaled(s, number, z, node)
     signed = [_operand("neg", z) for z in (x, y)]
     if signed == [None, None]:
         return None
     x, y = signed[0] or x, signed[1] or y
-    made = s.make("mul", (x, y), node)
+    made = product(s, x, y, node) or s.make("mul", (x, y), node)
     return s.make("neg", (made,), node) if None in signed else made
 
 
@@ -36,19 +36,23 @@ def quotient(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     """`x/y`; dividing by a number is multiplying by its inverse."""
     if not _is_real(node, x, y):
         return None
-    number = _number(y)
+    number = number_of(y)
     if number and RANGE[0] < abs(number) < RANGE[1]:
         return _scaled(s, 1 / number, x, node)
     above = _operand("neg", x)
     if above is None:
         return None
-    return s.make("neg", (s.make("div", (above, y), node),), node)
+    made = quotient(s, above, y, node) or s.make("div", (above, y), node)
+    return s.make("neg", (made,), node)
 
 
 def negative(s: Builder, x: Node, node: Node) -> Node | None:
     """`-x`."""
     if not _is_real(node, x):
         return None
+    number = number_of(x)
+    if number is not None:
+        return s.constant(-number, node.dtype, node.shape)
     number, rest = _split(x)
     if number == 1:
         return None
@@ -77,7 +81,7 @@ def difference(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
 
 def power(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     """`x**2` is a square."""
-    square = _is_real(node, x, y) and x.shape == node.shape and _number(y) == 2
+    square = _is_real(node, x, y) and x.shape == node.shape and number_of(y) == 2
     return s.make("square", (x,), node) if square else None
 
 
@@ -85,7 +89,7 @@ def _is_real(node: Node, *inputs: Node) -> bool:
     return node.dtype.name in KINDS and all([x.dtype is node.dtype for x in inputs])
 
 
-def _number(x: Node) -> float | None:
+def number_of(x: Node) -> float | None:
     """The number that is in every element of `x`."""
     value = x.attrs["value"] if x.op is FULL else None
     return float(value) if isinstance(value, (int, float)) else None
@@ -102,7 +106,7 @@ def _split(x: Node) -> tuple[float, Node]:
         if x.op.name == "neg":
             return -1.0, x.inputs[0]
         if x.op.name == "mul":
-            number = _number(x.inputs[0])
+            number = number_of(x.inputs[0])
             if number is not None and x.inputs[1].shape == x.shape:
                 return number, x.inputs[1]
     return 1.0, x

@@ -10,15 +10,16 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from gradcli.graph import numbers
+from gradcli.graph import numbers, places
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
+from gradcli.graph.places import is_spread
 from gradcli.graph.shape import reduced
 
 Attrs = Mapping[str, Any]
-DEPTH = 8
-"""Through how many elementwise ops reading at positions is moved."""
+MODERATE = 1e-20, 1e20
+"""What neither over- nor underflows times a number between 1 and the inverse of a size."""
 
 Rule = Callable[["Simplifier", tuple[Node, ...], Attrs, Node], Node | None]
 """`(simplifier, inputs, attrs, original) -> node that means the same`, or None."""
@@ -40,11 +41,13 @@ class Simplifier(Builder):
     Attributes:
         shares: the log of a sum of exponentials, and what it was made of: (x, the shifted
             exponentials, their sum).
+        inverses: the inverse of such a sum, which lies between 1 and the inverse of a size.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.shares: dict[Node, tuple[Node, Node, Node]] = {}
+        self.inverses: set[Node] = set()
 
     def run(self, order: Sequence[Node]) -> dict[Node, Node]:
         """For every node one that means the same."""
@@ -132,7 +135,14 @@ def _softmax(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) 
     if not _splits(x):
         return None
     _, powers, norm, _ = _shifted(s, x, (attrs["axis"],))
-    return s.make("mul", (powers, s.make("reciprocal", (norm,), norm)), node)
+    return _share(s, powers, norm, node)
+
+
+def _share(s: Simplifier, powers: Node, norm: Node, node: Node) -> Node:
+    """Shifted exponentials by their sum."""
+    inverse = s.make("reciprocal", (norm,), norm)
+    s.inverses.add(inverse)
+    return s.make("mul", (powers, inverse), node)
 
 
 def _logsumexp(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
@@ -175,78 +185,56 @@ def _exp(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> N
     if found is None:
         return None
     _, powers, norm = found
-    return s.make("mul", (powers, s.make("reciprocal", (norm,), norm)), node)
+    return _share(s, powers, norm, node)
 
 
-def _index_add(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
-    """One value a row, each written to a place of its own, needs no adding."""
-    x, *indices = inputs
-    if _own_places(x, indices, attrs["shape"]) is None:
-        return None
-    zeros = s.constant(0, node.dtype, node.shape)
-    return s.make("index_put", (zeros, *inputs), node, axes=len(attrs["shape"]))
+def _product(s: Simplifier, x: Node, y: Node, node: Node) -> Node | None:
+    """A moderate number times a share goes to the inverse of the sum, which is the smaller one."""
+    for c, share in ((x, y), (y, x)):
+        number = numbers.number_of(c)
+        if number is None or not MODERATE[0] < abs(number) < MODERATE[1]:
+            continue
+        if share.op.name == "mul" and share.value is None and share.inputs[1] in s.inverses:
+            powers, inverse = share.inputs
+            factor = s.make("mul", (s.constant(number, node.dtype), inverse), inverse)
+            return s.make("mul", (powers, factor), node)
+    return numbers.product(s, x, y, node)
 
 
-def _index(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
-    """One value read from each row of an elementwise result needs only that of its operands."""
-    x, *indices = inputs
-    if attrs["axes"] == x.ndim:
-        picked = s.constant(0, node.dtype, node.shape)
-        along = _own_places(picked, indices, x.shape)
-        if along is not None:
-            return _read(s, x, tuple(indices), along, node, DEPTH)
-    return None
+def _difference(s: Simplifier, x: Node, y: Node, node: Node) -> Node | None:
+    """Zeros with a value in each row take part where the value is."""
+    if x.shape == y.shape == node.shape:
+        for spread, whole, name in ((x, _from_zero, "add"), (y, None, "sub")):
+            if not is_spread(spread):
+                continue
+            rest = x if whole is None else whole(s, y, node)
+            _, source, *indices = spread.inputs
+            read = (rest, *indices)
+            picked = s.shaped("index", read, source.shape, node.dtype, node, spread.attrs)
+            changed = s.make(name, (picked, source), source)
+            return s.make("index_put", (rest, changed, *indices), node, **spread.attrs)
+    return numbers.difference(s, x, y, node)
 
 
-def _read(
-    s: Simplifier, x: Node, indices: tuple[Node, ...], along: int, node: Node, depth: int
-) -> Node:
-    """`x` read at one place a row: through elementwise ops with one operand of its shape."""
-    thin = [y.ndim < -along or y.shape[along] == 1 for y in x.inputs]
-    whole = [y.shape == x.shape for y in x.inputs]
-    passes = all(a or b for a, b in zip(thin, whole, strict=True)) and whole.count(True) == 1
-    if depth == 0 or x.value is not None or not x.op.elementwise or not passes:
-        return s.shaped("index", (x, *indices), node.shape, x.dtype, node, node.attrs)
-    operands = tuple(
-        y if is_thin else _read(s, y, indices, along, node, depth - 1)
-        for y, is_thin in zip(x.inputs, thin, strict=True)
-    )
-    return s.shaped(x.op.name, operands, node.shape, x.dtype, x, x.attrs)
-
-
-def _own_places(x: Node, indices: Sequence[Node], shape: tuple[int, ...]) -> int | None:
-    """The axis along which each row of `x` has one place; None where rows may share places."""
-    if x.ndim != len(shape) or len(indices) != len(shape):
-        return None
-    others = []
-    for axis, index in enumerate(indices):
-        if index.op.name != "iota" or index.shape[axis] != index.size:
-            others.append(axis)
-        elif index.size != shape[axis]:
-            return None
-    return others[0] - x.ndim if len(others) == 1 and x.shape[others[0]] == 1 else None
-
-
-def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
-    """Summing along the axis that values were spread over gives the values back."""
-    (x,) = inputs
-    if x.op.name != "index_put" or x.value is not None or x.inputs[0].op is not FULL:
-        return None
-    zeros, source, *indices = x.inputs
-    along = _own_places(source, indices, x.shape)
-    if zeros.attrs["value"] != 0 or along is None or attrs["axis"] != (along,):
-        return None
-    return s.reshape(source, node.shape)
+def _from_zero(s: Simplifier, x: Node, node: Node) -> Node:
+    """`0 - x`: of a negative multiple of a share a positive one, zeros positive all the same."""
+    if x.op.name == "mul" and x.value is None and x.inputs[0].op.name == "exp":
+        powers, factor = x.inputs
+        number = numbers.number_of(factor.inputs[0]) if factor.op.name == "mul" else None
+        if number is not None and number < 0 and factor.inputs[1] in s.inverses:
+            operands = (s.constant(-number, node.dtype), factor.inputs[1])
+            return s.make("mul", (powers, s.make("mul", operands, factor)), node)
+    return s.make("sub", (s.constant(0, node.dtype), x), node)
 
 
 RULES: dict[str, Rule] = {
     **{"leaf": _alias, "detach": _alias, "clone": _alias},
     **{"expand": _respread, "reshape": _respread, "add": _total},
-    "mul": _algebra(numbers.product, operator.mul),
+    "mul": _algebra(_product, operator.mul),
     "div": _algebra(numbers.quotient, operator.truediv),
-    **{"neg": _algebra(numbers.negative), "sub": _algebra(numbers.difference)},
+    **{"neg": _algebra(numbers.negative), "sub": _algebra(_difference)},
     "pow": _algebra(numbers.power),
     **{"log_softmax": _log_softmax, "softmax": _softmax, "logsumexp": _logsumexp, "exp": _exp},
-    **{"index_add": _index_add, "sum": _sum, "index": _index},
+    **{"index_add": places.index_add, "sum": places.total, "index": places.index},
 }
 """Op name -> its rule."""

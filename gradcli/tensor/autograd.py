@@ -166,7 +166,7 @@ class Pass:
 
     def before(self, node: Node, cotangent: Node, passed_on: bool) -> Node:
         """Applies hooks; refuses a node that is used up."""
-        if isinstance(cotangent, Node):  # not the cotangents of several results
+        if isinstance(cotangent, Node) and not _is_number(cotangent):
             settle(cotangent)
         hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
         for hook in tuple(hooks or ()):
@@ -205,6 +205,18 @@ class Pass:
         for hook in tuple(kept[node].hooks if node in kept else ()):
             parts = _replaced(hook, node, cotangent, parts)
         return parts
+
+
+def _is_number(cotangent: Node) -> bool:
+    """Whether a cotangent follows from numbers alone: a plan sees them only if it is not computed.
+
+    The cotangents of several results are none.
+    """
+    return (
+        cotangent.shape == ()
+        and cotangent.value is None
+        and all([x.op is FULL or (x.value is None and x.shape == ()) for x in cotangent.inputs])
+    )
 
 
 def _replaced(hook: Any, node: Node, cotangent: Node, parts: engine.Parts) -> engine.Parts:

@@ -267,7 +267,7 @@ def _diagonal_embed(x: Array, *, offset: int, shape: Shape) -> Array:
     return out
 
 
-def _positions(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
+def positions(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
     """An indexing tuple that keeps leading axes in front and picked axes in place."""
     rest = (slice(None),) * (axes - len(indices))
     return (..., *indices, *rest)
@@ -278,12 +278,12 @@ def _iota(*, shape: Shape, axis: int) -> Array:
 
 
 def _index(x: Array, *indices: Array, axes: int) -> Array:
-    return x[_positions(axes, indices)]
+    return x[positions(axes, indices)]
 
 
 def _index_put(x: Array, y: Array, *indices: Array, axes: int) -> Array:
     out = np.array(x, order="C")
-    out[_positions(axes, indices)] = y
+    out[positions(axes, indices)] = y
     return out
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import numpy as np
 Array = Any
 LARGE = 512
 """Elements from which a longer formula of vectorised ufuncs beats a shorter of slow ones."""
+BRANCHES = 4096
+"""Elements from which masks beat a branch at each."""
 MASKS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
@@ -45,15 +48,22 @@ def _result(out: Array, *values: Array) -> Array:
     return np.empty(np.broadcast_shapes(*(np.shape(v) for v in values)), np.result_type(*values))
 
 
-def _is_large(x: Array, kinds: str) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.char in kinds and x.size >= LARGE
+def _is_large(x: Array, kinds: str, least: int = LARGE) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.char in kinds and x.size >= least
+
+
+@cache
+def _is_vectorised(name: str) -> bool:
+    """Whether NumPy has a kernel for float32 that this machine runs several numbers at a time."""
+    found = np.lib.introspect.opt_func_info(func_name=f"^{name}$", signature="float32")
+    return any("baseline" not in kind["current"] for kind in found.get(name, {}).values())
 
 
 def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
     """The choice by masking bits: NumPy's own branches on each element, and guesses wrong."""
     like = x if getattr(x, "ndim", 0) >= getattr(y, "ndim", 0) else y
     if not (
-        _is_large(condition, "?")
+        _is_large(condition, "?", BRANCHES)
         and getattr(like, "dtype", None) == getattr(x, "dtype", 0) == getattr(y, "dtype", 1)
         and like.dtype.char in "fdeil"
     ):
@@ -85,7 +95,7 @@ def log1p(x: Array, out: Array = None) -> Array:
 
     Kahan's correction: log(1 + x) is log(u) - ((u - 1) - x)/u for u = 1 + x rounded.
     """
-    if not _is_large(x, "f"):
+    if _is_vectorised("log1p") or not _is_large(x, "f"):
         return np.log1p(x, out=out)
     out = _result(out, x)
     u = buffers.get(0, x)
@@ -170,42 +180,29 @@ def to_complex32(x: Array, out: Array = None) -> Array:
     return same(made, out)
 
 
-ERF_ABOVE = (
-    *(1.1283791437803754, 0.19154871120431802, 0.05287519818573425),
-    *(0.003808082742740858, 0.00028468435430671987, 2.025900019327045e-06),
+ERF = (
+    *(1.1283792743020398, 0.10276905581977294, -0.00019183084264088473, -0.0006197846401071165),
+    *(8.763732549397212e-05, -5.668476029787552e-06, 1.418522822728595e-07),
 )
-ERF_BELOW = (
-    *(1.0, 0.5030883015265626, 0.11455892944903937),
-    *(0.015054933255945353, 0.0011707036270113514, 3.783153961016242e-05),
-)
-"""erf(x) is x*P(x*x)/Q(x*x) for |x| < 3.95, to 2e-8 of itself: a least-squares fit whose weights
-were moved to where the error was largest."""
+"""erf(x) is tanh(x*P(x*x)), to 1e-7 of itself: a least-squares fit up to 4, whose weights were
+moved to where the error was largest. The last coefficient is positive, so that beyond 4 the
+argument goes on to grow."""
 
 
 def erf(x: Array, out: Array = None) -> Array:
-    """The error function; of large float32 arrays by a quotient of polynomials, to 5e-7."""
+    """The error function; of large float32 arrays a hyperbolic tangent, to 3e-7."""
     if not _is_large(x, "f"):
         import scipy.special
 
         return scipy.special.erf(x, out=out)
     out = _result(out, x)
-    t, above, below = (buffers.get(place, x) for place in range(3))
-    near = np.clip(x, -4.15, 4.15, out=out)  # where the quotient is above 1
-    np.square(near, out=t)
-    _polynomial(t, ERF_ABOVE, above)
-    _polynomial(t, ERF_BELOW, below)
-    np.divide(np.multiply(near, above, out=above), below, out=above)
-    return np.clip(above, -1, 1, out=out)
-
-
-def _polynomial(x: Array, coefficients: tuple[float, ...], out: Array) -> None:
-    """c0 + c1*x + c2*x**2 + ... by Horner's rule."""
-    *lower, last = coefficients
-    np.multiply(x, last, out=out)
-    for c in reversed(lower[1:]):
+    square = np.square(x, out=buffers.get(0, x))
+    np.multiply(square, ERF[-1], out=out)
+    for c in reversed(ERF[1:-1]):
         np.add(out, c, out=out)
-        np.multiply(out, x, out=out)
-    np.add(out, lower[0], out=out)
+        np.multiply(out, square, out=out)
+    np.add(out, ERF[0], out=out)
+    return np.tanh(np.multiply(out, x, out=out), out=out)
 
 
 POWERS: dict[float, Callable[..., Array]] = {
