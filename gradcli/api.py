@@ -22,7 +22,7 @@ from gradcli.lowering.interpret import Interpreter
 from gradcli.result import Result, Step
 from gradcli.source import Source, Span
 from gradcli.tensor import Tensor, autograd
-from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.kept import name_of
 
 
 def evaluate(

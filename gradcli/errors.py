@@ -179,6 +179,7 @@ CODES: dict[str, str] = {
     "G042": "the script raised an exception",
     "G046": "a torch.autograd.Function does not keep its side",
     "G047": "a gradient is not what differences say",
+    "G048": "a hook does not keep its side",
     "G050": "a data file cannot be read",
     "G051": "a data file is malformed",
     "G052": "a data file has no such key, column or member",

@@ -17,7 +17,7 @@ from gradcli.lowering.interpret import Interpreter
 from gradcli.source import Source
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import Function
-from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.kept import name_of
 
 VALUES = {
     "x": "[0.5,0.25]",

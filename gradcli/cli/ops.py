@@ -11,7 +11,7 @@ from gradcli.render.rules import derivatives, elementwise
 from gradcli.tensor import registry
 from gradcli.tensor.arguments import signature_text
 from gradcli.tensor.function import Function
-from gradcli.tensor.gradfn import backward_name
+from gradcli.tensor.kept import backward_name
 
 
 def run(*, name: str | None, format: str) -> None:

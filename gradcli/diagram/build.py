@@ -18,7 +18,7 @@ from gradcli.graph.op import FULL, LEAF, SYMBOL
 from gradcli.graph.shape import numel
 from gradcli.source import Source
 from gradcli.tensor import Tensor, autograd
-from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.kept import name_of
 
 LEVELS = ("grad_fn", "op")
 SHOWN = ("forward", "backward", "both")

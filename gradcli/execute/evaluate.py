@@ -17,6 +17,7 @@ from gradcli.execute.backends.numpy import NumPy
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.limits import memory
 from gradcli.execute.whole import give_parts, reads_much, whole
+from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import SYMBOL, UNKNOWN
 from gradcli.graph.walk import ancestors
@@ -110,9 +111,15 @@ def _compute_small(node: Node) -> None:
 
 
 def let_go(node: Node) -> None:
-    """Drops what a node with a value was computed from, but for what derivatives may follow."""
+    """Drops what a node with a value was computed from, but for what derivatives may follow.
+
+    A condition inside of a function keeps it: where the function's arguments were overwritten
+    behind autograd's back, it holds for what they are now.
+    """
     if not node.tracked:
-        node.inputs = ()
+        inner = node.dtype is bool_ and not node.released
+        if not inner or not any(x.tracked or x.inputs for x in node.inputs):
+            node.inputs = ()
     elif node.released:
         node.inputs = tuple([x for x in node.inputs if x.tracked])
 

@@ -11,19 +11,23 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
-from gradcli.tensor import Tensor, autograd, registry
+from gradcli.tensor import Tensor, autograd, levels
 from gradcli.tensor.function import composite
-from gradcli.tensor.gradfn import GradFn, history
+from gradcli.tensor.gradfn import GradientEdge
 from gradcli.tensor.hooks import Handle, hooked
+from gradcli.tensor.kept import history
+from gradcli.tensor.refusals import no_gradient
 from gradcli.tensor.storage import value_of
 
 
 def _sequence(value: Any) -> list[Any]:
+    if isinstance(value, GradientEdge):
+        return [value]
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _tensors(name: str, value: Any) -> list[Tensor]:
-    given = _sequence(value)
+    given = [x.tensor() if isinstance(x, GradientEdge) else x for x in _sequence(value)]
     for x in given:
         if not isinstance(x, Tensor):
             raise GradcliError(
@@ -33,6 +37,15 @@ def _tensors(name: str, value: Any) -> list[Tensor]:
                 else f"{name} must be a Tensor or a sequence of them, not {type(x).__name__}",
                 kind=TypeError,
             )
+    return given
+
+
+def _outputs(name: str, value: Any) -> list[Tensor]:
+    """The tensors to differentiate; that they are dual is no reason to ask for gradients."""
+    given = _tensors(name, value)
+    for number, x in enumerate(given if levels.duals else ()):
+        if x.node.tracked and not x.requires_grad:
+            raise no_gradient(x.node, number)
     return given
 
 
@@ -66,7 +79,7 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves they depend on."""
-    outputs = _tensors("tensors", tensors)
+    outputs = _outputs("tensors", tensors)
     targets = None if inputs is None else _tensors("inputs", inputs)
     if targets is not None and not targets:
         raise GradcliError("G013", "`inputs` argument to `backward()` cannot be empty.")
@@ -92,8 +105,8 @@ def grad(
     materialize_grads: bool = False,
 ) -> Any:
     """The gradients of `outputs` by `inputs`, as a tuple."""
-    results = _tensors("outputs", outputs)
-    if isinstance(inputs, (list, tuple)) and not inputs:
+    results = _outputs("outputs", outputs)
+    if not _sequence(inputs):
         raise GradcliError("G013", "`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
         raise GradcliError(
@@ -209,6 +222,3 @@ def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], Any]) ->
     hooks = self.autograd.after
     hooks.append(hook)
     return Handle(hooks, hook)
-
-
-registry.register("torch.autograd.graph.Node", GradFn)

@@ -13,7 +13,9 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.tensor import Tensor
 from gradcli.tensor.gradfn import GradFn
+from gradcli.tensor.kept import Packed
 from gradcli.tensor.refusals import overwritten, used_up
+from gradcli.tensor.saved import Saved, pack_all, unpacked
 from gradcli.tensor.storage import Version
 
 Values = tuple[Any, ...]
@@ -43,6 +45,7 @@ class Context(GradFn):
         self._saved: Values = ()
         self._for_forward: Values = ()
         self._versions: list[tuple[Version, int] | None] = []
+        self._packed: Packed = {}
         self._freed = False
         self._dirty: Values = ()
         self._fixed: Values = ()
@@ -84,14 +87,25 @@ class Context(GradFn):
         """
         if self._freed:
             raise used_up(self._node)
-        for tensor, version in zip(self._saved, self._versions, strict=False):
-            if version is not None and version[0].number != version[1]:
+        packed = self._packed
+        for i, (tensor, version) in enumerate(zip(self._saved, self._versions, strict=False)):
+            if i not in packed and version is not None and version[0].number != version[1]:
                 raise overwritten(self._node, tensor.value_node, *version)
-        return self._saved
+        return tuple(
+            unpacked(packed[i]) if i in packed else tensor for i, tensor in enumerate(self._saved)
+        )
+
+    @property
+    def _raw_saved_tensors(self) -> Values:
+        """What was saved, as objects that take hooks."""
+        if self._freed:
+            raise used_up(self._node)
+        return tuple(Saved(self._packed, i, tensor) for i, tensor in enumerate(self._saved))
 
     def _seal(self) -> None:
         """Notes the versions of what was saved, now that `forward` is through."""
         self._versions = [None if x is None else (x.version, x.version.number) for x in self._saved]
+        pack_all(self._packed, ((i, x) for i, x in enumerate(self._saved) if x is not None))
 
     @contextmanager
     def _forward(self) -> Iterator[None]:
@@ -107,7 +121,7 @@ class Context(GradFn):
     def _free(self) -> None:
         """Lets go of what was saved: a backward pass has used it up."""
         self._freed = bool(self._saved)
-        self._saved = ()
+        self._saved, self._packed = (), {}
 
     def __repr__(self) -> str:
         return object.__repr__(self)

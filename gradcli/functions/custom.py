@@ -7,12 +7,14 @@ Constraints: one graph op (gradcli/ops/custom.py), whose derivative rule calls t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
+from gradcli.functions import trees
 from gradcli.functions.context import Context
 from gradcli.functions.custom_call import Call
+from gradcli.functions.vmap import moved
 from gradcli.graph.node import current
 from gradcli.ops.opaque import opaque
 from gradcli.tensor import Tensor, levels, registry
@@ -70,11 +72,14 @@ class Function:
         call = Call(context, _backward(cls), cls.jvp, args)
         with Stop(False):
             if split:
-                output = cls.forward(*args)
+                level = _mapping(args) if cls.vmap is not Function.vmap else None
+                output = cls.forward(*args) if level is None else _mapped(cls, level, args)
                 cls.setup_context(context, args, output)
             else:
                 output = cls.forward(context, *args)
         outputs = call.finished(output if isinstance(output, tuple) else (output,))
+        if levels.duals:
+            call.push_now(args)
         return outputs if isinstance(output, tuple) else outputs[0]
 
 
@@ -87,6 +92,43 @@ def _by_position(cls: type[Function], split: bool, args: Values, kwargs: dict[st
         bound.apply_defaults()
         return bound.args
     return signature.bind_partial(None, *args, **kwargs).args[1:] if kwargs else args
+
+
+class VmapInfo(NamedTuple):
+    """What a function's own `vmap` is told of the batch."""
+
+    batch_size: int
+    randomness: str
+
+
+def _mapping(args: Values) -> levels.Level | None:
+    """The innermost vmap that has to do with the arguments."""
+    lanes = [levels.lanes_of(a.value_node) for a in args if isinstance(a, Tensor)]
+    found = (v for v in reversed(levels.vmaps()) if any(not s.isdisjoint(v.lanes) for s in lanes))
+    return next(found, None)
+
+
+def _mapped(cls: type[Function], level: levels.Level, args: Values) -> Any:
+    """The results of one example, of which the function's own `vmap` computes all."""
+    places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+    batches = dict(zip(places, level.batches([args[i].value_node for i in places]), strict=True))
+    dims = tuple(None if batches.get(i) is None else 0 for i in range(len(args)))
+    given = [a if (b := batches.get(i)) is None else Tensor(b) for i, a in enumerate(args)]
+    inner = levels.active[levels.active.index(level) :]
+    del levels.active[-len(inner) :]
+    try:
+        info = VmapInfo(level.size or 0, level.randomness)
+        output, out_dims = cls.vmap(info, dims, *given)
+    finally:
+        levels.active.extend(inner)
+    flat, structure = trees.flatten(output)
+    spread = structure.spread(out_dims)
+    assert spread is not None
+    examples = [
+        y if dim is None else Tensor(level.example(moved(y.value_node, dim, 0)))
+        for y, dim in zip(flat, spread, strict=True)
+    ]
+    return trees.unflatten(examples, structure)
 
 
 def _backward(cls: type[Function]) -> Callable[..., Any]:

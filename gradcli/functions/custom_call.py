@@ -12,14 +12,14 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.functions.context import Context
 from gradcli.graph.backward import unbroadcast
-from gradcli.graph.call import Part
+from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import results
 from gradcli.graph.shape import broadcast
 from gradcli.ops.batching import Batching, over_examples
 from gradcli.ops.custom import Cotangents, custom, pulled
 from gradcli.ops.elementwise import cast
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, levels
 from gradcli.tensor.storage import View, value_of
 
 Values = tuple[Any, ...]
@@ -48,6 +48,7 @@ class Call:
         self.arguments = arguments
         self.is_tensor = [isinstance(a, Tensor) for a in arguments]
         self.sources = [a.node for a in arguments if isinstance(a, Tensor)]
+        self.pushed: Cotangents | None = None
         self.outputs: list[Node | None] = []
         self.places: list[int] = []
 
@@ -95,8 +96,9 @@ class Call:
         attrs = {"function": self, "count": len(values)}
         bundle = Node(custom, (*values, *self.sources), attrs, (), kinds[0][1], True)
         name = type(self.context).__name__
+        shared = Arguments(self.sources, self.sources)
         for tensor, item, place in zip(tensors, results(bundle, kinds), self.places, strict=True):
-            item.call = Part(name, tuple(self.sources), place, self.context)
+            give(item, Part(name, shared, place, self.context))
             settle(item)
             view = tensor._view
             if view is not None and view.base is not None:
@@ -111,12 +113,20 @@ class Call:
         kinds = [(x.shape, x.dtype) for x in self.sources]
         given = [x for x in g if x is not None]
         function = _Pushing(self, [x is not None for x in g])
-        attrs = {"function": function, "kinds": kinds}
-        bundle = Node(pulled, tuple(given), attrs, (), kinds[0][1], True)
+        attrs = {"function": function, "kinds": kinds, "count": len(given)}
+        bundle = Node(pulled, (*given, *self.sources), attrs, (), kinds[0][1], True)
         return results(bundle, kinds)
+
+    def push_now(self, arguments: Values) -> None:
+        """Calls the script's `jvp`, once, where dual tensors are among the arguments."""
+        given = [levels.tangents(x) for x in arguments if isinstance(x, Tensor)]
+        if any(given):
+            self.pushed = self.push([found[0].node if found else None for found in given])
 
     def push(self, t: Cotangents) -> Cotangents:
         """The tangents of the results, from the script's `jvp`, for those of the sources."""
+        if self.pushed is not None:
+            return self.pushed
         given = iter(t)
         sources = iter(self.sources)
         tangents = []

@@ -38,7 +38,7 @@ Geqrf = named_results("geqrf", "a", "tau")
 # -- Cholesky
 
 
-@function("linalg.cholesky", shown="linalg_cholesky_ex", method=False, saves=(-1,))
+@function("linalg.cholesky", shown="linalg_cholesky_ex", method=False)
 def cholesky(A: Any, *, upper: bool = False) -> Node:
     """The triangular L with A = L @ L.mH; A must be positive-definite."""
     x = square("linalg.cholesky", A, "cholesky_cpu")
@@ -87,7 +87,7 @@ QR = named_results("linalg_qr", "Q", "R")
 OldQR = named_results("qr", "Q", "R")
 
 
-@function("linalg.qr", shown="linalg_qr", method=False, saves=(-1,))
+@function("linalg.qr", shown="linalg_qr", method=False)
 def qr(A: Any, mode: str = "reduced") -> Results:
     """A = Q @ R, the columns of Q orthonormal, R triangular: "reduced", "complete" or only "r"."""
     return QR(*_qr(A, mode))

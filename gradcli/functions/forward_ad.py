@@ -38,6 +38,12 @@ class DualLevel(Level):
         self.tangents: list[Tensor] = []
         super().__init__(variables=self.scope.variables, forward=True)
 
+    def tangent(self, tensor: Tensor) -> Tensor | None:
+        """The tangent of a tensor; None for one that depends on no dual tensor."""
+        found = unpack_dual(tensor, level=self).tangent
+        assert found is None or isinstance(found, Tensor)
+        return found
+
 
 @contextmanager
 def dual_level() -> Iterator[DualLevel]:
@@ -46,11 +52,34 @@ def dual_level() -> Iterator[DualLevel]:
     Raises:
         GradcliError: G013 for a block inside another one, as in PyTorch.
     """
+    level = enter_dual_level()
+    try:
+        yield level
+    finally:
+        exit_dual_level(level=level)
+
+
+@composite("autograd.forward_ad.enter_dual_level", method=False)
+def enter_dual_level() -> Any:
+    """Begins a block in which tensors have tangents, until `exit_dual_level`.
+
+    Raises:
+        GradcliError: G013 for a block inside another one, as in PyTorch.
+    """
     if _innermost() is not None:
         raise GradcliError("G013", "Nested forward mode AD is not supported at the moment")
-    with DualLevel() as level:
-        assert isinstance(level, DualLevel)
-        yield level
+    return DualLevel().__enter__()
+
+
+@composite("autograd.forward_ad.exit_dual_level", method=False)
+def exit_dual_level(*, level: Any = None) -> None:
+    """Ends the block: its tensors have no tangents any more."""
+    current = level or _innermost()
+    if current is None:
+        raise GradcliError(
+            "G013", "Trying to exit a forward AD level but no level was entered before."
+        )
+    current.__exit__()
 
 
 def _innermost() -> DualLevel | None:
@@ -76,7 +105,8 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
             f"given forward gradient is of size {list(tangent.shape)}.",
             label=f"the tangent is {text(tuple(tangent.shape))}",
         )
-    dual = current.scope.variable(tensor)
+    dual = current.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
+    levels.duals.add(dual.autograd)
     current.tangents.append(tangent)
     return dual
 

@@ -36,7 +36,7 @@ from gradcli.tensor.operands import C_NAMES
 # -- positions
 
 
-@function("gather", saves=(0, 1))
+@function("gather")
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Node:
     """`input` read along `dim` at `index`: one position for every element of the result."""
     x, chosen = tensor(input), tensor(index)

@@ -35,7 +35,7 @@ def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeErr
 # -- distances
 
 
-@function("dist", saves=(0, 1, -1))
+@function("dist")
 def dist(input: Any, other: Any, p: Number = 2) -> Node:
     """The norm of order `p` of `input - other`."""
     x, y = promoted(input, other)
@@ -81,7 +81,7 @@ def cdist(
     return _apart(x1, x2, float(p))
 
 
-@function("Tensor._apart", shown="cdist", saves=(0, 1, -1))
+@function("Tensor._apart", shown="cdist")
 def _apart(input: Any, other: Any, p: float) -> Node:
     x, y = promoted(input, other)
     left = reshaped(x, (*x.shape[:-1], 1, x.shape[-1]))
@@ -99,7 +99,7 @@ def _by_product(input: Any, other: Any) -> Node:
     return root_or_zero(ops.clamp_min(square, constant(0, x.dtype)))
 
 
-@function("nn.functional.pdist", "pdist", method=False, saves=(0, -1))
+@function("nn.functional.pdist", "pdist", method=False)
 def pdist(input: Any, p: float = 2.0) -> Node:
     """The distances between each two rows, first with second, first with third ..."""
     x = tensor(input)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcli.graph.node import current
 from gradcli.tensor import registry
+from gradcli.tensor.inference import inference
 
 
 class GradMode:
@@ -69,8 +70,6 @@ _mode("enable_grad", True, "A block (or decorated function) in which gradients a
 class _Inference(_Reentrant):
     """A mode without gradients, or (`mode` False) the mode there was, inside of one."""
 
-    enabled = False
-
     def __init__(self, mode: bool) -> None:
         super().__init__(current.tracking and not mode)
         self._inference = mode
@@ -78,11 +77,12 @@ class _Inference(_Reentrant):
 
     def __enter__(self) -> None:
         super().__enter__()
-        self._outer, _Inference.enabled = _Inference.enabled, self._inference
+        self._outer = inference.enabled
+        inference.switch(self._inference)
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__()
-        _Inference.enabled = self._outer
+        inference.switch(self._outer)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, guarded by this mode."""
@@ -103,7 +103,7 @@ def inference_mode(mode: Any = True) -> Any:
 
 def is_inference_mode_enabled() -> bool:
     """Whether a block of `inference_mode` runs now."""
-    return _Inference.enabled
+    return inference.enabled
 
 
 def set_grad_enabled(mode: bool) -> GradMode:

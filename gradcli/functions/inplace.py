@@ -22,7 +22,7 @@ from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.arguments import taken
 from gradcli.tensor.function import composite, function, internal, number_node
-from gradcli.tensor.gradfn import backward_name
+from gradcli.tensor.kept import backward_name
 from gradcli.tensor.kinds import Value
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.storage import View

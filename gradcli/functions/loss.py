@@ -120,7 +120,7 @@ def mse_loss(
     return _mse(input, target, how)
 
 
-@internal("mse_loss", saves=(0, 1))
+@internal("mse_loss")
 def _mse(input: Node, target: Node, how: str) -> Node:
     x, y = _pair(input, target, "mse_cpu")
     return reduced((x - y) ** 2, how)
@@ -172,7 +172,7 @@ def smooth_l1_loss(
     return _smooth_l1(input, target, beta, chosen(reduction, size_average, reduce))
 
 
-@internal("smooth_l1_loss", saves=(0, 1))
+@internal("smooth_l1_loss")
 def _smooth_l1(input: Node, target: Node, beta: float, how: str) -> Node:
     x, y = _pair(input, target, "smooth_l1_cpu")
     return reduced(_rounded_corner(x - y, beta, beta, 1.0), how)
@@ -193,7 +193,7 @@ def huber_loss(
     return _huber(input, target, delta, how)
 
 
-@internal("huber_loss", saves=(0, 1))
+@internal("huber_loss")
 def _huber(input: Node, target: Node, delta: float, how: str) -> Node:
     if delta <= 0:
         raise GradcliError("G026", "huber_loss does not support non-positive values for delta.")
@@ -465,8 +465,8 @@ def _beyond(known: Any, classes: int, ignored: int) -> tuple[int | None, int, bo
     return int(beyond.flat[0]) if beyond.size else None, int(kept.sum()), bool(kept.all())
 
 
-_nll = internal("nll_loss", saves=(0, 1))(_picked)
-_nll_2d = internal("nll_loss2D", saves=(0, 1))(_picked)
+_nll = internal("nll_loss")(_picked)
+_nll_2d = internal("nll_loss2D")(_picked)
 
 
 # -- truth values and probabilities

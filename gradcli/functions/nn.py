@@ -95,7 +95,6 @@ def activation(
     shown: str = "",
     method: bool = False,
     in_place: int = 0,
-    saves: tuple[int, ...] = (),
 ) -> Callable[[Callable[..., Node]], Function]:
     """An entry of one tensor and numbers; its last argument, `inplace`, writes to the tensor.
 
@@ -103,7 +102,7 @@ def activation(
     """
 
     def decorate(body: Callable[..., Node]) -> Function:
-        common: Any = {"on_nodes": True, "shown": shown, "saves": saves}
+        common: Any = {"on_nodes": True, "shown": shown}
         fresh = Function(names[0], body, **common)
         written = Function(names[0], body, overload=in_place, **common)
         parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
@@ -128,7 +127,7 @@ def relu(input: Any, inplace: bool = False) -> Node:
     return ops.relu(tensor(input))
 
 
-@activation("nn.functional.leaky_relu", in_place=1, saves=(0,))
+@activation("nn.functional.leaky_relu", in_place=1)
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Node:
     """`input` above 0, `negative_slope*input` below; the derivative at 0 is `negative_slope`."""
     x = floating(input, "leaky_relu_cpu")
@@ -160,7 +159,7 @@ def selu(input: Any, inplace: bool = False) -> Node:
     return _elu(floating(input, "elu_cpu"), 1.6732632423543772, 1.0507009873554805)
 
 
-@activation("nn.functional.gelu", saves=(0,))
+@activation("nn.functional.gelu")
 def gelu(input: Any, *, approximate: str = "none") -> Node:
     """`input` times its normal distribution function, which "tanh" approximates."""
     x = floating(input, "GeluKernelImpl")
@@ -191,7 +190,7 @@ def _between(x: Node, low: Node, high: Node, inside: Node) -> Node:
     return ops.where(ops.le(x, low), low, ops.where(ops.ge(x, high), high, inside))
 
 
-@activation("nn.functional.hardtanh", saves=(0,))
+@activation("nn.functional.hardtanh")
 def hardtanh(
     input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Node:
@@ -214,13 +213,13 @@ def _hardtanh(x: Node, low: float, high: float) -> Node:
     return _between(x, lift(low, x), lift(high, x), x)
 
 
-@activation("nn.functional.relu6", shown="hardtanh", saves=(0,))
+@activation("nn.functional.relu6", shown="hardtanh")
 def relu6(input: Any, inplace: bool = False) -> Node:
     """`input` between 0 and 6."""
     return _hardtanh(tensor(input), 0, 6)
 
 
-@activation("nn.functional.hardsigmoid", saves=(0,))
+@activation("nn.functional.hardsigmoid")
 def hardsigmoid(input: Any, inplace: bool = False) -> Node:
     """`(input + 3)/6` between 0 and 1."""
     x = floating(input, "hardsigmoid_cpu")
@@ -228,7 +227,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Node:
     return _between(shifted, zero(x), zero(x) + 6, shifted) / 6
 
 
-@activation("nn.functional.hardswish", saves=(0,))
+@activation("nn.functional.hardswish")
 def hardswish(input: Any, inplace: bool = False) -> Node:
     """`input*(input + 3)/6` between -3 and 3, 0 below, `input` above."""
     x = floating(input, "hardswish_cpu")
@@ -238,14 +237,14 @@ def hardswish(input: Any, inplace: bool = False) -> Node:
     return ops.where(below, zero(x) * -1.0, ops.where(above, x, middle * (middle + 3) / 6 + 0 * x))
 
 
-@activation("hardshrink", "nn.functional.hardshrink", method=True, saves=(0,))
+@activation("hardshrink", "nn.functional.hardshrink", method=True)
 def hardshrink(input: Any, lambd: float = 0.5) -> Node:
     """`input` outside of [-lambd, lambd], 0 inside."""
     x = floating(input, "hardshrink_cpu")
     return ops.where(_within(x, lambd), zero(x), x)
 
 
-@activation("nn.functional.softshrink", saves=(0,))
+@activation("nn.functional.softshrink")
 def softshrink(input: Any, lambd: float = 0.5) -> Node:
     """`input` moved by `lambd` towards 0, 0 inside of [-lambd, lambd]."""
     x = floating(input, "softshrink_check")
@@ -285,7 +284,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Node:
     return ops.where(ops.gt(scaled, lift(threshold, x)), x, smooth if beta == 1 else smooth / beta)
 
 
-@activation("nn.functional.logsigmoid", shown="log_sigmoid", saves=(0,))
+@activation("nn.functional.logsigmoid", shown="log_sigmoid")
 def logsigmoid(input: Any) -> Node:
     """`log(sigmoid(input))`, without overflow."""
     return log_sigmoid_of(floating(input, "log_sigmoid_cpu"))
@@ -296,7 +295,7 @@ def log_sigmoid_of(x: Node) -> Node:
     return -own.softplus(-x)
 
 
-@activation("threshold", "nn.functional.threshold", in_place=1, saves=(0,))
+@activation("threshold", "nn.functional.threshold", in_place=1)
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
     """`input` where it is above `threshold`, `value` elsewhere."""
     x = tensor(input)
@@ -552,7 +551,6 @@ def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tu
     method=False,
     shown="native_layer_norm",
     layout=False,
-    saves=(0, 1, 2),
     edges=("input", "weight", "bias"),
 )
 def layer_norm(

@@ -207,7 +207,7 @@ def _nothing(dim: int | None) -> GradcliError:
 
 
 def _running(name: str, largest: bool) -> None:
-    @function(name, saves=(0,))
+    @function(name)
     def running(input: Any, dim: int) -> Any:
         x = _real(name, input)
         axis = axis_from_right(dim, x.ndim)

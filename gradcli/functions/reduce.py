@@ -62,7 +62,7 @@ def sum(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | No
     return reduction.total(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
 
 
-@function("nansum", overload=0, saves=(0,))
+@function("nansum", overload=0)
 def nansum(
     input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
@@ -284,7 +284,7 @@ def _spread_arguments(
     return dim, correction
 
 
-@function("var", saves=(0,))
+@function("var")
 def var(
     input: Any,
     dim: bool | Dim = None,
@@ -299,7 +299,7 @@ def var(
     return variance(x, axes_of(dim, x.ndim), correction, keepdim)
 
 
-@function("std", saves=(0, -1))
+@function("std")
 def std(
     input: Any,
     dim: bool | Dim = None,
@@ -325,7 +325,7 @@ def _floating_only(name: str, input: Any) -> Node:
     return x
 
 
-@function("std_mean", saves=(0, -1))
+@function("std_mean")
 def std_mean(
     input: Any,
     dim: bool | Dim = None,
@@ -339,7 +339,7 @@ def std_mean(
     return std.body(input, dim, unbiased, keepdim, **options), mean_of(x, axes, keepdim)
 
 
-@function("var_mean", saves=(0,))
+@function("var_mean")
 def var_mean(
     input: Any,
     dim: bool | Dim = None,
@@ -389,7 +389,7 @@ def _safe(x: Node, unsafe: Node) -> Node:
     return ops.where(unsafe, constant(1, x.dtype), x)
 
 
-@function("linalg.vector_norm", shown="linalg_vector_norm", method=False, saves=(0, -1))
+@function("linalg.vector_norm", shown="linalg_vector_norm", method=False)
 def vector_norm(
     x: Any, ord: Number = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:

@@ -160,7 +160,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Node:
     return reshaped(ops.add(x, places.added(value)), input.shape)
 
 
-@function("scatter_reduce", saves=(0, 1, 2, -1))
+@function("scatter_reduce")
 def scatter_reduce(
     input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Node:
@@ -239,7 +239,7 @@ def _other_sizes(x: Node, axis: int) -> list[int]:
 _WHOLE = (int64, int32)
 
 
-@function("index_add", saves=(1, 2))
+@function("index_add")
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Number = 1) -> Node:
     """`input` with `alpha` times the slices of `source` added along `dim` at positions."""
     x, value = tensor(input), tensor(source)

@@ -15,8 +15,9 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
+from gradcli.functions.forward_ad import dual_level, make_dual, unpack_dual
 from gradcli.graph.node import data
-from gradcli.tensor import Tensor, autograd, derivatives, layout
+from gradcli.tensor import Tensor, autograd, layout
 
 Array = Any
 Values = tuple[Any, ...]
@@ -61,12 +62,20 @@ class Point:
         ]
         return np.stack(columns, -1) if columns else np.zeros((x.size, 0), x.dtype)
 
-    def forward(self, j: int, output: Tensor) -> Array:
-        """The Jacobian by input number `j` in forward mode."""
+    def forward(self, j: int) -> list[Array]:
+        """The Jacobians of every output by input number `j`, in forward mode."""
         x = self.varied[j]
-        size = x.array().size
-        rows = [derivatives.jvp(output, [x], [unit(x, i)]).array().reshape(-1) for i in range(size)]
-        return np.stack(rows) if rows else np.zeros((0, output.array().size))
+        rows = [self._pushed(x, unit(x, place)) for place in range(x.array().size)]
+        return [np.stack(columns) for columns in zip(*rows, strict=True)]
+
+    def _pushed(self, x: Tensor, tangent: Tensor) -> list[Array]:
+        """The tangents of every output, flattened, where `x` has a tangent."""
+        with dual_level():
+            dual = make_dual(x, tangent)
+            given = [dual if y is x else y for y in self.inputs]
+            outputs = as_tuple(self.function(*given))
+            found = [(y, unpack_dual(y).tangent) for y in outputs]
+            return [(zeros(y) if t is None else t).array().reshape(-1) for y, t in found]
 
     # -- by differences
 

@@ -43,7 +43,7 @@ class Scope:
         self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], inputs: Sequence[Any]
     ) -> list[Any]:
         """The gradients of `outputs` by `inputs`, zeros where they do not depend on one."""
-        pairs = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.requires_grad]
+        pairs = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.node.tracked]
         found: Sequence[Tensor | None] = [None] * len(inputs)
         if pairs:
             found = autograd.grad(

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.functions.devices import CPU, Device
 from gradcli.graph.dtype import (
     ALIASES,
     DTYPES,
@@ -22,34 +23,9 @@ from gradcli.graph.dtype import (
 from gradcli.graph.shape import axis_from_right, numel
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import Function, composite
+from gradcli.tensor.inference import is_inference
 from gradcli.tensor.kinds import Value
 from gradcli.tensor.size import Size
-
-
-class Device:
-    """Where a tensor lives: always the machine's memory, until a backend says otherwise."""
-
-    def __init__(self, type: str = "cpu", index: int | None = None) -> None:
-        name, _, number = str(type).partition(":")
-        self.type = name
-        self.index = int(number) if number.isdigit() else index
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Device) and (self.type, self.index) == (other.type, other.index)
-
-    def __hash__(self) -> int:
-        return hash((self.type, self.index))
-
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
-
-    def __repr__(self) -> str:
-        index = "" if self.index is None else f", index={self.index}"
-        return f"device(type='{self.type}'{index})"
-
-
-CPU = Device()
-
 
 BFLOAT16 = {
     **{"bits": 16, "eps": 2.0**-7, "dtype": "bfloat16", "resolution": 0.01},
@@ -208,7 +184,8 @@ for _names, _answer, _words in (
     (["Tensor.is_signed"], lambda x: x.dtype.is_signed, "Whether it can hold negative numbers."),
     (["Tensor.storage_offset"], layout.offset_of, "Elements of the memory before its first one."),
     (["Tensor.get_device"], lambda x: -1, "-1: it is in the machine's memory."),
-    (["is_neg", "is_inference"], lambda x: False, "False."),
+    (["is_neg"], lambda x: False, "False."),
+    (["is_inference"], is_inference, "Whether it was made in a block of `inference_mode`."),
     (["Tensor.is_pinned", "Tensor.is_shared"], lambda x: False, "False."),
 ):
     _question(*_names, answer=_answer, words=_words)

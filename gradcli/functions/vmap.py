@@ -173,7 +173,7 @@ class Mapped:
     def _lane(self, x: Any, dim: int | None, level: Level) -> Any:
         if dim is None:
             return x
-        return Tensor(level.example(_moved(x.node, dim, 0)))
+        return Tensor(level.example(moved(x.node, dim, 0)))
 
     def _write_back(self, level: Level, given: list[Any], before: list[Node | None]) -> None:
         """What the function wrote to its examples is written to the arguments."""
@@ -181,7 +181,7 @@ class Mapped:
             if dim is not None and example.value_node is not node:
                 (batch,) = level.batches([example.node])
                 if batch is not None:
-                    write(x, _moved(batch, 0, dim))
+                    write(x, moved(batch, 0, dim))
 
     # -- results
 
@@ -220,12 +220,12 @@ class Mapped:
                     "out_dim is None"
                 )
             return y
-        moved = _moved(repeated(node, self.size) if batch is None else batch, 0, dim)
-        settle(moved)
-        return Tensor(moved)
+        placed = moved(repeated(node, self.size) if batch is None else batch, 0, dim)
+        settle(placed)
+        return Tensor(placed)
 
 
-def _moved(x: Node, source: int, target: int) -> Node:
+def moved(x: Node, source: int, target: int) -> Node:
     """One axis moved, all others in their order."""
     rank = x.ndim
     if not -rank <= target < rank:
@@ -239,10 +239,10 @@ def _moved(x: Node, source: int, target: int) -> Node:
     rest.insert(target % rank, source)
     if rest == list(range(rank)):
         return x
-    moved = permute(x, axes=tuple(a - rank for a in rest))
+    made = permute(x, axes=tuple(a - rank for a in rest))
     if x.tracked:
-        moved.call = ("PermuteBackward0", (x,))
-    return moved
+        made.call = ("PermuteBackward0", (x,))
+    return made
 
 
 def name_of(function: Any) -> str:

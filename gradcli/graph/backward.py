@@ -7,19 +7,43 @@ right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Zero, results
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 
-Before = Callable[[Node, Node, bool], Node]
-After = Callable[[Node, Any, "Saved", "Parts"], "Parts"]
-Done = Callable[[Node, Any, "Parts"], "Parts"]
-Saved = tuple[Node, ...]
+Before = Callable[[Node, Any, bool], Any]
 Parts = Sequence[tuple[Node, Node]]
+After = Callable[[Node, Parts], None]
+Given = Mapping[Node, Any]
+Arrived = Callable[[Node, Node], None]
+
+
+def ignored(node: Node, cotangent: Node) -> None:
+    """Nobody asks when a gradient is complete."""
+
+
+class Whole(NamedTuple):
+    """A function whose steps are taken together.
+
+    Attributes:
+        arguments: what a gradient goes to from here, as often as it is passed on to each.
+        outputs: its results.
+        steps: the nodes from its arguments to them, in order.
+        seen: what the rules see in the place of some of these nodes and arguments.
+        before: takes the cotangents of its results; returns what is passed on for each.
+        done: takes these, and what all its steps pass on; returns what is.
+    """
+
+    arguments: Sequence[Node]
+    outputs: Sequence[Node]
+    steps: Sequence[Node]
+    seen: Given
+    before: Callable[[Given], Given]
+    done: Callable[[Given, Parts], Parts]
 
 
 def backward(
@@ -28,20 +52,18 @@ def backward(
     *,
     before: Before | None = None,
     after: After | None = None,
-    seen: Callable[[Node], Node] | None = None,
-    whole: Callable[[Node], Sequence[Node]] | None = None,
-    done: Done | None = None,
+    whole: Callable[[Node], Whole | None] | None = None,
+    arrived: Arrived = ignored,
 ) -> dict[Node, Node]:
     """The cotangents of `targets` for cotangents of outputs.
 
     Args:
         seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
         targets: whether to differentiate by a node; None means every leaf the outputs depend on.
-        before: takes a node, its cotangent, and whether that is passed on; returns what is.
-        after: takes a node, its cotangent, the forward nodes its rules used, what is passed on.
-        seen: what the rules see in the place of a node.
-        whole: the steps, in order, to a node that stands for them all; none: for itself.
-        done: takes a node, its cotangent, what all its steps pass on; returns what is.
+        before: takes a node, its cotangent, whether that is passed on; returns what is.
+        after: takes a node and what it passes on.
+        whole: the function that a node is a result of, where its steps are taken together.
+        arrived: is told of each target's cotangent as soon as it is complete.
 
     Returns:
         The cotangent of each target that the outputs depend on; the others are absent.
@@ -53,47 +75,67 @@ def backward(
         cotangent = cotangents.take(node)
         if cotangent is None or node not in needed:
             continue
+        function = whole(node) if whole is not None else None
+        given: Given = {node: cotangent, **cotangents.of(function.outputs if function else ())}
         if before is not None:
-            cotangent = before(node, cotangent, any(x in needed for x in node.inputs))
-        if node.op is LEAF if targets is None else targets(node):
-            found[node] = cotangent
-        parts = _through((whole and whole(node)) or (node,), cotangent, needed, seen, after)
-        parts = done(node, cotangent, parts) if done is not None and parts else parts
-        for x, part in parts:
+            given = {y: before(y, g, any(x in needed for x in y.inputs)) for y, g in given.items()}
+        for y, g in (given := function.before(given) if function else given).items():
+            if y.op is LEAF if targets is None else targets(y):
+                found[y] = g
+                arrived(y, g)
+        for x, part in _passed(node, function, given, needed, after):
             cotangents.add(x, part, node)
     return found
 
 
-def _through(
-    steps: Sequence[Node],
-    cotangent: Any,
+def _passed(
+    node: Node,
+    function: Whole | None,
+    given: Given,
     needed: Collection[Node],
-    seen: Callable[[Node], Node] | None,
     after: After | None,
 ) -> Parts:
-    """What `steps`, of which the last one has the cotangent, pass to the nodes before them."""
-    own, cotangents, passed = set(steps), Cotangents(()), dict[Node, Node]()
-    for step in reversed(steps):
-        g = cotangents.take(step) if step is not steps[-1] else cotangent
+    """What `node`, or the function that it is a result of, passes to the nodes before it."""
+    if function is not None:
+        return function.done(given, _through(function, given, needed, after))
+    parts = propagate(node, given[node], needed)
+    if after is not None and parts:
+        after(node, parts)
+    return parts
+
+
+def _through(function: Whole, given: Given, needed: Collection[Node], after: After | None) -> Parts:
+    """What the steps of a function pass to the nodes before them, for cotangents of its results."""
+    own, cotangents = set(function.steps), Cotangents(given.items())
+    passed: dict[Node, list[Node]] = {}
+    for step in reversed(function.steps):
+        g = cotangents.take(step)
         if g is None:
             continue
-        forward = _forward(step, seen)
-        parts: Parts = propagate(step, g, needed, forward)
-        if after is not None and parts and step.op is not LEAF:
-            parts = after(step, g, saved(step, forward, g, parts), parts)
-        if len(steps) == 1:
+        seen = function.seen
+        forward = tuple(seen.get(x, x) for x in (step, *step.inputs)) if seen else ()
+        parts = propagate(step, g, needed, forward)
+        if after is not None and parts:
+            after(step, parts)
+        if len(function.steps) == 1:
             return parts
         for x, part in parts:
             if x in own:
                 cotangents.add(x, part, step)
             else:
-                _accumulate(passed, x, part)
-    return list(passed.items())
+                passed.setdefault(x, []).insert(0, part)
+    found = []
+    for x, several in passed.items():
+        apart = len(several) == function.arguments.count(x)
+        found += [(x, part) for part in (several if apart else [_added(several)])]
+    return found
 
 
-def _forward(node: Node, seen: Callable[[Node], Node] | None) -> tuple[Node, ...]:
-    nodes = (node, *node.inputs)
-    return nodes if seen is None else tuple(map(seen, nodes))
+def _added(parts: Sequence[Node]) -> Node:
+    total = parts[-1]
+    for part in reversed(parts[:-1]):
+        total = total + part
+    return total
 
 
 class Cotangents:
@@ -114,6 +156,10 @@ class Cotangents:
             _accumulate(self._items.setdefault(node, {}), source.attrs["index"], part)
         else:
             _accumulate(self._sums, _key(node), part)
+
+    def of(self, nodes: Iterable[Node]) -> Given:
+        """The whole cotangents of those of `nodes` that have one."""
+        return {x: g for x in nodes if (g := self.take(x)) is not None}
 
     def take(self, node: Node) -> Any:
         """The whole cotangent of `node`: a node, a tuple for several results, None for nothing."""
@@ -197,35 +243,9 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     return cotangent
 
 
-def saved(node: Node, forward: Sequence[Node], cotangent: Any, parts: Parts) -> Saved:
-    """The forward nodes (of `node` and its inputs) whose values the derivatives `parts` use.
-
-    The rules saw `forward` in their place.
-
-    What the rules made is newer than `cotangent`, whose own history says nothing about this node.
-    """
-    op = node.op
-    if op.joint is not None:
-        return ()
-    key = (tuple(x.tracked for x in node.inputs), tuple(x.op.name for x in node.inputs[1:3]))
-    positions = op.saves.get(key)
-    if positions is None:
-        newest = max(g.serial for g in (cotangent if op.multiple else (cotangent,)))
-        used: set[Node] = set()
-        stack = [part for _, part in parts]
-        seen: set[Node] = set()
-        while stack:
-            part = stack.pop()
-            if part in seen or (part.serial <= newest and part not in forward):
-                continue
-            seen.add(part)
-            used.update(x for x in part.inputs if x in forward)
-            if part in forward:
-                used.add(part)
-            stack.extend(x for x in part.inputs if x.serial > newest and x not in forward)
-        positions = tuple(x in used for x in forward)
-        op.saves[key] = positions
-    return tuple(x for x, uses in zip((node, *node.inputs), positions, strict=False) if uses)
+def reached(outputs: Iterable[Node], targets: Callable[[Node], bool] | None) -> set[Node]:
+    """The nodes that a backward pass from `outputs` to `targets` comes to."""
+    return _leading_to(ancestors(outputs, lambda node: node.tracked), targets)
 
 
 def _leaves_early(order: list[Node]) -> list[Node]:

@@ -5,7 +5,8 @@ Constraints: a pair (name, arguments), or a `Part` where the function has severa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gradcli.graph.node import Node
@@ -34,35 +35,62 @@ class Part(tuple[str, tuple[Node, ...]]):
 
 
 class Arguments(tuple[Node, ...]):
-    """The arguments of a call, and what PyTorch keeps for its gradient beyond what the rules use.
+    """The arguments of a call that a gradient may go to, and what else belongs to the call.
 
     Attributes:
-        kept: some of the arguments.
-        keeps_result: whether it keeps the result too.
+        tensors: all tensors that the function took, in the order of PyTorch's signature.
+        results: by their numbers, of a function with several, held weakly.
+        varied: the numbers of those that a gradient flows through.
+        kept: what a script keeps with the function, of several results.
     """
 
-    kept: tuple[Node, ...]
-    keeps_result: bool
+    tensors: tuple[Node, ...]
+    results: dict[int, weakref.ref[Node]]
+    varied: list[int]
+    kept: Any
 
-    def __new__(
-        cls, nodes: Iterable[Node], kept: tuple[Node, ...], keeps_result: bool
-    ) -> Arguments:
-        """The arguments `nodes`."""
+    def __new__(cls, nodes: Iterable[Node], tensors: Iterable[Node]) -> Arguments:
+        """The arguments `nodes`, of all the `tensors`."""
         made = tuple.__new__(cls, nodes)
-        made.kept, made.keeps_result = kept, keeps_result
+        made.tensors, made.results, made.varied, made.kept = tuple(tensors), {}, [], None
         return made
 
 
-def held(node: Node) -> tuple[Node, ...]:
-    """What PyTorch keeps for the gradient of the function whose result `node` is, as declared."""
-    arguments = node.call[1] if node.call is not None else None
-    if not isinstance(arguments, Arguments):
-        return ()
-    return (*arguments.kept, node) if arguments.keeps_result else arguments.kept
+def tensors_of(call: Call) -> tuple[Node, ...]:
+    """All tensors that the function of a call took."""
+    arguments = call[1]
+    return arguments.tensors if isinstance(arguments, Arguments) else arguments
 
 
-def with_arguments(call: Call, arguments: tuple[Node, ...]) -> Call:
-    """The same call of other arguments."""
+def results_of(node: Node) -> dict[int, Node]:
+    """By their numbers, the results of the call whose result `node` is."""
+    call = node.call
+    if not isinstance(call, Part):
+        return {0: node}
+    known = call[1].results if isinstance(call[1], Arguments) else {}
+    found = {number: held() for number, held in known.items()}
+    return {call.output: node, **{i: other for i, other in found.items() if other is not None}}
+
+
+def swapped(call: Call, swap: Callable[[Node], Node], memory: dict[int, tuple[Node, ...]]) -> Call:
+    """The same call of other arguments; `memory` lets the results of one call share them."""
+    arguments = call[1]
+    made = memory.get(id(arguments))
+    if made is None:
+        made = tuple(map(swap, arguments))
+        if isinstance(arguments, Arguments):
+            made = Arguments(made, map(swap, arguments.tensors))
+        memory[id(arguments)] = made
     if isinstance(call, Part):
-        return Part(call[0], arguments, call.output, call.grad_fn)
-    return call[0], arguments
+        return Part(call[0], made, call.output, call.grad_fn)
+    return call[0], made
+
+
+def give(node: Node, call: Call) -> None:
+    """Notes that `node` is a result of `call`; that shows where a gradient flows through it."""
+    if node.tracked:
+        node.call = call
+    if isinstance(call, Part) and isinstance(call[1], Arguments):
+        call[1].results[call.output] = weakref.ref(node)
+        if node.tracked:
+            call[1].varied.append(call.output)

@@ -84,7 +84,7 @@ class Op:
     __slots__ = (
         *("broadcasts", "cuts", "derivatives", "elementwise", "exact", "infer", "joint", "kernel"),
         *("multiple", "name"),
-        *("precedence", "promotes", "refuses", "saves", "text", "torch", "variadic", "view"),
+        *("precedence", "promotes", "refuses", "text", "torch", "variadic", "view"),
     )
 
     def __init__(
@@ -125,7 +125,6 @@ class Op:
         self.refuses = refuses
         self.exact = exact or view
         self.cuts = joint is None and all(isinstance(rule, NoDerivative) for rule in derivatives)
-        self.saves: dict[Any, tuple[bool, ...]] = {}
         OPS[name] = self
 
     def derivative(self, position: int) -> Derivative:

@@ -65,8 +65,8 @@ FENCE: dict[str, tuple[str, str]] = {
     "context": (
         "this context manager is outside the language",
         "the contexts are torch.no_grad(), torch.enable_grad(), torch.inference_mode(), "
-        "torch.set_grad_enabled(b), torch.autograd.detect_anomaly(), forward_ad.dual_level() and "
-        "torch.random.fork_rng()",
+        "torch.set_grad_enabled(b), torch.autograd.detect_anomaly(), forward_ad.dual_level(), "
+        "torch.random.fork_rng() and those of torch.autograd.graph",
     ),
     "dunder": ("names with two underscores around them are outside the language", ""),
     "execution": ("{name} is outside the language: text is never run as code", ""),
@@ -136,6 +136,10 @@ CONTEXTS = frozenset(
         "set_detect_anomaly",
         "dual_level",
         "fork_rng",
+        "saved_tensors_hooks",
+        "save_on_cpu",
+        "disable_saved_tensors_hooks",
+        "allow_mutation_on_saved_tensors",
     ]
 )
 DECORATORS = frozenset(

@@ -1,8 +1,8 @@
 """What a script sees of a value: its attributes and methods, and what calling a class does.
 
 Constraints: an allow list. A class that is not in the table (members.py), and is none of gradcli's
-own, has no attributes; a name with a leading underscore is never looked up (but for `__name__` and
-`_version`), so no value leads to a frame, a module, a code object or a file.
+own, has no attributes; a name with a leading underscore is never looked up (but for `__name__`,
+`_version` and saved tensors), so no value leads to a frame, a module, a code object or a file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 
 _OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype")
 _SHOWN = ("_version", "__name__")
+_SAVED = ("_saved_", "_raw_saved_")
 _ASSIGNABLE = ("data", "grad", "requires_grad")
 
 
@@ -28,7 +29,7 @@ def get_attribute(value: Any, name: str) -> Any:
     """`value.name`; G011 (kind `AttributeError`) for what is not there or not shown."""
     members = _members_of(value.__class__)
     if members is OPEN:
-        if name[0] != "_" or name in _SHOWN:
+        if name[0] != "_" or name in _SHOWN or name.startswith(_SAVED):
             try:
                 return getattr(value, name)
             except AttributeError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gradcli.graph import node as nodes
-from gradcli.graph.call import with_arguments
+from gradcli.graph.call import give, swapped
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import ITEM, LANE, results
@@ -59,6 +59,7 @@ class Batching:
     def of(self, outputs: Sequence[Node]) -> list[Node | None]:
         """For each output the node of all examples; None for one that none of the lanes reach."""
         found: dict[Node, Any] = dict(self.lanes)
+        calls: dict[int, tuple[Node, ...]] = {}
         before, place = nodes.current.tracking, nodes.current.span
         try:
             for node in ancestors(outputs, _is_unknown):
@@ -66,8 +67,7 @@ class Batching:
                     nodes.current.tracking, nodes.current.span = node.tracked, node.span
                     found[node] = made = self._made(node, found)
                     if node.call is not None and made.tracked and made.call is None:
-                        arguments = tuple(found.get(x, x) for x in node.call[1])
-                        made.call = with_arguments(node.call, arguments)
+                        give(made, swapped(node.call, lambda x: found.get(x, x), calls))
         finally:
             nodes.current.tracking, nodes.current.span = before, place
         return [found.get(y) for y in outputs]

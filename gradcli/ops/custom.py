@@ -47,16 +47,17 @@ custom = Op("custom", _values, joint=_pulled, variadic=True, multiple=True, exac
 """The first `count` inputs, computed from the others."""
 
 
-def _kinds(*inputs: Node, function: Custom, kinds: Any) -> Any:
+def _kinds(*inputs: Node, function: Custom, kinds: Any, count: int) -> Any:
     return kinds
 
 
 def _pushed(
-    t: tuple[Node | None, ...], out: Any, *inputs: Node, function: Custom, kinds: Any
+    t: tuple[Node | None, ...], out: Any, *inputs: Node, function: Custom, kinds: Any, count: int
 ) -> Cotangents:
-    return function.push(t)
+    return [*function.push(t), *[None] * (len(inputs) - count)]
 
 
 pulled = Op("pulled", _kinds, joint=_pushed, variadic=True, multiple=True, exact=True)
-"""Cotangents of a function's sources, linear in those of its results: its derivative is the user's
-`jvp`. Nobody asks for its value: forward mode differentiates it, and lets it go."""
+"""Cotangents of a function's sources, linear in those of its results, the first `count` inputs; the
+sources themselves come after them. Its derivative is the user's `jvp`. Nobody asks for its value:
+forward mode differentiates it, and lets it go."""

@@ -173,7 +173,12 @@ sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
 cosh: Op = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
 tanh = elementwise("tanh", lambda g, out, x: g * conj(1 - out * out))
 asinh = elementwise("asinh", lambda g, out, x: g * conj(rsqrt(x * x + 1)))
-acosh = elementwise("acosh", lambda g, out, x: g * conj(rsqrt(x - 1) * rsqrt(x + 1)))
+acosh = elementwise(
+    "acosh",
+    lambda g, out, x: (
+        g * conj(rsqrt(x - 1) * rsqrt(x + 1)) if x.dtype.is_complex else g * rsqrt(x * x - 1)
+    ),
+)
 atanh = elementwise("atanh", lambda g, out, x: g * conj(1 / (1 - x * x)))
 sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out))
 sinc = elementwise(

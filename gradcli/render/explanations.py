@@ -198,6 +198,14 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "printf 'x = torch.ones(2).double().requires_grad_()\\n"
         "torch.autograd.gradcheck(lambda x: x.detach()*x, x)\\n' | gradcli run -",
     ),
+    "G048": (
+        "A hook on what is saved for a gradient did something that such hooks may not do.",
+        "A pack hook may return anything but may not write to its tensor; the unpack hook makes a "
+        "tensor of it again. One pair of hooks for each saved tensor.",
+        "printf 'x = torch.ones(1, requires_grad=True)\\n"
+        "(x*x).grad_fn._raw_saved_self.register_hooks(lambda t: t.mul_(2), lambda t: t)\\n' "
+        "| gradcli run -",
+    ),
     "G050": (
         "The file is not there, may not be read, is a directory, or is of a kind that gradcli "
         "does not open.",

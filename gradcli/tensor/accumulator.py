@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gradcli.graph.node import Node
-from gradcli.tensor.gradfn import history
+from gradcli.tensor.kept import history
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -27,10 +27,21 @@ class Autograd:
         leaf: the leaf node of the present value, for a leaf that requires a gradient.
         hooks: of a leaf, functions of its gradient; those of another tensor are on its node.
         after: of a leaf, functions of the tensor to call when a gradient was added.
+        adding, added: of a leaf, what its AccumulateGrad calls before it adds a gradient, and then.
         retain: the hook that keeps the gradient of a tensor that is no leaf.
     """
 
-    __slots__ = ("after", "grad", "hooks", "leaf", "retain", "tensor")
+    __slots__ = (
+        "__weakref__",
+        "added",
+        "adding",
+        "after",
+        "grad",
+        "hooks",
+        "leaf",
+        "retain",
+        "tensor",
+    )
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
@@ -38,6 +49,8 @@ class Autograd:
         self.leaf: Node | None = None
         self.hooks: list[Hook] = []
         self.after: list[Callable[[Tensor], object]] = []
+        self.adding: list[Callable[..., object]] = []
+        self.added: list[Callable[..., object]] = []
         self.retain: Hook | None = None
 
     def follow(self, old: Node, new: Node) -> None:

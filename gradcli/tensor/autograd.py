@@ -1,33 +1,28 @@
 """`backward` and `grad`: PyTorch's autograd around the graph's one backward loop.
 
-Constraints: PyTorch's rules about what may be differentiated twice and what may have been
-overwritten are kept; its sentences too.
+Constraints: what happens at each function is gradcli/tensor/passing.py's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.execute.elsewhere import elsewhere
-from gradcli.execute.evaluate import let_go, settle
+from gradcli.execute.evaluate import settle
 from gradcli.graph import backward as engine
-from gradcli.graph.call import held
-from gradcli.graph.node import Node, constant, current
-from gradcli.graph.op import FULL, LEAF
-from gradcli.ops.elementwise import cast, clone
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import LEAF
+from gradcli.ops.elementwise import clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
-from gradcli.tensor.anomaly import Watch, anomaly
-from gradcli.tensor.gradfn import history, kept
 from gradcli.tensor.hooks import replacements
-from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
-from gradcli.tensor.second import shown, steps
-from gradcli.tensor.size import Size
-from gradcli.tensor.storage import Stop, Version, present, saved_version, value_of
+from gradcli.tensor.kept import history
+from gradcli.tensor.passing import Pass, seed
+from gradcli.tensor.storage import Stop, value_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import write
+
+__all__ = ["Pass", "Targets", "accumulate", "backward", "grad"]
 
 
 def backward(
@@ -41,17 +36,17 @@ def backward(
     """Adds the gradients of `tensors` to `.grad` of the leaves (or `inputs`) they depend on."""
     pass_ = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     targets = None if inputs is None else Targets(inputs)
-    found = pass_.run(tensors, cotangents, targets)
-    if targets is not None:
-        for x in inputs or ():
-            part = targets.cotangent(x, found)
-            if part is not None:
-                accumulate(x, part, create_graph)
-        return
-    for node, part in found.items():
+
+    def arrived(node: Node, part: Node) -> None:
         leaf = node.attrs["owner"].tensor()
         if leaf is not None and leaf._requires and node.attrs["counts"]:
             accumulate(leaf, part, create_graph)
+
+    found = pass_.run(tensors, cotangents, targets, engine.ignored if targets else arrived)
+    for x in inputs or ():
+        part = targets.cotangent(x, found) if targets is not None else None
+        if part is not None:
+            accumulate(x, part, create_graph)
 
 
 def grad(
@@ -71,7 +66,7 @@ def grad(
     """
     for number, (y, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
         seed(y, cotangent, number, batched)  # its errors come before those about inputs
-    if not all(x.requires_grad for x in inputs):
+    if not all(x.node.tracked for x in inputs):
         raise GradcliError(
             "G030",
             "One of the differentiated Tensors does not require grad",
@@ -123,137 +118,12 @@ class Targets:
         return total
 
 
-class Pass:
-    """One backward pass: its options, and what it checks at each node."""
-
-    def __init__(self, retain_graph: bool, create_graph: bool, batched: bool = False) -> None:
-        self.retain_graph = retain_graph
-        self.create_graph = create_graph
-        self.batched = batched
-        self.shows = create_graph and not batched and not current.forward
-        self.used: list[Node] = []
-        self.watch = Watch() if anomaly.enabled and anomaly.check_nan else None
-
-    def run(
-        self,
-        outputs: Sequence[Tensor],
-        cotangents: Sequence[Tensor | None],
-        targets: Targets | None,
-    ) -> dict[Node, Node]:
-        """Runs the engine, then lets go of what the pass has used up."""
-        with Stop(self.create_graph):
-            seeds = [
-                seed(output, cotangent, number, self.batched)
-                for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))
-            ]
-            seen = present if Version.any_unseen else None
-            found = engine.backward(
-                seeds,
-                targets,
-                before=self.before,
-                after=self.after,
-                seen=seen,
-                whole=self.whole,
-                done=self.done,
-            )
-        for node in self.used:
-            node.released = True
-            if node.value is not None:
-                let_go(node)
-        if elsewhere.engine is not None and not self.create_graph:
-            elsewhere.engine.turn(passed=True)
-        return found
-
-    def before(self, node: Node, cotangent: Node, passed_on: bool) -> Node:
-        """Applies hooks; refuses a node that is used up."""
-        if isinstance(cotangent, Node) and not _is_number(cotangent):
-            settle(cotangent)
-        hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
-        for hook in tuple(hooks or ()):
-            cotangent = hook(cotangent)
-        if node.released and passed_on:
-            raise used_up(node)
-        return cotangent
-
-    def after(
-        self, node: Node, cotangent: Any, saved: tuple[Node, ...], parts: engine.Parts
-    ) -> engine.Parts:
-        """Refuses values that were overwritten; remembers what the pass uses up."""
-        used = False
-        for x in (*saved, *held(node)):
-            stamp = saved_version(x)
-            if stamp is not None and stamp[0].number != stamp[1]:
-                raise overwritten(node, x, *stamp[:2])
-            used = used or x.op is not FULL or (node.call is not None and x in node.call[1])
-        if used and not self.retain_graph:
-            self.used.append(node)
-        if self.watch is not None:
-            self.watch(node, parts)
-        function = node.attrs.get("function")
-        if function is not None and not self.retain_graph:
-            function.free()
-        return parts
-
-    def whole(self, node: Node) -> Sequence[Node]:
-        """The steps of a function whose gradients are shown or hooked; none where it has one."""
-        return steps(node) if self.shows or node in kept else ()
-
-    def done(self, node: Node, cotangent: Any, parts: engine.Parts) -> engine.Parts:
-        """Gives the gradients of a function the names that PyTorch shows; applies its hooks."""
-        if self.shows:
-            parts = shown(node, cotangent, parts)
-        for hook in tuple(kept[node].hooks if node in kept else ()):
-            parts = _replaced(hook, node, cotangent, parts)
-        return parts
-
-
-def _is_number(cotangent: Node) -> bool:
-    """Whether a cotangent follows from numbers alone: a plan sees them only if it is not computed.
-
-    The cotangents of several results are none.
-    """
-    return (
-        cotangent.shape == ()
-        and cotangent.value is None
-        and all([x.op is FULL or (x.value is None and x.shape == ()) for x in cotangent.inputs])
-    )
-
-
-def _replaced(hook: Any, node: Node, cotangent: Node, parts: engine.Parts) -> engine.Parts:
-    """What a function's hook makes of the gradients that the function passes on."""
-    arguments = node.call[1] if node.call is not None else node.inputs
-    given = dict(parts)
-    before = [given.get(x) for x in arguments]
-    after = replacements(hook, before, (before, (cotangent,)))
-    given.update((x, y) for x, y in zip(arguments, after, strict=True) if x in given)
-    return list(given.items())
-
-
-def seed(
-    output: Tensor, cotangent: Tensor | None, number: int, batched: bool = False
-) -> tuple[Node, Node]:
-    """An output's node and its cotangent's, checked as PyTorch checks them."""
-    node = output.node
-    given = None if cotangent is None else cotangent.node
-    if given is not None and given.shape[batched:] != node.shape:
-        raise GradcliError(
-            "G036",
-            f"Mismatch in shape: grad_output[{number}] has a shape of {Size(given.shape)} and "
-            f"output[{number}] has a shape of {Size(node.shape)}.",
-            help="the cotangent has the shape of the result",
-        )
-    if not node.tracked or (node.op is LEAF and not node.attrs["counts"]):
-        raise no_gradient(node, number)
-    if given is None:
-        refuse_implicit(node)
-        return node, constant(1, node.dtype, node.shape)
-    return node, cast(given, node.dtype)
-
-
 def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
     """Adds a gradient to `.grad`: in place, unless the gradient shall be differentiated."""
     settle(part)
     keeper = tensor.autograd
+    for hook in tuple(keeper.adding) if tensor.is_leaf else ():
+        (part,) = replacements(hook, (part,), ((part,),))
     known = keeper.grad
     if known is None:
         keeper.grad = _gradient(_copied(part) if create_graph else part, create_graph)
@@ -264,6 +134,8 @@ def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
             write(known, known.value_node + part)
     for hook in tuple(keeper.after):
         hook(tensor)
+    for hook in tuple(keeper.added) if tensor.is_leaf else ():
+        replacements(hook, (), ((), (part,)))
 
 
 def _copied(part: Node) -> Node:

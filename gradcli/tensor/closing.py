@@ -6,9 +6,9 @@ same node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
-from gradcli.graph.call import with_arguments
+from gradcli.graph.call import give, swapped
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
@@ -18,15 +18,16 @@ from gradcli.tensor.accumulator import Autograd
 def closed(outputs: Sequence[Node], owners: set[Autograd]) -> list[Node]:
     """The outputs, with what the variables of `owners` were made from in their place."""
     found: dict[Node, Node] = {}
+    calls: dict[int, tuple[Node, ...]] = {}
     for node in ancestors(outputs, _is_tracked):
         if node.op is LEAF and node.attrs["owner"] in owners:
             found[node] = found.get(node.inputs[0], node.inputs[0])
         elif any(x in found for x in node.inputs):
-            found[node] = _copied(node, found)
+            found[node] = _copied(node, found, calls)
     return [found.get(y, y) for y in outputs]
 
 
-def others(outputs: Sequence[Node], owners: set[Autograd]) -> bool:
+def others(outputs: Sequence[Node], owners: Container[Autograd]) -> bool:
     """Whether the outputs depend on a variable that is not of `owners`."""
     for node in ancestors(outputs, _is_tracked):
         sources = [x for x in node.inputs if x.tracked]
@@ -46,14 +47,13 @@ def _is_tracked(node: Node) -> bool:
     return node.tracked
 
 
-def _copied(node: Node, found: dict[Node, Node]) -> Node:
+def _copied(node: Node, found: dict[Node, Node], calls: dict[int, tuple[Node, ...]]) -> Node:
     inputs = tuple(found.get(x, x) for x in node.inputs)
     tracked = any(x.tracked for x in inputs)
     copy = Node(node.op, inputs, node.attrs, node.shape, node.dtype, tracked, node.value)
     copy.span, copy.pending, copy.released = node.span, node.pending, node.released
     if tracked and node.call is not None:
-        arguments = tuple(found.get(x, x) for x in node.call[1])
-        copy.call = with_arguments(node.call, arguments)
+        give(copy, swapped(node.call, lambda x: found.get(x, x), calls))
     if copy.value is not None and not tracked:
         copy.inputs = ()
     return copy

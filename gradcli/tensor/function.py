@@ -12,14 +12,16 @@ from copy import copy
 from typing import Any
 
 from gradcli.execute.evaluate import settle
-from gradcli.graph.call import Arguments, Part
-from gradcli.graph.dtype import INTEGER
+from gradcli.graph.call import Arguments, Part, give
+from gradcli.graph.dtype import INTEGER, bool_
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, Op
-from gradcli.tensor import registry
+from gradcli.tensor import registry, saved
 from gradcli.tensor.arguments import MISFITS, misfit, taken
-from gradcli.tensor.gradfn import WITH_NUMBERS, backward_name, called
+from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
+from gradcli.tensor.inference import inference
+from gradcli.tensor.kept import backward_name, called
 from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
 from gradcli.tensor.operands import (
     as_floating,
@@ -49,8 +51,6 @@ class Function:
         shown: the name in grad_fn where it is not the function's.
         overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
         view: the result shares the first argument's memory where PyTorch's does.
-        saves: positions of the tensor arguments that PyTorch keeps for the gradient, -1 for the
-            result, where the ops of the body do not tell.
         edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
         layout: whether a result lies in memory like an argument of its shape; None: as its op says.
         exact: whether its body is given numbers of half the width as they are (see halves.py).
@@ -63,7 +63,7 @@ class Function:
 
     __slots__ = (
         *("__name__", "body", "doc", "edges", "exact", "known", "layout", "lenient", "listed"),
-        *("on_nodes", "overload", "qualified", "saves", "shown", "view", "_grad_fn", "_numbers"),
+        *("on_nodes", "overload", "qualified", "shown", "view", "_grad_fn", "_numbers"),
         "_parameters",
     )
 
@@ -77,7 +77,6 @@ class Function:
         overload: Overload = 0,
         view: bool = False,
         layout: bool | None = None,
-        saves: tuple[int, ...] = (),
         edges: tuple[str, ...] = (),
         exact: bool = False,
     ) -> None:
@@ -92,7 +91,6 @@ class Function:
         self.overload = overload
         self.view = view
         self.layout = layout
-        self.saves = saves
         self.edges = edges
         self.exact = exact or view
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
@@ -139,6 +137,10 @@ class Function:
         if isinstance(result, Node):
             if result.tracked and result not in nodes:
                 result.call = (self._name(args, kwargs), self._arguments(result, ends))
+                if inference.blocks or saved.watchers:
+                    saved.keep(result, tensors, nodes)
+            elif result.dtype is bool_ and result not in nodes:
+                result.released = True  # a condition of the script's own, not of a function
             return self._wrap(result, tensors, nodes)
         if isinstance(result, tuple):
             return self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
@@ -163,10 +165,9 @@ class Function:
         if self._numbers:
             if len(nodes) < len(result.inputs):
                 nodes = [*nodes, *(x for x in result.inputs if x.op is FULL)]
-            return tuple(nodes[1:] if self.shown == "where" else nodes)
+            return Arguments(nodes[1:], nodes) if self.shown == "where" else tuple(nodes)
         shown = tuple([x for x in nodes if x.dtype.category > INTEGER])
-        kept = tuple([nodes[i] for i in self.saves if 0 <= i < len(nodes)])
-        return Arguments(shown, kept, -1 in self.saves) if self.saves else shown
+        return shown if len(shown) == len(nodes) else Arguments(shown, nodes)
 
     def _wrap(
         self, node: Node, tensors: list[Tensor], nodes: list[Node], caution: str = ""
@@ -192,14 +193,17 @@ class Function:
         name: str,
         ends: list[Node],
     ) -> Any:
-        wrapped, shared = [], None
+        wrapped: list[Any] = []
+        shared = Arguments([x for x in ends if x.dtype.category > INTEGER], ends)
         for output, node in enumerate(results):
             if isinstance(node, Node):
-                if node.tracked and node not in nodes:
-                    shared = shared or self._arguments(node, ends)
-                    node.call = Part(name, shared, output)
+                if node not in nodes:
+                    give(node, Part(name, shared, output))
                 node = self._wrap(node, tensors, nodes, "multiple")
             wrapped.append(node)
+        varied = [y.node for y in wrapped if isinstance(y, Tensor) and y._node.tracked]
+        if varied and (inference.blocks or saved.watchers):
+            saved.keep(varied[0], tensors, nodes)
         return tuple(wrapped) if type(results) is tuple else type(results)(*wrapped)
 
     def __repr__(self) -> str:

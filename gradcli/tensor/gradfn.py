@@ -1,52 +1,26 @@
 """`grad_fn` as PyTorch shows it, read off the graph when somebody asks.
 
-Constraints: names are derived (CamelCase of the op PyTorch dispatches to, and the index of its
-overload); nothing here is made while a script computes.
+Constraints: nothing here is made while a script computes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from gradcli.errors import GradcliError
-from gradcli.graph.call import Part
+from gradcli.graph.call import Part, results_of
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
-from gradcli.graph.op import LEAF, OVERWRITE
-from gradcli.tensor.hooks import Handle, replacements
-from gradcli.tensor.second import steps
+from gradcli.graph.op import LEAF
+from gradcli.tensor.hooks import Handle
+from gradcli.tensor.kept import history, kept_of, name_of
+from gradcli.tensor.saved import saved_attribute, tensor_of
 
 QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented", "Error"))
 """Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
-
-
-def history(node: Node) -> Node:
-    """The node that stands for `node` in autograd: writes that autograd did not see left it."""
-    while node.op is OVERWRITE and node.inputs and node.call is node.inputs[0].call:
-        node = node.inputs[0]
-    return node
-
-
-@cache
-def backward_name(name: str, overload: int = 0) -> str:
-    """`mul` -> `MulBackward0`, `log1p` -> `Log1PBackward0`, a whole name -> itself."""
-    if "Backward" in name or name == "NotImplemented":
-        return name
-    camel, capital = "", True
-    for character in name.strip("_"):
-        camel += "" if character == "_" else character.upper() if capital else character
-        capital = not character.isalpha()
-    return f"{camel}Backward{overload}"
-
-
-def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:
-    """`node`, shown as the result of PyTorch's function `name` of `arguments`."""
-    if node.tracked:
-        node.call = (backward_name(name, overload), arguments)
-    return node
 
 
 WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
@@ -70,7 +44,7 @@ class GradFn:
         key = id(node.call[1]) if several and node.call is not None else -1 - node.serial
         known = getattr(node.call, "grad_fn", None) or _known.get(key)
         if known is None:
-            known = _known[key] = GradFn(node)
+            known = _known[key] = _class(name_of(node))(node)
         return known
 
     def name(self) -> str:
@@ -106,41 +80,48 @@ class GradFn:
     @property
     def metadata(self) -> dict[Any, Any]:
         """A dictionary for whatever a script wants to keep with the function."""
-        return kept.setdefault(self._node, Kept()).metadata
+        return kept_of(self._node).metadata
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("_saved_", "_raw_saved_")):
+            return saved_attribute(self._node, name)
+        raise AttributeError(f"'{name_of(self._node)}' object has no attribute '{name}'")
 
     def register_hook(self, fn: Callable[..., Any]) -> Handle:
-        """Calls `fn` with the gradients by the function's arguments and those of its results.
-
-        Raises:
-            GradcliError: G037 for a step of a function with several results: none knows both.
-        """
+        """Calls `fn` with the gradients by the function's arguments and those of its results."""
         node = self._node
-        arguments = node.call[1] if node.call is not None else node.inputs
-        known = all(x in arguments or not x.tracked for x in node.inputs) or steps(node)
-        if not known or node.op is LEAF:
-            raise GradcliError(
-                "G037",
-                f"{name_of(node)} takes several steps: hooks see the gradients of its result alone",
-                help="register a hook on its arguments: x.register_hook(...)",
-            )
-        hooks = kept.setdefault(node, Kept()).hooks
+        hooks = node.attrs["owner"].added if node.op is LEAF else kept_of(node).after
         hooks.append(fn)
         return Handle(hooks, fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> Handle:
-        """Calls `fn` with the gradients of the function's result, before they are used."""
-
-        def called(cotangent: Node) -> Node:
-            (replaced,) = replacements(fn, (cotangent,), ((cotangent,),))
-            assert isinstance(replaced, Node)
-            return replaced
-
+        """Calls `fn` with the gradients of the function's results, before they are used."""
         node = self._node
-        node.hooks = [*(node.hooks or ()), called]
-        return Handle(node.hooks, called)
+        hooks = node.attrs["owner"].adding if node.op is LEAF else kept_of(node).before
+        hooks.append(fn)
+        return Handle(hooks, fn)
 
     def __repr__(self) -> str:
         return f"<{name_of(self._node)} object at {hex(id(self._node))}>"
+
+
+@cache
+def _class(name: str) -> type[GradFn]:
+    """The class of a function's objects: PyTorch has one for each name."""
+    return type(name, (GradFn,), {"__slots__": (), "__module__": "builtins"})
+
+
+class GradientEdge(NamedTuple):
+    """A place that a gradient comes to: result number `output_nr` of a function."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
+
+    def tensor(self) -> Any:
+        """The tensor whose gradient comes to here."""
+        node = self.node._node
+        return tensor_of(results_of(node).get(self.output_nr, node))
 
 
 def _differentiable(inputs: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -152,23 +133,4 @@ def _has_grad_fn(node: Node) -> bool:
     return node.tracked and (node.op is not LEAF or node.attrs["counts"])
 
 
-class Kept:
-    """What a script keeps with a node: its `metadata`, and hooks of all its gradients."""
-
-    __slots__ = ("hooks", "metadata")
-
-    def __init__(self) -> None:
-        self.metadata: dict[Any, Any] = {}
-        self.hooks: list[Callable[..., Any]] = []
-
-
-kept: WeakKeyDictionary[Node, Kept] = WeakKeyDictionary()
-"""By node."""
 _known: WeakValueDictionary[int, GradFn] = WeakValueDictionary()
-
-
-def name_of(node: Node) -> str:
-    """The grad_fn name of a node: the function's that made it, else its op's."""
-    if node.call is not None:
-        return node.call[0]
-    return "AccumulateGrad" if node.op is LEAF else backward_name(node.op.torch)

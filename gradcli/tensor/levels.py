@@ -6,8 +6,9 @@ here what runs around it. Nothing is imported before a transform runs.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcli.graph.node import Node
 
@@ -68,9 +69,30 @@ class Level:
 
         return Batching(self.lanes, self.size or 0).of(list(nodes))
 
+    def tangent(self, tensor: Tensor) -> Tensor | None:
+        """The tangent that a tensor has in a block of forward mode; None for none."""
+        return None
+
 
 active: list[Level] = []
 """The running transforms."""
+duals: weakref.WeakSet[Any] = weakref.WeakSet()
+"""What autograd keeps with the dual tensors of forward mode: they need no gradient for that."""
+
+
+def wants_gradient(node: Node) -> bool:
+    """Whether `node`, which is tracked, depends on more than dual tensors."""
+    if not duals:
+        return True
+    from gradcli.tensor.closing import others
+
+    return others([node], duals)
+
+
+def tangents(tensor: Tensor) -> list[Tensor]:
+    """The tangent of a tensor in the running block of forward mode, where it has one."""
+    found = [level.tangent(tensor) for level in active if not level.is_transform]
+    return [tangent for tangent in found if tangent is not None]
 
 
 def vmaps() -> list[Level]:

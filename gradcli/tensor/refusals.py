@@ -14,14 +14,25 @@ from gradcli.graph.op import LEAF, NoDerivative
 from gradcli.graph.shape import text
 from gradcli.source import Span
 from gradcli.tensor import registry
-from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.inference import refuse_requiring
+from gradcli.tensor.kept import name_of
 
 if TYPE_CHECKING:
     from gradcli.tensor.storage import Version
     from gradcli.tensor.tensor import Tensor
 
 CHANGED = "its base or another view of its base has been modified inplace"
+COMPUTED = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+    "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+)
 CAUTIONS = {
+    "inference": (
+        " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        "your code by moving both the view and the inplace either both inside the inference_mode "
+        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    ),
     "no_grad": (
         " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
         "your code by moving both the view and the inplace either both inside the no_grad block "
@@ -41,7 +52,9 @@ def forbidden(tensor: Tensor, what: str) -> GradcliError:
     """G033 for a view that was made in a way that forbids writes which autograd has to follow."""
     view, node = tensor._view, tensor._node
     assert view is not None
-    if not node.tracked:
+    if view.caution == "inference":
+        fact = f"A view was created in inference mode and {what} in normal mode."
+    elif not node.tracked:
         fact = f"A view was created in no_grad mode and {what} with grad mode enabled."
     else:
         maker = name_of(node).partition("Backward")[0]
@@ -101,6 +114,18 @@ def check_data(tensor: Tensor, value: Any) -> None:
             f"Variable data has to be a tensor, but got {type(value).__name__}",
             kind=TypeError,
         )
+
+
+def check_requires(tensor: Tensor, wanted: bool) -> None:
+    """Raises G025 or G033 for a tensor that cannot require a gradient."""
+    if wanted and not tensor.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            "only Tensors of floating point dtype can require gradients",
+            help="make it floating: x.float()",
+        )
+    if wanted:
+        refuse_requiring(tensor)
 
 
 # -- of backward passes

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gradcli.graph.backward import Parts
-from gradcli.graph.call import Part
+from gradcli.graph.backward import Given, Parts
+from gradcli.graph.call import tensors_of
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
@@ -85,29 +85,32 @@ SHOWN: Mapping[str, tuple[Formula, ...]] = {
 """By the grad_fn name of a function: what its gradients show, by argument, or one for all."""
 
 
-def steps(node: Node) -> Sequence[Node]:
-    """The steps, in order, of the function whose one result is `node`; none where it has one."""
+def steps(node: Node, outputs: Sequence[Node]) -> Sequence[Node]:
+    """The steps, in order, from the arguments of a function to the `outputs`, `node` among them.
+
+    None where something that is no argument leads there.
+    """
     call = node.call
-    if call is None or isinstance(call, Part):
+    if call is None:
         return ()
-    arguments = set(call[1])
-    if all(x in arguments or not x.tracked for x in node.inputs):
-        return ()
+    arguments = {*call[1], *tensors_of(call)}
 
     def inner(x: Node) -> bool:
-        return x is node or (
-            x.tracked and x not in arguments and x.call is None and x.op is not LEAF
-        )
+        if x in outputs:
+            return True
+        connected = x.tracked or bool(x.inputs)  # a condition on what is tracked
+        return connected and x not in arguments and x.call is None and x.op is not LEAF
 
-    found = ancestors([node], inner)
+    found = ancestors([y for y in outputs if y.tracked], inner)
     known = arguments.union(found)
     closed = all(x in known or not x.tracked for step in found for x in step.inputs)
     return found if closed else ()
 
 
-def shown(node: Node, cotangent: Any, parts: Parts) -> Parts:
+def shown(node: Node, given: Given, parts: Parts) -> Parts:
     """`parts`, what the function that made `node` passes on, under the names PyTorch shows."""
-    if not isinstance(cotangent, Node):
+    cotangent = next(iter(given.values()))
+    if len(given) > 1 or not isinstance(cotangent, Node):
         return parts
     name, arguments = node.call or ("", node.inputs)
     rows = SHOWN.get(name, ())

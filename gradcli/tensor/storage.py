@@ -20,6 +20,7 @@ from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.ops.indexing import index, index_put
 from gradcli.ops.movement import expand, reshape, slice_, slice_put
 from gradcli.source import Span
+from gradcli.tensor.inference import inference
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -70,15 +71,17 @@ class Storage:
     """What tensors that share memory share.
 
     Attributes:
+        inference: whether it was made in a block of `inference_mode`.
         node: the value of the whole storage now, without history.
         version: how often it was written to.
         strides: its layout where that is not row-major.
         versions: that count only some of the writes (`.data`).
     """
 
-    __slots__ = ("__weakref__", "node", "strides", "version", "versions")
+    __slots__ = ("__weakref__", "inference", "node", "strides", "version", "versions")
 
     def __init__(self, node: Node, strides: tuple[int, ...] | None = None) -> None:
+        self.inference = bool(inference.blocks) and inference.covers(node)
         self.node = value_of(node)
         self.version = Version()
         self.strides = strides

@@ -15,11 +15,19 @@ from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import DETACH, LEAF
 from gradcli.ops.elementwise import clone
-from gradcli.tensor import registry
+from gradcli.tensor import levels, registry
 from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.gradfn import GradFn
+from gradcli.tensor.inference import refuse_version
 from gradcli.tensor.operators import Method, Operators
-from gradcli.tensor.refusals import CHANGED, check_data, check_gradient, forbidden
+from gradcli.tensor.refusals import (
+    CHANGED,
+    COMPUTED,
+    check_data,
+    check_gradient,
+    check_requires,
+    forbidden,
+)
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import (
     Steps,
@@ -98,8 +106,7 @@ class Tensor(Operators, Values):
     @property
     def view_path(self) -> Steps:
         """The view ops from the storage to this tensor."""
-        view = self._view
-        if view is None:
+        if (view := self._view) is None:
             return ()
         return view.steps if view.base is None else view.base.view_path + view.steps
 
@@ -130,7 +137,7 @@ class Tensor(Operators, Values):
             else:
                 root = view.base.node
                 node = through(root, view.steps)
-                if view.caution == "no_grad" or self.version.counts(self._node):
+                if view.caution in ("no_grad", "inference") or self.version.counts(self._node):
                     node = value_of(node)
                 elif node.tracked:
                     strided = ("AsStridedBackward0", (root,))
@@ -190,33 +197,26 @@ class Tensor(Operators, Values):
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted here, or flows through here."""
-        return self._requires or self.value_node.tracked or self._stands_for_leaf()
+        found = self._requires or self.value_node.tracked or self._stands_for_leaf()
+        return found and (not levels.duals or levels.wants_gradient(self.node))
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if not self.is_leaf:
-            if not wanted:
-                raise GradcliError(
-                    "G033",
-                    "you can only change requires_grad flags of leaf variables. If you want to "
-                    "use a computed variable in a subgraph that doesn't require differentiation "
-                    "use var_no_grad = var.detach().",
-                )
-            return
-        if wanted and not self.dtype.differentiable:
-            raise GradcliError(
-                "G025",
-                "only Tensors of floating point dtype can require gradients",
-                help="make it floating: x.float()",
-            )
-        self._requires = bool(wanted)
+        if self.is_leaf:
+            check_requires(self, wanted)
+            self._requires = bool(wanted)
+        elif not wanted:
+            raise GradcliError("G033", COMPUTED)
 
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user, or needs no gradient; raises as `grad_fn` does."""
         if self.is_invalid:
             raise forbidden(self, CHANGED)
-        return self._requires or not self.value_node.tracked
+        leaf = self._requires or not self.value_node.tracked
+        if levels.duals:
+            return not self.requires_grad or (leaf and self._autograd not in levels.duals)
+        return leaf
 
     @property
     def grad_fn(self) -> GradFn | None:
@@ -267,6 +267,7 @@ class Tensor(Operators, Values):
 
     @property
     def _version(self) -> int:
+        refuse_version(self)
         return 0 if self._storage is None else self.version.number
 
     def detach(self) -> Tensor:

@@ -14,7 +14,7 @@ from gradcli.graph.dtype import INTEGER, default
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
 from gradcli.tensor import levels, registry
-from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.kept import name_of
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -122,10 +122,11 @@ class Values:
         suffixes = []
         if self.is_invalid:
             suffixes.append("grad_fn=<Invalid>")
-        elif node.tracked:
+        elif not self.is_leaf:
             suffixes.append(f"grad_fn=<{name_of(node)}>")
         elif self.requires_grad:
             suffixes.append("requires_grad=True")
+        suffixes += [f"tangent={tangent}" for tangent in levels.tangents(self)]
         return tensor_text(
             self.array(), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
         )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
 from gradcli.tensor import layout
+from gradcli.tensor.inference import inference
 from gradcli.tensor.storage import Steps, Storage, View
 from gradcli.tensor.tensor import Tensor
 
@@ -21,7 +22,7 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
     version = source.version
     version.stamp(node, source.view_path + steps)
     if not current.tracking:
-        caution = "no_grad"
+        caution = "inference" if inference.enabled else "no_grad"
     base = source
     if above is not None and above.base is not None:
         base, steps = above.base, above.steps + steps

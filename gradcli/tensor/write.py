@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
+from gradcli.graph.call import Arguments, tensors_of
 from gradcli.graph.dtype import SCALAR_TYPES, DType, result_type
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
@@ -18,7 +19,8 @@ from gradcli.graph.shape import broadcast
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
-from gradcli.tensor.gradfn import called
+from gradcli.tensor.inference import refuse_write
+from gradcli.tensor.kept import called
 from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
@@ -85,8 +87,8 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     refuse_cast(value.dtype, target)
     new = value.node
     if new.call is not None and tracked:
-        name, (_, *rest) = new.call
-        new.call = (name, (target.node, *rest))
+        name, arguments = new.call
+        new.call = (name, Arguments((target.node, *arguments[1:]), tensors_of(new.call)))
     return write(target, new)
 
 
@@ -110,6 +112,7 @@ def refuse_cast(dtype: DType, target: Tensor) -> None:
 
 def refuse(target: Tensor, tracked: bool) -> None:
     """Raises G033 when autograd, recording, does not allow a write of a `tracked` value."""
+    refuse_write(target)
     if not current.tracking or not (tracked or target.requires_grad):
         return
     view, what = target._view, ""

@@ -16,7 +16,7 @@ from gradcli.graph.backward import propagate
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, LEAF
 from gradcli.tensor import Tensor
-from gradcli.tensor.gradfn import name_of
+from gradcli.tensor.kept import name_of
 from gradcli.tensor.storage import Stop
 from gradcli.trace.leak import Leak, find_leak
 from gradcli.trace.watch import Observer

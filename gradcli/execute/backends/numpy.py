@@ -394,7 +394,7 @@ def _binary_cross_entropy(x: Array, y: Array) -> Array:
     return -y * np.maximum(np.log(x), least) - (1 - y) * np.maximum(np.log1p(-x), least)
 
 
-def _of_nothing(*values: Array, function: Any, kinds: Any) -> list[Array]:
+def _of_nothing(*values: Array, function: Any, kinds: Any, count: int) -> list[Array]:
     """Forward mode differentiates these at zero cotangents, of which they are linear functions."""
     return [np.zeros(shape, NUMPY_DTYPES[dtype]) for shape, dtype in kinds]
 

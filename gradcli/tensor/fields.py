@@ -1,0 +1,102 @@
+"""What each of PyTorch's functions keeps of its call for its gradient.
+
+Constraints: stands in saved.txt, one row for each grad_fn, derived from PyTorch's own table of
+derivatives (tests/conformance/derivative_table.py writes it).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+from gradcli.graph.call import results_of, tensors_of
+from gradcli.graph.node import Node
+
+
+class Field(NamedTuple):
+    """One thing that a function keeps.
+
+    Attributes:
+        name: as in `grad_fn._saved_self`.
+        tensors: which of the tensors that the function took; none for a result.
+        result: the number of the result; -1 for a tensor that it took.
+        wanted: which tensor must want a gradient for it to be kept; None for any.
+        listed: whether it is a list of tensors.
+    """
+
+    name: str
+    tensors: slice
+    result: int
+    wanted: int | None
+    listed: bool
+
+
+NONE = slice(0, 0)
+
+
+@cache
+def _rows() -> dict[str, str]:
+    path = os.path.join(os.path.dirname(__file__), "saved.txt")
+    with open(path, encoding="utf-8") as file:
+        return {line.split(" ", 1)[0]: line for line in file}
+
+
+@cache
+def fields(name: str) -> tuple[Field, ...]:
+    """What the function of a grad_fn name keeps, in the order in which PyTorch packs it."""
+    row = _rows().get(name)
+    if row is None:
+        return ()
+    tensors, _, kept = row.partition(" :")
+    places, edges = dict[str, slice](), list[int]()
+    names = tensors.split()[1:]
+    for i, text in enumerate(names):
+        behind = any("[]" in other for other in names[:i])
+        place = i - len(names) if behind else i
+        stop = i + 1 - len(names) or None if behind or "[]" in text else i + 1
+        places[text.rstrip("[]*")] = slice(place, stop)
+        if text.endswith("*"):
+            edges.append(place)
+    lists = {text.rstrip("[]*") for text in names if "[]" in text}
+    return tuple(_field(text, places, edges, lists) for text in kept.split())
+
+
+def _field(text: str, places: dict[str, slice], edges: list[int], lists: set[str]) -> Field:
+    name, _, result = text.partition("=")
+    name, _, edge = name.partition("?")
+    if result:
+        return Field(name, NONE, int(result), None, False)
+    return Field(name, places[name], -1, edges[int(edge)] if edge else None, name in lists)
+
+
+def kept_by(node: Node) -> list[tuple[Field, Node]]:
+    """What the function whose result `node` is keeps of its call; a list's nodes one by one."""
+    call = node.call
+    if call is None:
+        return []
+    tensors, found = tensors_of(call), list[tuple[Field, Node]]()
+    for field in fields(call[0]):
+        if field.wanted is not None and not _wanted(tensors, field.wanted):
+            continue
+        if field.result < 0:
+            found += [(field, x) for x in tensors[field.tensors]]
+        else:
+            result = results_of(node).get(field.result)
+            found += [] if result is None else [(field, result)]
+    return found
+
+
+def _wanted(tensors: Sequence[Node], place: int) -> bool:
+    return -len(tensors) <= place < len(tensors) and tensors[place].tracked
+
+
+def by_place(node: Node) -> list[tuple[tuple[str, int], Field, Node]]:
+    """The same, by name and the place among those of that name."""
+    counts: dict[str, int] = {}
+    found = []
+    for field, x in kept_by(node):
+        place = counts[field.name] = counts.get(field.name, -1) + 1
+        found.append(((field.name, place), field, x))
+    return found

@@ -1,0 +1,219 @@
+"""One backward pass: PyTorch's rules and hooks at each function that it goes through.
+
+Constraints: PyTorch's rules about what may be differentiated twice and what may have been
+overwritten are kept; its sentences too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.elsewhere import elsewhere
+from gradcli.execute.evaluate import let_go, settle
+from gradcli.graph import backward as engine
+from gradcli.graph.call import Part, results_of
+from gradcli.graph.node import Node, constant, current
+from gradcli.graph.op import FULL, LEAF
+from gradcli.ops.elementwise import cast
+from gradcli.tensor import saved
+from gradcli.tensor.anomaly import Watch, anomaly
+from gradcli.tensor.fields import fields
+from gradcli.tensor.hooks import replacements
+from gradcli.tensor.kept import Kept, looked_up
+from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
+from gradcli.tensor.second import shown, steps
+from gradcli.tensor.size import Size
+from gradcli.tensor.storage import Stop, Version
+from gradcli.tensor.tensor import Tensor
+
+Wanted = Callable[[Node], bool]
+
+
+class Pass:
+    """One backward pass: its options, and what it checks at each node."""
+
+    def __init__(self, retain_graph: bool, create_graph: bool, batched: bool = False) -> None:
+        self.retain_graph = retain_graph
+        self.create_graph = create_graph
+        self.batched = batched
+        self.shows = create_graph and not batched and not current.forward
+        self.used: list[Node] = []
+        self.ends: tuple[list[Node], Wanted | None] = [], None
+        self.watch = Watch() if anomaly.enabled and anomaly.check_nan else None
+
+    def run(
+        self,
+        outputs: Sequence[Tensor],
+        cotangents: Sequence[Tensor | None],
+        targets: Wanted | None,
+        arrived: engine.Arrived = engine.ignored,
+    ) -> dict[Node, Node]:
+        """Runs the engine, then lets go of what the pass has used up."""
+        running.append(self)
+        try:
+            return self._run(outputs, cotangents, targets, arrived)
+        finally:
+            running.remove(self)
+
+    def _run(
+        self,
+        outputs: Sequence[Tensor],
+        cotangents: Sequence[Tensor | None],
+        targets: Wanted | None,
+        arrived: engine.Arrived,
+    ) -> dict[Node, Node]:
+        with Stop(self.create_graph):
+            seeds = [
+                seed(output, cotangent, number, self.batched)
+                for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))
+            ]
+            self.ends = [node for node, _ in seeds], targets
+            plain = not (self.shows or Version.any_unseen or Kept.used)
+            found = engine.backward(
+                seeds,
+                targets,
+                before=self.before,
+                after=self.after,
+                whole=None if plain else self.whole,
+                arrived=arrived,
+            )
+        for node in self.used:
+            node.released = True
+            if node.value is not None:
+                let_go(node)
+        if elsewhere.engine is not None and not self.create_graph:
+            elsewhere.engine.turn(passed=True)
+        return found
+
+    def reached(self) -> set[Any]:
+        """The nodes that this pass comes to; of leaves, their owners."""
+        nodes = engine.reached(*self.ends)
+        return {x.attrs["owner"] if x.op is LEAF else x for x in nodes}
+
+    def before(self, node: Node, cotangent: Any, passed_on: bool) -> Any:
+        """Applies hooks; refuses a node that is used up, and values that were overwritten."""
+        if isinstance(cotangent, Node) and not _is_number(cotangent):
+            settle(cotangent)
+        hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
+        for hook in tuple(hooks or ()):
+            cotangent = hook(cotangent)
+        if not passed_on:
+            return cotangent
+        if node.released:
+            raise used_up(node)
+        if node.call is not None and fields(node.call[0]):
+            changed = saved.stale(node)
+            if changed is not None:
+                raise overwritten(node, *changed)
+            if not self.retain_graph:
+                self.used.append(node)
+        return cotangent
+
+    def after(self, node: Node, parts: engine.Parts) -> None:
+        """Looks at what a node passes on; a function of the script's lets go of what it saved."""
+        if self.watch is not None:
+            self.watch(node, parts)
+        function = node.attrs.get("function")
+        if function is not None and not self.retain_graph:
+            function.free()
+
+    def whole(self, node: Node) -> engine.Whole | None:
+        """The function of `node`, where something asks for all its steps at once."""
+        kept = looked_up(node)
+        hooked = bool(kept.before or kept.after)
+        hidden = Version.any_unseen or bool(kept.packed)
+        if not (self.shows or hooked or hidden):
+            return None
+        outputs = list(results_of(node).values())
+        known = steps(node, outputs)
+        seen = saved.stands_in(node, known or (node,)) if hidden else {}
+
+        def prepared(given: engine.Given) -> engine.Given:
+            for hook in tuple(kept.before):
+                given = _prepared(hook, node, given)
+            return given
+
+        def done(given: engine.Given, parts: engine.Parts) -> engine.Parts:
+            if self.shows and parts:
+                parts = shown(node, given, parts)
+            for hook in tuple(kept.after):
+                parts = _replaced(hook, node, given, parts)
+            return parts
+
+        arguments = node.call[1] if node.call is not None else node.inputs
+        if not known:
+            outputs, known = [node], (node,)
+        return engine.Whole(arguments, outputs, known, seen, prepared, done)
+
+
+def _is_number(cotangent: Node) -> bool:
+    """Whether a cotangent follows from numbers alone: a plan sees them only if it is not computed.
+
+    The cotangents of several results are none.
+    """
+    return (
+        cotangent.shape == ()
+        and cotangent.value is None
+        and all([x.op is FULL or (x.value is None and x.shape == ()) for x in cotangent.inputs])
+    )
+
+
+running: list[Pass] = []
+"""The backward passes that run now: a hook may begin another one."""
+
+
+def _in_order(node: Node, given: engine.Given) -> list[Node | None]:
+    """The cotangents of a function's results, in their order."""
+    if not isinstance(node.call, Part):
+        return list(given.values())
+    by_number = {i: given.get(y) for i, y in results_of(node).items()}
+    return [by_number.get(i) for i in _varied(node)]
+
+
+def _varied(node: Node) -> Sequence[int]:
+    """The numbers of the results that gradients come to, of the function that made `node`."""
+    arguments = node.call[1] if node.call is not None else ()
+    return getattr(arguments, "varied", None) or (getattr(node.call, "output", 0),)
+
+
+def _prepared(hook: Any, node: Node, given: engine.Given) -> engine.Given:
+    """The cotangents of a function's results, as a hook makes them."""
+    before = _in_order(node, given)
+    after = replacements(hook, before, (before,))
+    results = results_of(node)
+    by_number = dict(zip(_varied(node), after, strict=True))
+    return {y: by_number[i] for i, y in results.items() if y in given}
+
+
+def _replaced(hook: Any, node: Node, given: engine.Given, parts: engine.Parts) -> engine.Parts:
+    """What a function's hook makes of the gradients that the function passes on."""
+    arguments = node.call[1] if node.call is not None else node.inputs
+    waiting, before = list(parts), list[Node | None]()
+    for x in arguments:
+        place = next((i for i, (y, _) in enumerate(waiting) if y is x), None)
+        before.append(None if place is None else waiting.pop(place)[1])
+    after = replacements(hook, before, (before, _in_order(node, given)))
+    return [(x, y) for x, y in zip(arguments, after, strict=True) if y is not None] + waiting
+
+
+def seed(
+    output: Tensor, cotangent: Tensor | None, number: int, batched: bool = False
+) -> tuple[Node, Node]:
+    """An output's node and its cotangent's, checked as PyTorch checks them."""
+    node = output.node
+    given = None if cotangent is None else cotangent.node
+    if given is not None and given.shape[batched:] != node.shape:
+        raise GradcliError(
+            "G036",
+            f"Mismatch in shape: grad_output[{number}] has a shape of {Size(given.shape)} and "
+            f"output[{number}] has a shape of {Size(node.shape)}.",
+            help="the cotangent has the shape of the result",
+        )
+    if not node.tracked or (node.op is LEAF and not node.attrs["counts"]):
+        raise no_gradient(node, number)
+    if given is None:
+        refuse_implicit(node)
+        return node, constant(1, node.dtype, node.shape)
+    return node, cast(given, node.dtype)

@@ -1,0 +1,212 @@
+"""What a function keeps of its call for its gradient: PyTorch's saved tensors, and hooks on them.
+
+Constraints: which tensors these are says gradcli/tensor/fields.py. A gradient is computed from what
+PyTorch would compute it from: what the memory of a kept tensor holds now, what a script's hook
+unpacks; whatever lies between is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import settle
+from gradcli.graph.node import Node
+from gradcli.graph.op import LEAF
+from gradcli.tensor import registry
+from gradcli.tensor.fields import by_place, fields, kept_by
+from gradcli.tensor.inference import refuse_saved
+from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
+from gradcli.tensor.refusals import used_up
+from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
+
+Pack = Callable[[Any], Any]
+
+
+class Watchers(list[tuple[Pack, Pack] | None]):
+    """The pairs of hooks, (pack, unpack), of the blocks that run now, the innermost last.
+
+    Attributes:
+        refusal: why no block of hooks may be entered, where one says so.
+    """
+
+    refusal: str | None = None
+
+
+watchers = Watchers()
+
+
+def stale(node: Node) -> tuple[Node, Version, int] | None:
+    """A kept value that was overwritten since, with its version's number then; None for none."""
+    packed = looked_up(node).packed
+    for key, _, x in by_place(node) if packed else (("", 0, x) for _, x in kept_by(node)):
+        stamp = None if key in packed else saved_version(x)
+        if stamp is not None and stamp[0].number != stamp[1]:
+            return x, stamp[0], stamp[1]
+    return None
+
+
+# -- hooks
+
+
+class Saved:
+    """PyTorch's SavedTensor: a kept tensor, packed by a hook or not.
+
+    Args:
+        packed: what is packed so far of what is kept with it.
+        key: its own place among these.
+        tensor: what is kept.
+    """
+
+    def __init__(self, packed: Packed, key: Any, tensor: Any) -> None:
+        self._packed = packed
+        self._key = key
+        self._tensor = tensor
+
+    def register_hooks(self, pack_hook: Pack, unpack_hook: Pack) -> None:
+        """Packs the tensor now; `unpack_hook` gets it back whenever it is needed.
+
+        Raises:
+            GradcliError: G048 for a second pair of hooks, or one that writes to the tensor.
+        """
+        if self._key in self._packed:
+            raise GradcliError(
+                "G048",
+                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
+                "only one pair of hooks is allowed at a time.",
+            )
+        self._packed[self._key] = (packed_by(pack_hook, self._tensor), unpack_hook)
+
+    def __repr__(self) -> str:
+        return f"<torch._C._autograd.SavedTensor object at {hex(id(self._tensor))}>"
+
+
+def packed_by(pack: Pack, tensor: Any) -> Any:
+    """What a script's hook makes of a tensor; it may not write to it."""
+    before = tensor._version
+    with Stop(False):
+        found = pack(tensor)
+    if tensor._version != before:
+        raise GradcliError(
+            "G048",
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input "
+            "to pack hook cannot be modified by in-place operations as this can lead to unexpected "
+            "side-effects. Please open an issue if you need to perform in-place operations on the "
+            "input to a pack hook.",
+        )
+    return found
+
+
+def unpacked(pair: tuple[Any, Pack]) -> Any:
+    """The tensor that a script's hook makes of what was packed."""
+    value, unpack = pair
+    with Stop(False):
+        found = unpack(value)
+    if not isinstance(found, registry.find("torch.Tensor")):
+        raise GradcliError(
+            "G048",
+            "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+            f"{type(found).__name__}",
+            kind=TypeError,
+        )
+    return found
+
+
+def tensor_of(node: Node) -> Any:
+    """The tensor of a node: the variable itself, of a leaf."""
+    known = node.attrs["owner"].tensor() if node.op is LEAF else None
+    settle(node)
+    return registry.find("torch.Tensor")(node) if known is None else known
+
+
+def pack_all(packed: Packed, tensors: Iterable[tuple[Any, Any]]) -> None:
+    """Lets the hooks of the innermost block pack tensors, each under its key."""
+    hooks = watchers[-1] if watchers else None
+    if hooks is None:
+        return
+    watchers.append(None)  # what hooks compute is not packed
+    try:
+        for key, tensor in tensors:
+            packed[key] = (packed_by(hooks[0], tensor), hooks[1])
+    finally:
+        watchers.pop()
+
+
+def keep(node: Node, tensors: Sequence[Any], nodes: Sequence[Node]) -> None:
+    """Lets hooks pack what the function of `tensors` keeps whose result `node` is.
+
+    Raises:
+        GradcliError: G033 for an inference tensor.
+    """
+    refuse_saved([x for _, x in kept_by(node)], tensors, nodes)
+    if watchers and watchers[-1] is not None:
+        pack_all(kept_of(node).packed, ((k, tensor_of(x)) for k, _, x in by_place(node)))
+
+
+# -- what a gradient is computed from
+
+
+def stands_in(node: Node, steps: Sequence[Node]) -> Mapping[Node, Node]:
+    """What rules see instead of arguments of the function that made `node`, and of its steps."""
+    packed, found = looked_up(node).packed, dict[Node, Node]()
+    for key, _, x in by_place(node):
+        if key in packed:
+            found[x] = overwritten(x, unpacked(packed[key]).value_node)
+        elif Version.any_unseen and (now := present(x)) is not x:
+            found[x] = now
+    if node.call is None or not found:
+        return found
+    same = _kept_results(node)
+    for result, branch in same.items():
+        if result in found and branch not in found:
+            found[branch] = found[result]
+    known = {*same.values(), *same}
+    for step in steps:
+        if step not in known and any(x in found for x in step.inputs):
+            inputs = tuple(found.get(x, x) for x in step.inputs)
+            tracked = any(x.tracked for x in inputs)
+            found[step] = Node(step.op, inputs, step.attrs, step.shape, step.dtype, tracked)
+    return found
+
+
+def _kept_results(node: Node) -> dict[Node, Node]:
+    """The results that a function keeps, and what they are but for numbers in some places."""
+    found = {x: x for field, x in kept_by(node) if field.result >= 0}
+    for x in found:
+        branches = [y for y in x.inputs if y.tracked] if x.op.name == "where" else []
+        found[x] = branches[0] if len(branches) == 1 else x
+    return found
+
+
+# -- as a script sees it
+
+
+def saved_attribute(node: Node, name: str) -> Any:
+    """`grad_fn._saved_NAME` and `grad_fn._raw_saved_NAME`; raises AttributeError for others."""
+    raw = name.startswith("_raw_saved_")
+    short = name.removeprefix("_raw_saved_" if raw else "_saved_")
+    known = [field for field in fields(name_of(node)) if field.name == short]
+    if not known:
+        return _number(node, name, short)
+    if node.released:
+        raise used_up(node)
+    packed = kept_of(node).packed if raw else looked_up(node).packed
+    found = [(key, x) for key, _, x in by_place(node) if key[0] == short]
+    if raw:
+        given: list[Any] = [Saved(packed, key, tensor_of(x)) for key, x in found]
+    else:
+        given = [unpacked(packed[key]) if key in packed else tensor_of(x) for key, x in found]
+    if known[0].listed:
+        return tuple(given)
+    return given[0] if given else None
+
+
+def _number(node: Node, name: str, short: str) -> Any:
+    """A number among the arguments, where the graph has it under this name."""
+    numbers = {"exponent": "PowBackward0", "alpha": "", "beta": ""}
+    if short in numbers and name_of(node) == numbers[short]:
+        return node.inputs[1].attrs["value"]
+    raise GradcliError(
+        "G011", f"'{name_of(node)}' object has no attribute '{name}'", kind=AttributeError
+    )

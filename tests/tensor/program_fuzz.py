@@ -1,0 +1,134 @@
+"""Runs random programs under gradcli and PyTorch, batch after batch, and writes down what differs.
+
+    python tests/tensor/program_fuzz.py LOG --start 100000 --count 50000
+
+A program that differs is made smaller, statement by statement, before it is written down; programs
+that come down to the same text but for numbers are written down once.
+
+Constraints: PyTorch is imported once. Every batch runs in a fork of that process, which imports
+gradcli as it stands then; a program that hangs or dies takes its batch's fork with it, not the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+BATCH = 250
+PATIENCE = 60
+"""Seconds that one program may take, and be made smaller in."""
+
+
+def main() -> None:
+    """Runs batches until `--count` programs have run."""
+    options = _options()
+    import torch
+
+    torch.set_num_threads(1)
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    began = time.monotonic()
+    for start in range(options.start, options.start + options.count, BATCH):
+        child = os.fork()
+        if child == 0:
+            _batch(start, options)
+        os.waitpid(child, 0)
+        done = start + BATCH - options.start
+        found = sum(1 for _ in options.log.glob("*.txt")) if options.log.exists() else 0
+        with open(options.log / "progress", "a", encoding="utf-8") as file:
+            file.write(f"{done} programs, {found} kinds, {time.monotonic() - began:.0f} s\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, add_help=True)
+    parser.add_argument("log", type=Path, help="the folder for what differs, one file a kind")
+    parser.add_argument("--start", type=int, default=1_000_000, help="the first seed")
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--statements", type=int, default=6)
+    options = parser.parse_args()
+    options.log.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+def _batch(start: int, options: argparse.Namespace) -> None:
+    """In the fork: the programs from seed `start` on; never returns."""
+    import program_generator as programs
+
+    current = start
+
+    def late(number: int, frame: FrameType | None) -> None:
+        _note(options.log / f"hang-{current}.txt", programs.program(current), "", "hangs")
+        os._exit(1)
+
+    signal.signal(signal.SIGALRM, late)
+    for current in range(start, start + BATCH):
+        signal.alarm(PATIENCE)
+        lines = programs.Programs(current, options.statements).lines
+        try:
+            if _differs(lines):
+                _write_down(smaller(lines), current, options.log)
+        except BaseException as error:
+            _note(options.log / f"crash-{current}.txt", "\n".join(lines), "", repr(error))
+    os._exit(0)
+
+
+def _outputs(lines: list[str]) -> tuple[str, str]:
+    import program_runs as runs
+
+    source = "\n".join(lines) + "\n"
+    return runs.run_gradcli(source), runs.run_pytorch(source)
+
+
+def _differs(lines: list[str]) -> bool:
+    found, wanted = _outputs(lines)
+    return found != wanted
+
+
+def smaller(lines: list[str]) -> list[str]:
+    """The program without the statements that it differs without; the last ones go first."""
+    shrinking = True
+    while shrinking:
+        shrinking = False
+        for i in range(len(lines) - 1, 0, -1):
+            rest = lines[:i] + lines[i + 1 :]
+            found, wanted = _outputs(rest)
+            if found != wanted and "stopped by" not in wanted:
+                lines, shrinking = rest, True
+    return lines
+
+
+def _write_down(lines: list[str], seed: int, log: Path) -> None:
+    kind = re.sub(r"-?\d+(\.\d+)?|\bv\w+|\bx\w+", "", "\n".join(lines[1:]))
+    name = f"{len(lines) - 1:02d}-{hash_of(kind):08x}.txt"
+    if not (log / name).exists():
+        found, wanted = _outputs(lines)
+        _note(log / name, "\n".join(lines), _difference(found, wanted), f"seed {seed}")
+
+
+def hash_of(text: str) -> int:
+    """A number for a text, the same in every process."""
+    import zlib
+
+    return zlib.crc32(text.encode())
+
+
+def _difference(found: str, wanted: str) -> str:
+    import difflib
+
+    lines = difflib.unified_diff(
+        wanted.splitlines(), found.splitlines(), "pytorch", "gradcli", n=0, lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def _note(path: Path, source: str, difference: str, title: str) -> None:
+    path.write_text(f"# {title}\n{source}\n\n{difference}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
