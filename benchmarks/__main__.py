@@ -32,7 +32,8 @@ def main() -> None:
         outcomes = compete(case, i, options.rounds, options.peers and set(options.peers))
         known[case.name] = outcomes
         _tell(case.name, outcomes)
-        print("   ", "; ".join(report.verdict(t, outcomes) for t in case.targets))
+        told = [report.verdict(target, outcomes) for target in case.targets]
+        print("   ", "; ".join(told) or report.plan(case, outcomes))
         if problem := disagreement(case, outcomes):
             print("    !!", problem)
         if options.keep:

@@ -34,6 +34,7 @@ class Case:
         kind: the runner's name: "gradient" is the value and the gradients by `wrt`.
         targets: what gradcli is to reach.
         spare: the most bytes that gradcli may use beyond inputs and outputs, or 0 for no such aim.
+        microseconds: the most that a node may take in a plan, or 0 for no such aim.
         tolerance: how far the peers' numbers may be from gradcli's, relative to the largest.
     """
 
@@ -44,5 +45,6 @@ class Case:
     kind: str = "gradient"
     targets: tuple[Target, ...] = ()
     spare: int = 0
+    microseconds: float = 0
     tolerance: float = 2e-3
     options: Mapping[str, Any] = field(default_factory=dict)

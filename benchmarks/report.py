@@ -30,11 +30,13 @@ def written(rows: list[Row], notes: str) -> str:
         "| case | gradcli | " + " | ".join(PEERS.values()) + " | ratio (target / moonshot) |",
         "|---" * (len(PEERS) + 3) + "|",
     ]
-    lines += [_row(case, outcomes) for case, outcomes in rows]
+    lines += [_row(case, outcomes) for case, outcomes in rows if not case.microseconds]
+    lines += ["", "## Plan and programs, microseconds a node", ""]
+    lines += [plan(case, outcomes) for case, outcomes in rows if case.microseconds]
     lines += ["", "## Memory beyond inputs and outputs, MB", ""]
     lines += ["| case | gradcli | " + " | ".join(PEERS.values()) + " |"]
     lines += ["|---" * (len(PEERS) + 2) + "|"]
-    lines += [_memory(case, outcomes) for case, outcomes in rows]
+    lines += [_memory(case, outcomes) for case, outcomes in rows if case.kind == "gradient"]
     return "\n".join(lines) + "\n" + (f"\n{notes.strip()}\n" if notes.strip() else "")
 
 
@@ -55,6 +57,23 @@ def _row(case: Case, outcomes: dict[str, Outcome]) -> str:
     cells += [_time(outcomes.get(peer)) for peer in ("gradcli", *PEERS)]
     cells.append("<br>".join(verdict(target, outcomes) for target in case.targets))
     return f"| {' | '.join(cells)} |"
+
+
+def plan(case: Case, outcomes: dict[str, Outcome]) -> str:
+    """What a node of a plan took, and the word for it."""
+    each = per_node(outcomes)
+    if each is None:
+        return f"- {case.name}: not measured"
+    word = "met" if each <= case.microseconds else "MISSED"
+    return f"- {case.name}: {each:.1f} (at most {case.microseconds:g}): {word}"
+
+
+def per_node(outcomes: dict[str, Outcome]) -> float | None:
+    """Microseconds a node of a plan; its runner says how many nodes there are."""
+    mine = outcomes["gradcli"]
+    if mine.seconds is None or not mine.numbers:
+        return None
+    return mine.seconds / mine.numbers[0][0] * 1e6
 
 
 def _memory(case: Case, outcomes: dict[str, Outcome]) -> str:

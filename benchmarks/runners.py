@@ -159,6 +159,7 @@ RUNNERS: dict[tuple[str, str], Runner] = {
     ("hessian", "gradcli"): small.hessian_gradcli,
     ("hessian", "torch"): small.hessian_torch,
     ("hessian", "jax"): small.hessian_jax,
+    ("plan", "gradcli"): small.plan_gradcli,
 }
 """(kind of case, peer) -> its runner."""
 

@@ -1,4 +1,4 @@
-"""The cases of small arrays: scripts with loops, and Hessians.
+"""The cases of small arrays: scripts with loops, Hessians, and plans.
 
 Constraints: data only. A script is the same for gradcli and PyTorch: it reads the variables of
 `data` and leaves its results under the names of `wrt`; JAX's has its step jitted by hand.
@@ -42,6 +42,20 @@ for step in range(1, 1001):
             p -= 0.01*(m[i]/(1 - 0.9**step)) / ((v[i]/(1 - 0.999**step)).sqrt() + 1e-8)
             p.grad = None
 """
+
+
+_CHAIN = """import torch
+x.requires_grad_()
+y = x
+for i in range({turns}):
+    y = torch.tanh(y*0.5 + x) - y/(i + 2.0)
+loss = y.sum()
+g, = torch.autograd.grad(loss, x)
+"""
+
+
+def _vector(rng: Any) -> Data:
+    return {"x": rng.standard_normal(1 << 18, np.float32)}
 
 
 def _regression(rng: Any) -> Data:
@@ -119,5 +133,16 @@ SMALL: list[Case] = [
             targets=(Target(("jax",), 0.05, 0.01),),
         )
         for n in (60, 200)
+    ),
+    *(
+        Case(
+            f"plan of an expression of {nodes:,} nodes",
+            _vector,
+            {"gradcli": _CHAIN.format(turns=nodes // 16)},
+            wrt=["loss", "g"],
+            kind="plan",
+            microseconds=30,
+        )
+        for nodes in (1_000, 10_000, 100_000)
     ),
 ]

@@ -1,4 +1,4 @@
-"""How each peer runs a script with a loop, and a Hessian: see runners.py.
+"""How each peer runs a script with a loop, and a Hessian, and how a plan is made: see runners.py.
 
 Constraints: a script's time is that of the whole script, parsed and run anew each time; a Hessian's
 is that of a call with everything compiled.
@@ -96,3 +96,27 @@ def hessian_jax(case: Case, data: dict[str, Any]) -> Call:
     compute = jax.jit(jax.hessian(function, argnums=list(data).index(case.wrt[0])))
     arrays = [jnp.asarray(x) for x in data.values()]
     return lambda: [np.asarray(jax.block_until_ready(compute(*arrays)))]
+
+
+def plan_gradcli(case: Case, data: dict[str, Any]) -> Call:
+    """The plan of what a script has not computed yet, and the programs of its tiles.
+
+    A call returns how many nodes there are.
+    """
+    import gradcli
+    from gradcli.execute.instructions import Program
+    from gradcli.execute.schedule import Plan
+    from gradcli.execute.tiles import Sweep
+    from gradcli.graph.walk import ancestors
+
+    found = gradcli.run(case.sources["gradcli"], data)
+    targets = {found[name].value_node for name in case.wrt}
+    order = ancestors(targets, lambda node: node.value is None)
+
+    def call() -> list[Any]:
+        for step in Plan(order, targets).steps:
+            if isinstance(step, Sweep):
+                Program(step.nodes, step.kept, step.known, step.rows, step.height)
+        return [np.array(len(order))]
+
+    return call

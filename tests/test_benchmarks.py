@@ -21,7 +21,7 @@ from gradcli.source import Source
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_a_case_is_well_formed(case) -> None:
-    parse = parse_script if case.kind == "script" else parse_expression
+    parse = parse_script if case.kind in ("script", "plan") else parse_expression
     parse(Source("<case>", case.sources["gradcli"]))
     assert set(case.sources) <= {"gradcli", *PEERS}
     assert (case.kind, "gradcli") in RUNNERS

@@ -61,6 +61,8 @@ class Program:
         self.free: dict[tuple[Any, tuple[int, ...]], list[int]] = {}
         self.owner: dict[int, Node] = {}
         self.folded = folded(nodes, kept, rows)
+        self.reads = {node: self._inputs(node) for node in nodes}
+        self.writers = {node: self._writer(node) for node in nodes}
         self.last_use = self._last_uses(nodes)
         read = self._read(nodes)
         self.homes = self._homes(nodes, read)
@@ -95,9 +97,9 @@ class Program:
         for position in range(len(nodes) - 1, -1, -1):
             node = nodes[position]
             until = position
-            if node.op.name in ALIASES or self._writer(node) is None:
+            if node.op.name in ALIASES or self.writers[node] is None:
                 until = max(position, last.get(node, 0))
-            for x in self._inputs(node):
+            for x in self.reads[node]:
                 last[x] = max(last.get(x, 0), until)
         return last
 
@@ -106,7 +108,7 @@ class Program:
         read = {node for node in nodes if node in self.kept or self.rows.kind[node] == CROSS}
         for node in reversed(nodes):
             if node in read:
-                read.update(self._inputs(node))
+                read.update(self.reads[node])
         return read
 
     def _homes(self, nodes: Sequence[Node], read: set[Node]) -> dict[Node, Node]:
@@ -119,7 +121,7 @@ class Program:
             if node.op.name == "index_put" and node in read:
                 x = node.inputs[0]
                 alone = x in read and x not in self.kept and self.last_use[x] == position
-                if alone and self._writer(x) is not None:
+                if alone and self.writers[x] is not None:
                     homes[x] = node
         return homes
 
@@ -138,7 +140,7 @@ class Program:
 
     def _compile(self, node: Node, position: int) -> None:
         """Adds the instructions of a node; gives back the buffers that nobody needs any more."""
-        inputs = self._inputs(node)
+        inputs = self.reads[node]
         if node.op.name in ALIASES and node not in self.kept:
             self.slots[node] = self._operand(inputs[0], node)
             return
@@ -148,7 +150,7 @@ class Program:
             self.instructions.append(put_of(operands, node.attrs["axes"]))
             self._release(inputs[1:], position)
             return
-        writer = self._writer(node)
+        writer = self.writers[node]
         if isinstance(writer, np.ufunc):
             self._release(inputs, position)  # a ufunc may write over what it reads
         if writer is None:

@@ -102,24 +102,64 @@ def _along(
 ) -> Rows:
     """The analysis for one class of axes."""
     axis: dict[Node, int] = {}
+    known: dict[Node, int | None] = {}
     for node in _with_inputs(order):
-        mine = [a for a in range(-node.ndim, 0) if classes.find((node, a)) == root]
-        if len(mine) == 1:
-            axis[node] = mine[0]
-        elif mine:
-            axis[node] = 0
+        like = classes.alike(node)
+        if like not in known:
+            mine = [a for a in range(-like.ndim, 0) if classes.find((like, a)) == root]
+            known[like] = (mine[0] if len(mine) == 1 else 0) if mine else None
+        found = known[like]
+        if found is not None:
+            axis[node] = found
     kind = {node: _kind(node, axis, heavy) for node in order}
     return Rows(extent, axis, kind, heavy)
 
 
 class _Classes:
-    """Axes that run along each other (union-find)."""
+    """Axes that run along each other (union-find).
+
+    Attributes:
+        like: node -> one of the same shape all of whose axes run along its own.
+    """
 
     def __init__(self) -> None:
         self.parent: dict[tuple[Node, int], tuple[Node, int]] = {}
+        self.like: dict[Node, Node] = {}
+
+    def alike(self, node: Node) -> Node:
+        """The node that stands for all that are alike."""
+        like = self.like
+        found = node
+        while found in like:
+            found = like[found]
+        if found is not node:
+            like[node] = found
+        return found
+
+    def follow(self, node: Node) -> None:
+        """Takes an elementwise node, most of whose inputs have its shape."""
+        like = None
+        for x in node.inputs:
+            if x.shape == node.shape:
+                found = self.alike(x)
+                if like is None:
+                    like = self.like[node] = found
+                elif found is not like:
+                    self._join_all(like, found)
+                    self.like[found] = like
+        for x in node.inputs:
+            if x.shape and x.shape != node.shape:
+                self._join_all(like or node, x)
+
+    def _join_all(self, x: Node, y: Node) -> None:
+        """Axes of one size run along each other, counted from the right."""
+        for a in range(-min(x.ndim, y.ndim), 0):
+            if x.shape[a] == y.shape[a] > 1:
+                self.join((x, a), (y, a))
 
     def find(self, key: tuple[Node, int]) -> tuple[Node, int]:
         parent = self.parent
+        key = self.alike(key[0]), key[1]
         root = key
         while root in parent:
             root = parent[root]
@@ -140,6 +180,9 @@ def _with_inputs(order: Sequence[Node]) -> set[Node]:
 def _axis_classes(order: Sequence[Node]) -> _Classes:
     classes = _Classes()
     for node in order:
+        if node.op.elementwise:
+            classes.follow(node)
+            continue
         for x, inner, outer in links(node):
             classes.join((node, outer), (x, inner))
         if node.op.name == "contract":
@@ -154,18 +197,26 @@ def _largest_classes(
     """The classes of axes and their extents, those that most elements go along first."""
     weight: dict[tuple[Node, int], int] = {}
     extent: dict[tuple[Node, int], int] = {}
-    for node in order:
-        if node.op is FULL:
-            continue
-        for x in (node, *node.inputs):
-            for axis, size in enumerate(x.shape):
-                if size > 1:
-                    root = classes.find((x, axis - x.ndim))
-                    weight[root] = weight.get(root, 0) + x.size
-                    extent[root] = size
+    for x, count in _counted(order, classes).items():
+        for axis, size in enumerate(x.shape):
+            if size > 1:
+                root = classes.find((x, axis - x.ndim))
+                weight[root] = weight.get(root, 0) + x.size * count
+                extent[root] = size
     # Leading axes are contiguous in memory, so the first of equals wins.
     best = sorted(weight, key=lambda root: -weight[root])
     return [(root, extent[root]) for root in best]
+
+
+def _counted(order: Sequence[Node], classes: _Classes) -> dict[Node, int]:
+    """How often nodes that are alike are written or read."""
+    counts: dict[Node, int] = {}
+    for node in order:
+        if node.op is not FULL:
+            for x in (node, *node.inputs):
+                like = classes.alike(x)
+                counts[like] = counts.get(like, 0) + 1
+    return counts
 
 
 def _kind(node: Node, axis: dict[Node, int], heavy: bool) -> int:
@@ -215,14 +266,15 @@ def _label_of(node: Node, axis: dict[Node, int]) -> str | None:
 def _row_local(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
     """Whether the rows of a result need only the same rows of the inputs."""
     op, here = node.op, axis[node]
-    if not (op.elementwise or op.name in LOCAL):
+    if op.elementwise or op.name == "expand":
+        return all([axis.get(x, here) == here for x in node.inputs])
+    if op.name not in LOCAL:
         return False
     if op.name == "contract" and not (heavy or _is_light(node, here)):
         return False
     along = {(x, inner) for x, inner, outer in links(node) if outer == here}
     with_rows = [x for x in node.inputs if x in axis]
-    spreads = op.elementwise or op.name == "expand"
-    return all((x, axis[x]) in along for x in with_rows) and (bool(with_rows) or spreads)
+    return bool(with_rows) and all((x, axis[x]) in along for x in with_rows)
 
 
 def _is_light(node: Node, axis: int) -> bool:
