@@ -22,6 +22,7 @@ from gradcli.rewrite import cancelled as cancelled
 from gradcli.rewrite import choices as choices
 from gradcli.rewrite import matrices as matrices
 from gradcli.rewrite import sums as sums
+from gradcli.rewrite.linear import LINEAR
 from gradcli.rewrite.products import product
 from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Factor, Terms, factors_of
 from gradcli.rewrite.translate import Rewriter
@@ -112,9 +113,15 @@ def _without(terms: Terms, part: Node, output: Shape, shape: Shape) -> Node:
 
 
 def _opened(terms: Terms, part: Node) -> Node:
-    """A product with a sum that has the cotangent in it, as a sum of products."""
+    """A product with a sum or a linear op that has the cotangent in it, as a sum of products."""
     factors, result = factors_of(part, terms)
     for f in factors:
+        linear = LINEAR.get(f.node.op.name)
+        if linear is not None and f.power == 1 and _mentions(f.node):
+            rest = [Factor(linear(terms, f.node), f.labels, f.power)]
+            rest += [g for g in factors if g is not f]
+            scale = part.attrs["scale"] if part.op is PRODUCT else Fraction(1)
+            return product(terms, rest, result, part.shape, scale)
         if f.node.op is TOTAL and f.power == 1 and _mentions(f.node):
             rest = [g for g in factors if g is not f]
             scale = part.attrs["scale"] if part.op is PRODUCT else Fraction(1)

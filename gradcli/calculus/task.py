@@ -180,6 +180,8 @@ class Task:
             try:
                 found[name] = None if part is None else derive.jacobian(self.rewrite, part, shape)
             except NotLinear:
+                assert part is not None
+                self._writer().whole(self.rewrite(part))  # says so where --vjp has no words either
                 raise no_form(f"the Jacobian by {name}", self.traced.expression.span) from None
         return found
 
@@ -237,7 +239,10 @@ class Task:
     def written(self, *, plain: bool, cse: bool) -> Derivatives:
         """The terms as formulas."""
         writer = self._writer(diagonals=self.kind in ("jacobian", "hessian"), plain=plain)
-        trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
+        try:
+            trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
+        except GradcliError as error:
+            raise error.at(self.traced.expression.span) from None
         meanings: dict[str, Tree] = {}
         if cse:
             trees, meanings = shared(

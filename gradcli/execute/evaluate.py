@@ -138,13 +138,6 @@ def guarded(node: Node, values: list[Any]) -> Any:
         raise unfit(node, error) from error
 
 
-def checkable(node: Node) -> Any:
-    """The value of `node` for a check; None where a variable without a value takes part."""
-    if any(x.op is SYMBOL for x in ancestors([node], lambda x: x.value is None)):
-        return None
-    return array(node)
-
-
 def _unbound(node: Node) -> GradcliError:
     """G012 for a variable that has a shape only, where a value decides."""
     name = node.attrs["name"]
@@ -155,6 +148,16 @@ def _unbound(node: Node) -> GradcliError:
         help=f"give it one: {name}=...",
         kind=NameError,
     )
+
+
+def unknown(node: Node) -> bool:
+    """Whether a variable without a value takes part in it, so that nothing can be checked."""
+    return any(x.op is SYMBOL for x in ancestors([node], lambda x: x.value is None))
+
+
+def checkable(node: Node) -> Any:
+    """The value of `node` for a check; None where there is none."""
+    return None if unknown(node) else array(node)
 
 
 def unfit(node: Node, error: Exception) -> GradcliError:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
-from gradcli.execute.evaluate import answer, array, settle
+from gradcli.execute.evaluate import answer, array, settle, unknown
 from gradcli.functions.shape import part, permuted, reshaped, select_at
 from gradcli.graph.dim import Dim
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int32, int64, uint8
@@ -348,6 +348,8 @@ def in_range_or_raise(item: Node, size: int, axis: int) -> Node:
 
 def checked(item: Node, low: int, size: int, axis: int, kind: type[BaseException]) -> bool:
     """Whether positions count from the end; raises G022 for one below `low` or not below `size`."""
+    if unknown(item):
+        return False
     beyond, from_end = answer(of_all_examples(item), lambda known: _beyond(known, low, size))
     if beyond is not None:
         raise GradcliError(

@@ -9,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.render import tree
-from gradcli.render.layout import EXTENT, Written
-from gradcli.render.positions import iota, position
-from gradcli.render.tree import Tree
+from gradcli.render.layout import Written
+from gradcli.render.positions import (
+    at_row,
+    embed_row,
+    index_row,
+    iota,
+    no_words,
+    roll_row,
+    selected_row,
+    slice_row,
+)
 
 if TYPE_CHECKING:
     from gradcli.render.formula import Writer
@@ -36,19 +43,6 @@ PLAIN = frozenset(
 
 WITHOUT_DIM = frozenset(("prod", "amax", "amin", "argmax", "argmin", "all", "any"))
 """Functions that take everything where no dim is given."""
-
-
-def no_words(node: Node) -> GradcliError:
-    """G038: an op that has no form in a formula."""
-    return GradcliError(
-        "G038",
-        f"{node.op.torch} has no closed form that can be written here",
-        node.span,
-        help=[
-            "gradcli eval gives the derivative at values: NAME=VALUE",
-            "gradcli check compares it with a formula of yours: --expect FORMULA",
-        ],
-    )
 
 
 def function_call(writer: Writer, node: Node) -> Written:
@@ -107,6 +101,29 @@ def _dimmed(writer: Writer, node: Node) -> Written:
     return Written(tree.call(_name(node.op), *inputs, *dims, **options), node.shape)
 
 
+def _median(writer: Writer, node: Node) -> Written:
+    """The median of everything; none of the rows, whose ties go to one place."""
+    (x,) = node.inputs
+    if len(node.attrs["axis"]) != x.ndim:
+        raise no_words(node)
+    name = "nanmedian" if node.attrs["skip"] else "median"
+    return Written(tree.call(name, writer.whole(x)), node.shape)
+
+
+def _median_place(writer: Writer, node: Node) -> Written:
+    """Where a median is: `median(X, 1)[1]`."""
+    (x,) = node.inputs
+    name = "nanmedian" if node.attrs["skip"] else "median"
+    axis = node.attrs["axis"] + x.ndim
+    kept = {} if node.ndim < x.ndim else {"keepdim": True}
+    return Written(tree.item(tree.call(name, writer.whole(x), axis, **kept), 1), node.shape)
+
+
+def _pseudoinverse(writer: Writer, node: Node) -> Written:
+    """`pinv(X)`; the inputs behind say which singular values count."""
+    return Written(tree.call("pinv", writer.whole(node.inputs[0])), node.shape)
+
+
 def _indicator(writer: Writer, node: Node) -> Written:
     condition = writer(node.inputs[0])
     made = tree.call("where", condition.tree, tree.real(1.0), tree.real(0.0))
@@ -120,66 +137,6 @@ def _inverse(writer: Writer, node: Node) -> Written:
 def _polygamma(writer: Writer, node: Node) -> Written:
     inner = writer(node.inputs[0])
     return Written(tree.call("polygamma", node.attrs["n"], inner.tree), inner.shape)
-
-
-def _slice(writer: Writer, node: Node) -> Written:
-    (x,) = node.inputs
-    parts: list[Any] = []
-    for (start, length, step), size in zip(
-        node.attrs["slices"], x.shape[x.ndim - len(node.attrs["slices"]) :], strict=True
-    ):
-        parts.append(_range(writer, start, length, step, size))
-    while len(parts) > 1 and parts[-1] == EXTENT:
-        parts.pop()
-    lead = [EXTENT] * (x.ndim - len(node.attrs["slices"]))
-    return Written(tree.item(writer.whole(x), *lead, *parts), node.shape)
-
-
-def _range(writer: Writer, start: int, length: int, step: int, size: int) -> slice:
-    end = start + (length - 1) * step + 1
-    first: Any = writer.whole_number(start, size) if start else None
-    stop: Any = None
-    reaches = end + step - 1 >= int(size)
-    if not reaches or (step > 1 and str(length) != str((size - start + (step - 1)) // step)):
-        stop = writer.whole_number(end, size)
-    return slice(first, stop, None if step == 1 else step)
-
-
-def _embed(writer: Writer, node: Node) -> Written:
-    """Zeros around: `pad(x, (before, after))`."""
-    (x,) = node.inputs
-    slices, shape = node.attrs["slices"], node.attrs["shape"]
-    amounts: list[Any] = []
-    for (start, length, step), size in zip(slices, shape, strict=True):
-        if step != 1:
-            return _scattered(writer, node)
-        amounts.append((start, size - start - length))
-    pairs: list[Any] = []
-    for before, after in reversed(amounts):
-        pairs += [writer.whole_number(before, 0), writer.whole_number(after, 0)]
-    while len(pairs) > 2 and pairs[-2:] == [0, 0]:
-        pairs = pairs[:-2]
-    return Written(tree.call("pad", writer.whole(x), tuple(pairs)), node.shape)
-
-
-def _scattered(writer: Writer, node: Node) -> Written:
-    (x,) = node.inputs
-    slices, shape = node.attrs["slices"], node.attrs["shape"]
-    stepped = [i for i, (_, _, step) in enumerate(slices) if step != 1]
-    plain = all(
-        s == (0, n, 1)
-        for i, (s, n) in enumerate(zip(slices, shape, strict=True))
-        if i not in stepped
-    )
-    if len(stepped) != 1 or not plain:
-        raise no_words(node)
-    (axis,) = stepped
-    start, length, step = slices[axis]
-    where = _range(writer, start, length, step, shape[axis])
-    zeros = tree.call("zeros", *writer.sizes(shape))
-    ends = [where.start or 0, where.stop, step]
-    made = tree.call("slice_scatter", zeros, writer.whole(x), axis, *ends)
-    return Written(made, node.shape)
 
 
 def _reshape(writer: Writer, node: Node) -> Written:
@@ -199,41 +156,22 @@ def _cat(writer: Writer, node: Node) -> Written:
     return Written(tree.call("cat", inputs, *([axis] if axis else [])), node.shape)
 
 
-def _index(writer: Writer, node: Node) -> Written:
-    x, *indices = node.inputs
-    if node.attrs["axes"] != x.ndim:
-        raise no_words(node)
-    places = [position(writer, i) for i in indices]
-    return Written(tree.item(writer.whole(x), *places), node.shape)
-
-
-def _index_add(writer: Writer, node: Node) -> Written:
-    x, *indices = node.inputs
-    shape = node.attrs["shape"]
-    if node.shape != shape:
-        raise no_words(node)
-    zeros = tree.call("zeros", *writer.sizes(shape))
-    places = make_tuple([position(writer, i) for i in indices])
-    made = tree.call("index_put", zeros, places, writer.whole(x), accumulate=True)
-    return Written(made, node.shape)
-
-
 def _sizes_call(writer: Writer, node: Node) -> Written:
     """`n//2` of sizes."""
     left, right = (writer(x).tree for x in node.inputs)
     return Written(tree.chain(left, [(node.attrs["name"], right)]), ())
 
 
-def make_tuple(items: list[Tree]) -> Tree:
-    """A tuple of trees."""
-    return tree.constant(tuple(items))
-
-
 def _data(writer: Writer, node: Node) -> Written:
-    if node.value is None or node.size > 16:
+    if node.value is None:
         raise no_words(node)
-    from numpy import asarray
+    from numpy import array_equal, asarray
 
+    for known, name in writer.names.items():
+        if known.shape == node.shape and array_equal(known.value, node.value):
+            return Written(tree.name(name), node.shape)
+    if node.size > 16:
+        raise no_words(node)
     return Written(tree.call("tensor", _listed(asarray(node.value).tolist())), node.shape)
 
 
@@ -274,10 +212,11 @@ SINGLE = ("cholesky", "inv")
 CALLS: dict[str, Row] = {
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp", "cumsum", "cumprod"), _dimmed),
     **dict.fromkeys(("amax", "amin", "prod", "logcumsumexp", "argmax", "argmin"), _dimmed),
-    **{"indicator": _indicator, "inverse": _inverse, "polygamma": _polygamma, "slice": _slice},
-    **{"embed": _embed, "reshape": _reshape, "cat": _cat, "index": _index},
+    **{"median": _median, "median_place": _median_place, "linalg_pinv": _pseudoinverse},
+    **{"at": at_row, "selected": selected_row, "roll": roll_row},
+    **{"indicator": _indicator, "inverse": _inverse, "polygamma": _polygamma, "slice": slice_row},
+    **{"embed": embed_row, "reshape": _reshape, "cat": _cat, "index": index_row},
     **{
-        "index_add": _index_add,
         "data": _data,
         "full": _endless,
         "iota": iota,

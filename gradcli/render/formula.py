@@ -106,13 +106,15 @@ class Writer(Products):
         return [self._size_of(n) for n in shape]
 
     def _size_of(self, size: int) -> Tree:
+        if abs(size) <= NEAR:
+            return tree.number(int(size))
         named = recovered(size, declared_sizes(self.variables.values()).values())
         made = size_node(Terms(), named)
         return tree.number(int(size)) if made is None else self(made).tree
 
     def whole_number(self, value: int, size: int) -> Any:
         """A position: a number, counted from the end of `size` where it is near it, or a size."""
-        if abs(value) <= NEAR:
+        if 0 <= value <= NEAR:
             return int(value)
         if 0 < int(size) - value <= NEAR:
             return int(value) - int(size)

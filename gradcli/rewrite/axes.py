@@ -95,18 +95,13 @@ def _reshape(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 # -- linear ops on places: the scale comes out
 
 
-@row("slice", "embed", "flip", "tril", "triu", "cumsum")
+@row("flip", "tril", "triu", "cumsum")
 def _moved(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     (x,) = inputs
-    number = number_of(x)
     bare = r.terms.scaled(x)[1]
     if node.op.name in ("tril", "triu") and bare.op is node.op and bare.attrs == node.attrs:
         return x
-    if node.op.name in ("slice", "embed"):
-        slices = node.attrs["slices"]
-        whole = x.shape if node.op.name == "slice" else node.shape
-        if slices == tuple((0, n, 1) for n in whole[x.ndim - len(slices) :]):
-            return x
-    if node.op.name in ("slice", "flip") and number is not None:
+    number = number_of(x)
+    if node.op.name == "flip" and number is not None:
         return r.terms.number(number, node.shape)
     return r.linear(node, x)

@@ -67,6 +67,21 @@ def _never_equal(condition: Node, original: Node) -> bool:
     return any(signs) or not _by_user(original)
 
 
+@row("logical_or")
+def _either(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """A case that a function sets apart for NaN is none in a formula."""
+    x, y = inputs
+    if r.guards:
+        return None
+    return y if _about_nan(x) else x if _about_nan(y) else None
+
+
+def _about_nan(condition: Node) -> bool:
+    if condition.op.name == "logical_and":
+        return any(_about_nan(x) for x in condition.inputs)
+    return condition.op.name == "isnan"
+
+
 @row("where")
 def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     condition, x, y = inputs

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
-from gradcli.rewrite.products import product
+from gradcli.rewrite.products import STEPS, Work, product
 from gradcli.rewrite.terms import INVERSE, SYMMETRIC, TOTAL, Factor, Terms
 from gradcli.rewrite.translate import Rewriter, row
 
@@ -21,7 +21,7 @@ def _item(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     if name == "linalg_inv_ex" and index == 0:
         return inverse(r, bundle.inputs[0])
     if name == "linalg_solve_ex" and index == 0:
-        return _solution(r, node, bundle)
+        return _solution(r, node, *bundle.inputs)
     return None
 
 
@@ -57,13 +57,30 @@ def symmetric_inverse(terms: Terms, node: Node) -> bool | None:
 SYMMETRIC.append(symmetric_inverse)
 
 
-def _solution(r: Rewriter, node: Node, bundle: Node) -> Node:
-    x, y = bundle.inputs
+@row("linalg_solve_triangular")
+def _triangular(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """The inverse of the triangle that counts; of a Cholesky factor there is no other."""
+    x, y = inputs
+    if node.attrs["unit"]:
+        return None
+    turned = _untransposed(r, x)
+    if not _is_factor(x if turned is None else turned):
+        name = "triu" if node.attrs["upper"] else "tril"
+        x = r.terms.node(OPS[name], (x,), x.shape, x.dtype, diagonal=0)
+    return _solution(r, node, x, y)
+
+
+def _is_factor(x: Node) -> bool:
+    return x.op.name == "item" and x.inputs[0].op.name == "linalg_cholesky_ex"
+
+
+def _solution(r: Rewriter, node: Node, x: Node, y: Node) -> Node:
+    """`inv(X)@Y`, or `Y@inv(X)` where the unknown stands before."""
     i, j, k = r.terms.labels(3)
     lead = r.terms.labels(node.ndim - 2)
     own = lead[len(lead) - (x.ndim - 2) :]
     other = lead[len(lead) - (y.ndim - 2) :]
-    left = bundle.attrs["left"]
+    left = (node.inputs[0] if node.op.name == "item" else node).attrs["left"]
     turned = _untransposed(r, x)
     back = inverse(r, x if turned is None else turned)
     axes = (k, i) if turned is not None else (i, k)
@@ -91,3 +108,34 @@ def _cofactors(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None
     lead = r.terms.labels(x.ndim - 2)
     factors = [Factor(value, lead, Fraction(1)), Factor(inverse(r, x), (*lead, j, i), Fraction(1))]
     return product(r.terms, factors, (*lead, i, j), node.shape)
+
+
+def _inverse_chain(work: Work) -> bool:
+    """A matrix next to its inverse: both go, and the axes at their ends are the same."""
+    for a in work.factors:
+        if a.node.op is not INVERSE or a.power != 1 or len(a.labels) != 2:
+            continue
+        for b in work.factors:
+            if b.node is not a.node.inputs[0] or b.power != 1:
+                continue
+            for inner, outer in ((1, 0), (0, 1)):
+                # inv(X)[i, j] X[j, k], or X[i, j] inv(X)[j, k].
+                met, left, right = a.labels[inner], a.labels[outer], b.labels[inner]
+                if b.labels[outer] != met or met in work.result:
+                    continue
+                if sum(met in f.labels for f in work.factors) == 2 and met not in (left, right):
+                    work.replace([a, b], [])
+                    work.summed.discard(met)
+                    return _same(work, left, right)
+    return False
+
+
+def _same(work: Work, left: int, right: int) -> bool:
+    """Two axes that are equal now."""
+    if left != right:
+        keep, gone = (left, right) if left in work.result else (right, left)
+        work.rename(gone, keep)
+    return True
+
+
+STEPS.append(_inverse_chain)

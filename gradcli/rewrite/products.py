@@ -1,20 +1,20 @@
 """Products: factors gathered, opened and cancelled, until nothing changes.
 
 Constraints: each step either removes a factor, a label or a level, so the loop ends. What cancels
-is a table: `PAIRS` for two factors of the same axes, `CHAINS` for matrices that meet along one.
+is in tables: `PAIRS` for two factors of the same axes, `STEPS` for what needs to see them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial
 
 from gradcli.graph.dim import Dim
 from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
 from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import (
-    INVERSE,
     PRODUCT,
     TOTAL,
     UNIT,
@@ -33,6 +33,8 @@ SINGLES: list[Callable[[Terms, Factor], list[Factor] | None]] = []
 """`(terms, a) -> factors that a is`; None where it is simple."""
 SUMS: list[Callable[[Terms, Factor, int], tuple[Number, list[Factor]] | None]] = []
 """`(terms, a, label) -> what the sum of a along a label of its own is`."""
+STEPS: list[Callable[[Work], bool]] = []
+"""Steps that see all of a product; each says whether it changed something."""
 
 
 def product(
@@ -43,12 +45,12 @@ def product(
     scale: Number = Fraction(1),
 ) -> Node:
     """The product in normal form; `result` has a label for each axis of `shape`."""
-    work = _Work(terms, list(factors), result, scale)
+    work = Work(terms, list(factors), result, scale)
     work.run()
     return terms.made_product(work.scale, work.factors, work.result, shape)
 
 
-class _Work:
+class Work:
     """A product while it is simplified."""
 
     def __init__(self, terms: Terms, factors: list[Factor], result: Labels, scale: Number) -> None:
@@ -70,14 +72,15 @@ class _Work:
                     self.sizes[label] = size
 
     def run(self) -> None:
-        steps = (
+        """Applies the steps until nothing changes."""
+        steps: tuple[Callable[[], bool], ...] = (
             self._open,
             self._squeeze,
             self._single,
             self._gather,
             self._count,
             self._pair,
-            self._chain,
+            *(partial(step, self) for step in STEPS),
             self._sum,
         )
         while self.scale != 0 and any(step() for step in steps):
@@ -213,32 +216,6 @@ class _Work:
                     if new is not None:
                         return self.replace([a, b], new)
         return False
-
-    def _chain(self) -> bool:
-        """A matrix next to its inverse: both go, and the axes at their ends are the same."""
-        for a in self.factors:
-            if a.node.op is not INVERSE or a.power != 1 or len(a.labels) != 2:
-                continue
-            for b in self.factors:
-                if b.node is not a.node.inputs[0] or b.power != 1:
-                    continue
-                for inner, outer in ((1, 0), (0, 1)):
-                    # inv(X)[i, j] X[j, k], or X[i, j] inv(X)[j, k].
-                    met, left, right = a.labels[inner], a.labels[outer], b.labels[inner]
-                    if b.labels[outer] != met or met in self.result:
-                        continue
-                    if sum(met in f.labels for f in self.factors) == 2 and met not in (left, right):
-                        self.replace([a, b], [])
-                        self.summed.discard(met)
-                        return self._same(left, right)
-        return False
-
-    def _same(self, left: int, right: int) -> bool:
-        """Two axes that are equal now."""
-        if left != right:
-            keep, gone = (left, right) if left in self.result else (right, left)
-            self.rename(gone, keep)
-        return True
 
     def _sum(self) -> bool:
         """A sum along an axis that only one factor has, where it is known."""

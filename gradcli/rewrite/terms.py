@@ -24,21 +24,22 @@ UNIT = 0
 WRITTEN = NoDerivative("formulas are differentiated before they are rewritten")
 
 
-def _known(*inputs: Node, **attrs: Any) -> tuple[Shape, DType]:
+def unshaped(*inputs: Node, **attrs: Any) -> tuple[Shape, DType]:
+    """The shape rule of ops that only `Terms` makes, which says the shape itself."""
     raise AssertionError("Terms says the shape")
 
 
-PRODUCT = Op("product", _known, WRITTEN, variadic=True)
+PRODUCT = Op("product", unshaped, WRITTEN, variadic=True)
 """Attrs `scale`, `powers` and `labels` (of each input), `result` (labels)."""
-TOTAL = Op("total", _known, WRITTEN, variadic=True)
+TOTAL = Op("total", unshaped, WRITTEN, variadic=True)
 """Attr `scales`, of each input."""
-SIZE = Op("size", _known, WRITTEN)
+SIZE = Op("size", unshaped, WRITTEN)
 """A declared size: attr `name`."""
-INDICATOR = Op("indicator", _known, WRITTEN)
+INDICATOR = Op("indicator", unshaped, WRITTEN)
 """1 where the condition holds, else 0."""
-INVERSE = Op("inverse", _known, WRITTEN)
+INVERSE = Op("inverse", unshaped, WRITTEN)
 """The inverse of a matrix."""
-CALL = Op("call", _known, WRITTEN, variadic=True)
+CALL = Op("call", unshaped, WRITTEN, variadic=True)
 """A function under a name of the language: attrs `name`, `arguments`."""
 
 

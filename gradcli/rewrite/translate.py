@@ -18,7 +18,18 @@ from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.rewrite.products import product
 from gradcli.rewrite.sizes import size_node
-from gradcli.rewrite.terms import INDICATOR, UNIT, Factor, Labels, Number, Terms, exact, number_of
+from gradcli.rewrite.terms import (
+    INDICATOR,
+    PRODUCT,
+    UNIT,
+    Factor,
+    Labels,
+    Number,
+    Terms,
+    exact,
+    factors_of,
+    number_of,
+)
 
 Row = Callable[["Rewriter", Node, tuple[Node, ...]], "Node | None"]
 """`(rewriter, original, inputs as terms) -> term`; None leaves the op as it is."""
@@ -114,12 +125,20 @@ class Rewriter:
         return product(self.terms, [self.unit(Factor(x, labels, Fraction(1)))], result, shape)
 
     def linear(self, node: Node, x: Node) -> Node:
-        """The op of `node`, which is linear, on `x`: the scale comes out."""
+        """The op of `node`, which is linear, on `x`: numbers come out."""
         scale, bare = self.terms.scaled(x)
         if scale == 0:
             return self.terms.number(0, node.shape)
+        factors, result = factors_of(bare, self.terms)
+        numbers = [f for f in factors if not f.labels]
+        rest = [f for f in factors if f.labels]
+        if numbers and bare.op is PRODUCT:
+            bare = product(self.terms, rest, result, bare.shape)
         inner = self.terms.node(node.op, (bare,), node.shape, node.dtype, **node.attrs)
-        return self.terms.times(scale, inner)
+        if numbers and number_of(bare) is not None:
+            inner = ROWS[node.op.name](self, inner, (bare,)) or inner
+        pairs = ((f.node, f.power) for f in numbers)
+        return self.times(node.shape, (inner, 1), *pairs, scale=scale)
 
     def unit(self, factor: Factor) -> Factor:
         """A factor with the common label on its axes of length 1."""

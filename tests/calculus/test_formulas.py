@@ -5,6 +5,7 @@ gradient.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pytest
 
 from gradcli.calculus import differentiate
 from gradcli.cli.inputs import Standard, bind
+from gradcli.errors import GradcliError
 from gradcli.graph.dim import bases, sized
 
 SIZES = {"m": 5, "n": 3, "k": 4, "d": 2, "l": 2}
@@ -78,8 +80,8 @@ def check_with_torch(line: Line, given: dict[str, Any]) -> None:
         if name in ("a", "b", "c", "x", "y") and name not in variables:
             variables[name] = torch.rand(4, dtype=torch.float64) * 0.8 + 0.1
     by = variables[line.variable].requires_grad_()
-    known = names(torch) | {n: SIZES[n] for n in SIZES if f"({n})" in line.expression}
-    known |= {n: SIZES[n] for n in SIZES if f"/{n}" in line.expression}
+    spoken = set(re.findall(r"\w+", line.expression)) & set(SIZES)
+    known = names(torch) | {n: SIZES[n] for n in spoken}
     torch.set_default_dtype(torch.float64)
     try:
         output = eval(line.expression, known | variables)
@@ -97,3 +99,37 @@ def check_with_torch(line: Line, given: dict[str, Any]) -> None:
 
 def test_there_are_enough() -> None:
     assert len(LINES) >= 100
+
+
+JACOBIANS = {
+    "x[1:]": "eye(numel(x))[1:]",
+    "x[::2]": "eye(numel(x))[::2]",
+    "x[tensor([0, 2, 2])]": "eye(numel(x))[tensor([0, 2, 2])]",
+    "gather(x, 0, tensor([0, 1]))": "eye(numel(x))[tensor([0, 1])]",
+    "cumsum(x, 0)": "tril(ones(numel(x), numel(x)))",
+    "roll(x, 1)": "roll(eye(numel(x)), 1, 0)",
+    "flip(x, (0,))": "flip(eye(numel(x)), dims=(0,))",
+    "diff(x)": "eye(numel(x))[1:] - eye(numel(x))[:-1]",
+    "sort(x)[0]": "eye(numel(x))[argsort(x, dim=0)]",
+    "max(x, 0)[0]": "eye(numel(x))[argmax(x)]",
+    "x.reshape(1, -1).flatten()[:2]": "eye(numel(x))[:2]",
+}
+
+
+@pytest.mark.parametrize("expression", JACOBIANS)
+def test_jacobian_of_what_picks_elements(expression: str) -> None:
+    """Rows of the unit matrix; the printed formula was compared with the engine's Jacobian."""
+    assert differentiate(expression, {"x": ("n",)})["x"].formula == JACOBIANS[expression]
+
+
+REFUSED = ("quantile(x, 0.5)", "max_pool1d(x[None], 2)", "sum(conv1d(x[None], x[None, None, :2]))")
+
+
+@pytest.mark.parametrize("expression", REFUSED)
+def test_what_has_no_closed_form_says_what_works(expression: str) -> None:
+    with pytest.raises(GradcliError) as caught:
+        differentiate(expression, {"x": (9,)})
+    diagnostic = caught.value.diagnostic
+    assert diagnostic.code == "G038"
+    assert any("gradcli eval" in line for line in diagnostic.help)
+    assert diagnostic.labels
