@@ -101,6 +101,7 @@ TABLES = {
     *("gradcli.ops.elementwise", "gradcli.execute.backends.numpy", "gradcli.language.ast"),
     *(f"gradcli.execute.backends.{name}" for name in ("torch", "jax", "composed")),
     *("gradcli.render.explanations", "gradcli.language.tables", "gradcli.language.fence"),
+    "gradcli.render.targets",
     *(f"gradcli.functions.{name}" for name in ("math", "reduce", "shape", "index", "linalg")),
     *(
         f"gradcli.functions.{name}"

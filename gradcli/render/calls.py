@@ -205,9 +205,9 @@ def _item(writer: Writer, node: Node) -> Written:
 
 BUNDLES = {
     **{"linalg_slogdet": "slogdet", "linalg_eigh": "linalg.eigh", "linalg_qr": "linalg.qr"},
-    **{"linalg_cholesky_ex": "cholesky", "linalg_inv_ex": "inv"},
+    **{"linalg_cholesky_ex": "linalg.cholesky", "linalg_inv_ex": "inv"},
 }
-SINGLE = ("cholesky", "inv")
+SINGLE = ("linalg.cholesky", "inv")
 
 CALLS: dict[str, Row] = {
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp", "cumsum", "cumprod"), _dimmed),

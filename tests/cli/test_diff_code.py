@@ -33,6 +33,8 @@ CASES = [
         "trace(S) | S:n,n",
         "sum(diag(S)**2) | S:n,n",
     ),
+    *("sum((roll(w, 1) - w)**2) | w:n", "w[0]*w[1] | w:n", "sum(max(X, 1)[0]**2) | X:m,n"),
+    *("sum(linalg.cholesky(S)**2) | S:n,n", "sum(pinv(X)**2) | X:m,n", "sum(X[:, 0]**2) | X:m,n"),
 ]
 
 
