@@ -7,11 +7,14 @@ Constraints: the command line is a client of this file; arrays in and out are Nu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
 from typing import Any, TextIO
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.backends.choice import using
 from gradcli.execute.evaluate import evaluate as compute
+from gradcli.execute.limits import memory
+from gradcli.execute.whole import STAYS, fits
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.graph.shape import numel
@@ -40,7 +43,8 @@ def evaluate(
 
     Args:
         expression: text of the language, or its syntax tree.
-        bindings: variable -> array, nested list, number or `Tensor`.
+        bindings: variable -> array, nested list, number, `Tensor`, or the path of a file
+            (`pathlib.Path`). Large files and memory maps are read by rows.
         wrt: the variables to differentiate by; all floating-point ones by default.
         cotangent: v of the vector-Jacobian product, in the shape of a non-scalar result.
         gradients: False computes the value alone.
@@ -175,12 +179,16 @@ def as_leaf(name: str, value: Any) -> Any:
         return find("torch.tensor")(value, dtype=kind)
     if isinstance(value, complex):
         return find("torch.tensor")(value)
-    import numpy as np
+    if isinstance(value, PathLike):
+        from gradcli.functions.data import from_file
 
+        return from_file(fspath(value))
+
+    from gradcli.files.stored import lying
     from gradcli.functions.create import from_array
 
     try:
-        return from_array(np.asarray(value))
+        return from_array(lying(value, memory.limit // STAYS))
     except GradcliError as error:
         raise GradcliError("G025", f"{name}: {error}", kind=TypeError) from None
 
@@ -233,7 +241,7 @@ def _differentiate(
     parts = autograd.grad(
         [output], [*inputs, *inner], [seed], retain_graph=steps, allow_unused=True
     )
-    compute(x.node for x in (output, *parts) if x is not None and x.node.value is None)
+    compute(x.node for x in (output, *parts) if x is not None and fits(x.node))
     result.gradients = dict(zip(variables, parts[: len(inputs)], strict=True))
     result.steps = [
         Step(_text(x.node.span), name_of(x.node), x, part)

@@ -19,6 +19,7 @@ from gradcli.cli.inputs import (
     vectors,
 )
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
+from gradcli.cli.rows import follow
 from gradcli.cli.session import prepare
 from gradcli.cli.tracing import Trace
 from gradcli.errors import ExitStatus, GradcliError
@@ -33,7 +34,7 @@ from gradcli.source import Span
 from gradcli.tensor import Tensor
 from gradcli.tensor.symbols import is_placeholder
 
-SESSION = ("seed", "precision", "max_memory", "timeout")
+SESSION = ("seed", "precision", "max_memory", "timeout", "rows", "chunk_rows")
 """Options that `prepare` takes as they are."""
 
 
@@ -52,7 +53,7 @@ def run(
     prepare(dtype=dtype, **{name: asked.pop(name) for name in SESSION})
     trace = Trace(asked.pop("trace_nan"), asked.pop("kinks"))
     place = {"backend": asked.pop("backend"), "device": asked.pop("device")}
-    fail_fast = asked.pop("fail_fast")
+    fail_fast, verbose = asked.pop("fail_fast"), asked.pop("verbose")
     if asked.pop("each"):
         from gradcli.cli.each import each
 
@@ -67,7 +68,7 @@ def run(
         if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
         return _formulas(tree, variables, names, missing, chosen, output)
-    more = {"gradients": not no_grad, **place, **vectors_of(variables, **asked)}
+    more = {"gradients": not no_grad, **place, **vectors_of(follow(variables, verbose), **asked)}
     with trace.watching(**place):
         result = api.evaluate(tree, variables, wrt=names, **more)
     if trace.report(variables, expression=True):

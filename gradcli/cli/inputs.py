@@ -150,7 +150,9 @@ def no_value(name: str, span: Span | None = None) -> GradcliError:
 def _value(name: str, text: str, variables: dict[str, Any], standard: Standard) -> Any:
     try:
         if text.startswith("@"):
-            return _from_file(text[1:])
+            from gradcli.functions.data import from_file
+
+            return from_file(text[1:])
         if text == "-":
             from gradcli.files import read_stream
             from gradcli.functions.data import from_data
@@ -190,13 +192,6 @@ def vectors(
             )
         found[match[1]] = _value(match[1], match[3], variables, standard)
     return found or None
-
-
-def _from_file(reference: str) -> Tensor:
-    from gradcli.files import read
-    from gradcli.functions.data import from_data
-
-    return from_data(read(reference, limit=memory.limit), reference)
 
 
 def as_dtype_of(variables: dict[str, Any]) -> dict[str, Any]:

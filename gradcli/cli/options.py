@@ -108,6 +108,25 @@ def tracing() -> list[click.Parameter]:
     ]
 
 
+def rows() -> list[click.Parameter]:
+    """Options for files that do not fit into memory; `rows.follow` does what they say."""
+    return [
+        option(
+            "--chunk-rows",
+            type=click.IntRange(min=1),
+            metavar="N",
+            envvar="GRADCLI_CHUNK_ROWS",
+            help="Read large files about N rows at a time; the result is the same to the bit.",
+        ),
+        option(
+            "--rows",
+            metavar="NAMES",
+            help="Variables whose first axis the rows are, such as X,y (found out; -v says).",
+        ),
+        option("-v", "--verbose", is_flag=True, help="Say what each pass over files reads."),
+    ]
+
+
 def limits() -> list[click.Parameter]:
     """Options that bound a run."""
     return [

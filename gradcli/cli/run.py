@@ -6,6 +6,7 @@ from typing import Any
 
 from gradcli import api
 from gradcli.cli.inputs import Standard, as_dtype_of, bind, decoded, read_text
+from gradcli.cli.rows import follow
 from gradcli.cli.session import prepare
 from gradcli.cli.tracing import Trace
 from gradcli.errors import ExitStatus
@@ -20,6 +21,7 @@ def run(
     kinks: str | None,
     backend: str,
     device: str | None,
+    verbose: bool,
     **session: Any,
 ) -> int:
     """The command."""
@@ -32,6 +34,7 @@ def run(
     variables = bind(bindings, standard)
     if session["dtype"] is not None:
         variables = as_dtype_of(variables)
+    follow(variables, verbose)
     trace = Trace(trace_nan, kinks)
     try:
         with trace.watching(backend, device):

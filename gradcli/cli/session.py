@@ -14,6 +14,7 @@ from types import FrameType
 
 from gradcli.errors import ExitStatus, GradcliError
 from gradcli.execute.limits import memory
+from gradcli.execute.whole import chunks
 from gradcli.graph.dtype import DTYPES, as_dtype, default
 
 UNITS = {
@@ -30,8 +31,13 @@ def prepare(
     precision: int | None,
     max_memory: str | None,
     timeout: float | None,
+    rows: str | None = None,
+    chunk_rows: int | None = None,
 ) -> None:
     """Applies the options that `eval` and `run` share."""
+    if rows or chunk_rows:
+        chunks.rows = chunk_rows
+        chunks.named = tuple(name.strip() for name in (rows or "").split(",") if name.strip())
     if timeout is not None:
         stop_after(timeout)
     if max_memory is not None:

@@ -5,13 +5,88 @@ Constraints: reads one node; says only what holds for every value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradcli.graph.node import Node
 from gradcli.ops.linalg import parts
 
 Link = tuple[Node, int, int]
 """(input, its axis, the node's axis that runs along it), axes negative."""
+
+
+class Classes:
+    """Axes that run along each other (union-find).
+
+    Attributes:
+        like: node -> one of the same shape all of whose axes run along its own.
+    """
+
+    def __init__(self) -> None:
+        self.parent: dict[tuple[Node, int], tuple[Node, int]] = {}
+        self.like: dict[Node, Node] = {}
+
+    def alike(self, node: Node) -> Node:
+        """The node that stands for all that are alike."""
+        like = self.like
+        found = node
+        while found in like:
+            found = like[found]
+        if found is not node:
+            like[node] = found
+        return found
+
+    def follow(self, node: Node) -> None:
+        """Takes an elementwise node, most of whose inputs have its shape."""
+        like = None
+        for x in node.inputs:
+            if x.shape == node.shape:
+                found = self.alike(x)
+                if like is None:
+                    like = self.like[node] = found
+                elif found is not like:
+                    self._join_all(like, found)
+                    self.like[found] = like
+        for x in node.inputs:
+            if x.shape and x.shape != node.shape:
+                self._join_all(like or node, x)
+
+    def _join_all(self, x: Node, y: Node) -> None:
+        """Axes of one size run along each other, counted from the right."""
+        for a in range(-min(x.ndim, y.ndim), 0):
+            if x.shape[a] == y.shape[a] > 1:
+                self.join((x, a), (y, a))
+
+    def find(self, key: tuple[Node, int]) -> tuple[Node, int]:
+        """What stands for all axes that run along this one."""
+        parent = self.parent
+        key = self.alike(key[0]), key[1]
+        root = key
+        while root in parent:
+            root = parent[root]
+        while key != root:
+            parent[key], key = root, parent[key]
+        return root
+
+    def join(self, a: tuple[Node, int], b: tuple[Node, int]) -> None:
+        """Says that two axes run along each other."""
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self.parent[b] = a
+
+
+def axis_classes(order: Sequence[Node]) -> Classes:
+    """Which axes of a graph (nodes to compute, inputs first) run along each other."""
+    classes = Classes()
+    for node in order:
+        if node.op.elementwise:
+            classes.follow(node)
+            continue
+        for x, inner, outer in links(node):
+            classes.join((node, outer), (x, inner))
+        if node.op.name == "contract":
+            for a, b in _summed_labels(node):
+                classes.join((node.inputs[0], a), (node.inputs[1], b))
+    return classes
 
 
 def links(node: Node) -> Iterator[Link]:
@@ -105,7 +180,7 @@ def _along_positions(node: Node) -> Iterator[Link]:
                 yield y, axis, outer
 
 
-def summed_labels(node: Node) -> Iterator[tuple[int, int]]:
+def _summed_labels(node: Node) -> Iterator[tuple[int, int]]:
     """The axes of the two operands that a contraction sums over together."""
     left, right, result = parts(node.attrs["spec"])
     for i, label in enumerate(left):

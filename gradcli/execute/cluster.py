@@ -16,14 +16,14 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.laid import Laid
-from gradcli.execute.limits import memory
 from gradcli.execute.local import rows_of
-from gradcli.execute.rows import CHUNK, Chunk, Known, Partial, Task, place, settings
+from gradcli.execute.rows import Chunk, Known, Partial, Sinks, Task, place, settings
 from gradcli.execute.scheduler import LOCAL, Note, Processes, connected, library, started
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.tree import Tree
 from gradcli.execute.worker import Done, Sent, Share, forget, ordered, unpacked, work
-from gradcli.files.stored import Cast, Joined, Part, Spill, Stored
+from gradcli.files.spill import Spill
+from gradcli.files.stored import Cast, Joined, Part, Stored
 
 SHARES = 4
 """Shares of a thread: so many that a lost or slow one costs little."""
@@ -68,7 +68,7 @@ class Cluster:
 
     # -- a sweep
 
-    def run(self, sweep: Sweep, known: Known) -> None:
+    def run(self, sweep: Sweep, known: Known, sinks: Sinks) -> None:
         """Does a sweep: what `rows.run_here` does in this process.
 
         Raises:
@@ -79,8 +79,7 @@ class Cluster:
         client = self._processes.client
         task, local = _divided(sweep, known)
         nodes = ordered(task)
-        height = settings.chunk_rows or max(1, min(CHUNK, memory.limit // 16) // task.row_bytes())
-        borders = task.borders(height)
+        borders = task.borders(task.chunk_rows())
         threads = client.nthreads()
         places = [address for address in sorted(threads) for _ in range(threads[address])]
         shares = _shares(borders, 1 if task.kept else SHARES * len(places))
@@ -101,14 +100,20 @@ class Cluster:
             )
 
         ahead = 2 * len(places) if task.kept or local else len(shares)
-        self._collect(task, shares, _in_order(submitted, len(shares), ahead), known)
+        targets = {node: sinks.get(node) or place(node, sweep) for node in task.kept}
+        settings.watch.begin(task, borders)
+        try:
+            found = _in_order(submitted, len(shares), ahead)
+            known.update(self._collect(task, shares, found, targets))
+        finally:
+            settings.watch.end()
+        known.update({node: sink.value() for node, sink in targets.items()})
 
     def _collect(
-        self, task: Task, shares: list[list[Chunk]], found: Iterator[Any], known: Known
-    ) -> None:
-        """Puts what the shares give together, in the order of rows."""
+        self, task: Task, shares: list[list[Chunk]], found: Iterator[Any], sinks: Sinks
+    ) -> Known:
+        """Puts what the shares give together, in the order of rows; the sums of all."""
         sweep = task.sweep
-        sinks = {node: settings.sinks.get(node) or place(node, sweep) for node in task.kept}
         total = Partial([Tree.of(node, sweep.rows) for node in sweep.crosses], [])
         for chunks, future in zip(shares, found, strict=True):
             done = self._result(future, chunks)
@@ -121,9 +126,8 @@ class Cluster:
             if done.nan is not None and not self._said:
                 self._said = True
                 self._note(f"NaN comes from chunk {_number(shares, chunks)}: {done.nan}")
-            settings.passed(chunks[0][0], chunks[-1][1], task.extent)
-        known.update(task.combined(total))
-        known.update({node: sink.value() for node, sink in sinks.items()})
+            settings.watch.done(chunks[-1][1] - chunks[0][0])
+        return task.combined(total)
 
     def _result(self, future: Any, chunks: list[Chunk]) -> Done:
         distributed = library()

@@ -83,8 +83,9 @@ def evaluate(nodes: Iterable[Node]) -> None:
             with np.errstate(all="ignore"):
                 found = plan.run(in_one_piece)
             for node, value in found.items():
-                node.value = value
-                let_go(node)
+                if value is not None:  # its rows went elsewhere
+                    node.value = value
+                    let_go(node)
             return
     order.reverse()
     with np.errstate(all="ignore"):
@@ -94,8 +95,9 @@ def evaluate(nodes: Iterable[Node]) -> None:
 
 def in_one_piece(node: Node, values: dict[Node, Any]) -> Any:
     """The value of one node from those computed so far."""
+    inputs = [whole(values[x], node) for x in node.inputs]
     memory.refuse_node(node)
-    return guarded(node, [whole(values[x], node) for x in node.inputs])
+    return guarded(node, inputs)
 
 
 def compute(node: Node) -> None:

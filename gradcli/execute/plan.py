@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from gradcli.execute.axes import links, summed_labels
+from gradcli.execute.axes import Classes, axis_classes, links
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.ops.linalg import parts
@@ -20,6 +20,8 @@ FIXED, ROWS, CROSS, WHOLE = range(4)
 LIGHT = 4096
 """Elements per row up to which a contraction is bound by memory, so that a tile loses nothing."""
 
+WIDE = 1536
+"""Elements of a row from which a tile has so few rows that it lies scattered in memory."""
 WINDOW = 64
 """A slice of fewer rows than one in so many is gathered from the tiles that it lies in."""
 
@@ -57,31 +59,44 @@ class Rows:
 
 def find_rows(order: Sequence[Node]) -> Rows | None:
     """The rows of a graph (nodes to compute, inputs first); None when nothing goes row by row."""
-    classes = _axis_classes(order)
+    classes = axis_classes(order)
     found = _largest_classes(order, classes)
     return _along(order, classes, *found[0]) if found else None
 
 
 def find_stored_rows(
-    order: Sequence[Node], stored: Collection[Node], fits: Callable[[Node], bool]
+    order: Sequence[Node],
+    stored: Collection[Node],
+    named: Collection[Node],
+    fits: Callable[..., bool],
 ) -> Rows | None:
     """The rows of a graph some of whose inputs are too large for memory.
 
     They are those that `find_rows` finds, unless that leaves a node to compute in one piece of
     something that does not fit; then those, among the axes of what is stored, that leave none.
+    Where the user named some inputs, they are the first axes of those.
     """
-    classes = _axis_classes(order)
-    axes = {classes.find((x, a)) for x in stored for a in range(-x.ndim, 0)}
+    classes = axis_classes(order)
+    axes = {classes.find((x, -x.ndim)) for x in named if x.ndim}
+    axes = axes or {classes.find((x, a)) for x in stored for a in range(-x.ndim, 0)}
     found = [each for each in _largest_classes(order, classes) if each[0] in axes]
-    for heavy in (False, True):
-        for root, extent in found:
-            rows = _along(order, classes, root, extent, heavy)
-            if all(_goes(node, rows, stored, fits) for node in order):
-                return rows
-    return _along(order, classes, *found[0], True) if found else None
+    leading = {classes.find((x, -x.ndim)) for x in stored}
+    ways = [(root, extent, heavy) for root, extent in found for heavy in (False, True)]
+    ways[1:] = sorted(ways[1:], key=lambda way: way[0] not in leading)
+    tried = [_along(order, classes, *way) for way in ways]
+    narrow = [rows for rows in tried if _is_narrow(rows, order, fits)]
+    for rows in narrow:
+        if all(goes(node, rows, stored, fits) for node in order):
+            return rows
+    return (narrow or tried)[0] if tried else None
 
 
-def _goes(node: Node, rows: Rows, stored: Collection[Node], fits: Callable[[Node], bool]) -> bool:
+def _is_narrow(rows: Rows, order: Sequence[Node], fits: Callable[..., bool]) -> bool:
+    """Whether a few rows of everything fit into memory."""
+    return all(fits(x, 8 / rows.extent) for x in _with_inputs(order) if x in rows.axis)
+
+
+def goes(node: Node, rows: Rows, stored: Collection[Node], fits: Callable[[Node], bool]) -> bool:
     """Whether a node can be computed: by rows, or from what fits."""
     if rows.kind[node] in (ROWS, CROSS) or _is_part(node):
         return True
@@ -95,7 +110,7 @@ def _is_part(node: Node) -> bool:
 
 def _along(
     order: Sequence[Node],
-    classes: _Classes,
+    classes: Classes,
     root: tuple[Node, int],
     extent: int,
     heavy: bool = False,
@@ -115,100 +130,34 @@ def _along(
     return Rows(extent, axis, kind, heavy)
 
 
-class _Classes:
-    """Axes that run along each other (union-find).
-
-    Attributes:
-        like: node -> one of the same shape all of whose axes run along its own.
-    """
-
-    def __init__(self) -> None:
-        self.parent: dict[tuple[Node, int], tuple[Node, int]] = {}
-        self.like: dict[Node, Node] = {}
-
-    def alike(self, node: Node) -> Node:
-        """The node that stands for all that are alike."""
-        like = self.like
-        found = node
-        while found in like:
-            found = like[found]
-        if found is not node:
-            like[node] = found
-        return found
-
-    def follow(self, node: Node) -> None:
-        """Takes an elementwise node, most of whose inputs have its shape."""
-        like = None
-        for x in node.inputs:
-            if x.shape == node.shape:
-                found = self.alike(x)
-                if like is None:
-                    like = self.like[node] = found
-                elif found is not like:
-                    self._join_all(like, found)
-                    self.like[found] = like
-        for x in node.inputs:
-            if x.shape and x.shape != node.shape:
-                self._join_all(like or node, x)
-
-    def _join_all(self, x: Node, y: Node) -> None:
-        """Axes of one size run along each other, counted from the right."""
-        for a in range(-min(x.ndim, y.ndim), 0):
-            if x.shape[a] == y.shape[a] > 1:
-                self.join((x, a), (y, a))
-
-    def find(self, key: tuple[Node, int]) -> tuple[Node, int]:
-        parent = self.parent
-        key = self.alike(key[0]), key[1]
-        root = key
-        while root in parent:
-            root = parent[root]
-        while key != root:
-            parent[key], key = root, parent[key]
-        return root
-
-    def join(self, a: tuple[Node, int], b: tuple[Node, int]) -> None:
-        a, b = self.find(a), self.find(b)
-        if a != b:
-            self.parent[b] = a
-
-
 def _with_inputs(order: Sequence[Node]) -> set[Node]:
     return {x for node in order for x in (node, *node.inputs)}
 
 
-def _axis_classes(order: Sequence[Node]) -> _Classes:
-    classes = _Classes()
-    for node in order:
-        if node.op.elementwise:
-            classes.follow(node)
-            continue
-        for x, inner, outer in links(node):
-            classes.join((node, outer), (x, inner))
-        if node.op.name == "contract":
-            for a, b in summed_labels(node):
-                classes.join((node.inputs[0], a), (node.inputs[1], b))
-    return classes
-
-
-def _largest_classes(
-    order: Sequence[Node], classes: _Classes
-) -> list[tuple[tuple[Node, int], int]]:
+def _largest_classes(order: Sequence[Node], classes: Classes) -> list[tuple[tuple[Node, int], int]]:
     """The classes of axes and their extents, those that most elements go along first."""
     weight: dict[tuple[Node, int], int] = {}
     extent: dict[tuple[Node, int], int] = {}
+    width: dict[tuple[Node, int], int] = {}
     for x, count in _counted(order, classes).items():
         for axis, size in enumerate(x.shape):
             if size > 1:
                 root = classes.find((x, axis - x.ndim))
                 weight[root] = weight.get(root, 0) + x.size * count
                 extent[root] = size
+                width[root] = max(width.get(root, 1), x.size // size)
     # Leading axes are contiguous in memory, so the first of equals wins.
     best = sorted(weight, key=lambda root: -weight[root])
+    if best and width[best[0]] > WIDE:
+        # A few columns at a time are scattered in memory: rows of about the same weight are better.
+        least = 0.9 * weight[best[0]]
+        best.sort(
+            key=lambda root: (weight[root] < least, width[root] if weight[root] >= least else 0)
+        )
     return [(root, extent[root]) for root in best]
 
 
-def _counted(order: Sequence[Node], classes: _Classes) -> dict[Node, int]:
+def _counted(order: Sequence[Node], classes: Classes) -> dict[Node, int]:
     """How often nodes that are alike are written or read."""
     counts: dict[Node, int] = {}
     for node in order:

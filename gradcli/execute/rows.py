@@ -5,10 +5,11 @@ of the same sweep in memory, for any chunks, threads and machines. Memory is two
 and what was asked for.
 
 How it is used. `Plan.run` gives every sweep that reads a `Stored` to `settings.runner`, which puts
-into `known` a value for each of `sweep.crosses` and `sweep.kept`. `run_here` does it in this
-process. Another runner makes a `Task(sweep, known)`, which can be pickled; sends it where the rows
-are; calls `task.partial(first, last)` there for each of `task.borders(rows)`, in any order, as
-often as it likes; merges the `Partial`s and takes `task.combined(partial)`:
+into `known` a value for each of `sweep.crosses` and of `sweep.kept` (what the node's sink says its
+value is). `run_here` does it in this process. Another runner makes a `Task(sweep, known)`, which
+can be pickled; sends it where the rows are; calls `task.partial(first, last)` there for each of
+`task.borders(task.chunk_rows())`, in any order, as often as it likes; merges the `Partial`s; and
+takes `task.combined(partial)`:
 
     task = Task(sweep, known)
     parts = [task.partial(a, b) for a, b in task.borders(100_000)]
@@ -34,13 +35,16 @@ from gradcli.execute.local import local_shape, rows_of
 from gradcli.execute.packing import pack, unpack
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.tree import Tree
-from gradcli.files.stored import Spill, Stored
+from gradcli.execute.whole import chunks
+from gradcli.files.spill import Spill
+from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 
 Array = Any
 Known = dict[Node, Any]
 Chunk = tuple[int, int]
 NOTHING: Known = {}
+Sinks = dict[Node, "Sink"]
 
 CHUNK = 32 << 20
 """Bytes that a chunk of all stored inputs takes; less where the memory limit is small."""
@@ -49,21 +53,32 @@ KEPT = 4
 
 
 class Settings:
-    """What the user said about rows, and who runs the sweeps.
+    """Who runs the sweeps, and where their rows go.
 
     Attributes:
-        chunk_rows: rows of a chunk, rounded up to whole tiles; None for `CHUNK` bytes.
-        runner: does a sweep that reads something stored.
-        sinks: where the rows of a node go instead of into memory.
-        passed: called with (the first row of a chunk that was done, the row after its last, rows
-            in all).
+        runner: does a sweep that reads something stored; what goes row by row goes into the sinks
+            of `sinks` or `place`.
+        sinks: where the rows of a node that is asked for go instead of into memory.
+        watch: is told of every pass.
     """
 
     def __init__(self) -> None:
-        self.chunk_rows: int | None = None
-        self.runner: Callable[[Sweep, Known], None] = run_here
-        self.sinks: dict[Node, Sink] = {}
-        self.passed: Callable[[int, int, int], None] = _nothing
+        self.runner: Callable[[Sweep, Known, Sinks], None] = run_here
+        self.sinks: Sinks = {}
+        self.watch: Watch = chunks.watch() if chunks.watch else Watch()
+
+
+class Watch:
+    """Is told how far a pass over the rows is; says nothing."""
+
+    def begin(self, task: Task, chunks: list[Chunk]) -> None:
+        """A pass over these chunks begins."""
+
+    def done(self, rows: int) -> None:
+        """So many more rows are done."""
+
+    def end(self) -> None:
+        """The pass is over, or has failed."""
 
 
 class Sink:
@@ -169,31 +184,36 @@ class Task:
             trees = self.sweep.run_rows(values, first, last, first)
         return [trees[node] for node in self.sweep.crosses]
 
-    def row_bytes(self) -> int:
-        """The bytes of a row of all that is read from files."""
+    def chunk_rows(self) -> int:
+        """How many rows to do at a time: as the user said, or of what is read about CHUNK bytes."""
         read = (v for v in self.values.values() if isinstance(v, Stored))
-        return max(1, sum(v.nbytes for v in read) // self.extent)
+        row = max(1, sum(v.nbytes for v in read) // self.extent)
+        return chunks.rows or max(1, min(CHUNK, memory.limit // 16) // row)
 
 
 def _again(*packed: Any) -> Task:
     return Task(*unpack(*packed))
 
 
-def run_here(sweep: Sweep, known: Known) -> None:
+def run_here(sweep: Sweep, known: Known, sinks: Sinks) -> None:
     """Does a sweep chunk by chunk; the next chunk is read while one is computed."""
     task = Task(sweep, known)
-    sinks = {node: settings.sinks.get(node) or place(node, sweep) for node in task.kept}
-    rows = settings.chunk_rows or max(1, min(CHUNK, memory.limit // 16) // task.row_bytes())
+    targets = {node: sinks.get(node) or place(node, sweep) for node in task.kept}
+    borders = task.borders(task.chunk_rows())
     total = Partial([Tree.of(node, sweep.rows) for node in sweep.crosses], [])
-    for first, last, values in chunks_of(task, task.borders(rows)):
-        for node, sink in sinks.items():
-            values[node] = sink.room(task, node, first, last)
-        total.merge(Partial(task.computed(values, first, last), []))
-        for node, sink in sinks.items():
-            sink.write(first, values[node])
-        settings.passed(first, last, task.extent)
+    settings.watch.begin(task, borders)
+    try:
+        for first, last, values in chunks_of(task, borders):
+            for node, sink in targets.items():
+                values[node] = sink.room(task, node, first, last)
+            total.merge(Partial(task.computed(values, first, last), []))
+            for node, sink in targets.items():
+                sink.write(first, values[node])
+            settings.watch.done(last - first)
+        known.update({node: sink.value() for node, sink in targets.items()})
+    finally:
+        settings.watch.end()
     known.update(task.combined(total))
-    known.update({node: sink.value() for node, sink in sinks.items()})
 
 
 def chunks_of(task: Task, borders: list[Chunk]) -> Iterator[tuple[int, int, Known]]:
@@ -242,10 +262,6 @@ def place(node: Node, sweep: Sweep) -> Sink:
     axis = sweep.rows.axis[node]
     small = node.size * node.dtype.itemsize <= memory.limit // KEPT
     return _Memory(node, axis) if small else _File(node, axis)
-
-
-def _nothing(first: int, last: int, rows: int) -> None:
-    """Nobody watches."""
 
 
 settings = Settings()

@@ -12,10 +12,10 @@ from typing import Any
 
 from gradcli.execute.backends.blas import one_thread
 from gradcli.execute.narrow import rows_last
-from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows
-from gradcli.execute.rows import settings
+from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows, goes
+from gradcli.execute.rows import Sinks, settings
 from gradcli.execute.tiles import Sweep
-from gradcli.execute.whole import fits
+from gradcli.execute.whole import chunks, coupled, fits, too_large
 from gradcli.files.stored import Stored, held
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
@@ -49,7 +49,7 @@ class Plan:
         self.steps: list[Node | Sweep] = []
         self.drops: list[list[Node]] = []
         stored = {x for x in self.inputs if isinstance(x.value, Stored)}
-        rows = find_stored_rows(order, stored, fits) if stored else find_rows(order)
+        rows = self._rows(order, stored) if stored else find_rows(order)
         swept = rows is not None and any(k in (ROWS, CROSS) for k in rows.kind.values())
         if rows is not None and swept:
             turned = rows_last(order, wanted, rows)
@@ -62,6 +62,15 @@ class Plan:
             self._line_up(order, wanted)
         self.pays = bool(self.steps or stored)
 
+    def _rows(self, order: Sequence[Node], stored: set[Node]) -> Rows | None:
+        """The rows of a graph on what is stored; refuses what cannot be computed by them."""
+        named = [x for x in self.inputs if any(x.value is value for value in chunks.along)]
+        rows = find_stored_rows(order, stored, named, fits)
+        for node in order:
+            if rows is not None and not goes(node, rows, stored, fits):
+                raise coupled(max(node.inputs, key=lambda x: x.size), node)
+        return rows
+
     def run(self, compute: Compute, values: Values | None = None) -> dict[Node, Any]:
         """The values of the targets.
 
@@ -71,18 +80,23 @@ class Plan:
         """
         known = {x: held(x.value) for x in self.inputs}
         known.update(values or {})
+        asked = {self.found[n]: sink for n, sink in settings.sinks.items() if n in self.targets}
         for step, drop in zip(self.steps, self.drops, strict=True):
             if isinstance(step, Sweep):
-                self._sweep(step, known)
+                self._sweep(step, known, asked)
             else:
                 known[step] = compute(step, known)
             for node in drop:
                 del known[node]
         return {node: known[self.found[node]] for node in self.targets}
 
-    def _sweep(self, sweep: Sweep, known: dict[Node, Any]) -> None:
+    def _sweep(self, sweep: Sweep, known: dict[Node, Any], sinks: Sinks) -> None:
         if any(isinstance(known.get(x), Stored) for node in sweep.nodes for x in node.inputs):
-            settings.runner(sweep, known)
+            wanted = {self.found[node] for node in self.targets}
+            for node in sweep.kept:
+                if node in wanted and node not in sinks and not fits(node):
+                    raise too_large(node)
+            settings.runner(sweep, known, sinks)
         else:
             with one_thread:
                 sweep.run(known)

@@ -24,6 +24,8 @@ TILE = 393216
 """Bytes of a block, so that a few fit into the L2 cache of one core."""
 HEAVY = 512
 """Rows of a tile at least where large matrices are multiplied, so that BLAS is worth its call."""
+MOST = 1 << 24
+"""Bytes of such a block."""
 
 
 class Sweep:
@@ -47,7 +49,8 @@ class Sweep:
         values = [n for n in nodes if rows.kind[n] == ROWS]
         values += [x for n in nodes for x in n.inputs if x in rows.axis]
         widest = max((n.size // rows.extent * n.dtype.itemsize for n in values), default=1)
-        self.height = max(HEAVY if rows.heavy else 1, TILE // max(widest, 1))
+        least = min(HEAVY, MOST // max(widest, 1)) if rows.heavy else 1
+        self.height = max(1, least, TILE // max(widest, 1))
         self.idle: list[_Worker] = []
 
     def run(self, values: dict[Node, Any]) -> None:

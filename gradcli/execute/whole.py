@@ -5,7 +5,7 @@ Constraints: light, since every evaluation imports it; planning and sweeps are e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,35 @@ from gradcli.errors import GradcliError
 from gradcli.execute.limits import human, memory
 from gradcli.files.stored import Part, Stored
 from gradcli.graph.node import Node
+from gradcli.graph.shape import text
 
 LARGE = 1 << 22
 """Elements from which an array may stay in its file; reading fewer costs nothing."""
+STAYS = 4
+"""The part of the memory limit from which on an array stays in its file."""
 COMBINING = frozenset(("sum", "contract", "amax", "amin", "any", "all"))
 """Ops that sweeps do faster than one call where they read much."""
 NAMES = frozenset(("leaf", "detach", "clone"))
+
+
+class Chunks:
+    """What the user said about rows.
+
+    Attributes:
+        rows: of a chunk, rounded up to whole tiles; None where nothing was said.
+        named: the variables whose first axis the rows are; empty to find them.
+        along: the values of those.
+        watch: makes what is told of passes over files.
+    """
+
+    def __init__(self) -> None:
+        self.rows: int | None = None
+        self.named: tuple[str, ...] = ()
+        self.along: list[Any] = []
+        self.watch: Callable[[], Any] | None = None
+
+
+chunks = Chunks()
 
 
 def reads_much(order: Iterable[Node]) -> bool:
@@ -61,15 +84,30 @@ def whole(value: Any, node: Node) -> Any:
     return np.asarray(value)
 
 
-def fits(value: Any) -> bool:
-    """Whether an array or node of this size may be in memory in one piece."""
-    return bool(value.size * value.dtype.itemsize <= memory.limit // 2)
+def fits(value: Any, part: float = 1) -> bool:
+    """Whether an array or node of this size, or a part of it, may be in memory in one piece."""
+    return bool(part * value.size * value.dtype.itemsize <= memory.limit // 2)
+
+
+def too_large(node: Node) -> GradcliError:
+    """G060 for a row-by-row result that only a file can hold."""
+    return GradcliError(
+        "G060",
+        f"a result of shape {text(node.shape)} needs {human(node.size * node.dtype.itemsize)}, "
+        f"the limit is {human(memory.limit)}",
+        node.span,
+        help=[
+            'write it to a file, some rows at a time: -o result.npy, or save("result.npy", ...)',
+            "raise the limit with --max-memory, of which one array may take half",
+        ],
+    )
 
 
 def coupled(value: Any, node: Node) -> GradcliError:
     """G060 for a node that needs all rows at once."""
     size = human(value.size * value.dtype.itemsize)
-    name = f" of {value.name}" if isinstance(value, Stored) else ""
+    source = value.value if isinstance(value, Node) else value
+    name = f" of {source.name}" if isinstance(source, Stored) else ""
     return GradcliError(
         "G060",
         f"{node.op.torch} needs all rows{name} at once: {size}, the limit is {human(memory.limit)}",

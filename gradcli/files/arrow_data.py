@@ -23,16 +23,7 @@ def read(data: Data, key: str) -> np.ndarray[Any, Any]:
         GradcliError: G050 without pyarrow, G051 for nulls, text and nested columns, G052 for a
             missing column.
     """
-    try:
-        import pyarrow
-        from pyarrow import feather, parquet
-    except ImportError as error:
-        raise GradcliError(
-            "G050",
-            f"{data.name} needs pyarrow, which is not installed",
-            help="pip install 'gradcli[arrow]'",
-            kind=ImportError,
-        ) from error
+    pyarrow, feather, parquet = library(data)
     with data.guard("table"):
         if data.head().startswith(b"PAR1"):
             names, table = _parquet(parquet, key, data)
@@ -44,9 +35,24 @@ def read(data: Data, key: str) -> np.ndarray[Any, Any]:
                 else (pyarrow.ipc.open_stream(data.stream).read_all())
             )
             data.take(table.nbytes)
-            names = _choose(table.column_names, key, data)
-        columns = [_column(table, name, data) for name in names]
+            names = choose(table.column_names, key, data)
+        columns = [column(table, name, data) for name in names]
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+
+def library(data: Data) -> tuple[Any, Any, Any]:
+    """pyarrow and its modules feather and parquet; raises G050 where it is not installed."""
+    try:
+        import pyarrow
+        from pyarrow import feather, parquet
+    except ImportError as error:
+        raise GradcliError(
+            "G050",
+            f"{data.name} needs pyarrow, which is not installed",
+            help="pip install 'gradcli[arrow]'",
+            kind=ImportError,
+        ) from error
+    return pyarrow, feather, parquet
 
 
 def _is_file(data: Data) -> bool:
@@ -55,12 +61,13 @@ def _is_file(data: Data) -> bool:
 
 def _parquet(parquet: Any, key: str, data: Data) -> tuple[list[str], Any]:
     file = parquet.ParquetFile(data.stream)
-    names = _choose(file.schema_arrow.names, key, data)
+    names = choose(file.schema_arrow.names, key, data)
     data.take(file.metadata.num_rows * 16 * len(names))
     return names, file.read(columns=names)
 
 
-def _choose(names: list[str], key: str, data: Data) -> list[str]:
+def choose(names: list[str], key: str, data: Data) -> list[str]:
+    """The columns `key`, or all; raises G052 for a missing one."""
     if not names:
         raise data.malformed("has no columns")
     wanted = names if not key else [key] if key in names else [p.strip() for p in key.split(",")]
@@ -72,19 +79,25 @@ def _choose(names: list[str], key: str, data: Data) -> list[str]:
     return wanted
 
 
-def _column(table: Any, name: str, data: Data) -> np.ndarray[Any, Any]:
-    column = table.column(name)
-    if column.null_count:
+def column(table: Any, name: str, data: Data) -> np.ndarray[Any, Any]:
+    """A column of numbers without nulls; raises G051 for others."""
+    values = table.column(name)
+    if values.null_count:
         raise data.malformed(
-            f"column {shown(name)!r} has {column.null_count} nulls",
+            f"column {shown(name)!r} has {values.null_count} nulls",
             "fill or drop them first, or choose other columns",
         )
-    if not _is_plain(str(column.type)):
+    check_plain(str(values.type), name, data)
+    return normalise(values.to_numpy(), data)
+
+
+def check_plain(kind: str, name: str, data: Data) -> None:
+    """Refuses (G051) a column of anything but numbers; `kind` is pyarrow's name of its type."""
+    if not _is_plain(kind):
         raise data.malformed(
-            f"column {shown(name)!r} holds {shown(str(column.type))}, not plain numbers",
+            f"column {shown(name)!r} holds {shown(kind)}, not plain numbers",
             f"choose columns of numbers: @{data.name}:a,b",
         )
-    return normalise(column.to_numpy(), data)
 
 
 def _is_plain(name: str) -> bool:

@@ -46,8 +46,8 @@ def _table(lines: Iterator[str], key: str, data: Data) -> np.ndarray[Any, Any]:
     parts: list[np.ndarray[Any, Any]] = []
     size = 0
     for start, batch in _batches(layout, lines):
-        part = _fast(batch, layout)
-        parts.append(_exact(batch, start, layout, data) if part is None else part)
+        part = fast(batch, layout)
+        parts.append(exact(batch, start, layout, data) if part is None else part)
         size += parts[-1].nbytes
         data.take(2 * size)
     if not size:
@@ -76,7 +76,7 @@ def _close_quotes(batch: list[str], lines: Iterator[str]) -> None:
         room -= 1
 
 
-def _fast(batch: list[str], layout: Layout) -> np.ndarray[Any, Any] | None:
+def fast(batch: list[str], layout: Layout) -> np.ndarray[Any, Any] | None:
     """The batch by NumPy's reader, or None where cell by cell is needed."""
     delimiter = None if layout.delimiter == " " else layout.delimiter
     if layout.trailing or layout.decimal == ",":
@@ -102,7 +102,7 @@ def _regular(batch: list[str], layout: Layout) -> bool:
     return counts == {layout.width - 1} and not any('"' in line for line in batch)
 
 
-def _exact(batch: list[str], start: int, layout: Layout, data: Data) -> np.ndarray[Any, Any]:
+def exact(batch: list[str], start: int, layout: Layout, data: Data) -> np.ndarray[Any, Any]:
     """The batch cell by cell; raises with line and column."""
     rows, numbers = _rows(batch, start, layout, data)
     chosen = range(layout.width) if layout.chosen is None else layout.chosen

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.files.data import Data, shown
+from gradcli.files.stored import Stored
 
 Reader = Callable[[Data, str], "np.ndarray[Any, Any]"]
 
@@ -27,6 +28,14 @@ READERS: dict[str, tuple[str, str]] = {
     "arrow": ("arrow_data", "read"),
 }
 """Format: the module below gradcli.files and the function in it."""
+
+STORED: dict[str, tuple[str, str]] = {
+    "npy": ("npy", "stored"),
+    "npz": ("npz", "stored"),
+    "csv": ("text_rows", "stored"),
+    "arrow": ("arrow_rows", "stored"),
+}
+"""The formats of which rows can be read: what gives the array where it lies, or None."""
 
 SUFFIXES: dict[str, str] = {
     ".npy": "npy",
@@ -120,6 +129,17 @@ def reader(kind: str) -> Reader:
     """The function that reads a format."""
     module, function = READERS[kind]
     found: Reader = getattr(import_module(f"gradcli.files.{module}"), function)
+    return found
+
+
+def stored_reader(kind: str) -> Callable[[Data, str], Stored | None] | None:
+    """The function that gives an array in a file of this format; None where it has none."""
+    if kind not in STORED:
+        return None
+    module, function = STORED[kind]
+    found: Callable[[Data, str], Stored | None] = getattr(
+        import_module(f"gradcli.files.{module}"), function
+    )
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.files.data import Data, amount
 from gradcli.files.dtypes import normalise, refuse
+from gradcli.files.stored import Plain, Stored
 
 MAGIC = b"\x93NUMPY"
 MAPPED = 64 << 20
@@ -65,6 +66,21 @@ def read(data: Data, key: str) -> np.ndarray[Any, Any]:
         )
         return normalise(mapped, data)
     return read_elements(data.stream, header, data)
+
+
+def stored(data: Data, key: str) -> Stored | None:
+    """The array where it lies; None where it has no rows."""
+    if key:
+        raise data.missing("member", key, [])
+    return lying(data, read_header(data.stream, data.size, data))
+
+
+def lying(data: Data, header: Header) -> Stored | None:
+    """The array behind a header that was just read."""
+    if data.path is None or not header.shape:
+        return None
+    start = data.stream.tell()
+    return Plain(data.path, data.name, header.shape, header.dtype, start, header.fortran)
 
 
 def read_header(stream: BinaryIO, size: int, data: Data) -> Header:

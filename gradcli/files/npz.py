@@ -12,7 +12,8 @@ from typing import IO, Any, BinaryIO, cast
 import numpy as np
 
 from gradcli.files.data import Data, shown
-from gradcli.files.npy import read_elements, read_header
+from gradcli.files.npy import lying, read_elements, read_header
+from gradcli.files.stored import Stored
 
 _OTHERS = {
     "data.pkl": "it is a PyTorch file: save it with safetensors or np.savez",
@@ -28,21 +29,39 @@ def read(data: Data, key: str) -> np.ndarray[Any, Any]:
             beyond the memory limit.
     """
     with data.guard("zip archive"), zipfile.ZipFile(data.stream) as archive:
-        members = {
-            info.filename.removesuffix(".npy"): info
-            for info in archive.infolist()
-            if info.filename.endswith(".npy")
-        }
-        if not members:
-            raise _not_numpy(archive, data)
-        member = members[_choose(members, key, data)]
-        if member.flag_bits & 1:
-            raise data.malformed(f"member {shown(member.filename)} is encrypted")
+        member = _member(archive, key, data)
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise data.malformed(f"member {shown(member.filename)} is neither stored nor deflated")
         data.take(member.file_size)
         with archive.open(member) as stream:
             return _read_member(stream, member.file_size, data)
+
+
+def stored(data: Data, key: str) -> Stored | None:
+    """The member where it lies; None where it is deflated."""
+    with data.guard("zip archive"), zipfile.ZipFile(data.stream) as archive:
+        member = _member(archive, key, data)
+        if member.compress_type != zipfile.ZIP_STORED:
+            return None
+        data.stream.seek(member.header_offset + 26)
+        lengths = data.stream.read(4)
+        name, extra = int.from_bytes(lengths[:2], "little"), int.from_bytes(lengths[2:], "little")
+        data.stream.seek(member.header_offset + 30 + name + extra)
+        return lying(data, read_header(data.stream, member.file_size, data))
+
+
+def _member(archive: zipfile.ZipFile, key: str, data: Data) -> zipfile.ZipInfo:
+    members = {
+        info.filename.removesuffix(".npy"): info
+        for info in archive.infolist()
+        if info.filename.endswith(".npy")
+    }
+    if not members:
+        raise _not_numpy(archive, data)
+    member = members[_choose(members, key, data)]
+    if member.flag_bits & 1:
+        raise data.malformed(f"member {shown(member.filename)} is encrypted")
+    return member
 
 
 def _read_member(stream: IO[bytes], size: int, data: Data) -> np.ndarray[Any, Any]:

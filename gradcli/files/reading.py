@@ -7,6 +7,7 @@ input with a GradcliError. Text gives float64 (or bool); the caller converts it 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,18 +15,25 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.files.data import Data, budget, open_path, shown, spool, unreadable
-from gradcli.files.formats import SUFFIXES, by_content, by_suffix, reader
+from gradcli.files.formats import SUFFIXES, by_content, by_suffix, reader, stored_reader
+from gradcli.files.patterns import is_pattern, joined, matching
+from gradcli.files.stored import Stored
 
 
 def read(
-    reference: str, *, root: Path | None = None, limit: int | None = None
-) -> np.ndarray[Any, Any]:
+    reference: str,
+    *,
+    root: Path | None = None,
+    limit: int | None = None,
+    keep: int | None = None,
+) -> np.ndarray[Any, Any] | Stored:
     """The array that `reference` names: a path, and behind a colon what to take from the file.
 
     Args:
         reference: `data.npy`, `data.npz:key`, `t.csv:a,b`, `d.json:path.to.key`,
             `m.safetensors:key`, `t.parquet:a,b` and so on. A file whose whole name is the
-            reference comes first.
+            reference comes first; `parts/*.npy` are several files one behind the other.
+        keep: bytes from which an array of which rows can be read stays where it is (`Stored`).
         root: a directory that the file must lie below, links followed; None for anywhere.
         limit: bytes of memory; None for half of the machine's.
 
@@ -42,10 +50,20 @@ def read(
         raise GradcliError("G050", "no file is named", help="write @ and a path: x=@data.npy")
     path, key = _split(reference, root)
     name = reference[: len(reference) - len(key) - 1] if key else reference
+    if is_pattern(path):
+        one = partial(_read_one, key=key, limit=limit, keep=0)
+        files = [(_inside(p, str(p), root), str(p)) for p in matching(path, name)]
+        return joined(name, [(n, one(p, n)) for p, n in files], budget(limit), keep)
+    return _read_one(path, name, key, limit, keep)
+
+
+def _read_one(
+    path: Path, name: str, key: str, limit: int | None, keep: int | None
+) -> np.ndarray[Any, Any] | Stored:
     try:
         kind = by_suffix(path.suffix, name)
         with open_path(path, name, budget(limit), _look(kind, name)) as data:
-            return _array(data, kind, key)
+            return _array(data, kind, key, keep)
     except MemoryError as error:
         raise _too_large(name) from error
 
@@ -62,17 +80,27 @@ def read_stream(
     """
     try:
         with spool(stream, name, budget(limit), _look(None, name)) as data:
-            return _array(data, None, "")
+            return np.asarray(_array(data, None, "", None))
     except MemoryError as error:
         raise _too_large(name) from error
     except (OSError, ValueError) as error:
         raise unreadable(name, Path(name), error) from error
 
 
-def _array(data: Data, kind: str | None, key: str) -> np.ndarray[Any, Any]:
+def _array(
+    data: Data, kind: str | None, key: str, keep: int | None
+) -> np.ndarray[Any, Any] | Stored:
     if not data.size:
         raise data.malformed("is empty")
-    return reader(kind or by_content(data.head(), data.name))(data, key)
+    kind = kind or by_content(data.head(), data.name)
+    stored = stored_reader(kind)
+    # Rows of text are counted by reading all of it; other formats say how many there are.
+    if keep is not None and stored and (kind != "csv" or data.size >= keep):
+        found = stored(data, key)
+        if found is not None and found.nbytes >= keep:
+            return found
+        data.stream.seek(0)
+    return reader(kind)(data, key)
 
 
 def _look(kind: str | None, name: str) -> Any:

@@ -8,11 +8,10 @@ memory, bytes read into a buffer that is used again do not.
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import sys
-import weakref
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,12 @@ from gradcli.files.dtypes import UPCAST, normalise
 
 Array = Any
 Shape = tuple[int, ...]
+FED = 8 << 20
+"""Bytes that `feed` gives at a time."""
+
+
+SCATTERED = 4096
+"""Bytes below which a run is not worth a call of its own."""
 
 
 class Stored:
@@ -70,6 +75,12 @@ class Stored:
         """All of it, whatever memory that takes."""
         found = self.read(0, 0, self.shape[0])
         return found if dtype is None else found.astype(dtype, copy=False)
+
+    def feed(self, put: Callable[[Array], object]) -> None:
+        """Gives all of it to `put`, some rows at a time."""
+        height = max(1, FED // max(1, self.nbytes // max(1, self.shape[0])))
+        for first in range(0, self.shape[0], height):
+            put(self.read(0, first, min(first + height, self.shape[0])))
 
     def _local(self, axis: int, first: int, last: int) -> Shape:
         shape = list(self.shape)
@@ -122,6 +133,9 @@ class Plain(Stored):
             shape, local, axis = shape[::-1], target.T, self.ndim - 1 - axis
         inner = prod(shape[axis + 1 :]) * self.raw.itemsize
         length = local.shape[axis] * inner
+        if axis and length < SCATTERED and local.shape[axis] < shape[axis]:
+            self._gather(shape, local, axis, first)
+            return
         memory = local.reshape(-1).view(np.uint8).data
         try:
             with open(self.path, "rb", buffering=0) as file:
@@ -130,6 +144,17 @@ class Plain(Stored):
                     self._fill_run(file, memory[number * length : (number + 1) * length])
         except OSError as error:
             raise unreadable(self.name, self.path, error) from error
+
+    def _gather(self, shape: Shape, local: Array, axis: int, first: int) -> None:
+        """Reads short runs with all that lies between them."""
+        step = max(1, FED // max(1, prod(shape[1:]) * self.raw.itemsize))
+        last = first + local.shape[axis]
+        whole = Plain(self.path, self.name, shape, self.raw, self.start, False)
+        whole.dtype = local.dtype
+        whole.raw = local.dtype
+        for a in range(0, shape[0], step):
+            b = min(a + step, shape[0])
+            local[a:b] = whole.read(0, a, b).take(range(first, last), axis)
 
     def _fill_run(self, file: Any, target: memoryview) -> None:
         done = 0
@@ -149,6 +174,22 @@ class Plain(Stored):
 def held(value: Any) -> Any:
     """What is stored as it is, anything else as an array."""
     return value if isinstance(value, Stored) else np.asarray(value)
+
+
+def lying(value: Any, keep: int) -> Any:
+    """A value as an array; a memory map of at least `keep` bytes as what lies in its file."""
+    array = np.asarray(value)
+    mapped = getattr(value, "_mmap", None)
+    known = type(value) is np.memmap and value.mode != "c" and value.filename is not None
+    if not known or mapped is None or array.nbytes < max(keep, 1) or not array.ndim:
+        return array
+    fortran = not array.flags.c_contiguous
+    if fortran and not array.flags.f_contiguous:
+        return array
+    begin = value.offset - value.offset % mmap.ALLOCATIONGRANULARITY
+    inside = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
+    path = Path(value.filename)
+    return Plain(path, str(path), array.shape, array.dtype, begin + inside, fortran)
 
 
 def _lies(array: Array, fortran: bool) -> bool:
@@ -224,51 +265,3 @@ class Part(Stored):
             return found
         into[...] = found
         return into
-
-
-class Spill(Plain):
-    """An array in a temporary file, which goes when nobody holds the array any more.
-
-    Args:
-        axis: the axis along which `append` goes; it lies outermost in the file.
-    """
-
-    def __init__(self, shape: Shape, dtype: np.dtype[Any], axis: int) -> None:
-        import tempfile  # late: few runs need one, and it is slow to import
-
-        handle, name = tempfile.mkstemp(prefix="gradcli-", suffix=".rows")
-        os.close(handle)
-        super().__init__(Path(name), "a temporary file", shape, dtype, 0, False)
-        self.axis = axis
-        weakref.finalize(self, _remove, name)
-
-    def write(self, first: int, array: Array) -> None:
-        """Puts an array at place `first` along the axis."""
-        axis = self.axis % self.ndim
-        inner = prod(self.shape[axis + 1 :]) * self.raw.itemsize
-        length = array.shape[axis] * inner
-        memory = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        try:
-            with open(self.path, "r+b", buffering=0) as file:
-                for number in range(prod(self.shape[:axis])):
-                    file.seek((number * self.shape[axis] + first) * inner)
-                    _write_all(file, memory[number * length : (number + 1) * length])
-        except OSError as error:
-            raise GradcliError(
-                "G053",
-                f"a temporary file of {amount(self.nbytes)} cannot be written to "
-                f"{shown(str(self.path.parent))}: {(error.strerror or str(error)).lower()}",
-                help=["raise --max-memory, or name a directory with more room: TMPDIR=/path"],
-                kind=OSError,
-            ) from error
-
-
-def _write_all(file: Any, memory: memoryview) -> None:
-    done = 0
-    while done < len(memory):
-        done += file.write(memory[done:])
-
-
-def _remove(name: str) -> None:
-    with suppress(OSError):
-        os.unlink(name)

@@ -100,7 +100,26 @@ class _Sink:
 
 
 def _write_npy(stream: BinaryIO, arrays: Arrays) -> None:
-    np.lib.format.write_array(_Sink(stream), np.asarray(_first(arrays)), allow_pickle=False)
+    _write_array(stream, _first(arrays))
+
+
+def _write_array(stream: Any, array: Any) -> None:
+    """An array as .npy; what is computed or stored gives some rows at a time."""
+    if not hasattr(array, "feed"):
+        np.lib.format.write_array(_Sink(stream), np.asarray(array), allow_pickle=False)
+        return
+    descr = np.lib.format.dtype_to_descr(array.dtype)
+    header = {"descr": descr, "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(_Sink(stream), header)
+    array.feed(lambda rows: stream.write(np.ascontiguousarray(rows).data))
+
+
+def feed(array: Any, put: Callable[[Any], object]) -> None:
+    """Gives the rows of an array to `put`, all at once or as they come."""
+    if hasattr(array, "feed"):
+        array.feed(put)
+    else:
+        put(np.asarray(array))
 
 
 def _write_npz(stream: BinaryIO, arrays: Arrays) -> None:
@@ -114,7 +133,7 @@ def _write_npz(stream: BinaryIO, arrays: Arrays) -> None:
             # The fixed date of a bare ZipInfo makes equal results equal bytes.
             info = zipfile.ZipInfo(f"{name}.npy")
             with archive.open(info, "w", force_zip64=True) as member:
-                np.lib.format.write_array(_Sink(member), np.asarray(array), allow_pickle=False)
+                _write_array(member, array)
 
 
 def _is_regular(stream: BinaryIO) -> bool:
@@ -127,13 +146,15 @@ def _is_regular(stream: BinaryIO) -> bool:
 def _write_csv(stream: BinaryIO, arrays: Arrays) -> None:
     from gradcli.files.result_json import shortest
 
-    array = _first(arrays)
-    array = array.reshape(-1, 1) if array.ndim < 2 else array
-    for start in range(0, len(array), _ROWS):
-        part = array[start : start + _ROWS]
-        # true and false are 1 and 0, so that the file can be read back as numbers.
-        values = (part.astype(np.int8) if part.dtype.kind == "b" else shortest(part)).tolist()
-        stream.write("".join(",".join(map(repr, row)) + "\n" for row in values).encode("ascii"))
+    def put(rows: Any) -> None:
+        table = rows.reshape(-1, 1) if rows.ndim < 2 else rows
+        for start in range(0, len(table), _ROWS):
+            part = table[start : start + _ROWS]
+            # true and false are 1 and 0, so that the file can be read back as numbers.
+            values = (part.astype(np.int8) if part.dtype.kind == "b" else shortest(part)).tolist()
+            stream.write("".join(",".join(map(repr, row)) + "\n" for row in values).encode("ascii"))
+
+    feed(_first(arrays), put)
 
 
 _WRITERS: dict[str, Callable[[BinaryIO, Arrays], None]] = {

@@ -15,6 +15,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of, stored
 from gradcli.execute.evaluate import settle
 from gradcli.execute.limits import memory
+from gradcli.files.stored import held
 from gradcli.functions.shape import sizes_of, whole
 from gradcli.graph.dtype import DType, as_dtype, bfloat16, default, float64, int64, of_number
 from gradcli.graph.node import Node, constant, data
@@ -28,8 +29,8 @@ from gradcli.tensor.operands import as_number
 
 
 def from_array(array: Any, dtype: DType | None = None, *, requires_grad: bool = False) -> Tensor:
-    """A tensor around a NumPy array, which nobody may change afterwards, as `dtype` if given."""
-    known = np.asarray(array)
+    """A tensor around an array, which nobody may change afterwards, as `dtype` if given."""
+    known = held(array)
     if known.dtype.metadata:  # BFLOAT16, which no other array may inherit
         known, dtype = known.view(np.float32), dtype or bfloat16
     if dtype is None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
+from gradcli.execute.whole import LARGE, STAYS, chunks
+from gradcli.files.stored import Cast, Stored
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import default
 from gradcli.graph.node import current
 from gradcli.tensor import Tensor
+from gradcli.tensor.ends import to_write
 from gradcli.tensor.function import composite
 
 BINARY = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".feather")
@@ -24,19 +29,28 @@ BINARY = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".feather")
 @composite("load", method=False)
 def load(file: str) -> Any:
     """The data of a file below the working directory: `load("d.csv")`, `load("d.npz:key")`."""
-    from gradcli.files import read
-
     if current.recording is not None:
         current.recording.fail("a file was read")
-    return from_data(read(_text(file), root=Path.cwd(), limit=memory.limit), file)
+    return from_file(_text(file), root=Path.cwd())
+
+
+def from_file(reference: str, root: Path | None = None) -> Tensor:
+    """A tensor of a file's data, which stays in the file where it is large."""
+    from gradcli.files import read
+
+    keep = 0 if chunks.rows or chunks.named else memory.limit // STAYS
+    found = read(reference, root=root, limit=memory.limit, keep=keep)
+    small = isinstance(found, Stored) and found.size < LARGE
+    return from_data(np.asarray(found) if small else found, reference)
 
 
 def from_data(array: Any, reference: str, *, binary: bool | None = None) -> Tensor:
     """A tensor of a file's data; text gets the default dtype, a binary file says its own."""
     if binary is None:
         binary = any(suffix in reference.lower() for suffix in BINARY)
-    if array.dtype.kind == "f" and not binary:
-        array = array.astype(NUMPY_DTYPES[default.dtype], copy=False)
+    wanted = NUMPY_DTYPES[default.dtype]
+    if array.dtype.kind == "f" and not binary and array.dtype != wanted:
+        array = Cast(array, wanted) if isinstance(array, Stored) else array.astype(wanted)
     return from_array(array)
 
 
@@ -60,7 +74,7 @@ def save(file: Any, *values: Any, **named: Any) -> None:
                 "G014", f"save(): {name} is {type(value).__name__}, not a Tensor", kind=TypeError
             )
     format = path.suffix.lstrip(".") or "npy"
-    write(path, {name: value.array() for name, value in arrays.items()}, format)
+    write(path, {name: to_write(value) for name, value in arrays.items()}, format)
 
 
 def _text(file: Any) -> str:

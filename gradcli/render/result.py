@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcli.result import Result, Step
 from gradcli.tensor import Tensor
+from gradcli.tensor.ends import to_write
 
 
 def result_text(result: Result) -> str:
@@ -107,9 +108,9 @@ def _plain(value: Any) -> Any:
 
 def result_arrays(result: Result) -> dict[str, Any]:
     """The members of an npz: `value`, `grad.NAME`, `jacobian.NAME`, `hessian.NAME.NAME`, ..."""
-    arrays = {"value": result.value}
+    arrays = {"value": to_write(result.output)}
     for name, part in derivatives(result).items():
         if part is not None:
             *variables, kind = name.split(".")
-            arrays[".".join([kind, *variables])] = part.array()
+            arrays[".".join([kind, *variables])] = to_write(part)
     return arrays

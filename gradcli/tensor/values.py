@@ -14,6 +14,7 @@ from gradcli.graph.dtype import INTEGER, default
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
 from gradcli.tensor import levels, registry
+from gradcli.tensor.ends import to_show
 from gradcli.tensor.kept import name_of
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Values:
             suffixes.append("requires_grad=True")
         suffixes += [f"tangent={tangent}" for tangent in levels.tangents(self)]
         return tensor_text(
-            self.array(), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
+            to_show(node), self.dtype.name, suffixes=suffixes, default_dtype=default.dtype.name
         )
 
     def __format__(self: Any, spec: str) -> str:

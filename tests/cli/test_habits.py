@@ -216,7 +216,7 @@ def test_standard_input_that_is_a_terminal_is_no_hang():
 
 
 def test_memory_is_refused_before_it_is_allocated(gradcli):
-    done = gradcli("eval", "sum(x[:, None] * x)", "x=ones(100000)", "--max-memory", "1GB")
+    done = gradcli("eval", "x[:, None] * x", "x=ones(100000)", "--max-memory=1GB", "-fjson")
     assert done.returncode == 2
     assert "error[G060]" in done.stderr
     assert "40.0 GB" in done.stderr

@@ -15,6 +15,7 @@ import gradcli
 from gradcli.execute import rows
 from gradcli.execute.threads import THREADS
 from gradcli.execute.tiles import Sweep
+from gradcli.execute.whole import chunks
 from gradcli.files.stored import Joined, Part, Plain, Stored
 from gradcli.functions.create import from_array, made
 from gradcli.graph.node import data
@@ -66,6 +67,7 @@ def bits(expression: str, values: dict[str, Any]) -> list[bytes]:
 def as_before() -> Any:
     yield
     rows.settings.__init__()  # type: ignore[misc]
+    chunks.__init__()  # type: ignore[misc]
     THREADS[0] = 0
 
 
@@ -73,7 +75,7 @@ def as_before() -> Any:
 def test_a_file_gives_the_bits_of_memory(
     name: str, arrays: dict[str, Any], stored: dict[str, Any]
 ) -> None:
-    rows.settings.chunk_rows = 60_000
+    chunks.rows = 60_000
     assert bits(EXPRESSIONS[name], stored) == bits(EXPRESSIONS[name], arrays)
 
 
@@ -82,7 +84,7 @@ def test_a_file_gives_the_bits_of_memory(
 def test_chunks_and_threads_do_not_show(
     chunk: int, threads: int, arrays: dict[str, Any], stored: dict[str, Any]
 ) -> None:
-    rows.settings.chunk_rows = chunk
+    chunks.rows = chunk
     THREADS[0] = threads
     text = EXPRESSIONS["normalised"]
     assert bits(text, stored) == bits(text, arrays)
@@ -93,7 +95,7 @@ def test_chunks_and_threads_do_not_show(
 def test_pickled_parts_in_any_order_give_the_same_bits(
     data: st.DataObject, arrays: dict[str, Any], stored: dict[str, Any]
 ) -> None:
-    def elsewhere(sweep: Sweep, known: dict[Any, Any]) -> None:
+    def elsewhere(sweep: Sweep, known: dict[Any, Any], sinks: rows.Sinks) -> None:
         packed = pickle.dumps(rows.Task(sweep, known))
         assert len(packed) < 100_000 + arrays["y"].nbytes
         task = pickle.loads(packed)

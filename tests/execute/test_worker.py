@@ -65,7 +65,7 @@ class Dealt:
         self.size = size
         self.nan: list[str] = []
 
-    def __call__(self, sweep: Sweep, known: Known) -> None:
+    def __call__(self, sweep: Sweep, known: Known, sinks: rows.Sinks) -> None:
         task, local = _divided(sweep, known)
         content = pickle.dumps(task)
         borders = task.borders(self.height)

@@ -12,6 +12,7 @@ from gradcli.cli.options import (
     expression,
     lazily,
     option,
+    rows,
     tracing,
     where,
 )
@@ -35,12 +36,15 @@ Examples:
   gradcli eval "sum(where(x > 0, log(x), 0))" x=[0,1] --trace-nan
   gradcli eval "sum((x-c)**2)" c=[1,2] --each -w x < records.jsonl
   gradcli eval "sum(exp(x))" x=@big.npy --backend jax      or torch, cupy; --device cuda
+  gradcli eval "mean(log1p(exp(-y*(X@w))))" X=@'parts/*.npy' y=@y.npy w='zeros(25)' -w w
+  gradcli eval "(X - X.mean(0))/X.std(0)" X=@big.npy --no-grad -o scaled.npy
   gradcli eval -- "-x**2" x=-3                    after -- a leading minus is no option
 
 \b
 EXPR is PyTorch's language (mean(x) is torch.mean(x)), '-' for stdin, or @FILE.
 A binding is a number, a list, an expression, @FILE (npy, npz:key, csv:col,col,
-tsv, json:path, safetensors:key) or '-' for stdin. With --each every line of
+tsv, json:path, safetensors:key, parquet:col) or '-' for stdin; 'parts/*.npy' are
+several files as one. Files larger than memory are read by rows. With --each every line of
 stdin is a JSON object of bindings; members that EXPR does not name are ignored.""",
     params=[
         expression(),
@@ -92,6 +96,7 @@ stdin is a JSON object of bindings; members that EXPR does not name are ignored.
         option("--fail-fast", is_flag=True, help="With --each: stop at the first bad record."),
         *tracing(),
         *where(),
+        *rows(),
         *common(),
     ],
 )

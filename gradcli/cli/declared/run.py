@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, common, lazily, tracing, where
+from gradcli.cli.options import CONTEXT, bindings, common, lazily, rows, tracing, where
 
 COMMAND = click.Command(
     "run",
@@ -25,6 +25,7 @@ Examples:
         bindings(),
         *tracing(),
         *where(),
+        *rows(),
         *common(),
     ],
 )

@@ -1,0 +1,61 @@
+"""What is shown or written of a result that does not fit into memory: its ends, or row by row.
+
+Constraints: the ends are slices of the graph, so that only the tiles that they lie in are computed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.execute.evaluate import array
+from gradcli.execute.whole import fits
+from gradcli.graph.node import Node
+from gradcli.ops.movement import concat, slice_
+
+Array = Any
+
+
+class Ends:
+    """A result as its summary needs it.
+
+    Attributes:
+        shape, ndim, size: as of a NumPy array.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.shape = node.shape
+        self.ndim = node.ndim
+        self.size = node.size
+
+    def __getitem__(self, index: tuple[Array, ...]) -> Array:
+        """The elements at places that `numpy.ix_` gives, each axis's first and last ones."""
+        node = self.node
+        for place, wanted in enumerate(index):
+            axis, places = place - self.ndim, wanted.reshape(-1)
+            if len(places) < node.shape[axis]:
+                half = len(places) // 2
+                ends = [_cut(node, axis, 0, half), _cut(node, axis, node.shape[axis] - half, half)]
+                node = concat(*ends, axis=axis)
+        return array(node)
+
+
+def _cut(node: Node, axis: int, start: int, length: int) -> Node:
+    slices = [(0, size, 1) for size in node.shape]
+    slices[axis] = (start, length, 1)
+    return slice_(node, slices=tuple(slices))
+
+
+def to_show(node: Node) -> Any:
+    """An array to print: all of it where it fits, else what gives its ends."""
+    return array(node) if fits(node) else Ends(node)
+
+
+def to_write(tensor: Any) -> Any:
+    """An array to write: all of it where it fits, else what gives its rows as they are computed."""
+    from gradcli.execute.feeding import Computed
+
+    node = tensor.value_node
+    return np.asarray(array(node)) if fits(node) else Computed(node)
