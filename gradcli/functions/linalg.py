@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.functions.compositions import einsum_composed, matmul_composed, tensordot_composed
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, promote_pair
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
@@ -231,7 +232,11 @@ def bmm(input: Any, mat2: Any) -> Node:
     return _product("bmm", input, mat2, "bik,bkj->bij")
 
 
-@function("outer", "ger", shown="mul")
+def _outer_composed(input: Any, vec2: Any) -> Any:
+    return input.reshape(input.shape[0], 1) * vec2
+
+
+@function("outer", "ger", shown="mul", composed=_outer_composed)
 def outer(input: Any, vec2: Any) -> Node:
     """Every product of an element of one vector with one of another."""
     x, y = promoted(*_vectors(input, vec2))
@@ -249,7 +254,7 @@ def _vectors(input: Any, vec2: Any) -> tuple[Node, Node]:
     return x, y
 
 
-@function("Tensor._batched_matmul", shown="unsafe_view")
+@function("Tensor._batched_matmul", shown="unsafe_view", composed=matmul_composed)
 def _batched(input: Any, other: Any) -> Node:
     """The product of stacks of matrices or vectors, leading dims broadcast."""
     x, y = tensor(input), tensor(other)
@@ -261,7 +266,7 @@ def _batched(input: Any, other: Any) -> Node:
     return _matrix_product(x, y)
 
 
-@function("Tensor._folded_matmul", shown="clone")
+@function("Tensor._folded_matmul", shown="clone", composed=matmul_composed)
 def _folded(input: Any, other: Any) -> Node:
     """The product of one matrix with a stack, which PyTorch computes transposed."""
     x, y = tensor(input), tensor(other)
@@ -316,7 +321,12 @@ def tensor_shape(value: Any) -> Any:
     return shape
 
 
-@function("Tensor._vector_matrix", shown="squeeze", overload=4)
+@function(
+    "Tensor._vector_matrix",
+    shown="squeeze",
+    overload=4,
+    composed=lambda input, other: input.unsqueeze(0).mm(other).squeeze(0),
+)
 def _vector_matrix(input: Any, other: Any) -> Node:
     """A vector times a matrix."""
     _inner(input, other, input.shape[0], other.shape[0], "matmul")
@@ -419,7 +429,9 @@ def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
 
 
 _EINSUMS = {
-    name: function(f"Tensor._einsum_{name}", shown=name, overload=int(name == "sum"))(_einsum)
+    name: function(
+        f"Tensor._einsum_{name}", shown=name, overload=int(name == "sum"), composed=einsum_composed
+    )(_einsum)
     for name in ("permute", "sum", "mul", "view")
 }
 """By what PyTorch does last, and shows: rearrange, add up, multiply, or view a matrix product."""
@@ -556,7 +568,10 @@ def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
         right[j] = left[i]
     kept = [c for i, c in enumerate(left) if i not in first]
     kept += [c for j, c in enumerate(right) if j not in second]
-    return einsum(f"{left},{''.join(right)}->{''.join(kept)}", a, b)
+    return _tensordot([left, "".join(right)], "".join(kept), [a, b])
+
+
+_tensordot = function("Tensor._tensordot", shown="view", composed=tensordot_composed)(_einsum)
 
 
 @function("kron", shown="unsafe_view")

@@ -78,6 +78,7 @@ def permuted(x: Node, axes: tuple[int, ...]) -> Node:
 # -- reshaping
 
 _view = internal("view", view=True)(reshaped)
+_reshape_alias = internal("reshape_alias", view=True)(reshaped)
 _unsafe_view = internal("unsafe_view")(reshaped)
 
 
@@ -103,7 +104,7 @@ def reshape(input: Any, *shape: Listed) -> Any:
     sizes = infer_size(sizes_of(shape), numel(input.shape))
     if layout.as_view(input.shape, layout.strides_of(input), sizes) is None:
         return _unsafe_view(_row_major(input), sizes)
-    return _view(input, sizes)
+    return (_view if layout.is_contiguous(input) else _reshape_alias)(input, sizes)
 
 
 @composite("Tensor.view_as")

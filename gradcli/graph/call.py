@@ -42,17 +42,20 @@ class Arguments(tuple[Node, ...]):
         results: by their numbers, of a function with several, held weakly.
         varied: the numbers of those that a gradient flows through.
         kept: what a script keeps with the function, of several results.
+        composition: makes the result as PyTorch does, of other functions; None where it does not.
     """
 
     tensors: tuple[Node, ...]
     results: dict[int, weakref.ref[Node]]
     varied: list[int]
     kept: Any
+    composition: Callable[[], Any] | None
 
     def __new__(cls, nodes: Iterable[Node], tensors: Iterable[Node]) -> Arguments:
         """The arguments `nodes`, of all the `tensors`."""
         made = tuple.__new__(cls, nodes)
         made.tensors, made.results, made.varied, made.kept = tuple(tensors), {}, [], None
+        made.composition = None
         return made
 
 
@@ -84,6 +87,13 @@ def swapped(call: Call, swap: Callable[[Node], Node], memory: dict[int, tuple[No
     if isinstance(call, Part):
         return Part(call[0], made, call.output, call.grad_fn)
     return call[0], made
+
+
+def composition_of(node: Node) -> Any:
+    """The tensor that PyTorch composes of others where a function made `node`; None for none."""
+    arguments = node.call[1] if node.call is not None else None
+    make = arguments.composition if isinstance(arguments, Arguments) else None
+    return None if make is None else make()
 
 
 def give(node: Node, call: Call) -> None:

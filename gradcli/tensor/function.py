@@ -18,6 +18,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, Op
 from gradcli.tensor import registry, saved
 from gradcli.tensor.arguments import MISFITS, misfit, taken
+from gradcli.tensor.composed import compose, opened
 from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.inference import inference
@@ -52,6 +53,7 @@ class Function:
         overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
         view: the result shares the first argument's memory where PyTorch's does.
         edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
+        composed: the same of other functions, where PyTorch composes it: what its history shows.
         layout: whether a result lies in memory like an argument of its shape; None: as its op says.
         exact: whether its body is given numbers of half the width as they are (see halves.py).
 
@@ -62,7 +64,18 @@ class Function:
     """
 
     __slots__ = (
-        *("__name__", "body", "doc", "edges", "exact", "known", "layout", "lenient", "listed"),
+        *(
+            "__name__",
+            "body",
+            "composed",
+            "doc",
+            "edges",
+            "exact",
+            "known",
+            "layout",
+            "lenient",
+            "listed",
+        ),
         *("on_nodes", "overload", "qualified", "shown", "view", "_grad_fn", "_numbers"),
         "_parameters",
     )
@@ -78,6 +91,7 @@ class Function:
         view: bool = False,
         layout: bool | None = None,
         edges: tuple[str, ...] = (),
+        composed: Body | None = None,
         exact: bool = False,
     ) -> None:
         self.qualified = name
@@ -92,6 +106,7 @@ class Function:
         self.view = view
         self.layout = layout
         self.edges = edges
+        self.composed = composed
         self.exact = exact or view
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
@@ -127,8 +142,8 @@ class Function:
     def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensors: list[Tensor] = []
         nodes: list[Node] = []
-        given = [_opened(a, tensors, nodes) for a in args]
-        named = {k: _opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
+        given = [opened(a, tensors, nodes) for a in args]
+        named = {k: opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
         if self.exact or not any([x.dtype.rare for x in nodes]):
             result = self.body(*given, **named)
         else:
@@ -137,6 +152,8 @@ class Function:
         if isinstance(result, Node):
             if result.tracked and result not in nodes:
                 result.call = (self._name(args, kwargs), self._arguments(result, ends))
+                if self.composed is not None:
+                    result.call = compose(result.call, self.composed, tensors, given, named)
                 if inference.blocks or saved.watchers:
                     saved.keep(result, tensors, nodes)
             elif result.dtype is bool_ and result not in nodes:
@@ -208,20 +225,6 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<built-in function {self.__name__}>"
-
-
-def _opened(value: Any, tensors: list[Tensor], nodes: list[Node]) -> Any:
-    """An argument as bodies take it: a node for a tensor, also inside lists; collects both."""
-    if isinstance(value, Tensor):
-        node = value.node
-        tensors.append(value)
-        nodes.append(node)
-        return node
-    if isinstance(value, (list, tuple)) and any(
-        isinstance(v, (Tensor, list, tuple)) for v in value
-    ):
-        return [_opened(v, tensors, nodes) for v in value]
-    return value
 
 
 # -- making entries

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from gradcli.errors import GradcliError
-from gradcli.graph.call import Part, results_of
+from gradcli.graph.call import Part, composition_of, results_of
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
@@ -57,6 +57,8 @@ class GradFn:
         """The functions that the gradient goes to next, one for each tensor argument."""
         if self._next is None:
             node = self._node
+            whole = composition_of(node)
+            node = node if whole is None else whole.node
             inputs = node.call[1] if node.call else _differentiable(node.inputs)
             if node.op is LEAF:
                 inputs = ()

@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
-from gradcli.graph.call import Part, results_of
+from gradcli.graph.call import Part, composition_of, results_of
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast
@@ -87,6 +87,12 @@ class Pass:
             elsewhere.engine.turn(passed=True)
         return found
 
+    def _through(self, whole: Node, cotangent: Node, arguments: Sequence[Node]) -> engine.Parts:
+        """What a function passes on to its arguments by way of those that PyTorch makes it of."""
+        ends = {x for x in arguments if x.tracked}
+        found = engine.backward([(whole, cotangent)], ends.__contains__, whole=self.whole)
+        return list(found.items())
+
     def reached(self) -> set[Any]:
         """The nodes that this pass comes to; of leaves, their owners."""
         nodes = engine.reached(*self.ends)
@@ -130,19 +136,23 @@ class Pass:
         known = steps(node, outputs)
         seen = saved.stands_in(node, known or (node,)) if hidden else {}
 
+        arguments = node.call[1] if node.call is not None else node.inputs
+
         def prepared(given: engine.Given) -> engine.Given:
             for hook in tuple(kept.before):
                 given = _prepared(hook, node, given)
             return given
 
         def done(given: engine.Given, parts: engine.Parts) -> engine.Parts:
-            if self.shows and parts:
+            whole = composition_of(node) if self.shows and parts else None
+            if whole is not None:
+                parts = self._through(whole.node, given[node], arguments)
+            elif self.shows and parts:
                 parts = shown(node, given, parts)
             for hook in tuple(kept.after):
                 parts = _replaced(hook, node, given, parts)
             return parts
 
-        arguments = node.call[1] if node.call is not None else node.inputs
         if not known:
             outputs, known = [node], (node,)
         return engine.Whole(arguments, outputs, known, seen, prepared, done)

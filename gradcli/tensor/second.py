@@ -1,88 +1,67 @@
 """What PyTorch shows as the grad_fn of a gradient that can itself be differentiated.
 
-Constraints: a gradient shows the last op of its rule, as any node does; a row here says so where
-PyTorch computes it by other functions. Values never depend on it.
+Constraints: a gradient shows the last op of its rule, as any node does; a row of second.txt says so
+where PyTorch computes it by other functions. Values never depend on it.
+
+A row is `Name0 = formula ; formula`: for each argument of the function the call that PyTorch makes,
+where a name without its `Backward` stands for that of the grad_fn (`Mul0`: `MulBackward0`). In it
+`g` is the cotangent, `out` the result, `x`, `y`, `z` are the arguments, `-` is nothing that can be
+differentiated by, and `all` are the cotangents of all results. `each(...)` has the dims again that
+the function reduced, `some(...)` unless it reduced all of them, `view(...)` by one view;
+`mean(x)` is over the dims of the function. `/` comes before the call for an argument that is a
+transposed matrix, and `*` behind the one call for all arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import os
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 from gradcli.graph.backward import Given, Parts
-from gradcli.graph.call import tensors_of
+from gradcli.graph.call import Part, results_of, tensors_of
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
 from gradcli.ops.reduction import total
+from gradcli.tensor.kept import name_of
 
-Formula = tuple[Any, ...]
-"""(name, arguments): an argument is "g" (the cotangent), "out" (the result), "x", "y", "z" (the
-function's arguments), "" (no tensor that can be differentiated by), or a formula."""
+Formula = tuple[str, tuple[Any, ...]]
+"""A name, and the formulas that it is called with."""
 ARGUMENTS = {"x": 0, "y": 1, "z": 2}
-SIGMOID = ("SigmoidBackward0", "x")
 
 
-def _fused(*names: str, of: tuple[str, ...]) -> dict[str, tuple[Formula, ...]]:
-    """Rows of functions whose gradient is one function of `of`: its name says so twice."""
-    return {f"{name}Backward0": ((f"{name}BackwardBackward0", *of),) for name in names}
+@cache
+def _rows() -> dict[str, str]:
+    path = os.path.join(os.path.dirname(__file__), "second.txt")
+    with open(path, encoding="utf-8") as file:
+        return {_full(line.split(" ", 1)[0]): line.partition("=")[2].strip() for line in file}
 
 
-def _alike(*names: str) -> dict[str, tuple[Formula, ...]]:
-    """Rows of functions whose gradient is the same function of the cotangent alone."""
-    return {name: ((name, "g"),) for name in names}
+def _full(name: str) -> str:
+    """`Mul0` -> `MulBackward0`; a word of the formulas as it is."""
+    return f"{name[:-1]}Backward{name[-1]}" if name[-1].isdigit() else name
 
 
-SHOWN: Mapping[str, tuple[Formula, ...]] = {
-    **_fused("Tanh", "Sigmoid", of=("g", "out")),
-    **_fused("LeakyRelu", "Elu", "Gelu", "Softplus", "Hardtanh", "LogSigmoid", of=("g", "x")),
-    **_fused("MseLoss", of=("g", "x", "y")),
-    **_fused("Select", "Slice", of=("g",)),
-    **_alike("PermuteBackward0", "TBackward0", "TransposeBackward0", "RollBackward0"),
-    "ReluBackward0": (("ThresholdBackwardBackward0", "g", "out"),),
-    "ThresholdBackward0": (("ThresholdBackwardBackward0", "g", "x"),),
-    "SiluBackward0": (
-        (
-            "MulBackward0",
-            ("MulBackward0", "g", SIGMOID),
-            ("AddBackward1", ("MulBackward0", "x", ("RsubBackward1", SIGMOID))),
-        ),
-    ),
-    "SoftmaxBackward0": (("SoftmaxBackwardDataBackward0", "g", "out"),),
-    "LogSoftmaxBackward0": (("LogSoftmaxBackwardDataBackward0", "g", "out"),),
-    "PowBackward0": (("MulBackward0", "g", ("MulBackward1", ("PowBackward0", "x"))),),
-    "PowBackward2": (("MulBackward0", "g", ("MulBackward1", "out")),),
-    "SqrtBackward0": (("DivBackward0", "g", ("MulBackward1", "out")),),
-    "RsqrtBackward0": (("MulBackward0", ("MulBackward1", "g"), ("PowBackward0", "out")),),
-    "Log1PBackward0": (("DivBackward0", "g", ("AddBackward1", "x")),),
-    "Expm1Backward0": (("MulBackward0", "g", ("AddBackward1", "out")),),
-    "TanBackward0": (("MulBackward0", "g", ("AddBackward1", ("PowBackward0", "out"))),),
-    "AtanBackward0": (("DivBackward0", "g", ("AddBackward1", ("MulBackward0", "x", "x"))),),
-    "LinalgVectorNormBackward0": (
-        ("MulBackward0", "g", ("MaskedFillBackward0", ("DivBackward0", "x", "out"))),
-    ),
-    "MeanBackward0": (("DivBackward1", ("ExpandBackward0", "g")),),
-    "MeanBackward1": (("DivBackward1", ("ExpandBackward0", "g")),),
-    "SumBackward0": (("ExpandBackward0", "g"),),
-    "DotBackward0": (("MulBackward0", "g", "y"), ("MulBackward0", "g", "x")),
-    "MvBackward0": (("MulBackward0", "g", "y"), ("MvBackward0", ("TBackward0", "x"), "g")),
-    "MmBackward0": (
-        ("MmBackward0", "g", ("TBackward0", "y")),
-        ("MmBackward0", ("TBackward0", "x"), "g"),
-    ),
-    "BmmBackward0": (
-        ("BmmBackward0", "g", ("TransposeBackward0", "y")),
-        ("BmmBackward0", ("TransposeBackward0", "x"), "g"),
-    ),
-    "ViewBackward0": (("ViewBackward0", "g"),),
-    "UnsqueezeBackward0": (("SqueezeBackward1", "g"),),
-    "SqueezeBackward0": (("UnsqueezeBackward0", "g"),),
-    "SqueezeBackward1": (("UnsqueezeBackward0", "g"),),
-    "IndexBackward0": (("IndexPutImplBackward0", "", "g"),),
-    "GatherBackward0": (("ScatterAddBackward0", "", "g"),),
-    "NllLossBackward0": (("NllLossBackwardBackward0", "g"),),
-}
-"""By the grad_fn name of a function: what its gradients show, by argument, or one for all."""
+@cache
+def _formulas(name: str, position: int) -> tuple[Formula, ...]:
+    """The formulas for an argument of a function: the usual one, that for a transposed matrix."""
+    row = _rows().get(name, "")
+    listed = row.removesuffix("*").split(";")
+    if row.endswith("*"):
+        listed *= position + 1
+    text = listed[position].strip() if position < len(listed) else ""
+    return tuple(_parsed(re.findall(r"[\w-]+|[(),]", part)) for part in text.split("/") if part)
+
+
+def _parsed(tokens: list[str]) -> Formula:
+    name, operands = tokens.pop(0), list[Formula]()
+    if tokens and tokens[0] == "(":
+        while tokens.pop(0) != ")":
+            operands.append(_parsed(tokens))
+    return _full(name), tuple(operands)
 
 
 def steps(node: Node, outputs: Sequence[Node]) -> Sequence[Node]:
@@ -107,23 +86,46 @@ def steps(node: Node, outputs: Sequence[Node]) -> Sequence[Node]:
     return found if closed else ()
 
 
+class Seen(NamedTuple):
+    """What the formulas of one function speak of."""
+
+    cotangents: Sequence[Node | None]
+    out: Node
+    arguments: Sequence[Node]
+
+
 def shown(node: Node, given: Given, parts: Parts) -> Parts:
     """`parts`, what the function that made `node` passes on, under the names PyTorch shows."""
-    cotangent = next(iter(given.values()))
-    if len(given) > 1 or not isinstance(cotangent, Node):
+    if not all(isinstance(g, Node) for g in given.values()):
         return parts
-    name, arguments = node.call or ("", node.inputs)
-    rows = SHOWN.get(name, ())
-    named = []
+    name, arguments = node.call or (name_of(node), node.inputs)
+    newest = max(g.serial for g in given.values())
+    seen = Seen(_in_order(node, given), next(iter(given)), arguments)
+    named, used = [], set[int]()
     for x, part in parts:
-        if part.serial > cotangent.serial:
-            if rows and x in arguments:
-                row = rows[0] if len(rows) == 1 else rows[arguments.index(x)]
-                part = _named(part, row, {"g": cotangent, "out": node}, arguments)
+        position = next((i for i, y in enumerate(arguments) if y is x and i not in used), -1)
+        used.add(position)
+        if part.serial > newest:
+            formulas = _formulas(name, position) if position >= 0 else ()
+            if formulas:
+                part = _named(part, formulas[-1 if _is_turned(x) else 0], seen)
             elif node.op.broadcasts and part.op is total and part.tracked:
-                part.call = _summed(part, cotangent)
-        named.append((x, part))
-    return named
+                part.call = _summed(part, seen.cotangents[0] or part)
+        named.append((position, x, part))
+    named.sort(key=lambda entry: entry[0])
+    return [(x, part) for _, x, part in named]
+
+
+def _in_order(node: Node, given: Given) -> list[Node | None]:
+    if not isinstance(node.call, Part):
+        return list(given.values())
+    results = results_of(node)
+    varied = getattr(node.call[1], "varied", None) or sorted(results)
+    return [given.get(results[i]) if i in results else None for i in varied]
+
+
+def _is_turned(x: Node) -> bool:
+    return name_of(x) in ("TBackward0", "TransposeBackward0")
 
 
 def _summed(part: Node, cotangent: Node) -> tuple[str, tuple[Node, ...]]:
@@ -138,11 +140,12 @@ def _summed(part: Node, cotangent: Node) -> tuple[str, tuple[Node, ...]]:
     return "ViewBackward0", (_showing("SumBackward1", source),)
 
 
-def _named(
-    part: Node, row: Formula, known: Mapping[str, Node], arguments: tuple[Node, ...]
-) -> Node:
-    name, *operands = row
-    used = tuple(_operand(operand, known, arguments) for operand in operands)
+def _named(part: Node, formula: Formula, seen: Seen) -> Node:
+    name, operands = formula
+    if not operands:
+        (found,) = _operand(formula, seen)
+        return found if found.shape == part.shape and found.dtype is part.dtype else part
+    used = tuple(x for operand in operands for x in _operand(operand, seen))
     if not part.tracked:
         connected = next((x for x in used if x.tracked), None)
         if connected is None:
@@ -152,17 +155,51 @@ def _named(
     return part
 
 
-def _operand(
-    operand: Formula | str, known: Mapping[str, Node], arguments: tuple[Node, ...]
-) -> Node:
-    """The node that an argument of a formula speaks of; one that only shows a name, for a call."""
-    if isinstance(operand, str):
-        if operand in known:
-            return known[operand]
-        place = ARGUMENTS.get(operand, len(arguments))
-        return arguments[place] if place < len(arguments) else constant(0, known["g"].dtype)
-    name, *operands = operand
-    return _showing(name, *(_operand(x, known, arguments) for x in operands))
+def _operand(formula: Formula, seen: Seen) -> tuple[Node, ...]:
+    """The nodes that an argument of a formula speaks of; one that only shows a name, for a call."""
+    name, operands = formula
+    if name == "all":
+        return tuple(_nothing(seen) if g is None else g for g in seen.cotangents)
+    if operands:
+        used = tuple(x for operand in operands for x in _operand(operand, seen))
+        return (WORDS[name](used[0], seen) if name in WORDS else _showing(name, *used),)
+    if name in ARGUMENTS:
+        place = ARGUMENTS[name]
+        return (seen.arguments[place] if place < len(seen.arguments) else _nothing(seen),)
+    first = next(g for g in seen.cotangents if g is not None)
+    return ({"g": first, "out": seen.out}.get(name) or _nothing(seen),)
+
+
+def _nothing(seen: Seen) -> Node:
+    return constant(0, seen.out.dtype)
+
+
+def _reduced(seen: Seen) -> int:
+    """How many dims of its first argument a function has reduced."""
+    return seen.arguments[0].ndim - seen.out.ndim
+
+
+def _each(x: Node, seen: Seen) -> Node:
+    for _ in range(_reduced(seen)):
+        x = _showing("UnsqueezeBackward0", x)
+    return x
+
+
+def _view(x: Node, seen: Seen) -> Node:
+    return _showing("ViewBackward0", x) if _reduced(seen) else x
+
+
+def _mean(x: Node, seen: Seen) -> Node:
+    return _showing(f"MeanBackward{int(seen.out.ndim > 0)}", x)
+
+
+WORDS = {
+    "each": _each,
+    "some": lambda x, seen: _each(x, seen) if seen.out.ndim else x,
+    "view": _view,
+    "mean": _mean,
+}
+"""Calls that depend on what the function has reduced."""
 
 
 def _showing(name: str, *arguments: Node) -> Node:
