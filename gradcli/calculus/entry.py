@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.calculus.results import Derivatives
 from gradcli.calculus.task import Task
+from gradcli.calculus.vectors import Given
 from gradcli.calculus.verify import Withheld
 from gradcli.graph.dim import Dims
 from gradcli.language import ast
@@ -26,8 +27,8 @@ def differentiate(
     *,
     values: Mapping[str, Any] | None = None,
     order: int = 1,
-    vjp: str | None = None,
-    jvp: str | Mapping[str, str] | None = None,
+    vjp: Given | None = None,
+    jvp: Given | Mapping[str, Given] | None = None,
     cse: bool = True,
 ) -> Derivatives:
     """The derivatives of an expression as formulas.
@@ -39,8 +40,9 @@ def differentiate(
         wrt: the variables to differentiate by; all by default.
         values: variable -> placeholder or value, as the command line binds them.
         order: 2 for second derivatives.
-        vjp: the name of a cotangent; the result is its product with the Jacobian.
-        jvp: the name of a direction of the only variable, or variable -> name.
+        vjp: a cotangent: a name for it, an expression, or a value, for which a name stands; the
+            result is its product with the Jacobian.
+        jvp: likewise a direction of the only variable, or variable -> direction.
         cse: whether shared subexpressions get names.
 
     Raises:
@@ -54,9 +56,19 @@ def differentiate(
         found = task.written(plain=plain, cse=cse)
         wrong = task.wrong(found)
         if wrong is None:
-            return found
+            return _annotated(task, found)
     assert wrong is not None
     raise _withheld(wrong, task)
+
+
+def _annotated(task: Task, found: Derivatives) -> Derivatives:
+    """With where the formulas are not what PyTorch gives."""
+    if task.rewrite.dropped:
+        from gradcli.calculus.singular import exceptions
+
+        for name, said in exceptions(task, found).items():
+            found[name].notes = said
+    return found
 
 
 def _withheld(wrong: str, task: Task) -> Withheld:

@@ -6,16 +6,19 @@ Constraints: an evaluation like any other, in float64; not the graph that the fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.calculus.trace import ANY, Traced, in_float64
+from gradcli.calculus.trace import ANY, in_float64
 from gradcli.functions.create import from_array
 from gradcli.graph.shape import Shape
 from gradcli.lowering.interpret import Interpreter
 from gradcli.tensor import Tensor, autograd, derivatives
 from gradcli.tensor.symbols import sized_shape
+
+if TYPE_CHECKING:
+    from gradcli.calculus.task import Task
 
 Sizes = tuple[dict[str, int], Shape]
 
@@ -24,26 +27,16 @@ class Reference:
     """Derivatives of a traced expression by numbers.
 
     Args:
-        traced: the expression.
-        kind: "gradient", "elementwise", "jacobian", "hessian", "vjp" or "jvp".
-        wrt: the variables to differentiate by.
-        vectors: name -> shape of the cotangent or of the directions.
-        directions: variable -> name of its direction, for "jvp".
+        task: what is differentiated, by what, and which derivative it is.
     """
 
-    def __init__(
-        self,
-        traced: Traced,
-        kind: str,
-        wrt: Sequence[str],
-        vectors: Mapping[str, Shape],
-        directions: Mapping[str, str],
-    ) -> None:
-        self.traced = traced
-        self.kind = kind
-        self.wrt = list(wrt)
-        self.vectors = dict(vectors)
-        self.directions = dict(directions)
+    def __init__(self, task: Task) -> None:
+        self.traced = traced = task.traced
+        self.kind = task.kind
+        self.wrt = list(task.wrt)
+        self.vectors = dict(task.vectors)
+        self.cotangent = task.cotangent
+        self.directions = dict(task.directions)
         self.values = {n: np.asarray(v.array(), np.float64) for n, v in traced.values.items()}
 
     def choices(
@@ -99,13 +92,17 @@ class Reference:
                 known[name].requires_grad = True
             inputs = [known[name] for name in self.wrt]
             output = Interpreter(dict(known)).evaluate(self.traced.expression)
-            found = self._found(output, inputs, known)
+            found = self._found(output, inputs, known, self._sizes(point))
             arrays = {name: np.asarray(t.array(), np.float64) for name, t in found.items()}
         good = [np.asarray(output.array()), *arrays.values()]
         return arrays if all(np.isfinite(a).all() for a in good) else None
 
     def _found(
-        self, output: Tensor, inputs: list[Tensor], known: Mapping[str, Tensor]
+        self,
+        output: Tensor,
+        inputs: list[Tensor],
+        known: Mapping[str, Tensor],
+        sizes: Mapping[str, int],
     ) -> dict[str, Tensor]:
         if self.kind == "hessian":
             blocks = derivatives.hessian(output, inputs)
@@ -116,13 +113,14 @@ class Reference:
             }
         if self.kind == "jvp":
             chosen = [known[name] for name in self.directions]
-            vectors = [known[name].detach() for name in self.directions.values()]
+            vectors = [vector.value(known, sizes) for vector in self.directions.values()]
             return {"jvp": derivatives.jvp(output, chosen, vectors)}
         if self.kind == "jacobian":
             parts: Sequence[Tensor | None] = derivatives.jacobian(output, inputs)
             shapes = [(*output.shape, *x.shape) for x in inputs]
         else:
-            seed = self._seed(output, known)
+            given = self.cotangent
+            seed = _ones(output) if given is None else given.value(known, sizes)
             shapes = [tuple(x.shape) for x in inputs]
             parts = [None] * len(inputs)
             if output.requires_grad:
@@ -149,12 +147,6 @@ class Reference:
                 )
             found.append(second)
         return found
-
-    def _seed(self, output: Tensor, known: Mapping[str, Tensor]) -> Tensor:
-        if self.kind == "vjp":
-            (name,) = self.vectors or [v for v in self.directions.values()]
-            return known[name].detach()
-        return _ones(output)
 
 
 def _ones(like: Tensor) -> Tensor:

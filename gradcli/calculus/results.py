@@ -23,9 +23,10 @@ class Derivative:
         where: name -> text of the subexpressions that it names, in order.
         shape: of the derivative: names and numbers; None where it has the shape of anything.
         depends: False where the result does not depend on the variable.
+        notes: where PyTorch gives something else: singular points and ties.
     """
 
-    __slots__ = ("depends", "meanings", "shape", "tree", "variable")
+    __slots__ = ("depends", "meanings", "notes", "shape", "tree", "variable")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Derivative:
         self.meanings = dict(meanings)
         self.shape = shape
         self.depends = depends
+        self.notes: list[str] = []
 
     @property
     def formula(self) -> str:
@@ -73,4 +75,4 @@ class Derivatives(dict[str, Derivative]):
     kind: str
     meanings: dict[str, Tree]
     vectors: dict[str, Shape]
-    directions: dict[str, str]
+    directions: Mapping[str, Any]

@@ -14,6 +14,7 @@ from gradcli.calculus.derive import COTANGENT, NotLinear, gradients, no_form
 from gradcli.calculus.reference import Reference
 from gradcli.calculus.results import Derivative, Derivatives
 from gradcli.calculus.trace import Traced, described, in_float64
+from gradcli.calculus.vectors import Given, Vector
 from gradcli.calculus.verify import Formula, mismatch
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.graph.node import Node
@@ -40,8 +41,8 @@ class Task:
         given: Mapping[str, Any],
         wrt: Sequence[str] | None,
         order: int,
-        vjp: str | None,
-        jvp: str | Mapping[str, str] | None,
+        vjp: Given | None,
+        jvp: Given | Mapping[str, Given] | None,
     ) -> None:
         self.traced = traced = Traced(expression, given)
         traced.trace()
@@ -56,8 +57,8 @@ class Task:
         self.output: Node = output.node
         self.wrt = self._chosen(wrt)
         self.leaves = {name: traced.variables[name].node for name in self.wrt}
-        self.vectors: dict[str, Shape] = {}
-        self.directions: dict[str, str] = {}
+        self.cotangent: Vector | None = None
+        self.directions: dict[str, Vector] = {}
         self.kind = self._kind(order, vjp, jvp)
         self.rewrite = Rewriter(traced.dims.values(), self.output.serial)
         self.names: dict[Node, str] = {}
@@ -86,25 +87,15 @@ class Task:
             )
         return chosen
 
-    def _kind(self, order: int, vjp: str | None, jvp: str | Mapping[str, str] | None) -> str:
+    def _kind(self, order: int, vjp: Given | None, jvp: Given | Mapping[str, Given] | None) -> str:
         shape = self.output.shape
         if vjp is not None:
-            self._vector(vjp, shape)
+            self.cotangent = Vector(vjp, shape, self.traced)
             return "vjp"
         if jvp is not None:
-            if isinstance(jvp, str):
-                if len(self.wrt) > 1:
-                    raise GradcliError(
-                        "G070",
-                        f"--jvp {jvp} does not say which of {', '.join(self.wrt)} it is a "
-                        "direction of",
-                        help=f"write --jvp {self.wrt[0]}={jvp}, or choose with --wrt",
-                    )
-                jvp = {self.wrt[0]: jvp}
-            for name, vector in jvp.items():
+            for name, vector in self._directions(jvp).items():
                 self._chosen([name])
-                self._vector(vector, self.traced.shapes[name])
-            self.directions = dict(jvp)
+                self.directions[name] = Vector(vector, self.traced.shapes[name], self.traced)
             return "jvp"
         if self.traced.free and shape and numel(shape) != 1:
             return "elementwise" if order == 1 else "elementwise2"
@@ -119,18 +110,24 @@ class Task:
             return "hessian"
         return "gradient" if all(n == 1 for n in shape) else "jacobian"
 
-    def _vector(self, name: str, shape: Shape) -> None:
-        if not name.isidentifier():
+    def _directions(self, jvp: Given | Mapping[str, Given]) -> Mapping[str, Given]:
+        """A direction for each variable; one alone is of the only one."""
+        if isinstance(jvp, Mapping):
+            return jvp
+        if len(self.wrt) > 1:
+            said = f" {jvp}" if isinstance(jvp, str) else ""
             raise GradcliError(
-                "G070", f"{name!r} is no name", help="the vector is a symbol: --vjp v, --jvp v"
+                "G070",
+                f"--jvp{said} does not say which of {', '.join(self.wrt)} it is a direction of",
+                help=f"write --jvp {self.wrt[0]}={said.strip() or 'V'}, or choose with --wrt",
             )
-        known = self.traced.shapes.get(name)
-        if known is not None and known != shape:
-            raise GradcliError(
-                "G036", f"{name} is {known}, the vector has the shape {shape}", kind=ValueError
-            )
-        if known is None:
-            self.vectors[name] = shape
+        return {self.wrt[0]: jvp}
+
+    @property
+    def vectors(self) -> dict[str, Shape]:
+        """The symbols that stand for cotangents and directions, and their shapes."""
+        given = [self.cotangent, *self.directions.values()]
+        return {str(v.name): v.shape for v in given if v is not None and v.new}
 
     def keep_guards(self) -> None:
         """Writes again, with the choices around singular points: they may be everywhere."""
@@ -145,7 +142,7 @@ class Task:
         rewrite(output)
         if self.kind == "jvp":
             leaves = {n: self.traced.variables[n].node for n in self.directions}
-            vectors = {n: self._symbol(v) for n, v in self.directions.items()}
+            vectors = {n: v.node() for n, v in self.directions.items()}
             found = derive.directional(output, leaves, vectors)
             return {"jvp": None if found is None else rewrite(found)}
         if self.kind == "hessian":
@@ -155,21 +152,10 @@ class Task:
         if self.kind in ("elementwise", "elementwise2"):
             return self._elementwise()
         seed = derive.ones(output)
-        if self.kind == "vjp":
-            (vector,) = self.vectors or [n for n in self.traced.shapes if n == self._vjp_name()]
-            seed = self._symbol(vector)
+        if self.cotangent is not None:
+            seed = self.cotangent.node()
         parts = gradients(output, seed, self.leaves)
         return {name: None if part is None else rewrite(part) for name, part in parts.items()}
-
-    def _vjp_name(self) -> str:
-        return next(iter(self.vectors), "v")
-
-    def _symbol(self, name: str) -> Node:
-        shape = self.vectors.get(name)
-        if shape is None:
-            node: Node = self.traced.variables[name].value_node
-            return node
-        return derive.symbol(name, shape)
 
     def _jacobian(
         self, output: Node, leaves: Mapping[str, Node], shape: Shape
@@ -181,7 +167,7 @@ class Task:
                 found[name] = None if part is None else derive.jacobian(self.rewrite, part, shape)
             except NotLinear:
                 assert part is not None
-                self._writer().whole(self.rewrite(part))  # says so where --vjp has no words either
+                self.writer().whole(self.rewrite(part))  # says so where --vjp has no words either
                 raise no_form(f"the Jacobian by {name}", self.traced.expression.span) from None
         return found
 
@@ -199,7 +185,7 @@ class Task:
 
     def _retraced(self, name: str, first: Node) -> Node:
         """The gradient as the graph of its formula, which has a simpler derivative."""
-        text = unparse(self._writer().whole(self.rewrite(first), name))
+        text = unparse(self.writer().whole(self.rewrite(first), name))
         with in_float64():
             found = Interpreter(dict(self.traced.variables)).evaluate(
                 parse_expression(Source("<formula>", text))
@@ -238,7 +224,7 @@ class Task:
 
     def written(self, *, plain: bool, cse: bool) -> Derivatives:
         """The terms as formulas."""
-        writer = self._writer(diagonals=self.kind in ("jacobian", "hessian"), plain=plain)
+        writer = self.writer(diagonals=self.kind in ("jacobian", "hessian"), plain=plain)
         try:
             trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
         except GradcliError as error:
@@ -258,7 +244,8 @@ class Task:
             )
         return found
 
-    def _writer(self, **style: bool) -> Writer:
+    def writer(self, **style: bool) -> Writer:
+        """What writes terms over the variables and the vectors."""
         variables = {**self.traced.shapes, **self.vectors}
         return Writer(self.names, variables, spoken=self.traced.spoken, **style)
 
@@ -286,5 +273,5 @@ class Task:
     def wrong(self, found: Derivatives) -> str | None:
         """The name of a formula that fails its check; None when all pass."""
         formulas = {n: Formula(d.formula, d.where) for n, d in found.items()}
-        reference = Reference(self.traced, self.kind, self.wrt, self.vectors, self.directions)
+        reference = Reference(self)
         return mismatch(formulas, reference)

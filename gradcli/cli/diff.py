@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.calculus import Derivatives, differentiate
-from gradcli.cli.inputs import BINDING, Standard, bind, expression_source, listed
+from gradcli.cli.inputs import Standard, bind, expression_source, listed, symbolic_vectors
 from gradcli.cli.outputs import note, write_text
 from gradcli.cli.session import prepare
 from gradcli.render.derivatives import derivatives_json, derivatives_text
@@ -32,28 +32,14 @@ def run(
     prepare(seed=None, dtype=None, precision=None, **limits)
     standard = Standard()
     source = expression_source(expression, standard)
-    found = differentiate(
-        source,
-        wrt=listed(wrt),
-        values=bind(bindings, standard, shapes=True),
-        order=order,
-        vjp=vjp,
-        jvp=_directions(jvp),
-        cse=cse,
-    )
+    values = bind(bindings, standard, shapes=True)
+    given = symbolic_vectors(vjp, jvp, values, standard)
+    found = differentiate(source, wrt=listed(wrt), values=values, order=order, cse=cse, **given)
     if format == "json" or (format is None and output is not None and output.endswith(".json")):
         write_text(derivatives_json(source.text.strip(), found), output)
     else:
         write_text(derivatives_text(found, to), output)
     remark(found)
-
-
-def _directions(texts: tuple[str, ...]) -> str | dict[str, str] | None:
-    """`v` alone, or a name for each variable."""
-    pairs = [BINDING.fullmatch(text) for text in texts]
-    if len(texts) == 1 and pairs[0] is None:
-        return texts[0]
-    return {p[1]: p[3].strip() for p in pairs if p is not None} or None
 
 
 def remark(found: Derivatives) -> None:
@@ -64,6 +50,8 @@ def remark(found: Derivatives) -> None:
                 note(f"the second derivative by {name} is zero everywhere")
                 continue
             note(f"the result does not depend on {name}: its derivative is zero everywhere")
+        for said in derivative.notes:
+            note(said)
     traced = found.traced
     for name in traced.scalars:
         note(f"{name} has no declared shape and is taken for a scalar", [f"declare it: {name}:n"])

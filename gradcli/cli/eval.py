@@ -15,6 +15,7 @@ from gradcli.cli.inputs import (
     expression_source,
     listed,
     no_value,
+    symbolic_vectors,
     vector,
     vectors,
 )
@@ -65,9 +66,9 @@ def run(
     tree, variables, names = read(Standard(), expression, bindings, wrt, dtype)
     missing = _without_value(tree, variables)
     if missing:
-        if any(asked.values()) or no_grad or trace or chosen not in ("text", "json"):
+        if no_grad or trace or chosen not in ("text", "json"):
             raise no_value(next(iter(missing)), next(iter(missing.values())))
-        return _formulas(tree, variables, names, missing, chosen, output)
+        return _formulas(tree, variables, names, missing, chosen, output, **asked)
     more = {"gradients": not no_grad, **place, **vectors_of(follow(variables, verbose), **asked)}
     with trace.watching(**place):
         result = api.evaluate(tree, variables, wrt=names, **more)
@@ -131,20 +132,48 @@ def _formulas(
     missing: dict[str, Span | None],
     format: str,
     output: str | None,
+    vjp: str | None,
+    jvp: tuple[str, ...],
+    hessian: bool,
+    **asked: Any,
 ) -> int:
     """Answers with formulas where a variable has no value."""
+    names = list(missing)
+    _refuse_values(names[0], missing[names[0]], asked)
     from gradcli.calculus import differentiate
     from gradcli.render.derivatives import symbolic_json, symbolic_text
 
-    names = list(missing)
     note(
         f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value",
         no_value(names[0]).diagnostic.help,
     )
-    found = differentiate(tree, wrt=wrt, values=variables)
+    given = symbolic_vectors(vjp, jvp, variables, Standard())
+    order = 2 if hessian else 1
+    found = differentiate(tree, wrt=wrt, values=variables, order=order, **given)
     show = symbolic_json if format == "json" else symbolic_text
     write_text(show(found), output)
     return ExitStatus.OK
+
+
+WITHOUT_VALUES = {
+    "steps": "gradcli graph shows the steps without values, with the formula of each",
+    "hvp": "gradcli diff --order 2 gives the Hessian as a formula, --hessian here too",
+}
+"""Options that need values, and what answers without."""
+
+
+def _refuse_values(name: str, place: Span | None, asked: dict[str, Any]) -> None:
+    """Raises G012 for an option that needs values; a Jacobian is what a formula says anyway."""
+    for option, way in WITHOUT_VALUES.items():
+        if asked.get(option):
+            error = no_value(name, place)
+            raise GradcliError(
+                "G012",
+                f"{name} has no value, and --{option} needs one",
+                place,
+                help=[*error.diagnostic.help, way],
+                kind=NameError,
+            )
 
 
 def explain_steps(result: Result, variables: dict[str, Any]) -> None:

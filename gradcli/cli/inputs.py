@@ -194,6 +194,31 @@ def vectors(
     return found or None
 
 
+def symbolic_vectors(
+    vjp: str | None, jvp: Sequence[str], variables: dict[str, Any], standard: Standard
+) -> dict[str, Any]:
+    """What `--vjp V`, `--jvp V` and `--jvp X=V` give where formulas are asked for.
+
+    A name or an expression stays text; what a file holds is a value.
+    """
+
+    def given(text: str) -> Any:
+        text = text.strip()
+        read = text.startswith("@") or text == "-"
+        return _value("vector", text, variables, standard) if read else text
+
+    cotangent = None if vjp is None else given(vjp)
+    pairs = [BINDING.fullmatch(text) for text in jvp]
+    if len(jvp) == 1 and pairs[0] is None:
+        return {"vjp": cotangent, "jvp": given(jvp[0])}
+    named = {p[1]: given(p[3]) for p in pairs if p is not None and p[2] == "="}
+    if len(named) < len(jvp):
+        raise GradcliError(
+            "G070", "several directions need a variable each", help="--jvp x=V --jvp y=W"
+        )
+    return {"vjp": cotangent, "jvp": named or None}
+
+
 def as_dtype_of(variables: dict[str, Any]) -> dict[str, Any]:
     """Floating-point variables in the default dtype, as `--dtype` asks."""
     return {

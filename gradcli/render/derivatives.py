@@ -106,6 +106,8 @@ def records(derivatives: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, d in derivatives.items():
         record = {"formula": d.formula, "where": d.where, "shape": d.shape}
+        if d.notes:
+            record["notes"] = d.notes
         first, _, second = name.partition(",")
         if second:
             found.setdefault(first, {})[second] = record
@@ -114,7 +116,7 @@ def records(derivatives: Any) -> dict[str, Any]:
     return found
 
 
-KINDS = {"jacobian": "jacobian"}
+KINDS = {"jacobian": "jacobian", "hessian": "hessian"}
 """What a derivative is called in `eval`, where it is no gradient."""
 
 
@@ -124,7 +126,12 @@ def symbolic_text(derivatives: Any) -> str:
     made = traced.grad_fn
     shown = [unparse(traced.expression) + (f"  grad_fn=<{made}>" if made else "")]
     for name, d in derivatives.items():
-        shown.append(f"{name}.{KINDS.get(derivatives.kind, 'grad')}:\n{_or_none(d)}")
+        called = (
+            "jvp"
+            if name == "jvp"
+            else f"{name.replace(',', '.')}.{KINDS.get(derivatives.kind, 'grad')}"
+        )
+        shown.append(f"{called}:\n{_or_none(d)}")
     shown += [f"where {name} = {unparse(t)}" for name, t in derivatives.meanings.items()]
     return "\n".join(shown)
 

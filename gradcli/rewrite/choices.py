@@ -96,10 +96,14 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
             r.spared.add(opposite(r.terms, holds))
     if condition in r.spared:
         return r.spread(x, node.shape)
-    if condition in r.idle or (not r.guards and _never(condition, node)):
+    if condition in r.idle:
+        return r.spread(y, node.shape)
+    if not r.guards and _never(condition, node):
+        r.dropped[condition] = None
         return r.spread(y, node.shape)
     unequal = not r.guards and condition.op.name in ("ne", "gt", "ge", "logical_not")
     if unequal and _never(opposite(r.terms, condition), node):
+        r.dropped[opposite(r.terms, condition)] = None
         return r.spread(x, node.shape)
     for kept, other, holds in (
         (x, y, condition),
@@ -140,7 +144,11 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 def _at_least(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """What a function or a rule keeps above a tiny number is itself; so is every norm."""
     ours = node.call is None or _is_length(inputs[0])
-    return inputs[0] if ours and _is_tiny(inputs[1]) else None
+    if r.guards or not ours or not _is_tiny(inputs[1]):
+        return None
+    below = r.terms.node(OPS["lt"], (inputs[0], inputs[1]), node.shape)
+    r.dropped[below] = None
+    return inputs[0]
 
 
 def _is_length(x: Node) -> bool:

@@ -58,6 +58,7 @@ class Rewriter:
     Attributes:
         idle, spared: conditions that never or always hold, because they only choose between two
             forms of one function.
+        dropped: the conditions of choices that were left out.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Rewriter:
         self.last = last
         self.idle: set[Node] = set()
         self.spared: set[Node] = set()
+        self.dropped: dict[Node, None] = {}
         self.terms = Terms()
         self._known: dict[Node, Node] = {}
 

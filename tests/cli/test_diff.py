@@ -97,3 +97,50 @@ def test_a_variable_that_plays_no_part_is_named(gradcli) -> None:
     done = gradcli("diff", "sum(x)", "x:n", "z:m")
     assert done.stdout == "x: ones_like(x)\nz: zeros_like(z)\n"
     assert "does not depend on z" in done.stderr
+
+
+def test_vectors_are_names_expressions_or_values(gradcli, tmp_path) -> None:
+    """`--vjp` and `--jvp` take what a binding takes."""
+    shapes = ("-w", "x", "A:m,n", "x:n")
+    assert gradcli("diff", "A@x", *shapes, "--vjp", "v").stdout == "A.T@v\n"
+    assert gradcli("diff", "A@x", *shapes, "--vjp", "ones(m)").stdout == "sum(A, 0)\n"
+    assert gradcli("diff", "A@x", *shapes, "--jvp", "x=x/norm(x)").stdout == "A@x/norm(x)\n"
+    assert gradcli("diff", "sin(x)", "x:3", "--vjp", "[1,2,3]").stdout == (
+        "tensor([1, 2, 3])*cos(x)\n"
+    )
+    (tmp_path / "v.json").write_text("[1, 2, 3]")
+    read = gradcli("diff", "sin(x)", "x:3", "--vjp", "@v.json")
+    assert read.stdout == "v*cos(x)\n"
+    assert gradcli("diff", "sin(x)", "x:3", "--vjp", "-", stdin="[1, 2, 3]").stdout == "v*cos(x)\n"
+    wrong = gradcli("diff", "A@x", *shapes, "--vjp", "ones(n)")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "has the shape (n), it must have (m)" in wrong.stderr
+
+
+def test_eval_without_values_takes_vectors_and_hessians(gradcli) -> None:
+    assert gradcli("eval", "sin(x)", "x:3", "--vjp", "v").stdout == (
+        "sin(x)  grad_fn=<SinBackward0>\nx.grad:\nv*cos(x)\n"
+    )
+    assert gradcli("eval", "sum(x**3)", "x:n", "--hessian").stdout.endswith(
+        "x.x.hessian:\n6*diag(x)\n"
+    )
+    assert "jvp:\nv*cos(x)\n" in gradcli("eval", "sin(x)", "x:3", "--jvp", "x=v").stdout
+    refused = gradcli("eval", "sin(x)", "x:3", "--steps")
+    assert refused.returncode == 2
+    assert "--steps needs one" in refused.stderr
+    assert "gradcli graph" in refused.stderr
+
+
+def test_singular_points_and_ties_are_noted(gradcli) -> None:
+    """Once each, where PyTorch's choice is not what the formula says; else there is no note."""
+    norm = gradcli("diff", "norm(x)", "x:n")
+    assert norm.stdout == "x/norm(x)\n"
+    assert norm.stderr == (
+        "note: where sum(x**2) == 0 PyTorch takes 0 for an element of the derivative by x, the "
+        "formula gives nan\n"
+    )
+    ties = gradcli("diff", "sum(maximum(x, y))", "x:n", "y:n", "-f", "json")
+    assert (
+        "where x == y PyTorch takes 0.5" in json.loads(ties.stdout)["derivatives"]["x"]["notes"][0]
+    )
+    assert gradcli("diff", "norm(x)**2", "x:n").stderr == ""
