@@ -13,8 +13,7 @@ from typing import Any, TextIO
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.backends.choice import using
 from gradcli.execute.evaluate import evaluate as compute
-from gradcli.execute.limits import memory
-from gradcli.execute.whole import STAYS, fits
+from gradcli.execute.whole import fits, stays
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.graph.shape import numel
@@ -188,7 +187,7 @@ def as_leaf(name: str, value: Any) -> Any:
     from gradcli.functions.create import from_array
 
     try:
-        return from_array(lying(value, memory.limit // STAYS))
+        return from_array(lying(value, stays()))
     except GradcliError as error:
         raise GradcliError("G025", f"{name}: {error}", kind=TypeError) from None
 

@@ -51,7 +51,7 @@ def run(
     **asked: Any,
 ) -> int:
     """The command; `asked` are the options of the session, of tracing, and of derivatives."""
-    prepare(dtype=dtype, **{name: asked.pop(name) for name in SESSION})
+    prepare(dtype=dtype, backend=asked["backend"], **{n: asked.pop(n) for n in SESSION})
     trace = Trace(asked.pop("trace_nan"), asked.pop("kinks"))
     place = {"backend": asked.pop("backend"), "device": asked.pop("device")}
     fail_fast, verbose = asked.pop("fail_fast"), asked.pop("verbose")

@@ -73,6 +73,12 @@ def _use_threads(context: click.Context, parameter: click.Parameter, count: int 
             os.environ[name] = str(count)
 
 
+def _use_scheduler(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    """Tells the cluster, which reads it when it is first used."""
+    if name is not None:
+        os.environ["GRADCLI_SCHEDULER"] = name
+
+
 def where(backend: str | None = "numpy") -> list[click.Parameter]:
     """Options that say what computes, and on which device."""
     return [
@@ -88,6 +94,14 @@ def where(backend: str | None = "numpy") -> list[click.Parameter]:
             metavar="cpu|cuda[:N]|mps",
             envvar="GRADCLI_DEVICE",
             help="Where it computes (the backend's own choice).",
+        ),
+        option(
+            "--scheduler",
+            metavar="ADDRESS|local",
+            envvar="GRADCLI_SCHEDULER",
+            expose_value=False,
+            callback=_use_scheduler,
+            help="Of --backend dask: tcp://host:8786, or a process a core here (local).",
         ),
     ]
 

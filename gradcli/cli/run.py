@@ -25,7 +25,7 @@ def run(
     **session: Any,
 ) -> int:
     """The command."""
-    prepare(**session)
+    prepare(backend=backend, **session)
     standard = Standard()
     if script == "-":
         source = Source("<stdin>", decoded(standard.take("the script").read(), "<stdin>"))

@@ -13,6 +13,7 @@ import threading
 from types import FrameType
 
 from gradcli.errors import ExitStatus, GradcliError
+from gradcli.execute.backends.choice import CLUSTER, using
 from gradcli.execute.limits import memory
 from gradcli.execute.whole import chunks
 from gradcli.graph.dtype import DTYPES, as_dtype, default
@@ -33,8 +34,11 @@ def prepare(
     timeout: float | None,
     rows: str | None = None,
     chunk_rows: int | None = None,
+    backend: str = "numpy",
 ) -> None:
     """Applies the options that `eval` and `run` share."""
+    if backend == CLUSTER:
+        using(backend).__enter__()  # to the end: results are computed while they are written
     if rows or chunk_rows:
         chunks.rows = chunk_rows
         chunks.named = tuple(name.strip() for name in (rows or "").split(",") if name.strip())

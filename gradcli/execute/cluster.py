@@ -7,6 +7,7 @@ number of processes. Nothing of dask is imported before it is needed.
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 from collections import deque
@@ -18,9 +19,10 @@ from gradcli.errors import GradcliError
 from gradcli.execute.laid import Laid
 from gradcli.execute.local import rows_of
 from gradcli.execute.rows import Chunk, Known, Partial, Sinks, Task, place, settings
-from gradcli.execute.scheduler import LOCAL, Note, Processes, connected, library, started
+from gradcli.execute.scheduler import LOCAL, Processes, connected, library, note, started
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.tree import Tree
+from gradcli.execute.whole import chunks as asked
 from gradcli.execute.worker import Done, Sent, Share, forget, ordered, unpacked, work
 from gradcli.files.spill import Spill
 from gradcli.files.stored import Cast, Joined, Part, Stored
@@ -30,18 +32,16 @@ SHARES = 4
 
 
 class Cluster:
-    """The processes that do sweeps over stored rows inside a `with` block.
+    """The processes that do sweeps over stored rows, inside `with` blocks.
 
     Args:
         scheduler: the address of one, such as `tcp://host:8786`, or `local`.
-        note: takes what is worth telling and no failure.
     """
 
-    def __init__(self, scheduler: str = LOCAL, note: Note = print) -> None:
+    def __init__(self, scheduler: str = LOCAL) -> None:
         self.scheduler = scheduler
-        self._note = note
         self._processes: Processes | None = None
-        self._before = settings.runner
+        self._outside: list[tuple[Any, bool]] = []
         self._run = os.urandom(8).hex()
         self._said = False
 
@@ -49,16 +49,19 @@ class Cluster:
         """Connects, unless the processes are to be started here: that waits for work.
 
         Raises:
-            GradcliError: G071 where there is no dask, no scheduler, or none that fits.
+            GradcliError: G071 where there is no scheduler, or none that fits.
         """
-        library()
-        if self.scheduler != LOCAL:
-            self._processes = connected(self.scheduler, self._note)
-        self._before, settings.runner = settings.runner, self.run
+        if self.scheduler != LOCAL and self._processes is None:
+            self._processes = connected(self.scheduler)
+        self._outside.append((settings.runner, asked.spread))
+        settings.runner, asked.spread = self.run, True
         return self
 
     def __exit__(self, *exception: object) -> None:
-        settings.runner = self._before
+        settings.runner, asked.spread = self._outside.pop()
+
+    def close(self) -> None:
+        """Ends the connection, and processes that were started here."""
         processes, self._processes = self._processes, None
         if processes is not None:
             if self.scheduler != LOCAL:
@@ -125,7 +128,7 @@ class Cluster:
                     sinks[node].write(first, room)
             if done.nan is not None and not self._said:
                 self._said = True
-                self._note(f"NaN comes from chunk {_number(shares, chunks)}: {done.nan}")
+                note(f"NaN comes from chunk {_number(shares, chunks)}: {done.nan}")
             settings.watch.done(chunks[-1][1] - chunks[0][0])
         return task.combined(total)
 
@@ -149,6 +152,22 @@ class Cluster:
                 help="start it again, or compute here: --scheduler local",
             ) from None
         return done
+
+
+def spread(scheduler: str | None = None) -> Cluster:
+    """The cluster of a scheduler, by default the one that GRADCLI_SCHEDULER names.
+
+    There is one connection a process, which stays until its end.
+    """
+    address = scheduler or os.environ.get("GRADCLI_SCHEDULER") or LOCAL
+    if address not in _known:
+        _known[address] = Cluster(address)
+        library()  # its own duties at the end of the process come after ours
+        atexit.register(_known[address].close)
+    return _known[address]
+
+
+_known: dict[str, Cluster] = {}
 
 
 def _divided(sweep: Sweep, known: Known) -> tuple[Task, Known]:

@@ -32,6 +32,7 @@ class Chunks:
         rows: of a chunk, rounded up to whole tiles; None where nothing was said.
         named: the variables whose first axis the rows are; empty to find them.
         along: the values of those.
+        spread: whether other processes are to read large files.
         watch: makes what is told of passes over files.
     """
 
@@ -39,10 +40,16 @@ class Chunks:
         self.rows: int | None = None
         self.named: tuple[str, ...] = ()
         self.along: list[Any] = []
+        self.spread = False
         self.watch: Callable[[], Any] | None = None
 
 
 chunks = Chunks()
+
+
+def stays() -> int:
+    """The bytes from which on an array stays in its file, if it has `LARGE` elements."""
+    return 0 if chunks.rows or chunks.named or chunks.spread else memory.limit // STAYS
 
 
 def reads_much(order: Iterable[Node]) -> bool:

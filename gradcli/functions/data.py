@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
-from gradcli.execute.whole import LARGE, STAYS, chunks
+from gradcli.execute.whole import LARGE, stays
 from gradcli.files.stored import Cast, Stored
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import default
@@ -38,8 +38,7 @@ def from_file(reference: str, root: Path | None = None) -> Tensor:
     """A tensor of a file's data, which stays in the file where it is large."""
     from gradcli.files import read
 
-    keep = 0 if chunks.rows or chunks.named else memory.limit // STAYS
-    found = read(reference, root=root, limit=memory.limit, keep=keep)
+    found = read(reference, root=root, limit=memory.limit, keep=stays())
     small = isinstance(found, Stored) and found.size < LARGE
     return from_data(np.asarray(found) if small else found, reference)
 

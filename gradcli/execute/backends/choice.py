@@ -32,8 +32,11 @@ CHOICES = {
     "numpy": Choice("numpy", "", ("cpu",)),
     "jax": Choice("jax", "jax", ("cpu", "cuda")),
     "torch": Choice("torch", "torch", ("cpu", "cuda", "mps")),
+    "dask": Choice("distributed", "dask", ("cpu",)),
 }
 """What `--backend` takes."""
+CLUSTER = "dask"
+"""The backend whose processes compute with NumPy."""
 KINDS = ("cpu", "cuda", "mps")
 """Kinds of devices."""
 STRICT = "array-api-strict"
@@ -47,13 +50,15 @@ def using(name: str = "numpy", device: str | None = None) -> AbstractContextMana
         GradcliError: G071 for a backend or a device that is not there, with a way out.
     """
     library = chosen(name, device)
+    if name == CLUSTER:
+        return import_module("gradcli.execute.cluster").spread()  # type: ignore[no-any-return]
     if library is None or import_module("gradcli.execute.elsewhere").elsewhere.watched:
         return nullcontext()
     return import_module("gradcli.execute.delayed").Delayed(library)  # type: ignore[no-any-return]
 
 
 def chosen(name: str, device: str | None = None) -> Any:
-    """The backend's library; None for NumPy, which computes without being asked.
+    """The backend's library; None where NumPy computes, which does so without being asked.
 
     Raises:
         GradcliError: as `using` does.
@@ -69,15 +74,13 @@ def chosen(name: str, device: str | None = None) -> Any:
     choice = CHOICES[name]
     if device is not None:
         _refuse_device(name, choice, device)
-    if name == "numpy":
-        return None
-    if find_spec(choice.package) is None:
+    if choice.extra and find_spec(choice.package) is None:
         raise GradcliError(
             "G071",
             f"the {name} backend needs {choice.package}, which is not installed",
             help=f"pip install 'gradcli[{choice.extra}]'",
         )
-    return _loaded(name, device)
+    return None if name in ("numpy", CLUSTER) else _loaded(name, device)
 
 
 def _loaded(name: str, device: str | None) -> Any:
