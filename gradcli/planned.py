@@ -15,6 +15,7 @@ from gradcli.api import as_leaf, evaluate, parsed
 from gradcli.execute.backends.choice import chosen
 from gradcli.execute.program import Unplannable
 from gradcli.execute.straight import LARGEST, Straight
+from gradcli.files.stored import Stored
 from gradcli.graph.dtype import default
 from gradcli.graph.node import Node, data
 from gradcli.graph.recording import Recording
@@ -50,15 +51,18 @@ class Function:
         **options: Any,
     ) -> None:
         self._tree = expression if isinstance(expression, ast.Expression) else parsed(expression)
-        self._fixed = {n: _argument(n, v) for n, v in (fixed or {}).items()}
+        self._fixed = {n: argument(n, v) for n, v in (fixed or {}).items()}
         self._options = options
         self._library = chosen(options.get("backend", "numpy"), options.get("device"))
         self._plans: dict[Any, _Plan | None] = {}
 
     def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
         """Evaluates at the given values; see `evaluate`."""
-        given = {name: _argument(name, value) for name, value in bindings.items()}
-        seed = None if cotangent is None else _argument("cotangent", cotangent)
+        given = {name: argument(name, value) for name, value in bindings.items()}
+        seed = None if cotangent is None else argument("cotangent", cotangent)
+        if any(isinstance(v, Tensor) for v in (*given.values(), *self._fixed.values())):
+            every = {**self._fixed, **given}  # rows of files, which have no plan to keep
+            return evaluate(self._tree, every, cotangent=seed, **self._options)
         arrays = [value for value in (*given.values(), seed) if isinstance(value, np.ndarray)]
         key = (default.dtype, *map(_kind, given.items()), _kind(("", seed)))
         try:
@@ -175,12 +179,14 @@ def _again(like: Tensor, value: Any) -> Tensor:
     return Tensor(node)
 
 
-def _argument(name: str, value: Any) -> Any:
-    """An argument as an array, where it stands for a tensor."""
+def argument(name: str, value: Any) -> Any:
+    """An argument as an array, where it stands for a tensor; as a tensor where it is in a file."""
     if value.__class__ is np.ndarray:
         return value
     leaf = as_leaf(name, value)
-    return leaf.array() if isinstance(leaf, Tensor) else leaf
+    if not isinstance(leaf, Tensor) or isinstance(leaf.value_node.value, Stored):
+        return leaf
+    return leaf.array()
 
 
 def _kind(item: tuple[str, Any]) -> Any:

@@ -31,11 +31,10 @@ from gradcli.graph.dtype import default
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.unbound import names_in, unbound
-from gradcli.planned import Function
+from gradcli.planned import Function, argument
 from gradcli.render.result import result_json
 from gradcli.result import Result
 from gradcli.source import Source
-from gradcli.tensor import Tensor
 
 TIME_LIMIT = "G061"
 LINES = (".jsonl", ".ndjson")
@@ -107,7 +106,7 @@ class Each:
         finish: Callable[[Result, Variables], object],
     ) -> None:
         self._tree = tree
-        self._fixed = {n: v.array() if isinstance(v, Tensor) else v for n, v in fixed.items()}
+        self._fixed = {n: argument(n, v) for n, v in fixed.items()}
         self._wrt = wrt
         self._used = names_in(tree).union(wrt or ())
         self._complete: set[frozenset[str]] = set()

@@ -61,9 +61,10 @@ class Bar(Watch):
 
     def _said(self, task: Task, chunks: list[Chunk]) -> str:
         rows = task.sweep.rows
-        names = [self.names.get(id(v)) for x, v in task.values.items() if x in rows.axis]
+        along = [v for x, v in task.values.items() if x in rows.axis]
+        names = {self.names.get(id(v)) or getattr(v, "name", "") for v in along}
         read = sum(v.nbytes for v in task.values.values() if isinstance(v, Stored))
-        named = ", ".join(sorted(name for name in names if name)) or "what was computed before"
+        named = ", ".join(sorted(names - {""})) or "what was computed before"
         most = max(b - a for a, b in chunks)
         return (
             f"pass {self.passes}: {self.total} rows of {named} "

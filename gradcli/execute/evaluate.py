@@ -81,7 +81,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
         plan = Plan(order, targets)
         if plan.pays:
             with np.errstate(all="ignore"):
-                found = plan.run(in_one_piece)
+                found = plan.run(in_one_piece, also=True)
             for node, value in found.items():
                 if value is not None:  # its rows went elsewhere
                     node.value = value

@@ -1,9 +1,8 @@
 """Recorded work as one straight line of NumPy calls into buffers that stay.
 
-Constraints: for small values; each call is the kernel that evaluation on demand would run, on the
-same operands in the same order, so that every bit is the same. What is left out is what nobody
-needs: dead values, repeated ones, copies, views made anew. The text that is compiled names ops and
-registers only, nothing of it is a user's.
+Constraints: for small values; the kernels of evaluation on demand, on the same operands in the same
+order, so that every bit is the same. Left out is what nobody needs: dead values, repeated ones,
+copies, views made anew. The text that is compiled names ops and registers only, no user's.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from gradcli.execute.backends.contraction import Product, recipe
 from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
 from gradcli.execute.backends.pointwise import WRITERS
 from gradcli.execute.evaluate import backend
+from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL, ITEM, OVERWRITE
 from gradcli.graph.recording import Made, Traced
@@ -101,8 +101,8 @@ class Writer:
     def _compute(self, node: Node) -> None:
         inputs = self._inputs(node)
         if node not in self.sources or node.op is DATA:
-            if node.value is None:
-                raise Unplannable(f"{node} has no value")
+            if node.value is None or isinstance(node.value, Stored):
+                raise Unplannable(f"{node} has no value in memory")
             self._hold(node, node.value if node.op.multiple else np.asarray(node.value))
         elif node.op is FULL:
             self._constant(node)

@@ -19,11 +19,13 @@ from gradcli.execute.whole import chunks, coupled, fits, too_large
 from gradcli.files.stored import Stored, held
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
-from gradcli.graph.simplify import simplified
+from gradcli.graph.simplify import Simplifier
 from gradcli.graph.walk import ancestors
 
 CHEAP = 4
 """Cost up to which a value is computed again instead of stored between two sweeps."""
+SMALL = 32768
+"""Elements up to which a value that was needed on the way is not forgotten."""
 COSTS = {"contract": 64, "pow": 8, "exp": 8, "log": 8, "tanh": 8, "sin": 8, "cos": 8, "erf": 16}
 """What computing an element costs, where it is not 1; unknown functions of one number cost 8."""
 
@@ -40,7 +42,8 @@ class Plan:
     """
 
     def __init__(self, order: Sequence[Node], targets: set[Node]) -> None:
-        self.found = simplified(order, targets)
+        every = Simplifier().run(order)
+        self.found = {node: every[node] for node in targets}
         wanted = set(self.found.values())
         self.targets = targets
         order = ancestors(wanted, lambda node: node.value is None)
@@ -51,12 +54,16 @@ class Plan:
         stored = {x for x in self.inputs if isinstance(x.value, Stored)}
         rows = self._rows(order, stored) if stored else find_rows(order)
         swept = rows is not None and any(k in (ROWS, CROSS) for k in rows.kind.values())
+        self.also: dict[Node, Node] = {}
         if rows is not None and swept:
-            turned = rows_last(order, wanted, rows)
+            small = {n for n in order if rows.kind[n] in (FIXED, CROSS) and n.size <= SMALL}
+            turned = rows_last(order, wanted | small, rows)
+            place = {node: node for node in wanted | small}
             if turned is not None:
                 order, place, rows = turned
                 self.found = {node: place[found] for node, found in self.found.items()}
-                wanted = set(place.values())
+                wanted = set(self.found.values())
+            self.also = {n: place[m] for n, m in every.items() if m in small and m.op is not FULL}
             self._arrange(order, rows, wanted)
         elif stored:
             self._line_up(order, wanted)
@@ -71,12 +78,15 @@ class Plan:
                 raise coupled(max(node.inputs, key=lambda x: x.size), node)
         return rows
 
-    def run(self, compute: Compute, values: Values | None = None) -> dict[Node, Any]:
+    def run(
+        self, compute: Compute, values: Values | None = None, also: bool = False
+    ) -> dict[Node, Any]:
         """The values of the targets.
 
         Args:
             compute: computes one node in one piece, from the values so far.
             values: values of `inputs`, where they are not the nodes' own.
+            also: whether to give small values that were needed on the way.
         """
         known = {x: held(x.value) for x in self.inputs}
         known.update(values or {})
@@ -88,7 +98,8 @@ class Plan:
                 known[step] = compute(step, known)
             for node in drop:
                 del known[node]
-        return {node: known[self.found[node]] for node in self.targets}
+        found = {**self.also, **self.found} if also else self.found
+        return {node: known[value] for node, value in found.items()}
 
     def _sweep(self, sweep: Sweep, known: dict[Node, Any], sinks: Sinks) -> None:
         if any(isinstance(known.get(x), Stored) for node in sweep.nodes for x in node.inputs):
@@ -134,7 +145,7 @@ class Plan:
     def _find_last_uses(
         self, made: list[set[Node]], read: list[set[Node]], wanted: set[Node]
     ) -> None:
-        later = wanted | self.inputs
+        later = wanted | self.inputs | set(self.also.values())
         for makes, reads in zip(reversed(made), reversed(read), strict=True):
             self.drops.append([node for node in makes | reads if node not in later])
             later = later | reads

@@ -60,7 +60,8 @@ class Swept:
         """The node on other inputs, as it was before its value was known."""
         made = Node(node.op, inputs, node.attrs, node.shape, node.dtype)
         made.span = node.span
-        if node.value is not None and not node.pending:
+        waits = node.pending or any(x.value is None for x in inputs)
+        if node.value is not None and not waits:
             made.value = node.value
             self._small.append(made)
         return made

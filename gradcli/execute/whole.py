@@ -14,6 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.limits import human, memory
 from gradcli.files.stored import Part, Stored
 from gradcli.graph.node import Node
+from gradcli.graph.op import DATA, LEAF
 from gradcli.graph.shape import text
 
 LARGE = 1 << 22
@@ -114,10 +115,13 @@ def coupled(value: Any, node: Node) -> GradcliError:
     """G060 for a node that needs all rows at once."""
     size = human(value.size * value.dtype.itemsize)
     source = value.value if isinstance(value, Node) else value
-    name = f" of {source.name}" if isinstance(source, Stored) else ""
+    name = f" of {source.name}" if isinstance(source, Stored) and source.name else ""
+    what = f"{node.op.torch} needs all rows{name} at once"
+    if node.op is DATA or node.op is LEAF:
+        what = f"all rows{name} are needed at once"
     return GradcliError(
         "G060",
-        f"{node.op.torch} needs all rows{name} at once: {size}, the limit is {human(memory.limit)}",
+        f"{what}: {size}, the limit is {human(memory.limit)}",
         node.span,
         help=[
             "what goes row by row, and sums, means and extrema over rows, need a part at a time",
