@@ -104,7 +104,7 @@ def goes(node: Node, rows: Rows, stored: Collection[Node], fits: Callable[[Node]
 
 
 def _is_part(node: Node) -> bool:
-    """A slice of a known value is read where it lies."""
+    """A slice of a known value, of which nothing else is read."""
     return node.op.name == "slice" and node.inputs[0].value is not None
 
 

@@ -74,7 +74,7 @@ def give_parts(order: Iterable[Node]) -> bool:
         value = node.inputs[0].value if node.inputs else None
         if isinstance(value, Stored) and node.op.name in NAMES:
             node.value, found = value, True
-        elif value is not None and node.op.name == "slice":
+        elif value is not None and node.op.name == "slice" and _cuts_rows(node):
             node.value, found = _sliced(value, node), True
     return found
 
@@ -131,17 +131,19 @@ def coupled(value: Any, node: Node) -> GradcliError:
 
 
 def _sliced(value: Any, node: Node) -> Any:
-    """The value of a slice: a view, stored where it takes many rows of a file as they lie."""
+    """The value of a slice of rows: a view, stored where it takes many rows of a file."""
     slices = list(node.attrs["slices"])
-    slices[:0] = [(0, size, 1) for size in value.shape[: value.ndim - len(slices)]]
-    taken = [slice(a, a + count * step, step) for a, count, step in slices]
-    if isinstance(value, Stored):
-        (start, count, step), *others = slices
-        value = Part(value, start, start + (count - 1) * step + 1 if count else start)
-        taken[0] = slice(None, None, step)
-        whole_rows = all(o == (0, n, 1) for o, n in zip(others, value.shape[1:], strict=True))
-        if step == 1 and whole_rows and value.size >= LARGE:
-            return value
-        if not fits(value):
-            raise coupled(value, node)
-    return np.asarray(value)[tuple(taken)]
+    if not isinstance(value, Stored):
+        return value[tuple(slice(a, a + count * step, step) for a, count, step in slices)]
+    part = Part(value, slices)
+    if part.size >= LARGE:
+        return part
+    if not fits(part):
+        raise coupled(part, node)
+    return np.asarray(part)
+
+
+def _cuts_rows(node: Node) -> bool:
+    """Whether a slice takes only some of the rows; columns of all rows are taken tile by tile."""
+    x, slices = node.inputs[0], node.attrs["slices"]
+    return len(slices) == x.ndim and slices[0] != (0, x.shape[0], 1)

@@ -249,19 +249,33 @@ class Cast(Stored):
 
 
 class Part(Stored):
-    """The places `first` to `last` along the first axis of another."""
+    """A slice of another.
 
-    def __init__(self, source: Stored, first: int, last: int) -> None:
-        super().__init__(source.name, (last - first, *source.shape[1:]), source.dtype)
+    Args:
+        slices: for each axis (start, length, step), as ops have them.
+    """
+
+    def __init__(self, source: Stored, slices: Sequence[tuple[int, int, int]]) -> None:
+        super().__init__(source.name, tuple(length for _, length, _ in slices), source.dtype)
         self.source = source
-        self.first = first
+        self.slices = tuple(slices)
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
-        if axis % self.ndim == 0:
-            return self.source.read(axis, self.first + first, self.first + last, into)
-        found = self.source.read(axis, first, last)[self.first : self.first + self.shape[0]]
+        axis %= self.ndim
+        start, _, step = self.slices[axis]
+        a, b = start + first * step, start + max(first, last - 1) * step + (last > first)
+        if step == 1 and self._cuts_only(axis):
+            return self.source.read(axis, a, b, into)
+        taken = [slice(s, s + n * t, t) for s, n, t in self.slices]
+        taken[axis] = slice(None, None, step)
+        found = self.source.read(axis, a, b)[tuple(taken)]
         if into is None:
             return found
         into[...] = found
         return into
+
+    def _cuts_only(self, axis: int) -> bool:
+        """Whether all other axes are taken as they are."""
+        sides = enumerate(zip(self.slices, self.source.shape, strict=True))
+        return all(place == axis or s == (0, n, 1) for place, (s, n) in sides)

@@ -29,6 +29,7 @@ EXPRESSIONS = {
     "softmax over rows": "sum(softmax(X@w, 0)*y)",
     "extrema": "amax(X@w) - amin(X*y[:, None])",
     "a slice of many rows": "mean((X[:240_000]@w)**2)",
+    "columns of the rows": "mean((X[:, 1] - X[:200_000, ::3].sum(-1).mean()) * y) * w[0]",
     "a few rows": "sum(X[5]*w) + sum((X*2)[-4:]@w) + sum((X*2)[1:9:3]@w)",
     "in one piece": "sum(sort(X@w)[0][:100])",
 }
@@ -118,6 +119,11 @@ def test_pickled_parts_in_any_order_give_the_same_bits(
 def test_a_part_reads_along_either_axis(tmp_path: Path) -> None:
     array = np.arange(60.0).reshape(10, 6)
     array.T.copy().tofile(tmp_path / "f")
-    found = Part(Plain(tmp_path / "f", "f", (10, 6), array.dtype, 0, True), 2, 9)
+    plain = Plain(tmp_path / "f", "f", (10, 6), array.dtype, 0, True)
+    found = Part(plain, [(2, 7, 1), (0, 6, 1)])
     assert (found.read(0, 1, 3) == array[3:5]).all()
     assert (found.read(-1, 1, 3) == array[2:9, 1:3]).all()
+    found = Part(plain, [(1, 3, 3), (1, 2, 2)])
+    assert (found.read(0, 1, 3) == array[4:8:3, 1:5:2]).all()
+    assert (found.read(-1, 1, 2) == array[1:10:3, 3:4]).all()
+    assert (np.asarray(found) == array[1:10:3, 1:5:2]).all()

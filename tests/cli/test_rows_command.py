@@ -1,0 +1,287 @@
+"""Files larger than the memory limit, from the command line: real files, real processes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import ROOT, Run, clean_environment
+
+ROWS, WIDTH = 280_000, 16
+SMALL = "--max-memory=24MB"
+"""A limit that keeps X in its file (18 MB), and most of what is computed from it."""
+LOSS = "mean(log1p(exp(-y*(X@w))))"
+
+
+@pytest.fixture(scope="module")
+def table() -> Any:
+    random = np.random.default_rng(1)
+    return random.standard_normal((ROWS, WIDTH), np.float32)
+
+
+@pytest.fixture
+def data(tmp_path: Path, table: Any) -> Path:
+    """A folder with X.npy, y.npy, and X in parts."""
+    np.save(tmp_path / "X.npy", table)
+    np.save(tmp_path / "y.npy", np.sign(table[:, 0] + 0.5))
+    (tmp_path / "parts").mkdir()
+    for name, (a, b) in {"p1": (0, 1), "p2": (1, 90_000), "p10": (90_000, ROWS)}.items():
+        np.save(tmp_path / "parts" / f"{name}.npy", table[a:b])
+    return tmp_path
+
+
+def sparse(path: Path, shape: tuple[int, ...], dtype: str = "float32") -> None:
+    """A .npy file of zeros that takes no room on the disk."""
+    with path.open("wb") as file:
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize)
+
+
+def drafts(folder: Path) -> list[str]:
+    return [p.name for p in folder.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("chunk", [1, 24_576, 24_577, ROWS - 1, ROWS])
+def test_the_same_text_for_any_chunks(chunk: int, data: Path, gradcli: Run) -> None:
+    bindings = ["X=@X.npy", "y=@y.npy", "w=full([16],0.1)", "-fjson", "-ww"]
+    whole = gradcli("eval", LOSS, *bindings)
+    found = gradcli("eval", LOSS, *bindings, f"--chunk-rows={chunk}", SMALL, "--threads=1", "-v")
+    assert (found.returncode, found.stdout) == (0, whole.stdout)
+    assert f"pass 1: {ROWS} rows of X, y" in found.stderr
+
+
+def test_files_of_a_pattern_are_joined_in_natural_order(data: Path, gradcli: Run) -> None:
+    for limit in ([], [SMALL]):
+        done = gradcli(
+            "eval", "X - P", "X=@X.npy", "P=@parts/*.npy", "--no-grad", "-od.npy", *limit
+        )
+        assert done.returncode == 0, done.stderr
+        found = np.load(data / "d.npy")
+        assert found.shape == (ROWS, WIDTH)
+        assert not found.any()
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv", "npz"])
+def test_results_stream_into_files(suffix: str, data: Path, gradcli: Run) -> None:
+    text = "tanh((X - X.mean(0))/X.std(0))[:, :9]"
+    for name, limit in (("a", []), ("b", [SMALL])):
+        done = gradcli("eval", text, "X=@X.npy", "--no-grad", f"-o{name}.{suffix}", *limit)
+        assert done.returncode == 0, done.stderr
+    assert (data / f"a.{suffix}").read_bytes() == (data / f"b.{suffix}").read_bytes()
+    assert not drafts(data)
+
+
+def test_a_gradient_in_the_rows_streams_and_is_shown_by_its_ends(data: Path, gradcli: Run) -> None:
+    arguments = ["eval", "sum(tanh(X)*2)", "X=@X.npy"]
+    assert gradcli(*arguments, SMALL).stdout == gradcli(*arguments).stdout
+    assert gradcli(*arguments, SMALL, "-oa.npz").returncode == 0
+    assert gradcli(*arguments, "-ob.npz").returncode == 0
+    assert (data / "a.npz").read_bytes() == (data / "b.npz").read_bytes()
+
+
+def test_a_result_that_only_a_file_can_hold_is_refused_kindly(data: Path, gradcli: Run) -> None:
+    done = gradcli("eval", "exp(X)", "X=@X.npy", SMALL, "-fjson")
+    assert done.returncode == 2
+    assert "a result of shape (280000, 16) needs 17.9 MB" in done.stderr
+    assert "-o result.npy" in done.stderr
+
+
+def test_what_couples_rows_is_refused_with_its_place(data: Path, gradcli: Run) -> None:
+    done = gradcli("eval", "sum(X.cumsum(0)**2)", "X=@X.npy", "--max-memory=2MB")
+    assert done.returncode == 2
+    assert "cumsum needs all rows of X.npy at once: 17.9 MB" in done.stderr
+    assert "|     ^^^^^^^^^^^" in done.stderr
+
+
+def test_a_script_runs_on_files(data: Path, gradcli: Run) -> None:
+    (data / "fit.py").write_text(
+        "X, y = load('X.npy'), load('parts/*.npy')[:, 1]\n"
+        "w = torch.zeros(16, requires_grad=True)\n"
+        "for step in range(4):\n"
+        "    loss = ((X@w - y)**2).mean()\n"
+        "    loss.backward()\n"
+        "    with torch.no_grad():\n"
+        "        w -= 0.1*w.grad\n"
+        "        w.grad = None\n"
+        "    print(step, loss.item())\n"
+        "print(w, X[5:7]@w, (2*X)[-2:], X)\n"
+        "save('p.npy', 2*X)\n"
+    )
+    whole = gradcli("run", "fit.py")
+    assert whole.returncode == 0, whole.stderr
+    first = (data / "p.npy").read_bytes()
+    found = gradcli("run", "fit.py", SMALL, "-v")
+    assert (found.returncode, found.stdout) == (0, whole.stdout), found.stderr
+    assert (data / "p.npy").read_bytes() == first
+    assert found.stderr.count("pass") <= 10
+
+
+def test_an_address_space_smaller_than_the_data(tmp_path: Path) -> None:
+    rows = 6_000_000
+    sparse(tmp_path / "X.npy", (rows, 50))  # 1.2 GB
+    limit = 900 << 20
+    text = "mean((X@w - 3)**2)"
+    arguments = ["eval", text, "X=@X.npy", "w=ones(50)", "-ww", "--max-memory=200MB", "--threads=2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "gradcli", *arguments],
+        cwd=tmp_path,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tensor(9., grad_fn=<MeanBackward0>)")
+
+
+# -- what is wrong with files
+
+
+def test_a_truncated_file_among_the_parts(data: Path, gradcli: Run) -> None:
+    path = data / "parts" / "p2.npy"
+    path.write_bytes(path.read_bytes()[:-100])
+    done = gradcli("eval", "sum(X)", "X=@parts/*.npy", SMALL)
+    assert done.returncode == 2
+    assert "parts/p2.npy: is cut off or damaged" in done.stderr
+
+
+def test_parts_of_other_widths_and_dtypes(data: Path, gradcli: Run) -> None:
+    np.save(data / "parts" / "p3.npy", np.zeros((4, 15), np.float32))
+    done = gradcli("eval", "sum(X)", "X=@parts/*.npy", SMALL)
+    assert "parts/p3.npy has rows of shape 15, parts/p1.npy of 16" in done.stderr
+    np.save(data / "parts" / "p3.npy", np.zeros((4, 16)))
+    done = gradcli("eval", "sum(X)", "X=@parts/*.npy", SMALL)
+    assert "parts/p3.npy holds float64, parts/p1.npy float32" in done.stderr
+    assert done.returncode == 2
+
+
+def test_no_rows(data: Path, gradcli: Run) -> None:
+    np.save(data / "parts" / "p3.npy", np.zeros((0, 16), np.float32))
+    done = gradcli("eval", "sum(X*0)", "X=@parts/*.npy", SMALL, "--no-grad")
+    assert done.stdout == "tensor(0.)\n"
+    np.save(data / "none.npy", np.zeros((0, 16), np.float32))
+    done = gradcli("eval", "mean(X)", "X=@none.npy", "--chunk-rows=5", "--no-grad")
+    assert done.stdout == "tensor(nan)\n"
+    done = gradcli("eval", "mean(X)", "X=@nothing/*.npy")
+    assert done.returncode == 2
+    assert "no file matches nothing/*.npy" in done.stderr
+
+
+def test_nan_stays_nan(data: Path, table: Any, gradcli: Run) -> None:
+    wrong = table.copy()
+    wrong[200_000, 3] = np.nan
+    np.save(data / "N.npy", wrong)
+    for text in ("sum(X)", "amax(X)", "std(X)"):
+        done = gradcli("eval", text, "X=@N.npy", SMALL, "--no-grad")
+        assert done.stdout == "tensor(nan)\n"
+
+
+def test_tables_of_text_are_read_by_blocks(tmp_path: Path, gradcli: Run) -> None:
+    lines = ["a,b,c,d,e,f,g,h", *(f"{i % 7},1,2,3,4,5,6,{i % 5}.5" for i in range(530_000))]
+    lines[40_000] = "# a remark"
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    text = "mean(tanh(X - X.mean(0)), 0)"
+    whole = gradcli("eval", text, "X=@t.csv", "--no-grad")
+    found = gradcli("eval", text, "X=@t.csv", "--no-grad", "--max-memory=20MB", "-v")
+    assert (found.returncode, found.stdout) == (0, whole.stdout), found.stderr
+    assert "pass 2: 529999 rows of X" in found.stderr
+    lines[500_000] += ",1"
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    done = gradcli("eval", text, "X=@t.csv", "--no-grad", "--max-memory=20MB")
+    assert done.returncode == 2
+    assert "t.csv: line 500001 has 9 cells, the header has 8" in done.stderr
+    assert "--> t.csv:500001:" in done.stderr
+
+
+def test_parquet_is_read_by_batches(data: Path, table: Any, gradcli: Run) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {f"c{i}": table[:, i] for i in range(WIDTH)}
+    parquet.write_table(arrow.table(columns), data / "X.parquet", row_group_size=70_001)
+    done = gradcli("eval", "X - P", "X=@X.npy", "P=@X.parquet", "--no-grad", SMALL, "-od.npy")
+    assert done.returncode == 0, done.stderr
+    assert not np.load(data / "d.npy").any()
+
+
+def test_rows_that_are_none(data: Path, gradcli: Run) -> None:
+    done = gradcli("eval", "sum(X)", "X=@X.npy", "--rows=Y")
+    assert "--rows: there is no variable Y" in done.stderr
+    done = gradcli("eval", "sum(X)*w.sum()", "X=@X.npy", "w=[1,2]", "--rows=X,w")
+    assert "--rows: w is (2,), X is (280000, 16): not as many rows" in done.stderr
+    assert done.returncode == 2
+
+
+# -- what goes wrong on the way
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root may mount")
+def test_a_full_disk_leaves_nothing(data: Path, gradcli: Run) -> None:
+    disk = data / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount") or "mount"
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        for name in ("r.npy", "r.csv", "r.npz"):
+            done = gradcli("eval", "X*2", "X=@X.npy", "--no-grad", SMALL, f"-odisk/{name}")
+            assert done.returncode == 2
+            assert f"disk/{name} cannot be written: no space left on device" in done.stderr
+            assert not list(disk.iterdir())
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    sparse(tmp_path / "X.npy", (100_000_000, 100))  # 40 GB that are not there
+    arguments = ["eval", "X + 1", "X=@X.npy", "--no-grad", "-or.npy", "--max-memory=100MB"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gradcli", *arguments],
+        cwd=tmp_path,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until = time.monotonic() + 60
+        while not drafts(tmp_path):
+            assert time.monotonic() < until
+            assert child.poll() is None
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=20)
+    finally:
+        child.kill()
+    assert child.returncode == 130
+    assert not said.strip()
+    assert [p.name for p in tmp_path.iterdir()] == ["X.npy"]
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
+    pexpect = pytest.importorskip("pexpect")
+    sparse(tmp_path / "X.npy", (100_000_000, 100))
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "gradcli", "eval", "mean(X)", "X=@X.npy", "--no-grad", "--max-memory=100MB"],
+        cwd=str(tmp_path),
+        env={**clean_environment(), "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        dimensions=(24, 100),
+        timeout=60,
+    )
+    child.expect("rows/s")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
