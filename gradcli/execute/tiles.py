@@ -19,9 +19,15 @@ from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.execute.threads import on_threads
 from gradcli.execute.tree import Tree
 from gradcli.graph.node import Node
+from gradcli.graph.op import FULL
+from gradcli.graph.walk import depth_first
 
-TILE = 393216
-"""Bytes of a block, so that a few fit into the L2 cache of one core."""
+TILE = 3 << 19
+"""Bytes of a block at most, an eighth of them at least: of small ones the calls cost more than
+the work."""
+HELD = 7 << 19
+"""Bytes of the blocks that are held at a time, somewhat above the L2 cache of a core: measured with
+two threads, of which one waits for the interpreter when calls are short."""
 HEAVY = 512
 """Rows of a tile at least where large matrices are multiplied, so that BLAS is worth its call."""
 MOST = 1 << 24
@@ -42,15 +48,14 @@ class Sweep:
         self, nodes: Sequence[Node], kept: set[Node], known: set[Node], rows: Rows
     ) -> None:
         self.rows = rows
-        self.nodes = list(nodes)
+        wanted = (n for n in nodes if n in kept or rows.kind[n] == CROSS)
+        self.nodes = depth_first(wanted, set(nodes))
         self.known = known
         self.kept = {n for n in nodes if n in kept and rows.kind[n] == ROWS}
         self.crosses = [n for n in nodes if rows.kind[n] == CROSS]
-        values = [n for n in nodes if rows.kind[n] == ROWS]
-        values += [x for n in nodes for x in n.inputs if x in rows.axis]
-        widest = max((n.size // rows.extent * n.dtype.itemsize for n in values), default=1)
-        least = min(HEAVY, MOST // max(widest, 1)) if rows.heavy else 1
-        self.height = max(1, least, TILE // max(widest, 1))
+        widest, held = _bytes_a_row(self.nodes, rows)
+        least = min(HEAVY, MOST // widest) if rows.heavy else 1
+        self.height = max(1, least, TILE // 8 // widest, min(TILE // widest, HELD // held))
         self.idle: list[_Worker] = []
 
     def run(self, values: dict[Node, Any]) -> None:
@@ -124,6 +129,27 @@ class Sweep:
             return self.idle.pop()  # asking first would not keep another thread from it
         except IndexError:
             return _Worker(self)
+
+
+def _bytes_a_row(order: Sequence[Node], rows: Rows) -> tuple[int, int]:
+    """The bytes in a row of the widest value, and of all values that are held at a time."""
+    last = {x: position for position, node in enumerate(order) for x in (*node.inputs, node)}
+    live: dict[Node, int] = {}
+    widest = held = 1
+    now = 0
+    for position, node in enumerate(order):
+        values = [x for x in (*node.inputs, node) if x in rows.axis and x.op is not FULL]
+        for x in values:
+            if x not in live:
+                live[x] = x.size // rows.extent * x.dtype.itemsize
+                now += live[x]
+                widest = max(widest, live[x])
+        held = max(held, now)
+        for x in values:
+            if last[x] == position:
+                now -= live[x]
+                live[x] = 0
+    return widest, held
 
 
 class _Worker:

@@ -26,5 +26,25 @@ def ancestors(roots: Iterable[Node], follow: Callable[[Node], bool]) -> list[Nod
     return sorted(seen, key=_serial)
 
 
+def depth_first(roots: Iterable[Node], group: set[Node]) -> list[Node]:
+    """The nodes of `group` that `roots` depend on, inputs first, each as late as it can be.
+
+    What few others need is dropped soon, so that few values are held at a time.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+            elif node in group and node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                stack.extend([(x, False) for x in reversed(node.inputs)])
+    return order
+
+
 def _serial(node: Node) -> int:
     return node.serial

@@ -24,3 +24,20 @@ def test_extremes(length: int, name: str, kind: str) -> None:
             assert found.dtype == each.dtype
     assert length == 1 or short_rows.extremes(x[:, :, ::-1], (-1,), name) is None
     assert short_rows.extremes(x, (-2,), name) is None
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(64, 3), (1000, 7), (2, 129, 5), (3, 2, 4000), (700, 2, 2)])
+def test_sums_are_as_accurate_as_adding_pairwise(shape: tuple[int, ...], kind: str) -> None:
+    x = np.random.default_rng(0).uniform(0, 1, shape).astype(kind)
+    for axis in range(-x.ndim, 0):
+        found = short_rows.sums(x, (axis,))
+        if found is not None:
+            wanted = x.astype(np.longdouble).sum(axis=axis)
+            np.testing.assert_allclose(found, wanted, rtol=2 * np.finfo(kind).eps)
+            assert found.dtype == x.dtype
+            for each in (x[..., ::-1], np.broadcast_to(x[..., :1], x.shape), x.T[::-1]):
+                found = short_rows.sums(each, (axis,))
+                found = each.sum(axis=axis) if found is None else found
+                wanted = each.astype(np.longdouble).sum(axis=axis)
+                np.testing.assert_allclose(found, wanted, rtol=9 * np.finfo(kind).eps)

@@ -218,9 +218,21 @@ def test_nothing_overflows_or_vanishes_that_does_not_as_written(seed: int) -> No
         np.testing.assert_allclose(swept[name], expected, rtol=1e-5, atol=1e-37, err_msg=name)
 
 
-def test_a_hundred_million_small_numbers_add_up() -> None:
-    x = np.full(10**7, 0.1, np.float32)
-    evaluate.SMALL = 32768
-    tiles.TILE = 393216
-    total = float(gradcli.evaluate("sum(x)", {"x": x}, gradients=False).value)
-    assert total == pytest.approx(1e6, rel=1e-6)
+@pytest.mark.parametrize("sums", ["sum()", "sum(0)", "sum(1)", "T.sum(1)"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_hundred_million_numbers_add_up_as_well_as_in_pytorch(
+    seed: int, sums: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(evaluate, "SMALL", 32768)
+    monkeypatch.setattr(tiles, "TILE", 3 << 19)
+    rng = np.random.default_rng(seed)
+    row = (10.0 ** rng.uniform(-seed, seed, 10**4) + rng.normal(size=10**4) / 9).astype(np.float32)
+    expression = f"x.expand(10**4, 10**4).{sums}"
+    found = gradcli.evaluate(expression, {"x": row}, gradients=False).value
+    peer = eval(expression, {"x": torch.from_numpy(row)}).numpy()
+    wide = row.astype(np.float64)
+    wanted = wide * 1e4 if sums == "sum(0)" else wide.sum() * (1e4 if sums == "sum()" else 1)
+    wanted = wide * 1e4 if sums == "T.sum(1)" else wanted
+    errors = [np.abs(each / wanted - 1).max() for each in (found, peer)]
+    assert errors[0] <= max(errors[1], 3e-7)

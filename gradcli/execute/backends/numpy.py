@@ -66,7 +66,7 @@ def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
         total = short_rows.total(x)
         if total is not None:
             return np.reshape(total, (1,) * x.ndim) if keepdims else total
-    if axis == (-1,) or axis == (-2,):
+    if len(axis) == 1:
         short = short_rows.sums(x, axis)
         if short is not None:
             return np.expand_dims(short, axis) if keepdims else short
