@@ -42,9 +42,11 @@ def _by_slices(x: Array, axis: int) -> Array | None:
     steps = [abs(step) for step, n in zip(x.strides, x.shape, strict=True) if step and n > 1]
     if x.shape[axis] < 4 * LINE or not x.size or abs(x.strides[axis]) == min(steps, default=-1):
         return None
+    if x.dtype.char == "f":
+        return x.sum(axis=axis, dtype=np.float64).astype(x.dtype)
     lines = np.moveaxis(x, axis, 0)
     pieces = [lines[a : a + LINE].sum(axis=0) for a in range(0, len(lines), LINE)]
-    return np.stack(pieces).sum(axis=0, dtype=np.float64).astype(x.dtype)
+    return np.stack(pieces).sum(axis=0)
 
 
 def _columns(x: Array, axis: int) -> Array | None:
