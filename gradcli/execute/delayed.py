@@ -16,10 +16,11 @@ import numpy as np
 
 from gradcli.execute.backends.base import Library, Run
 from gradcli.execute.elsewhere import Engine, elsewhere
-from gradcli.execute.evaluate import guarded, let_go
+from gradcli.execute.evaluate import SMALL, guarded, let_go
 from gradcli.execute.limits import VIRTUAL, memory
 from gradcli.execute.whole import whole
-from gradcli.execute.work import Work, form
+from gradcli.execute.work import Work, form, numbered, slice_at
+from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, current, data
 from gradcli.graph.op import FULL, UNKNOWN
 from gradcli.graph.simplify import simplified
@@ -30,6 +31,8 @@ LONG = 256
 """Nodes that wait from which the end of a loop's iteration computes them."""
 LONGEST = 4096
 """Nodes that wait at most."""
+FEW = 32
+"""Steps up to which the host finds a position."""
 FORMS = 512
 """Compiled graphs that are kept."""
 
@@ -88,6 +91,20 @@ class Delayed:
         elif self.passed or self.waiting > LONG:
             self.compute(())
 
+    def position(self, node: Node) -> Any:
+        """A position from positions that the host knows: nobody waits for a device to count."""
+        order = ancestors([node], _is_open)
+        inputs = {x for n in order for x in n.inputs if x.value is not None}
+        whole_numbers = all(n.dtype.category < 2 and n.size <= SMALL for n in (*order, *inputs))
+        if len(order) > FEW or not whole_numbers or _unknown(order):
+            return None
+        if not all(_is_numpy(x.value) for x in inputs):
+            return None
+        values: dict[Node, Any] = {x: x.value for x in inputs}
+        for n in order:
+            values[n] = guarded(n, [values[x] for x in n.inputs])
+        return np.asarray(values[node])
+
     def fetched(self, value: Any) -> Any:
         """A value as a NumPy array."""
         return self.library.fetched(value)
@@ -137,12 +154,13 @@ class Delayed:
             forms.pop(next(iter(forms)))
         run, varying = known.run(numbers, lambda free: prepared(self.library, order, targets, free))
         arrays = [self.sent(node) for node in inputs]
-        arrays += [self._number(order, place) for place in varying]
-        return run(arrays)
+        places = numbered(order)
+        return run([*arrays, *(self._number(places[place]) for place in varying)])
 
-    def _number(self, order: list[Node], place: int) -> Any:
-        node = [node for node in order if node.op is FULL][place]
-        return self.library.full((), node.attrs["value"], node.dtype)
+    def _number(self, node: Node) -> Any:
+        if node.op is FULL:
+            return self.library.full((), node.attrs["value"], node.dtype)
+        return np.array([start for start, _, _ in node.attrs["slices"]])
 
 
 class Sent:
@@ -218,8 +236,8 @@ def prepared(
     recording, current.recording = current.recording, None
     try:
         _, inputs, _ = form(order, targets)
-        numbers = [node for node in order if node.op is FULL]
-        places = {numbers[i]: data(True, (), numbers[i].dtype) for i in free}
+        numbers = numbered(order)
+        places = {numbers[i]: _given(numbers[i]) for i in free}
         copies: dict[Node, Node] = {}
         for node in order:
             copies[node] = copied(node, node.inputs, copies, places.get(node))
@@ -228,12 +246,22 @@ def prepared(
         current.recording = recording
 
 
+def _given(node: Node) -> Node:
+    """What stands for the number of a node until it is given."""
+    if node.op is FULL:
+        return data(True, (), node.dtype)
+    return data(True, (len(node.attrs["slices"]),), int64)
+
+
 def copied(
     node: Node, inputs: Sequence[Node], copies: Mapping[Node, Node], number: Node | None = None
 ) -> Node:
-    """`node` on the copies of its inputs; or a number that is given, where it was a constant."""
-    if number is not None:
+    """`node` on the copies of its inputs; with a `number` that is given instead of its own."""
+    if number is not None and node.op is FULL:
         return expand(number, shape=node.shape)
+    if number is not None:
+        (x,) = inputs
+        return slice_at(copies.get(x, x), number, slices=node.attrs["slices"])
     made = Node(
         node.op, tuple([copies.get(x, x) for x in inputs]), node.attrs, node.shape, node.dtype
     )

@@ -20,6 +20,9 @@ class Engine(Protocol):
     def compute(self, targets: Sequence[Node]) -> None:
         """Gives `targets` their values, and with them all that waits and that somebody holds."""
 
+    def position(self, node: Node) -> Any:
+        """The value of a whole number as the host finds it, where it takes a few steps; or None."""
+
     def fetched(self, value: Any) -> Any:
         """A value of this engine as a NumPy array."""
 

@@ -223,6 +223,13 @@ def array(node: Node) -> Any:
     """The node's value as a NumPy array, computed if need be."""
     if current.recording is not None:
         current.recording.looked.append(node)
+    return _position(node)
+
+
+def seen(node: Node) -> Any:
+    """The node's value as `array` gives it, for a user's eyes: it is computed where all else is."""
+    if current.recording is not None:
+        current.recording.looked.append(node)
     return _known(node)
 
 
@@ -233,10 +240,19 @@ def answer(node: Node, question: Callable[[Any], Any]) -> Any:
         node: computed if need be.
         question: a function of the array alone.
     """
-    found = question(_known(node))
+    found = question(_position(node))
     if current.recording is not None:
         current.recording.asked.append((node, question, found))
     return found
+
+
+def _position(node: Node) -> Any:
+    """The value, for a function that must know it; an engine need not compute for a position."""
+    if elsewhere.engine is not None and node.value is None and node.dtype.category < 2:
+        found = elsewhere.engine.position(node)
+        if found is not None:
+            return found
+    return _known(node)
 
 
 def _known(node: Node) -> Any:

@@ -11,8 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gradcli.graph.node import NO_ATTRS, Node, current
-from gradcli.graph.op import FULL, LEAF
+from gradcli.graph.op import FULL, INDEX, LEAF, Op
+from gradcli.ops.movement import slice_
 
+slice_at = Op(
+    "slice_at",
+    lambda x, starts, *, slices: slice_.infer(x, slices=slices),
+    INDEX,
+    INDEX,
+)
+"""A slice whose starts are the second input, numbers of the host; lengths and steps are fixed."""
 OBJECTS = frozenset(("owner", "function"))
 """Attributes that are objects of higher floors; no value depends on them."""
 
@@ -84,7 +92,8 @@ class Work:
 def form(order: Sequence[Node], targets: Sequence[Node]) -> tuple[Any, list[Node], list[Any]]:
     """The key of a graph, the nodes with values that it reads, and its numbers.
 
-    Numbers are (class, text) of each constant, in order; they are no part of the key.
+    Numbers are (class, text) of each constant and of where each slice starts, in order; they are
+    no part of the key.
     """
     places: dict[Node, int] = {}
     inputs: list[Node] = []
@@ -101,11 +110,21 @@ def form(order: Sequence[Node], targets: Sequence[Node]) -> tuple[Any, list[Node
             value = node.attrs["value"]
             numbers.append((value.__class__, repr(value)))
             rows.append((FULL, node.shape, node.dtype))
+        elif node.op.name == "slice":
+            slices = node.attrs["slices"]
+            numbers.append((tuple, str([start for start, _, _ in slices])))
+            taken = tuple([(size, step) for _, size, step in slices])
+            rows.append((node.op, places[node.inputs[0]], taken, node.shape, node.dtype))
         else:
             sources = tuple([places[x] for x in node.inputs])
             rows.append((node.op, sources, attributes(node), node.shape, node.dtype))
         places[node] = len(places)
     return (tuple(rows), tuple([places[node] for node in targets])), inputs, numbers
+
+
+def numbered(order: Sequence[Node]) -> list[Node]:
+    """The nodes of `order` that have numbers."""
+    return [node for node in order if node.op is FULL or node.op.name == "slice"]
 
 
 def kind(node: Node) -> Any:

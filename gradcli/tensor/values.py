@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import array
+from gradcli.execute.evaluate import seen
 from gradcli.graph.dtype import INTEGER, default
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
@@ -28,7 +28,7 @@ class Values:
 
     def array(self: Any) -> Any:
         """The value as a NumPy array; read it, do not write to it."""
-        return array(self.value_node)
+        return seen(self.value_node)
 
     def held(self: Any) -> list[Node]:
         """The nodes whose values this tensor stands for: its own, and its memory's."""

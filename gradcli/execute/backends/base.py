@@ -103,6 +103,11 @@ class Library:
         """The block in which its functions are called."""
         return nullcontext()
 
+    def slice_at(self, x: Array, starts: Any, *, slices: Any) -> Array:
+        """A slice that starts at `starts`."""
+        moved = [(int(i), n, step) for i, (_, n, step) in zip(starts, slices, strict=True)]
+        return self.slice(x, slices=tuple(moved))
+
     # -- ops
 
     def run(self, node: Node, values: Sequence[Array]) -> Any:
@@ -248,6 +253,7 @@ PLAIN: dict[str, Callable[[Library, Node, Sequence[Array]], Any]] = {
     "cast": lambda b, node, values: b.as_cast(values[0], node.dtype),
     **dict.fromkeys(("leaf", "detach", "clone", "opaque"), lambda b, node, values: values[0]),
     **dict.fromkeys(("overwrite", "replace"), lambda b, node, values: values[1]),
+    "slice_at": lambda b, node, values: b.slice_at(*values, slices=node.attrs["slices"]),
     "custom": lambda b, node, values: tuple(values[: node.attrs["count"]]),
     "pulled": _pulled,
 }

@@ -70,6 +70,10 @@ def _slices(slices: Slices) -> tuple[Any, ...]:
     return (..., *(slice(i, i + max(n - 1, 0) * step + (n > 0), step) for i, n, step in slices))
 
 
+def _slice(b: Jax, x: Array, *, slices: Slices) -> Array:
+    return x[_slices(slices)]
+
+
 def _embed(b: Jax, x: Array, *, slices: Slices, shape: Shape) -> Array:
     core = len(shape)
     config = [(0, 0, 0)] * (x.ndim - core)
@@ -284,7 +288,7 @@ OWN: dict[str, Callable[..., Any]] = {
     "permute_dims": lambda b, x, *, axes: x.transpose(
         (*range(x.ndim - len(axes)), *(x.ndim + a for a in axes))
     ),
-    "slice": lambda b, x, *, slices: x[_slices(slices)],
+    "slice": _slice,
     "flip": lambda b, x, *, axis: jnp.flip(x, axis),
     "concat": lambda b, *arrays, axis: jnp.concatenate(arrays, axis),
     "tril": lambda b, x, *, diagonal: jnp.tril(x, diagonal),
@@ -369,6 +373,14 @@ class Jax(Library):
         block.enter_context(jax.enable_x64(True))
         block.enter_context(jax.default_device(self.place))
         return block
+
+    def slice_at(self, x: Any, starts: Any, *, slices: Any) -> Any:
+        """A slice that starts where a compiled function is told."""
+        lead = x.ndim - len(slices)
+        sizes = [max(n - 1, 0) * step + (n > 0) for _, n, step in slices]
+        first = [0] * lead + [starts[i] for i in range(len(slices))]
+        cut = lax.dynamic_slice(x, first, (*x.shape[:lead], *sizes))
+        return _slice(self, cut, slices=tuple((0, n, step) for _, n, step in slices))
 
     def compiled(self, work: Work) -> Run:
         """One compiled function, where nothing looks at values or runs on the host."""
