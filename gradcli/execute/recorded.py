@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.execute.backends.base import Library
-from gradcli.execute.delayed import compiled, copied
+from gradcli.execute.forms import compiled, copied
 from gradcli.execute.program import Unplannable
 from gradcli.execute.straight import Questions
 from gradcli.graph.node import Node, current, data

@@ -145,7 +145,7 @@ class Library:
             return found
 
     def _found(self, name: str) -> Kernel | None:
-        from gradcli.execute.backends.composed import COMPOSED
+        from gradcli.execute.backends.composed import COMPOSED, NEEDS
 
         if name in self.own:
             return self._bound(self.own[name])
@@ -154,7 +154,9 @@ class Library:
                 found = getattr(space, self.renamed.get(name, name), None)
                 if found is not None:
                     return found  # type: ignore[no-any-return]  # a module holds anything
-        return self._bound(COMPOSED[name]) if name in COMPOSED else None
+        if name not in COMPOSED or any(self.kernel(need) is None for need in NEEDS.get(name, ())):
+            return None
+        return self._bound(COMPOSED[name])
 
     def _bound(self, kernel: Kernel) -> Kernel:
         return lambda *values, **attrs: kernel(self, *values, **attrs)

@@ -32,6 +32,7 @@ CHOICES = {
     "numpy": Choice("numpy", "", ("cpu",)),
     "jax": Choice("jax", "jax", ("cpu", "cuda")),
     "torch": Choice("torch", "torch", ("cpu", "cuda", "mps")),
+    "cupy": Choice("cupy", "cupy", ("cuda",)),
     "dask": Choice("distributed", "dask", ("cpu",)),
 }
 """What `--backend` takes."""

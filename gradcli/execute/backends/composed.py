@@ -311,3 +311,8 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     "square": lambda b, x: x * x,
 }
 """Kernels by name."""
+NEEDS = {
+    **{"overlap_add": ("index_add",), "strided_add": ("index_add",)},
+    **{"polygamma": ("digamma", "special_zeta")},
+}
+"""Which kernels some of them are made of that a library may lack; then the host has to do it."""
