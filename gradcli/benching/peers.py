@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends.choice import CHOICES, chosen
+from gradcli.execute.backends.choice import CHOICES, CLUSTER, chosen
+from gradcli.execute.backends.choice import installed as there
 from gradcli.language import ast
 from gradcli.language.print import unparse
 from gradcli.lowering.names import BARE_MODULES, lookup
@@ -209,7 +210,11 @@ def own(backend: str, device: str | None = None) -> Peer:
 
 def installed(backend: str | None = None, device: str | None = None) -> list[Peer]:
     """What is here, gradcli on NumPy first: all of its backends, or `backend` on `device`."""
-    here = [name for name, c in CHOICES.items() if find_spec(c.package) and "cpu" in c.devices]
+    here = [
+        name
+        for name, c in CHOICES.items()
+        if there(name) and "cpu" in c.devices and name != CLUSTER
+    ]
     wanted = here if backend is None else dict.fromkeys(["numpy", backend])
     mine = [own(name, device if name == backend else None) for name in wanted]
     return mine + [peer for peer in PEERS if find_spec(peer.package) is not None]

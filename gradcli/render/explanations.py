@@ -252,9 +252,9 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "gradcli eval x y",
     ),
     "G071": (
-        "The backend is not installed, or cannot run here.",
-        "gradcli backends lists those that can.",
-        "gradcli backends",
+        "The backend is not installed, its device is not there, or it cannot compute an operation.",
+        "gradcli backends lists those that can; --backend numpy computes everything.",
+        "gradcli backends --bench",
     ),
     "G072": (
         "A cluster began the work and cannot finish it: the scheduler went away, or rows ended "

@@ -14,9 +14,25 @@ COMMAND = click.Command(
     help="""List the backends that can execute expressions here.
 
 \b
-Example:
-  gradcli backends -f json""",
+Examples:
+  gradcli backends
+  gradcli backends --bench          each device that is found, and how fast it is
+  gradcli backends -f json
+  gradcli eval "sum(exp(x))" x=@x.npy --backend jax --device cuda
+
+\b
+Without --bench nothing is imported, and the devices are those that a backend
+could have. --bench times the value and gradient of
+mean(tanh(x)*exp(-x*x) + log1p(exp(x))) over 10^6 float32 numbers, warm.""",
     params=[
+        option("--bench", is_flag=True, help="Find devices, and time an expression on each."),
+        option(
+            "--seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            default=0.5,
+            metavar="S",
+            help="About how long to measure each (0.5).",
+        ),
         option("-f", "--format", type=click.Choice(["text", "json"]), default="text"),
         *everywhere(),
     ],

@@ -75,11 +75,11 @@ def chosen(name: str, device: str | None = None) -> Any:
     choice = CHOICES[name]
     if device is not None:
         _refuse_device(name, choice, device)
-    if choice.extra and find_spec(choice.package) is None:
+    if choice.extra and not installed(name):
         raise GradcliError(
             "G071",
             f"the {name} backend needs {choice.package}, which is not installed",
-            help=f"pip install 'gradcli[{choice.extra}]'",
+            help=install(name),
         )
     return None if name in ("numpy", CLUSTER) else _loaded(name, device)
 
@@ -111,10 +111,31 @@ def _refuse_device(name: str, choice: Choice, device: str) -> None:
         )
 
 
-def no_device(name: str, device: str, known: list[str]) -> GradcliError:
-    """G071 for a device that this machine lacks."""
-    return GradcliError(
+def found_device(name: str, device: str, known: list[str]) -> str:
+    """The device of `known` that is meant; raises G071 for one that this machine lacks."""
+    wanted = "cuda:0" if device == "cuda" else device
+    if wanted in known:
+        return wanted
+    raise GradcliError(
         "G071",
         f"{name} finds no device {device} on this machine",
         help=f"it finds {', '.join(known)}" if known else "use another backend",
     )
+
+
+def installed(name: str) -> bool:
+    """Whether what a backend needs is here; nothing is imported."""
+    return find_spec(CHOICES[name].package) is not None
+
+
+def devices(name: str) -> list[str]:
+    """The devices that an installed backend finds; imports its library."""
+    if name in ("numpy", CLUSTER):
+        return ["cpu"]
+    found: list[str] = import_module(f"gradcli.execute.backends.{name}").devices()
+    return found
+
+
+def install(name: str) -> str:
+    """The command that installs what a backend needs."""
+    return f"pip install 'gradcli[{CHOICES[name].extra}]'"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends.array_api import OWN, ArrayAPI, scan
-from gradcli.execute.backends.choice import no_device
+from gradcli.execute.backends.choice import found_device
 from gradcli.graph.shape import Shape
 
 Array = Any
@@ -31,19 +31,20 @@ SPECIAL = {
 """Kernel -> the name in cupyx.scipy.special, or in cupy."""
 
 
-def load(device: str | None) -> CuPy:
-    """The backend on a CUDA device, the first one by default."""
+def devices() -> list[str]:
+    """The CUDA devices of this machine."""
     cupy = import_module("cupy")
     try:
-        known = [f"cuda:{i}" for i in range(cupy.cuda.runtime.getDeviceCount())]
+        return [f"cuda:{i}" for i in range(cupy.cuda.runtime.getDeviceCount())]
     except Exception:  # no driver, an old one, or none of CUDA's libraries: each has its own class
-        known = []
-    chosen = "cuda:0" if device in (None, "cuda") else str(device)
-    if chosen not in known:
-        raise no_device("cupy", chosen, known)
-    special = import_module("cupyx.scipy.special")
-    add_at = import_module("cupyx").scatter_add
-    return CuPy(cupy, special, add_at, chosen)
+        return []
+
+
+def load(device: str | None) -> CuPy:
+    """The backend on a CUDA device, the first one by default."""
+    chosen = found_device("cupy", device or "cuda", devices())
+    special, add_at = import_module("cupyx.scipy.special"), import_module("cupyx").scatter_add
+    return CuPy(import_module("cupy"), special, add_at, chosen)
 
 
 def _contract(b: CuPy, x: Array, y: Array, *, spec: str) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcli.execute.backends import composed
 from gradcli.execute.backends.base import Library, Run, guarded
-from gradcli.execute.backends.choice import no_device
+from gradcli.execute.backends.choice import found_device
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.work import Step, Work
 from gradcli.graph.dtype import DType
@@ -37,16 +37,30 @@ FFT = {"none": "backward", "root": "ortho", "all": "forward"}
 BACK = {"none": "forward", "root": "ortho", "all": "backward"}
 
 
+def devices() -> list[str]:
+    """Where JAX can compute on this machine, its own choice first."""
+    return list(_known())
+
+
+def _places_of(kind: str) -> list[Any]:
+    try:
+        return list(jax.devices(kind))
+    except RuntimeError:
+        return []
+
+
+def _known() -> dict[str, Any]:
+    """JAX's devices by name, its own choice first."""
+    first = jax.devices()[0]
+    named = {f"cuda:{i}": device for i, device in enumerate(_places_of("cuda"))}
+    named["cpu"] = jax.devices("cpu")[0]
+    return dict(sorted(named.items(), key=lambda item: item[1] is not first))
+
+
 def load(device: str | None) -> Jax:
     """The backend on `device`, JAX's first one by default."""
-    if device is None:
-        return Jax(jax.devices()[0])
-    kind, _, number = device.partition(":")
-    try:
-        return Jax(jax.devices(kind)[int(number or 0)])
-    except (RuntimeError, IndexError):
-        known = [str(d.platform) for d in jax.devices()]
-        raise no_device("jax", device, list(dict.fromkeys([*known, "cpu"]))) from None
+    known = _known()
+    return Jax(known[found_device("jax", device or next(iter(known)), list(known))])
 
 
 def _contract(b: Jax, x: Array, y: Array, *, spec: str) -> Array:

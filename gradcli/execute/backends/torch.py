@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends.base import Library
-from gradcli.execute.backends.choice import no_device
+from gradcli.execute.backends.choice import found_device
 from gradcli.graph.dtype import DType
 from gradcli.graph.shape import Shape, numel
 
@@ -29,15 +29,15 @@ BACK = {"none": "forward", "root": "ortho", "all": "backward"}
 """What PyTorch calls a scale, by direction."""
 
 
+def devices() -> list[str]:
+    """Where PyTorch can compute on this machine."""
+    cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
 def load(device: str | None) -> Torch:
     """The backend on `device`, the CPU by default."""
-    known = ["cpu"]
-    known += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    known += ["mps"] if torch.backends.mps.is_available() else []
-    chosen = device or "cpu"
-    if chosen not in known and not (chosen == "cuda" and len(known) > 1 and "cuda:0" in known):
-        raise no_device("torch", chosen, known)
-    return Torch(chosen)
+    return Torch(found_device("torch", device or "cpu", devices()))
 
 
 def _contract(b: Torch, x: Array, y: Array, *, spec: str) -> Array:
