@@ -33,9 +33,10 @@ class Data:
         size: bytes in the stream.
         limit: bytes of memory that reading may take.
         path: the regular file behind the stream, or None when it was spooled.
+        url: what names the file behind the stream, if that is elsewhere.
     """
 
-    __slots__ = ("limit", "name", "path", "size", "stream")
+    __slots__ = ("limit", "name", "path", "size", "stream", "url")
 
     def __init__(
         self, name: str, stream: BinaryIO, size: int, limit: int, path: Path | None = None
@@ -45,6 +46,7 @@ class Data:
         self.size = size
         self.limit = limit
         self.path = path
+        self.url: str | None = None
 
     def __enter__(self) -> Data:
         return self

@@ -77,10 +77,11 @@ def stored(data: Data, key: str) -> Stored | None:
 
 def lying(data: Data, header: Header) -> Stored | None:
     """The array behind a header that was just read."""
-    if data.path is None or not header.shape:
+    path = data.path or data.url
+    if path is None or not header.shape:
         return None
     start = data.stream.tell()
-    return Plain(data.path, data.name, header.shape, header.dtype, start, header.fortran)
+    return Plain(path, data.name, header.shape, header.dtype, start, header.fortran)
 
 
 def read_header(stream: BinaryIO, size: int, data: Data) -> Header:

@@ -33,7 +33,12 @@ def matching(pattern: Path, name: str) -> list[Path]:
     """
     from glob import glob
 
-    found = [Path(p) for p in glob(str(pattern), recursive=True) if Path(p).is_file()]
+    found = [p for p in glob(str(pattern), recursive=True) if Path(p).is_file()]
+    return [Path(p) for p in in_order(found, name)]
+
+
+def in_order(found: list[str], name: str) -> list[str]:
+    """The files of a pattern `name` in natural order; raises G050 where there are none."""
     if not found:
         raise GradcliError(
             "G050",
@@ -44,8 +49,8 @@ def matching(pattern: Path, name: str) -> list[Path]:
     return sorted(found, key=_natural)
 
 
-def _natural(path: Path) -> list[Any]:
-    pieces = re.split(r"([0-9]+)", str(path))
+def _natural(path: str) -> list[Any]:
+    pieces = re.split(r"([0-9]+)", path)
     return [(int(piece), piece) if place % 2 else piece for place, piece in enumerate(pieces)]
 
 

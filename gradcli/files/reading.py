@@ -7,6 +7,7 @@ input with a GradcliError. Text gives float64 (or bool); the caller converts it 
 from __future__ import annotations
 
 import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,10 +15,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.files import remote
 from gradcli.files.data import Data, budget, open_path, shown, spool, unreadable
 from gradcli.files.formats import SUFFIXES, by_content, by_suffix, reader, stored_reader
-from gradcli.files.patterns import is_pattern, joined, matching
+from gradcli.files.patterns import in_order, is_pattern, joined, matching
 from gradcli.files.stored import Stored
+
+_SUFFIXED = re.compile(rf"(.+?(?:{'|'.join(map(re.escape, SUFFIXES))}))(?::(.*))?", re.DOTALL)
+"""A URL that ends with a known suffix, and behind a colon what to take from the file."""
 
 
 def read(
@@ -32,7 +37,8 @@ def read(
     Args:
         reference: `data.npy`, `data.npz:key`, `t.csv:a,b`, `d.json:path.to.key`,
             `m.safetensors:key`, `t.parquet:a,b` and so on. A file whose whole name is the
-            reference comes first; `parts/*.npy` are several files one behind the other.
+            reference comes first; `parts/*.npy` are several files one behind the other. A URL
+            such as `s3://bucket/data.npy` goes through fsspec.
         keep: bytes from which an array of which rows can be read stays where it is (`Stored`).
         root: a directory that the file must lie below, links followed; None for anywhere.
         limit: bytes of memory; None for half of the machine's.
@@ -48,6 +54,8 @@ def read(
     """
     if not reference:
         raise GradcliError("G050", "no file is named", help="write @ and a path: x=@data.npy")
+    if root is None and remote.is_url(reference):
+        return _read_url(reference, budget(limit), keep)
     path, key = _split(reference, root)
     name = reference[: len(reference) - len(key) - 1] if key else reference
     if is_pattern(path):
@@ -55,6 +63,29 @@ def read(
         files = [(_inside(p, str(p), root), str(p)) for p in matching(path, name)]
         return joined(name, [(n, one(p, n)) for p, n in files], budget(limit), keep)
     return _read_one(path, name, key, limit, keep)
+
+
+def _read_url(reference: str, limit: int, keep: int | None) -> np.ndarray[Any, Any] | Stored:
+    """As `read`, of a URL, which may be a pattern too."""
+    found = _SUFFIXED.fullmatch(reference)
+    url, key = (found[1], found[2] or "") if found else (reference, "")
+    if not any(c in url for c in "*?["):
+        return _read_one_url(url, key, limit, keep)
+    urls = in_order(remote.matching(url), url)
+    return joined(url, [(u, _read_one_url(u, key, limit, 0)) for u in urls], limit, keep)
+
+
+def _read_one_url(
+    url: str, key: str, limit: int, keep: int | None
+) -> np.ndarray[Any, Any] | Stored:
+    kind = by_suffix(Path(url).suffix, url)
+    with remote.opened(url) as stream:
+        if kind == "npy" and keep is not None:
+            data = Data(url, stream, remote.size_of(url), limit)
+            data.url = url
+        else:
+            data = spool(stream, url, limit, _look(kind, url))
+        return _array(data, kind, key, keep)
 
 
 def _read_one(

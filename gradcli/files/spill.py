@@ -50,7 +50,7 @@ class Spill(Plain):
             raise GradcliError(
                 "G053",
                 f"a temporary file of {amount(self.nbytes)} cannot be written to "
-                f"{shown(str(self.path.parent))}: {(error.strerror or str(error)).lower()}",
+                f"{shown(str(Path(self.path).parent))}: {(error.strerror or str(error)).lower()}",
                 help=["raise --max-memory, or name a directory with more room: TMPDIR=/path"],
                 kind=OSError,
             ) from error

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.files import remote
 from gradcli.files.data import Data, amount, shown, unreadable
 from gradcli.files.dtypes import UPCAST, normalise
 
@@ -92,16 +93,24 @@ class Plain(Stored):
     """Elements that lie in a file as they lie in memory, from byte `start` on.
 
     Args:
+        path: of the file, or its URL.
         raw: the dtype that they have there.
         fortran: whether the first axis runs fastest.
     """
 
     def __init__(
-        self, path: Path, name: str, shape: Shape, raw: np.dtype[Any], start: int, fortran: bool
+        self,
+        path: Path | str,
+        name: str,
+        shape: Shape,
+        raw: np.dtype[Any],
+        start: int,
+        fortran: bool,
     ) -> None:
         dtype = np.dtype(np.int64) if raw.char in UPCAST else raw.newbyteorder("=")
         super().__init__(name, shape, dtype)
-        self.path = Path(os.path.abspath(path))  # another process may work in another directory
+        # Another process may work in another directory.
+        self.path = path if isinstance(path, str) else Path(os.path.abspath(path))
         self.raw = raw
         self.start = start
         self.fortran = fortran
@@ -138,12 +147,17 @@ class Plain(Stored):
             return
         memory = local.reshape(-1).view(np.uint8).data
         try:
-            with open(self.path, "rb", buffering=0) as file:
+            with self._opened() as file:
                 for number in range(prod(shape[:axis])):
                     file.seek(self.start + (number * shape[axis] + first) * inner)
                     self._fill_run(file, memory[number * length : (number + 1) * length])
         except OSError as error:
-            raise unreadable(self.name, self.path, error) from error
+            raise unreadable(self.name, Path(self.path), error) from error
+
+    def _opened(self) -> Any:
+        if isinstance(self.path, str):
+            return remote.opened(self.path)
+        return open(self.path, "rb", buffering=0)
 
     def _gather(self, shape: Shape, local: Array, axis: int, first: int) -> None:
         """Reads short runs with all that lies between them."""

@@ -38,6 +38,7 @@ Examples:
   gradcli eval "sum(exp(x))" x=@big.npy --backend jax      or torch, cupy; --device cuda
   gradcli eval "mean(log1p(exp(-y*(X@w))))" X=@'parts/*.npy' y=@y.npy w='zeros(25)' -w w
   gradcli eval "(X - X.mean(0))/X.std(0)" X=@big.npy --no-grad -o scaled.npy
+  gradcli eval "mean(exp(X@w))" X=@s3://b/X.npy w='zeros(9)' -w w --backend dask
   gradcli eval -- "-x**2" x=-3                    after -- a leading minus is no option
 
 \b

@@ -18,6 +18,7 @@ Examples:
   gradcli run train.py
   gradcli run train.py lr=0.1 X=@data.npy         bindings are variables of the script
   gradcli run train.py --backend torch --device cuda
+  gradcli run train.py X=@'parts/*.npy' --backend dask --scheduler tcp://host:8786
   gradcli run - < snippet.py
   ./train.py                    whose first line is #!/usr/bin/env -S gradcli run""",
     params=[
