@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-torch.manual_seed(7)
+torch.manual_seed(1)
 q = torch.randn(4, 8, requires_grad=True)
 k = torch.randn(5, 8, requires_grad=True)
 v = torch.randn(5, 8, requires_grad=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.backends.pointwise import WRITERS
+from gradcli.execute.backends.precise import UFUNCS
 from gradcli.execute.calls import (
     Instruction,
     Registers,
@@ -174,7 +175,7 @@ class Program:
         """What computes the node into a buffer; None when its kernel makes its own array."""
         if not node.op.elementwise or self.rows.kind[node] != ROWS:
             return None
-        found = WRITERS.get(node.op.kernel)
+        found = WRITERS.get(node.op.kernel) or UFUNCS.get(node.op.kernel)
         if found is not None or node.attrs:
             return found
         kernel = backend.kernel(node.op.name, node.op.kernel)

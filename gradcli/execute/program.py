@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.backends import short_rows
+from gradcli.execute.backends.cascade import LANES
 from gradcli.execute.backends.contraction import Product, recipe
 from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
 from gradcli.execute.backends.pointwise import WRITERS
+from gradcli.execute.backends.precise import PRECISE
 from gradcli.execute.evaluate import backend
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
@@ -214,7 +216,7 @@ class Writer:
     def _sum(self, node: Node, x: Array) -> bool:
         """A sum as NumPy's reduction; False where the kernel goes another way."""
         axis = node.attrs["axis"] if x.ndim else ()
-        if x.dtype != NUMPY_DTYPES[node.dtype]:
+        if x.dtype != NUMPY_DTYPES[node.dtype] or x.dtype.char in LANES:
             return False
         if axis in ((-1,), (-2,)) and short_rows.sums(x, axis) is not None:
             return False
@@ -292,7 +294,8 @@ def _writer(node: Node, arrays: list[Any]) -> Callable[..., Any] | None:
         return kernel if len(kinds) == 1 and (wanted.kind == "b" or kinds == {wanted}) else None
     if node.op.name == "where":
         kinds = {array.dtype for array in arrays[1:]}
-    return WRITERS.get(node.op.kernel) if kinds == {wanted} and wanted.kind == "f" else None
+    write = PRECISE.get(node.op.kernel) or WRITERS.get(node.op.kernel)
+    return write if kinds == {wanted} and wanted.kind == "f" else None
 
 
 def _is_square(exponent: Node) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends import pointwise, short_rows
+from gradcli.execute.backends import cascade, pointwise, precise, short_rows
 from gradcli.execute.backends.contraction import contract
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.graph.node import Node, current
@@ -62,6 +62,9 @@ def _axis(axis: int | tuple[int, ...], ndim: int) -> int | tuple[int, ...]:
 
 def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axis = _axis(axis, x.ndim)  # type: ignore[assignment]
+    exact = cascade.total(x, axis)
+    if exact is not None:
+        return np.expand_dims(exact, axis) if keepdims else exact
     if x.size >= short_rows.LONG and len(axis) == x.ndim:
         total = short_rows.total(x)
         if total is not None:
@@ -106,7 +109,10 @@ def _position(name: str) -> Callable[..., Array]:
 
 def _scan(ufunc: np.ufunc) -> Callable[..., Array]:
     def scan(x: Array, *, axis: int) -> Array:
-        return ufunc.accumulate(x, axis=axis, dtype=x.dtype) if x.ndim else x
+        if not x.ndim:
+            return x
+        wide = np.float64 if precise.applies(x) else x.dtype
+        return ufunc.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)
 
     return scan
 
@@ -138,12 +144,17 @@ def _argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
     return x.shape[axis] - 1 - np.flip(flipped, axis)
 
 
-def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """exp(x - max), its sum, and max (0 where infinite), along `axis`."""
+def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array]:
+    """exp(x - max) and max (0 where infinite), along `axis`."""
     top = _top(x.real, axis)
     top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
-    powers = np.exp(x - top)
-    return powers, _sum(powers, axis=_tuple(axis), keepdims=True), top
+    return precise.exp(x - top), top
+
+
+def _norm(powers: Array, axis: int | tuple[int, ...]) -> Array:
+    """The sum of `powers` along `axis`, kept."""
+    exact = cascade.softmax_total(powers, axis) if isinstance(axis, int) else None
+    return _sum(powers, axis=_tuple(axis), keepdims=True) if exact is None else exact
 
 
 def _top(x: Array, axis: int | tuple[int, ...]) -> Array:
@@ -157,19 +168,23 @@ def _tuple(axis: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _softmax(x: Array, *, axis: int) -> Array:
-    powers, norm, _ = _shifted_exp(x, _axis(axis, x.ndim))
-    return powers / norm
+    axes = _axis(axis, x.ndim)
+    powers, _ = _shifted_exp(x, axes)
+    norm = _norm(powers, axes)
+    # PyTorch divides columns, and multiplies rows with the inverse.
+    return powers / norm if axis != -1 else powers * (1 / norm)
 
 
 def _log_softmax(x: Array, *, axis: int) -> Array:
-    _, norm, top = _shifted_exp(x, _axis(axis, x.ndim))
-    return x - top - np.log(norm)
+    axes = _axis(axis, x.ndim)
+    powers, top = _shifted_exp(x, axes)
+    return x - top - precise.log(_norm(powers, axes))
 
 
 def _logsumexp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axes = _axis(axis, x.ndim)
-    _, norm, top = _shifted_exp(x, axes)
-    result = np.log(norm) + top
+    powers, top = _shifted_exp(x, axes)
+    result = precise.log(_sum(powers, axis=_tuple(axes), keepdims=True)) + top
     return result if keepdims else result.squeeze(axis=axes)
 
 
@@ -391,7 +406,8 @@ def _sinc(x: Array) -> Array:
 
 def _binary_cross_entropy(x: Array, y: Array) -> Array:
     least = x.dtype.type(-100)
-    return -y * np.maximum(np.log(x), least) - (1 - y) * np.maximum(np.log1p(-x), least)
+    known, other = precise.log(x), pointwise.log1p(-x)
+    return -y * np.maximum(known, least) - (1 - y) * np.maximum(other, least)
 
 
 def _of_nothing(*values: Array, function: Any, kinds: Any, count: int) -> list[Array]:
@@ -427,6 +443,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
     **{name: _scipy(name) for name in ("erfc", "erfinv", "digamma")},
     **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
+    **precise.PRECISE,
     **pointwise.WRITERS,
     **{"opaque": lambda x, *_, **__: x},
     **{"overwrite": lambda x, value: value, "replace": lambda x, value: value},

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends import precise
+
 Array = Any
 LARGE = 512
 """Elements from which a longer formula of vectorised ufuncs beats a shorter of slow ones."""
@@ -95,6 +97,8 @@ def log1p(x: Array, out: Array = None) -> Array:
 
     Kahan's correction: log(1 + x) is log(u) - ((u - 1) - x)/u for u = 1 + x rounded.
     """
+    if precise.applies(x):
+        return precise.rounded(np.log1p, x, out=out)
     if _is_vectorised("log1p") or not _is_large(x, "f"):
         return np.log1p(x, out=out)
     out = _result(out, x)
@@ -111,6 +115,8 @@ def log1p(x: Array, out: Array = None) -> Array:
 
 def softplus(x: Array, out: Array = None) -> Array:
     """log(1 + exp(x)) without overflow."""
+    if precise.applies(x):
+        return same(np.where(x > 20, x, log1p(precise.exp(x))), out)
     if not _is_large(x, "f"):
         return np.logaddexp(x, x.dtype.type(0), out=out)
     out = _result(out, x)
@@ -126,7 +132,7 @@ def sigmoid(x: Array, out: Array = None) -> Array:
     """1/(1 + exp(-x))."""
     made = np.negative(x, out=out)
     out = made if isinstance(made, np.ndarray) else None
-    return np.reciprocal(np.add(np.exp(made, out=out), 1, out=out), out=out, dtype=x.dtype)
+    return np.reciprocal(np.add(precise.exp(made, out=out), 1, out=out), out=out, dtype=x.dtype)
 
 
 def rsqrt(x: Array, out: Array = None) -> Array:
@@ -191,9 +197,11 @@ argument goes on to grow."""
 
 def erf(x: Array, out: Array = None) -> Array:
     """The error function; of large float32 arrays a hyperbolic tangent, to 3e-7."""
-    if not _is_large(x, "f"):
+    if precise.applies(x) or not _is_large(x, "f"):
         import scipy.special
 
+        if precise.applies(x):
+            return precise.rounded(scipy.special.erf, x, out=out)
         return scipy.special.erf(x, out=out)
     out = _result(out, x)
     square = np.square(x, out=buffers.get(0, x))
@@ -226,6 +234,8 @@ def power(x: Array, y: Array, out: Array = None) -> Array:
         positive = np.power(x, np.maximum(y, 0))
         inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
         return same(np.where(y < 0, inverse, positive).astype(x.dtype), out)
+    if precise.applies(x):
+        return precise.rounded(np.power, x, y, out=out)
     return np.power(x, y, out=out)
 
 

@@ -1,0 +1,147 @@
+"""Sums of small arrays in PyTorch's order, so that they have its bits.
+
+Constraints: float32 and float64, and what lies in memory in order; anything else is left to NumPy.
+The order is that of PyTorch's CPU kernel (SumKernel.cpp): vectors of 32 bytes, four of them beside
+each other, and sums of sums of 16. NumPy adds along an axis that is not the last one element after
+the other.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gradcli.graph.shape import Shape
+
+Array = Any
+MOST = 32768
+"""Elements up to which PyTorch sums on one thread."""
+LANES = {"f": 8, "d": 4}
+"""Numbers in a vector of the kernel, by NumPy's letter."""
+TOGETHER = 4
+"""Vectors that are summed beside each other."""
+LEVELS = 4
+
+
+def total(x: Array, axes: tuple[int, ...]) -> Array | None:
+    """The sum over `axes` (negative), of the other axes; None where it is not known here."""
+    lanes = LANES.get(x.dtype.char)
+    if lanes is None or x.size > MOST or not x.flags.c_contiguous:
+        return None
+    rows, last, kept = _arranged(x.shape, axes)
+    if rows is None:
+        return None
+    columns = rows[2]
+    if columns == 1:
+        found = _inner(np.reshape(x, rows[:2]), lanes)
+    else:
+        found = _outer(np.reshape(x, rows), TOGETHER * (lanes if columns >= lanes else 1))
+    return np.reshape(_in_turn(np.reshape(found, last)) if last else found, kept)
+
+
+@lru_cache(maxsize=1024)
+def _arranged(shape: Shape, axes: tuple[int, ...]) -> tuple[Any, Any, Shape]:
+    """The shape (before, reduced, after) of a sum, that of parts to add in turn, the result's.
+
+    The first is None for what is not known here, the second where there is nothing more to add.
+    """
+    kept = tuple([n for i, n in enumerate(shape, -len(shape)) if i not in axes])
+    reduced = [i for i, n in enumerate(shape) if i - len(shape) in axes and n != 1]
+    if not reduced or not prod(shape):
+        return None, None, kept
+    first, last = reduced[0], reduced[-1]
+    parts = None
+    if any(i not in reduced and shape[i] != 1 for i in range(first, last)):
+        if first != 0 or reduced[1:] != list(range(len(shape) - len(reduced) + 1, len(shape))):
+            return None, None, kept
+        parts, first = (shape[0], *kept), reduced[1]
+    rows = (prod(shape[:first]), prod(shape[first : last + 1]), prod(shape[last + 1 :]))
+    return rows, parts, kept
+
+
+def softmax_total(powers: Array, axis: int) -> Array | None:
+    """The norm of a softmax of small arrays along `axis`, kept; None where it is not known here.
+
+    PyTorch adds up rows in vectors of 64 bytes whose elements it adds up pairwise, short rows and
+    columns one element after the other.
+    """
+    length = powers.shape[axis]
+    lanes = 2 * LANES.get(powers.dtype.char, 0)
+    if not lanes or powers.size > MOST or not length:
+        return None
+    if length < lanes or axis != -1:
+        return np.take(np.add.accumulate(powers, axis), [-1], axis)
+    whole = length // lanes * lanes
+    vectors = np.reshape(powers[..., :whole], (*powers.shape[:-1], whole // lanes, lanes))
+    sums = np.add.accumulate(vectors, -2)[..., -1, :]
+    if whole < length:
+        sums[..., : length - whole] += powers[..., whole:]
+    while sums.shape[-1] > 1:
+        half = sums.shape[-1] // 2
+        sums = sums[..., :half] + sums[..., half:]
+    return sums
+
+
+def _in_turn(parts: Array) -> Array:
+    """The sum over the first axis, from its first element to its last."""
+    return np.add.accumulate(parts, 0)[-1]
+
+
+def _inner(rows: Array, lanes: int) -> Array:
+    """The sums of rows, shape (count, length)."""
+    count, length = rows.shape
+    if length < lanes:
+        return _beside(rows[..., None])
+    whole = length // lanes * lanes
+    sums = _beside(np.reshape(rows[:, :whole], (count, whole // lanes, lanes)))
+    if whole < length:
+        sums = np.concatenate((rows[:, whole:], sums), 1)
+    return np.add.accumulate(sums, 1)[:, -1]
+
+
+def _outer(rows: Array, width: int) -> Array:
+    """The sums of columns, shape (batch, length, columns); `width` of them are summed at once."""
+    columns = rows.shape[2]
+    apart = columns // width * width
+    if apart == columns:
+        return _levels(rows)
+    if not apart:
+        return _beside(rows)
+    return np.concatenate((_levels(rows[..., :apart]), _beside(rows[..., apart:])), 1)
+
+
+def _beside(rows: Array) -> Array:
+    """Sums over the second axis: of every fourth element, then of these."""
+    batch, length, width = rows.shape
+    if length < 2 * TOGETHER:
+        if length > TOGETHER:
+            rows = np.concatenate((rows[:, :1], rows[:, TOGETHER:], rows[:, 1:TOGETHER]), 1)
+        return np.add.reduce(rows, 1)
+    whole = length // TOGETHER * TOGETHER
+    parts = np.reshape(rows[:, :whole], (batch, whole // TOGETHER, TOGETHER * width))
+    sums = np.reshape(_levels(parts), (batch, TOGETHER, width))
+    if whole < length:
+        sums = np.concatenate((sums[:, :1], rows[:, whole:], sums[:, 1:]), 1)
+    return np.add.reduce(sums, 1)
+
+
+def _levels(rows: Array) -> Array:
+    """Sums over the second axis: of 16 elements, of 16 such sums and so on; what is over first."""
+    batch, length, width = rows.shape
+    step = 1 << max(4, (length - 1).bit_length() // LEVELS)
+    if length < step:
+        return np.add.reduce(rows, 1)
+    found = None
+    for level in range(LEVELS):
+        count = rows.shape[1] if level < LEVELS - 1 else 0
+        whole = count // step * step
+        if whole < rows.shape[1]:
+            part = np.add.reduce(rows[:, whole:], 1)
+            found = part if found is None else found + part
+        if not whole:
+            break
+        rows = np.add.reduce(np.reshape(rows[:, :whole], (batch, whole // step, step, width)), 2)
+    return found
