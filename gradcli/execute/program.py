@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends import short_rows
-from gradcli.execute.backends.cascade import LANES
 from gradcli.execute.backends.contraction import Product, recipe
 from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
 from gradcli.execute.backends.pointwise import WRITERS
@@ -176,8 +174,6 @@ class Writer:
             self.arrays[node] = arrays[0][node.attrs["index"]]
         elif node.op.name == "contract":
             self._contract(node, *arrays)
-        elif node.op.name == "sum" and self._sum(node, arrays[0]):
-            pass
         else:
             self._elementwise(node, inputs, arrays)
 
@@ -212,18 +208,6 @@ class Writer:
         out = np.empty(np.shape(made), made.dtype)
         self._add(np.matmul, [*pair, out])
         self.arrays[node] = multiply.arranged(out) if isinstance(multiply, Product) else out
-
-    def _sum(self, node: Node, x: Array) -> bool:
-        """A sum as NumPy's reduction; False where the kernel goes another way."""
-        axis = node.attrs["axis"] if x.ndim else ()
-        if x.dtype != NUMPY_DTYPES[node.dtype] or x.dtype.char in LANES:
-            return False
-        if axis in ((-1,), (-2,)) and short_rows.sums(x, axis) is not None:
-            return False
-        out = np.empty(node.shape, x.dtype)
-        self._add(np.add.reduce, [x, axis, None, out, node.attrs["keepdims"]])
-        self.arrays[node] = out
-        return True
 
     def _elementwise(self, node: Node, inputs: tuple[Node, ...], arrays: list[Any]) -> None:
         write = _writer(node, arrays)
