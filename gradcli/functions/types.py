@@ -88,6 +88,8 @@ class IInfo:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
+for _class in (Tensor, Size):
+    _class.__module__ = "torch"  # what `print(type(x))` shows
 for _name, _dtype in {**DTYPES, **ALIASES}.items():
     registry.register(f"torch.{_name}", _dtype)
 for _name, _value in {

@@ -53,7 +53,6 @@ class Tensor(Operators, Values):
             `Tensor(2, 3)`.
     """
 
-    __module__ = "torch"  # what `print(type(x))` shows
     __slots__ = ("__weakref__", "_autograd", "_node", "_requires", "_seen", "_storage", "_view")
 
     def __init__(self, node: Any = (), storage: Any = None, view: Any = None, *sizes: int) -> None:
