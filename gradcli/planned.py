@@ -150,11 +150,14 @@ def _program(recording: Recording, inputs: list[Node], outputs: list[Node], libr
         from gradcli.execute.recorded import Recorded
 
         return Recorded(library, recording, inputs, outputs)
-    if sum(node.size for node, _ in recording.made) <= LARGEST:
-        return Straight(recording, inputs, outputs)
-    from gradcli.execute.swept import Swept
+    if sum(node.size for node, _ in recording.made) > LARGEST:
+        from gradcli.execute.swept import Swept
 
-    return Swept(recording, inputs, outputs)
+        try:
+            return Swept(recording, inputs, outputs)
+        except Unplannable:  # nothing goes row by row, or Straight gives the reason
+            pass
+    return Straight(recording, inputs, outputs)
 
 
 def _tensors(result: Result) -> list[Tensor]:

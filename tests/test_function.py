@@ -138,7 +138,7 @@ LARGE = [
     "mean(tanh(x)*exp(-x*x)+log1p(exp(x)))",
     "sum(((x-x.mean(1,keepdim=True))/x.std(1,keepdim=True))**2*x*v)",
     "mean(softplus(x@v)-u*(x@v)) + v.exp().sum()",
-    "x.T",
+    "x.T * 2",
     "(x*2 + v.sum()).relu_().sum(0) @ v",
     "logsumexp(v - 0.5*(((x[:,None,:] - outer(v, v))*exp(-v))**2).sum(-1), 1).mean()",
     "sum(x) if x.mean() > 0 else sum(x**2)",

@@ -23,10 +23,14 @@ from gradcli.graph.op import SYMBOL, UNKNOWN
 from gradcli.graph.walk import ancestors
 
 SMALL = 32768
-"""Elements up to which a node is computed at once; beyond, it waits until its value is needed."""
+"""Elements up to which a node is computed at once; beyond, it waits until its value is needed.
 
-SWEEP = 1 << 17
-"""Elements in a graph from which it pays to plan sweeps over tiles."""
+Measured on values and gradients of 5 and of 30 nodes: up to here computing at once takes 0.9 to 1.2
+of waiting, from twice as many on 1.3 to 3, as everything on the way is kept."""
+
+SWEEP = 1 << 21
+"""Elements in a graph from which it pays to plan sweeps over tiles: at half as many planning and
+starting threads takes as long as it saves, with 30 nodes as with 5."""
 
 backend = NumPy()
 

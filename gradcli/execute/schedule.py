@@ -53,7 +53,9 @@ class Plan:
         self.drops: list[list[Node]] = []
         stored = {x for x in self.inputs if isinstance(x.value, Stored)}
         rows = self._rows(order, stored) if stored else find_rows(order)
-        swept = rows is not None and any(k in (ROWS, CROSS) for k in rows.kind.values())
+        swept = rows is not None and any(
+            kind in (ROWS, CROSS) and not node.op.view for node, kind in rows.kind.items()
+        )
         self.also: dict[Node, Node] = {}
         if rows is not None and swept:
             small = {n for n in order if rows.kind[n] in (FIXED, CROSS) and n.size <= SMALL}

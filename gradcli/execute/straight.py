@@ -14,12 +14,12 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
-from gradcli.execute.evaluate import backend, silence
+from gradcli.execute.evaluate import SWEEP, backend, silence
 from gradcli.execute.program import Unplannable, Writer
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
 
-LARGEST = 1 << 23
+LARGEST = SWEEP
 """Elements in a graph up to which one line of calls is worth more than threads and tiles."""
 
 
