@@ -175,7 +175,7 @@ class Notation:
 
     def attribute(self, tree: ast.Attribute) -> Piece:
         """A transpose, or a constant such as pi."""
-        if tree.name == "T":
+        if tree.name in ("T", "mT"):
             if called(tree.value) == "inv":
                 inner = self.at(tree.value.arguments[0], ATOM)  # type: ignore[attr-defined]
                 mark = self.m.row(self.m.sign("minus"), self.m.sign("transpose"))

@@ -11,6 +11,7 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
 from gradcli.render import tree
+from gradcli.render.batched import batched
 from gradcli.render.factors import joined, letters, magnitude, numeric, to_power
 from gradcli.render.layout import EXTENT, Layout, Piece, Stuck, Written, ratio
 from gradcli.render.tree import Tree
@@ -186,7 +187,9 @@ class Products:
             for label in p.labels:
                 sizes.setdefault(label, 0)
         layout = Layout(pieces, own, sizes, diagonals=self.diagonals)
-        piece = layout.run()
+        wide = any(len(p.labels) > 2 for p in pieces)
+        aligned = all(p.labels == own[len(own) - len(p.labels) :] for p in pieces)
+        piece = batched(layout) if wide and not aligned else layout.run()
         above, below = ([], []) if not piece.labels else piece.factors()
         up, down = layout.up + above, layout.down + below
         if not piece.labels:

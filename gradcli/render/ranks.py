@@ -23,7 +23,7 @@ def rank(tree: Tree, known: Mapping[str, int]) -> int:
     if isinstance(tree, ast.Call):
         return _call(tree, known)
     if isinstance(tree, ast.Attribute):
-        return rank(tree.value, known) if tree.name == "T" else 0
+        return rank(tree.value, known) if tree.name in ("T", "mT") else 0
     if isinstance(tree, ast.Subscript):
         return _item(tree, known)
     return max(
