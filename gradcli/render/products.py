@@ -11,27 +11,21 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
 from gradcli.render import tree
+from gradcli.render.averages import Averages
 from gradcli.render.batched import batched
 from gradcli.render.factors import joined, letters, magnitude, numeric, to_power
 from gradcli.render.layout import EXTENT, Layout, Piece, Stuck, Written, ratio
 from gradcli.render.tree import Tree
-from gradcli.rewrite.terms import INDICATOR, PRODUCT, SIZE, UNIT, Factor, Labels, Number
+from gradcli.rewrite.terms import INDICATOR, SIZE, UNIT, Factor, Labels, Number
 
 
-class Products:
+class Products(Averages):
     """How a `Writer` writes products."""
 
     plain: bool
     diagonals: bool
-    whole: Any
     size: Any
-    sizes: Any
-    elements: Any
     spoken: Any
-
-    def __call__(self, node: Node) -> Written:
-        """The formula of a node."""
-        raise NotImplementedError
 
     def _product(self, node: Node, times: Number = Fraction(1)) -> Written:
         attrs = node.attrs
@@ -46,38 +40,19 @@ class Products:
         if mean is not None:
             made = joined(up, down, mean)
             return Written(tree.negative(made) if scale < 0 else made, ())
-        above, below, pieces = self._pieces(factors)
-        up += above
-        down += below
         sizes = {x: int(n) for x, n in zip(result, node.shape, strict=True)} | {UNIT: 1}
+        sizes |= {x: int(n) for f in factors for x, n in zip(f.labels, f.node.shape, strict=True)}
+        above, below, pieces = self._pieces(factors, result, sizes)
         try:
             if self.plain and any(p.labels for p in pieces):
                 raise Stuck
             core = self._laid_out(pieces, result, sizes, node)
         except Stuck:
+            above, below, _ = self._pieces(factors, None, sizes)
             core = self._einsum(factors, result, node)
-            up = numeric(abs(scale))[0] + above
         made, shape = core
-        made = joined(up, down, made)
+        made = joined([*up, *above], [*down, *below], made)
         return Written(tree.negative(made) if scale < 0 else made, shape)
-
-    def _mean(self, factors: list[Factor], result: Labels) -> Tree | None:
-        """`mean(x)`: a sum over all axes divided by their sizes, and nothing else."""
-        own = [f for f in factors if f.node.op is not SIZE]
-        counts = sorted(int(f.node.attrs["value"]) for f in factors if f.node.op is SIZE)
-        labels = {x: int(n) for f in own for x, n in zip(f.labels, f.node.shape, strict=True)}
-        if not counts or sorted(labels.values()) != counts or set(labels) & set(result):
-            return None
-        if len(set(result)) < len(result):
-            return None
-        if any(f.power != -1 for f in factors if f.node.op is SIZE):
-            return None
-        if any(f.labels != own[0].labels or f.power < 0 for f in own):
-            return None
-        pieces = [self._piece(f) for f in own]
-        if any(len(p.labels) != len(labels) for p in pieces):
-            return None
-        return tree.call("mean", tree.product([p.tree() for p in pieces]))
 
     def _units(
         self, factors: list[Factor], result: Labels, shape: Shape
@@ -99,15 +74,19 @@ class Products:
         made.sort(key=lambda f: [g.node for g in factors].index(f.node))
         return made, result
 
-    def _pieces(self, factors: list[Factor]) -> tuple[list[Tree], list[Tree], list[Piece]]:
-        """Scalars above and below the line, and pieces with axes."""
+    def _pieces(
+        self, factors: list[Factor], result: Labels | None, sizes: dict[int, int]
+    ) -> tuple[list[Tree], list[Tree], list[Piece]]:
+        """Scalars above and below the line, and pieces with axes; means where `result` is given."""
         up: list[Tree] = []
         down: list[Tree] = []
         pieces = []
         counts: dict[Any, list[Node]] = {}
         for f in factors:
             if f.node.op is SIZE:
-                counts.setdefault(f.power, []).append(f.node)
+                whole = f.power < 0 and isinstance(f.power, Fraction) and f.power.denominator == 1
+                times = int(-f.power) if whole else 1
+                counts.setdefault(Fraction(-1) if whole else f.power, []).extend([f.node] * times)
                 continue
             piece = self._piece(f)
             if piece.labels:
@@ -116,6 +95,9 @@ class Products:
                 above, below = piece.factors()
                 up += above
                 down += below
+        if result is not None:
+            left = counts.get(Fraction(-1), [])
+            pieces = [self._averaged(p, pieces, result, left, sizes) for p in pieces]
         for power, nodes in counts.items():
             for made in self._counts(nodes):
                 (up if power > 0 else down).append(_size_power(made, magnitude(power)))
@@ -159,25 +141,11 @@ class Products:
     def _power(self, node: Node, power: Number) -> Written:
         """A positive power of a node; the root of a sum of squares is a norm."""
         if isinstance(power, Fraction) and power.denominator == 2:
-            norm = self._norm(node)
+            norm = self._norm(node) or self._deviation(node)
             if norm is not None:
                 return Written(to_power(norm.tree, power * 2), norm.shape)
         made, shape = self(node)
         return Written(to_power(made, power), shape)
-
-    def _norm(self, node: Node) -> Written | None:
-        attrs = node.attrs
-        if node.op is not PRODUCT or attrs["powers"] != (2,) or attrs["scale"] != 1:
-            return None
-        (x,), (labels,) = node.inputs, attrs["labels"]
-        made = self.whole(x)
-        if not set(attrs["result"]) & set(labels) and all(n == 1 for n in node.shape):
-            return Written(tree.call("norm", made), ())
-        axes = [i for i, a in enumerate(labels) if a not in attrs["result"]]
-        kept = tuple(a for a in labels if a in attrs["result"])
-        if len(axes) != 1 or kept != attrs["result"]:
-            return None
-        return Written(tree.call("norm", made, dim=axes[0]), node.shape)
 
     def _laid_out(
         self, pieces: list[Piece], result: Labels, sizes: dict[int, int], node: Node

@@ -100,6 +100,7 @@ def _numpy_like(prefix: str) -> dict[str, Row]:
             **{"slogdet": f"{prefix}.linalg.slogdet", "pinv": f"{prefix}.linalg.pinv"},
             **{f"linalg.{name}": f"{prefix}.linalg.{name}" for name in ("eigh", "cholesky", "qr")},
             "roll": f"{prefix}.roll",
+            "std": lambda target, call: tree.call(f"{prefix}.std", *call.arguments, ddof=1),
             "norm": _renamed(f"{prefix}.linalg.norm", dim="axis"),
             "flip": _renamed(f"{prefix}.flip", dims="axis"),
             **{n: _renamed(f"{prefix}.{n}", diagonal="k") for n in ("tril", "triu")},
@@ -132,9 +133,12 @@ def _numpy_methods(prefix: str) -> dict[str, Row]:
     def reshaped(target: Target, call: ast.Call) -> Tree:
         return tree.call(f"{prefix}.reshape", call.arguments[0], tuple(call.arguments[1:]))
 
+    def permuted(target: Target, call: ast.Call) -> Tree:
+        return tree.call(f"{prefix}.transpose", call.arguments[0], tuple(call.arguments[1:]))
+
     return {
         **{"expand": broadcast, "expand_as": broadcast_as, "reshape_as": reshaped_as},
-        **{"reshape": reshaped, "flatten": f"{prefix}.ravel"},
+        **{"reshape": reshaped, "flatten": f"{prefix}.ravel", "permute": permuted},
     }
 
 
@@ -241,7 +245,7 @@ TORCH = Target(
         **{name: f"torch.{name}" for name in ("polygamma", "xlogy", "index_put", "logcumsumexp")},
         **{name: f"torch.linalg.{name}" for name in ("inv", "det", "slogdet", "pinv")},
         **{f"linalg.{name}": f"torch.linalg.{name}" for name in ("cholesky", "eigh", "qr")},
-        **{name: f"torch.{name}" for name in ("roll", "median", "nanmedian")},
+        **{name: f"torch.{name}" for name in ("roll", "std", "median", "nanmedian")},
         **{name: _typed(name) for name in ("zeros", "ones", "eye", "tensor", "full")},
         **{"norm": _renamed("torch.linalg.vector_norm"), "where": _chosen},
         **{"pad": "torch.nn.functional.pad", "softplus": "torch.nn.functional.softplus"},
@@ -249,7 +253,10 @@ TORCH = Target(
         **{"slice_scatter": "torch.slice_scatter", "floor_divide": "torch.floor_divide"},
         **{f"math.{name}": f"math.{name}" for name in ("sqrt", "log", "exp")},
     },
-    {name: _method(name) for name in ("expand", "expand_as", "reshape", "reshape_as", "flatten")},
+    {
+        name: _method(name)
+        for name in ("expand", "expand_as", "reshape", "reshape_as", "flatten", "permute")
+    },
     {},
 )
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
+from gradcli.graph.shape import Shape
 from gradcli.rewrite.products import PAIRS, SINGLES, SUMS
-from gradcli.rewrite.terms import INDICATOR, TOTAL, Factor, Number, Terms, number_of
+from gradcli.rewrite.terms import INDICATOR, TOTAL, Factor, Number, Pairs, Terms, number_of
 
 
 def _is_one_plus_exp(node: Node) -> Node | None:
@@ -159,3 +160,36 @@ def _placed_sum(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Facto
 
 
 SUMS += [_softmax_sum, _placed_sum]
+
+
+# -- rules for sums; the order of all of them is in sums.py
+
+
+def sigmoid_complement(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`1 - sigmoid(-u)` is `sigmoid(u)`."""
+    for i, (one, number) in enumerate(pairs):
+        value = number_of(number)
+        if value is None or len(pairs) < 3:
+            continue  # s*(1 - s) stays
+        for j, (scale, x) in enumerate(pairs):
+            if x.op.name != "sigmoid" or scale != -one * value:
+                continue
+            own, bare = terms.scaled(x.inputs[0])
+            if own >= 0:
+                continue
+            turned = terms.node(x.op, (terms.times(-own, bare),), x.shape)
+            rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
+            return terms.total([(-scale, turned), *rest], shape)
+    return None
+
+
+def exponential(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
+    """`expm1(u) + 1` is `exp(u)`."""
+    for i, (one, number) in enumerate(pairs):
+        value = number_of(number)
+        for j, (scale, x) in enumerate(pairs):
+            if value is not None and x.op.name == "expm1" and scale == one * value:
+                made = terms.node(OPS["exp"], x.inputs, x.shape)
+                rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
+                return terms.total([(scale, made), *rest], shape)
+    return None

@@ -11,6 +11,7 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS, SYMBOL
 from gradcli.graph.shape import Shape
+from gradcli.rewrite.cancelled import exponential, sigmoid_complement
 from gradcli.rewrite.choices import opposite
 from gradcli.rewrite.products import SUMS, components, product
 from gradcli.rewrite.terms import (
@@ -25,7 +26,6 @@ from gradcli.rewrite.terms import (
     Pairs,
     Terms,
     factors_of,
-    number_of,
 )
 
 
@@ -104,7 +104,32 @@ def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
         if not set(f.labels) <= {*result}:
             continue
         return _with_common(terms, opened, [[f]] * len(opened), result, shape)
+    divisor = _divisor(opened, result)
+    if divisor is not None:
+        return _divided(terms, opened, divisor, result, shape)
     return _contraction_out(terms, opened, result, shape)
+
+
+def _divisor(opened: list[_Term], result: Labels) -> Factor | None:
+    """What divides every term, to the least power to which it divides one."""
+    for f in opened[0].factors:
+        powers = [
+            max((g.power for g in t.factors if g[:2] == f[:2]), default=Fraction(0)) for t in opened
+        ]
+        plain = all(t.plain for t in opened) and set(f.labels) <= {*result}
+        if plain and f.node.op is TOTAL and max(powers) < 0 and len(set(powers)) > 1:
+            return f._replace(power=max(powers))
+    return None
+
+
+def _divided(terms: Terms, opened: list[_Term], f: Factor, result: Labels, shape: Shape) -> Node:
+    pairs = []
+    for t in opened:
+        left = [g._replace(power=g.power - f.power) if g[:2] == f[:2] else g for g in t.factors]
+        left = [g for g in left if g.power != 0]
+        pairs.append((t.scale, product(terms, left, result, shape)))
+    whole = Factor(terms.total(pairs, shape), _units(result, shape), Fraction(1))
+    return product(terms, [f, whole], result, shape)
 
 
 def _contraction_out(
@@ -236,36 +261,6 @@ def multiplied_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     return terms.total(left, shape) if shorter else None
 
 
-def sigmoid_complement(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
-    """`1 - sigmoid(-u)` is `sigmoid(u)`."""
-    for i, (one, number) in enumerate(pairs):
-        value = number_of(number)
-        if value is None or len(pairs) < 3:
-            continue  # s*(1 - s) stays
-        for j, (scale, x) in enumerate(pairs):
-            if x.op.name != "sigmoid" or scale != -one * value:
-                continue
-            own, bare = terms.scaled(x.inputs[0])
-            if own >= 0:
-                continue
-            turned = terms.node(x.op, (terms.times(-own, bare),), x.shape)
-            rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
-            return terms.total([(-scale, turned), *rest], shape)
-    return None
-
-
-def exponential(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
-    """`expm1(u) + 1` is `exp(u)`."""
-    for i, (one, number) in enumerate(pairs):
-        value = number_of(number)
-        for j, (scale, x) in enumerate(pairs):
-            if value is not None and x.op.name == "expm1" and scale == one * value:
-                made = terms.node(OPS["exp"], x.inputs, x.shape)
-                rest = [p for k, p in enumerate(pairs) if k not in (i, j)]
-                return terms.total([(scale, made), *rest], shape)
-    return None
-
-
 SUM_RULES += [
     exponential,
     joined_choices,
@@ -278,17 +273,22 @@ SUM_RULES += [
 
 def _sum_of_total(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Factor]] | None:
     """The sum of a sum, where terms cancel: `sum(x - mean(x))` is 0."""
-    if f.node.op is not TOTAL or f.power != 1 or f.node.ndim != 1:
+    if f.node.op is not TOTAL or f.power != 1 or len(set(f.labels)) < len(f.labels):
         return None
+    kept = tuple(x for x in f.labels if x != label)
+    shape = tuple(n for x, n in zip(f.labels, f.node.shape, strict=True) if x != label)
     parts: list[tuple[Any, Any]] = []
     for scale, x in zip(f.node.attrs["scales"], f.node.inputs, strict=True):
-        (own,) = terms.labels(1)
-        parts.append((scale, product(terms, [Factor(x, (own,), Fraction(1))], (), ())))
-    made = terms.total(parts, ())
+        own = _units(f.labels, x.shape)
+        fresh = terms.labels(len(kept))
+        names = dict(zip(kept, fresh, strict=True))
+        labels = tuple(names.get(a, a) for a in own)
+        parts.append((scale, product(terms, [Factor(x, labels, Fraction(1))], fresh, shape)))
+    made = terms.total(parts, shape)
     count = len(made.inputs) if made.op is TOTAL else 1
     if count >= len(f.node.inputs):
         return None
-    return Fraction(1), [Factor(made, (), Fraction(1))]
+    return Fraction(1), [Factor(made, _units(kept, shape), Fraction(1))]
 
 
 SUMS.append(_sum_of_total)

@@ -35,6 +35,7 @@ CASES = [
     ),
     *("sum((roll(w, 1) - w)**2) | w:n", "w[0]*w[1] | w:n", "sum(max(X, 1)[0]**2) | X:m,n"),
     *("sum(linalg.cholesky(S)**2) | S:n,n", "sum(pinv(X)**2) | X:m,n", "sum(X[:, 0]**2) | X:m,n"),
+    *("sum(std(X, 1)) | X:m,n", "sum((T@w)**2) | T:k,m,n w:n"),
 ]
 
 
