@@ -230,9 +230,11 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "G060": (
         "A result would need more memory than the limit, which is 80 % of what is free unless "
-        "--max-memory says "
-        "otherwise.",
-        "Work on smaller pieces, use a smaller dtype, or raise --max-memory.",
+        "--max-memory says otherwise; or an operation needs all rows of a file at once that does "
+        "not fit. Row by row, and for sums, means and extrema over rows, a part at a time is "
+        "enough.",
+        "Work on smaller pieces, write a row-by-row result to a file with -o, use a smaller "
+        "dtype, or raise --max-memory.",
         'gradcli eval "ones(10**6, 10**6)"',
     ),
     "G061": (
