@@ -39,7 +39,7 @@ def main() -> None:
             _batch(start, options)
         os.waitpid(child, 0)
         done = start + BATCH - options.start
-        found = sum(1 for _ in options.log.glob("*.txt")) if options.log.exists() else 0
+        found = sum(1 for _ in options.log.glob("text-*")) if options.log.exists() else 0
         with open(options.log / "progress", "a", encoding="utf-8") as file:
             file.write(f"{done} programs, {found} kinds, {time.monotonic() - began:.0f} s\n")
 
@@ -70,8 +70,12 @@ def _batch(start: int, options: argparse.Namespace) -> None:
         signal.alarm(PATIENCE)
         lines = programs.Programs(current, options.statements).lines
         try:
-            if _differs(lines):
-                _write_down(smaller(lines), current, options.log)
+            how = _apart(lines)
+            if how == "text":
+                lines = smaller(lines)
+                how = _apart(lines)
+            if how:
+                _write_down(lines, current, options.log, how)
         except BaseException as error:
             _note(options.log / f"crash-{current}.txt", "\n".join(lines), "", repr(error))
     os._exit(0)
@@ -84,30 +88,41 @@ def _outputs(lines: list[str]) -> tuple[str, str]:
     return runs.run_gradcli(source), runs.run_pytorch(source)
 
 
-def _differs(lines: list[str]) -> bool:
-    found, wanted = _outputs(lines)
-    return found != wanted
+def _apart(lines: list[str]) -> str:
+    import program_runs as runs
+
+    return runs.apart(*_outputs(lines))
 
 
 def smaller(lines: list[str]) -> list[str]:
     """The program without the statements that it differs without; the last ones go first."""
+    import program_runs as runs
+
     shrinking = True
     while shrinking:
         shrinking = False
         for i in range(len(lines) - 1, 0, -1):
             rest = lines[:i] + lines[i + 1 :]
             found, wanted = _outputs(rest)
-            if found != wanted and "stopped by" not in wanted:
+            if runs.apart(found, wanted) == "text" and "stopped by" not in wanted:
                 lines, shrinking = rest, True
     return lines
 
 
-def _write_down(lines: list[str], seed: int, log: Path) -> None:
+def _write_down(lines: list[str], seed: int, log: Path, how: str) -> None:
     kind = re.sub(r"-?\d+(\.\d+)?|\bv\w+|\bx\w+", "", "\n".join(lines[1:]))
-    name = f"{len(lines) - 1:02d}-{hash_of(kind):08x}.txt"
-    if not (log / name).exists():
+    name = f"{how}-{len(lines) - 1:02d}-{hash_of(kind):08x}.txt"
+    if how != "text":  # what rounding alone makes different is counted, a few are kept
+        with open(log / how, "a", encoding="utf-8") as file:
+            file.write(f"{seed}\n")
+    if how == "text" or len(list(log.glob(f"{how}-*"))) < 40:
+        _keep(lines, seed, log / name)
+
+
+def _keep(lines: list[str], seed: int, path: Path) -> None:
+    if not path.exists():
         found, wanted = _outputs(lines)
-        _note(log / name, "\n".join(lines), _difference(found, wanted), f"seed {seed}")
+        _note(path, "\n".join(lines), _difference(found, wanted), f"seed {seed}")
 
 
 def hash_of(text: str) -> int:

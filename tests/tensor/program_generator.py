@@ -20,6 +20,44 @@ from program_parts import ELEMENTWISE, WRITES, Shape, copies, partial_writes, vi
 HEAD = """\
 import torch
 import torch.nn.functional as F
+import torch.autograd.forward_ad as fwAD
+
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x ** 3
+
+    @staticmethod
+    def backward(ctx, g):
+        x, = ctx.saved_tensors
+        return 3 * x * x * g
+
+class Both(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * y, x + y
+
+    @staticmethod
+    def backward(ctx, g, h):
+        x, y = ctx.saved_tensors
+        return g * y + h, g * x + h
+
+class Written(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+def names(f, depth=3):
+    if f is None or not depth:
+        return "."
+    return [f.name(), *[names(g, depth - 1) for g, i in f.next_functions]]
 
 def twice(t):
     return t + t
@@ -147,6 +185,11 @@ class Programs:
             self.flags: 2,
             self.look: 2,
             self.whole_numbers: 1,
+            self.double: 2,
+            self.custom: 1,
+            self.hooks: 2,
+            self.transform: 1,
+            self.saving: 1,
         }
         self.pick([kind for kind, weight in kinds.items() for _ in range(weight)])()
 
@@ -282,6 +325,86 @@ class Programs:
             f"print({a}.requires_grad, {a}.is_contiguous(), {a}.storage_offset(), {a}._version)",
         )
         self.guarded(self.pick(looks))
+
+    def double(self) -> None:
+        """Gradients that are differentiated again, and what they show."""
+        a, x = self.any(), self.pick(self.leaves)
+        step, _ = self.filled(ELEMENTWISE)
+        power = self.pick([f"({step}).sum()", f"({a} * {a}).sum()", f"({a}.exp() * {a}).mean()"])
+        lines = [
+            f"g, = torch.autograd.grad({power}, {x}, create_graph=True)",
+            "print(g, names(g.grad_fn))",
+            self.pick([f"print(torch.autograd.grad((g * g).sum(), {x}))", "g.sum().backward()"]),
+        ]
+        self.passing("\n".join(lines))
+
+    def custom(self) -> None:
+        """Functions with a derivative of their own."""
+        a = self.any()
+        shape = self.shapes[a]
+        same = self.pick([n for n, s in self.shapes.items() if s == shape])
+        options = [f"Cube.apply({a})", f"Both.apply({a}, {same})[{self.pick(range(2))}]"]
+        options += [f"sum(Both.apply({a}, {same}))", f"Written.apply({a})"]
+        options += [f"Written.apply({a} * 1)", f"Cube.apply({a}) * {same}"]
+        self.new(self.pick(options), shape)
+
+    def hooks(self) -> None:
+        """Functions that see gradients on their way."""
+        a, x = self.any(), self.pick(self.leaves)
+        seen = "lambda *t: print('seen', t)"
+        self.guarded(
+            self.pick(
+                (
+                    f"h = {a}.grad_fn.register_hook({seen})",
+                    f"h = {a}.grad_fn.register_prehook({seen})",
+                    f"h = {a}.grad_fn.next_functions[0][0].register_hook({seen})",
+                    f"h = {x}.register_post_accumulate_grad_hook({seen})",
+                    f"h = torch.autograd.graph.register_multi_grad_hook(({a}, {x}), {seen})",
+                    f"{a}.retain_grad()\n{a}.register_hook(lambda g: g + 1)",
+                    f"h = {a}.grad_fn.register_hook(lambda i, o: [t and t * 2 for t in i])",
+                    f"print(names({a}.grad_fn), {a}.output_nr)",
+                )
+            )
+        )
+
+    def transform(self) -> None:
+        """Functions of functions, at a tensor without history."""
+        a = self.any()
+        step = self.pick([e for e in ELEMENTWISE if "{b}" not in e and "{c}" not in e])
+        function = f"lambda t: {step.format(a='t')}"
+        total = f"lambda t: ({step.format(a='t')}).sum()"
+        x = f"{a}.detach()"
+        options = (
+            f"print(torch.func.grad({total})({x}))",
+            f"print(torch.func.jacrev({function})({x}))",
+            f"print(torch.func.jacfwd({function})({x}))",
+            f"print(torch.func.hessian({total})({x}))",
+            f"print(torch.func.vjp({function}, {x})[1](torch.ones_like({x})))",
+            f"print(torch.func.jvp({function}, ({x},), (torch.ones_like({x}),)))",
+            f"print(torch.vmap({function})({x}))",
+            f"print(torch.vmap(torch.func.grad({total}))({x}))",
+            f"print(torch.autograd.functional.jacobian({function}, {x}))",
+            f"print(torch.autograd.functional.hvp({total}, {x}, torch.ones_like({x})))",
+            f"with fwAD.dual_level():\n    d = fwAD.make_dual({x}, torch.ones_like({x}))\n"
+            f"    d = ({function})(d)\n    print(d, fwAD.unpack_dual(d).tangent)",
+        )
+        self.guarded(self.pick(options))
+
+    def saving(self) -> None:
+        """What is saved for gradients, packed or looked at, or written to."""
+        a, (step, shape) = self.any(), self.filled(ELEMENTWISE)
+        name = f"v{len(self.shapes)}"
+        block = "with torch.autograd.graph.saved_tensors_hooks"
+        options = (
+            f"{block}(lambda t: t * 2, lambda t: t / 2):\n    {name} = {step}",
+            f"{block}(lambda t: (print('pack', t), t)[1], lambda t: t):\n    {name} = {step}",
+            f"with torch.autograd.graph.save_on_cpu():\n    {name} = {step}",
+            f"{name} = {step}\n{a}.data.mul_(2)",
+            f"{name} = {step}\n{name}.data.mul_(2)",
+            f"{name} = {step}\nprint({name}.grad_fn._saved_self)",
+            f"{name} = {step}\nprint({name}.grad_fn._saved_result)",
+        )
+        self.guarded(self.pick(options), name=name, shape=shape, otherwise=f"{name} = x0")
 
     def whole_numbers(self) -> None:
         """Integers and truth values."""

@@ -27,6 +27,14 @@ ELEMENTWISE = (
     *("torch.where({a} > {c}, {a}, {c})", "{a}.nan_to_num()", "{a}.double()", "{a}.float()"),
     *("{a}.masked_fill({a} > 0, 1.)", "{a}.clamp(min=0)", "{a}.logaddexp({c})", "{a}.frac()"),
     *("{a}.clone()", "torch.zeros_like({a})", "{a}.detach().clone().requires_grad_()"),
+    *("{a}.clamp({c}, None)", "{a}.cosh()", "{a}.sinh()", "{a}.atan()", "{a}.asinh()"),
+    *("F.hardtanh({a})", "F.hardswish({a})", "F.mish({a})", "F.selu({a})", "F.celu({a})"),
+    *("F.softshrink({a})", "F.hardshrink({a})", "F.softsign({a})", "F.relu6({a})"),
+    *("{a}.xlogy({c})", "torch.heaviside({a}, {c})", "{a}.copysign({c})", "{a}.fmod(2)"),
+    *("{a}.remainder({c})", "torch.fmax({a}, {c})", "torch.addcdiv({a}, {c}, {c} * {c} + 1)"),
+    *("F.mse_loss({a}, {c}, reduction='none')", "F.smooth_l1_loss({a}, {c})", "{a}.sinc()"),
+    *("F.binary_cross_entropy_with_logits({a}, {c})", "{a}.logit(0.1)", "{a}.erfc()"),
+    *("{a}.exp2()", "{a}.log2()", "{a}.tan()", "{a}.deg2rad()", "torch.special.entr({a})"),
     *("(lambda t: t * t + 1)({a})", "twice({a})", "scaled(3)({a})", "F.huber_loss({a}, {c})"),
 )
 """`b` broadcasts to the shape of `a`, or is a number; `c` is a tensor of that shape."""
@@ -127,6 +135,22 @@ def copies(a: str, s: Shape, pick: Pick) -> list[Option]:
     i, k = pick(range(s[0])), pick(range(1, s[d] + 1))
     top = [k if n == d % len(s) else m for n, m in enumerate(s)]
     options += [
+        *((f"{a}.{f}({d})", tuple(less)) for f in ("amin", "var", "std", "nansum", "norm")),
+        *((f"{a}.{f}({d})[0]", s) for f in ("cummax", "cummin")),
+        *((f"{a}.{f}()", ()) for f in ("max", "min", "amax", "median", "logsumexp")[:4]),
+        (f"{a}.kthvalue(1, {d})[0]", tuple(less)),
+        (f"{a}.mode({d})[0]", tuple(less)),
+        (f"{a}.quantile(0.3, {d})", tuple(less)),
+        (f"torch.std_mean({a}, {d})[0]", tuple(less)),
+        (f"{a}.logcumsumexp({d})", s),
+        (f"F.softmin({a}, {d})", s),
+        (
+            f"{a}.repeat_interleave(2, {d})",
+            tuple(m * (1 + (n == d % len(s))) for n, m in enumerate(s)),
+        ),
+        (f"torch.hstack([{a}, {a}]).sum()", ()),
+        (f"torch.where({a} > 0)[0].sum() * {a}", s),
+        (f"F.group_norm({a}[None], 1)[0]" if len(s) > 1 else f"{a} + 0", s),
         *((f"{a}.{f}({d})", tuple(less)) for f in ("sum", "mean", "prod", "amax", "logsumexp")),
         *((f"{a}.{f}({d})[0]", tuple(less)) for f in ("max", "min", "median")),
         *((f"{a}.{f}({d}, keepdim=True)", tuple(one)) for f in ("sum", "mean", "std", "amin")),
@@ -153,6 +177,20 @@ def copies(a: str, s: Shape, pick: Pick) -> list[Option]:
     if len(s) == 2:
         options += [
             (f"{a} @ {a}.T", (s[0], s[0])),
+            (f"torch.ones({s[0]}) @ {a}", s[1:]),
+            (f"torch.einsum('ij,ij->i', {a}, {a})", s[:1]),
+            (f"torch.einsum('ij,kl->', {a}, {a})", ()),
+            (f"torch.tensordot({a}, {a})", ()),
+            (f"torch.cdist({a}, {a} + 1)", (s[0], s[0])),
+            (f"F.linear({a}, torch.ones(2, {s[1]}))", (s[0], 2)),
+            (f"torch.addmm(torch.ones(()), {a}, {a}.T)", (s[0], s[0])),
+            (f"({a}.T @ {a} + 9 * torch.eye({s[1]})).det()", ()),
+            (f"torch.linalg.inv({a}.T @ {a} + 9 * torch.eye({s[1]}))", (s[1], s[1])),
+            (f"F.cross_entropy({a}, torch.zeros({s[0]}, dtype=torch.int64))", ()),
+            (f"F.embedding(torch.zeros(2, dtype=torch.int64), {a})", (2, s[1])),
+            (f"torch.kron({a}, {a}).sum()", ()),
+            (f"{a}.triu()", s),
+            (f"{a}.matrix_power(2)" if s[0] == s[1] else f"{a}.rot90().rot90()", s),
             (f"torch.einsum('ij,kj->ik', {a}, {a})", (s[0], s[0])),
             (f"torch.einsum('ij->j', {a})", s[1:]),
             (f"{a} @ torch.ones({s[1]})", s[:1]),

@@ -58,6 +58,22 @@ def masked(text: str) -> str:
     return re.sub(f"refused: (RuntimeError )?({reasons}).*", "refused: the pass", text)
 
 
+def apart(found: str, wanted: str) -> str:
+    """How two outputs differ: "" not at all, "digits" or "signs" of zero alone, else "text"."""
+    if found == wanted:
+        return ""
+    numbers = re.compile(r"(?<![\w.])-?(?:\d+\.?\d*(?:e[+-]\d+)?|inf|nan)")
+    words = [re.sub(r"\s+", "", numbers.sub("#", text)) for text in (found, wanted)]
+    pairs = list(zip(*(numbers.findall(text) for text in (found, wanted)), strict=False))
+    if words[0] != words[1] or not all(_close(float(a), float(b)) for a, b in pairs):
+        return "text"
+    return "signs" if all(float(a) == float(b) or a == b for a, b in pairs) else "digits"
+
+
+def _close(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b) or abs(a - b) <= 2e-4 * max(abs(a), abs(b)) + 1e-6
+
+
 def regressions() -> dict[str, str]:
     """Programs that once differed, by name."""
     parts = re.split(r"^=== (.*)$", REGRESSIONS.read_text(encoding="utf-8"), flags=re.MULTILINE)
