@@ -89,8 +89,11 @@ def tensordot_composed(inputs: list[str], output: str, tensors: list[Any]) -> An
     rows, across, columns = (
         numel(tuple(sizes[c] for c in labels)) for labels in (first, shared, second)
     )
-    x = x.permute([left.index(c) for c in first + shared]).reshape(rows, across)
-    y = y.permute([right.index(c) for c in shared + second]).reshape(across, columns)
+    x = x.permute([left.index(c) for c in first + shared])
+    y = y.permute([right.index(c) for c in shared + second])
+    if not first and not second:
+        return x.reshape(across).dot(y.reshape(across)).view([])
+    x, y = x.reshape(rows, across), y.reshape(across, columns)
     return x.mm(y).reshape([sizes[c] for c in output])
 
 

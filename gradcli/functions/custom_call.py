@@ -78,11 +78,11 @@ class Call:
                 f"mark_dirty can only accept variables, but got {type(changed).__name__}",
                 kind=TypeError,
             )
+        changed.storage.version.bump()
         if tracked and changed.is_leaf and changed.requires_grad:
             raise GradcliError(
                 "G033", "a leaf Variable that requires grad has been used in an in-place operation."
             )
-        changed.storage.version.bump()
 
     def _given(self, output: Any) -> Any:
         """An argument that comes back unchanged is a view of itself."""

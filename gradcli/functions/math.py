@@ -21,14 +21,16 @@ from gradcli.graph.dtype import (
 )
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
+from gradcli.ops.opaque import opaque
 from gradcli.ops.rows import OPS
-from gradcli.tensor import registry
+from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import (
     as_floating,
     common_dtype,
     composite,
     from_op,
     function,
+    internal,
     promoted,
     tensor_operand,
 )
@@ -292,14 +294,17 @@ def round(input: Any, *, decimals: int = 0) -> Node:
     return ops.rounded(x, decimals=decimals) if decimals else ops.rounded(x)
 
 
-@function("heaviside")
+@function("heaviside", shown="NotImplemented")
 def heaviside(input: Any, values: AnyTensor) -> Node:
     """0 where `input` is negative, `values` where it is 0, 1 where it is positive."""
     if isinstance(input, Node) and isinstance(values, Node) and input.dtype is not values.dtype:
         raise GradcliError(
             "G025", "heaviside is not yet implemented for tensors with different dtypes."
         )
-    return ops.heaviside(*promoted(input, values))
+    x, y = promoted(input, values)
+    made = ops.heaviside(x, y)
+    sentence = "derivative for aten::heaviside is not implemented"
+    return opaque(made, x, y, sentence=sentence, kind=RuntimeError) if made.tracked else made
 
 
 # -- choices
@@ -337,13 +342,14 @@ def _where_method(input: Any, condition: Any, other: Value) -> Node:
     return where.body(condition, input, other)  # type: ignore[no-any-return]
 
 
-def _clamp_overload(input: Any, min: Any = None, max: Any = None) -> int:
-    return 0 if any(hasattr(bound, "node") for bound in (min, max)) else 1
-
-
-@function("clamp", "clip", shown="clamp", overload=_clamp_overload)
-def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
+@composite("clamp", "clip")
+def clamp(input: Any, min: Operand = None, max: Operand = None) -> Any:
     """`input` kept between `min` and `max`; either may be None."""
+    tensors = any(isinstance(bound, Tensor) for bound in (min, max))
+    return (_clamp_tensors if tensors else _clamp_numbers)(input, min, max)
+
+
+def _clamped(input: Any, min: Operand, max: Operand) -> Node:
     numbers = [not isinstance(bound, Node) for bound in (min, max) if bound is not None]
     if any(numbers) and any(isinstance(bound, Node) and bound.shape for bound in (min, max)):
         raise GradcliError("G014", _MIXED_BOUNDS, kind=TypeError)
@@ -361,6 +367,10 @@ def clamp(input: Any, min: Operand = None, max: Operand = None) -> Node:
     if min is not None:
         x = ops.clamp_min(x, promoted(x, min)[1])
     return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
+
+
+_clamp_tensors = internal("clamp", edges=("input", "min", "max"))(_clamped)
+_clamp_numbers = internal("clamp", overload=1)(_clamped)
 
 
 def _no_bool_bound(name: str, x: Node, bound: Any) -> None:

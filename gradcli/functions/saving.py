@@ -182,6 +182,8 @@ def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str 
         raise GradcliError(
             "G013", f"Expects mode to be one of ('all', 'any') but got {mode}", kind=ValueError
         )
+    if not all(x.requires_grad for x in tensors):
+        raise GradcliError("G030", "Expected gradient function to be set", kind=AssertionError)
     gathering = _Gathering(tensors, fn, mode == "all")
     hook = registry.method("register_hook")
     return MultiHandle([hook(x, partial(gathering.came, i)) for i, x in enumerate(tensors)])

@@ -72,7 +72,7 @@ def results_of(node: Node) -> dict[int, Node]:
         return {0: node}
     known = call[1].results if isinstance(call[1], Arguments) else {}
     found = {number: held() for number, held in known.items()}
-    return {call.output: node, **{i: other for i, other in found.items() if other is not None}}
+    return {**{i: other for i, other in found.items() if other is not None}, call.output: node}
 
 
 def swapped(call: Call, swap: Callable[[Node], Node], memory: dict[int, tuple[Node, ...]]) -> Call:

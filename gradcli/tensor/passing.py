@@ -21,7 +21,7 @@ from gradcli.tensor import saved
 from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.fields import fields
 from gradcli.tensor.hooks import replacements
-from gradcli.tensor.kept import Kept, looked_up
+from gradcli.tensor.kept import Kept, history, looked_up
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.second import shown, steps
 from gradcli.tensor.size import Size
@@ -109,7 +109,7 @@ class Pass:
             return cotangent
         if node.released:
             raise used_up(node)
-        if node.call is not None and fields(node.call[0]):
+        if node.call is not None and fields(node.call[0]) and history(node) is node:
             changed = saved.stale(node)
             if changed is not None:
                 raise overwritten(node, *changed)
@@ -129,8 +129,8 @@ class Pass:
         """The function of `node`, where something asks for all its steps at once."""
         kept = looked_up(node)
         hooked = bool(kept.before or kept.after)
-        hidden = Version.any_unseen or bool(kept.packed)
-        if not (self.shows or hooked or hidden):
+        hidden = bool(kept.packed) or (Version.any_unseen and saved.is_hidden(node))
+        if not (self.shows or hooked or hidden) or history(node) is not node:
             return None
         outputs = list(results_of(node).values())
         known = steps(node, outputs)

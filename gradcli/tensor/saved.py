@@ -12,6 +12,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
+from gradcli.graph.call import results_of
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.tensor import registry
@@ -141,10 +142,17 @@ def keep(node: Node, tensors: Sequence[Any], nodes: Sequence[Node]) -> None:
     """
     refuse_saved([x for _, x in kept_by(node)], tensors, nodes)
     if watchers and watchers[-1] is not None:
-        pack_all(kept_of(node).packed, ((k, tensor_of(x)) for k, _, x in by_place(node)))
+        given = {*nodes, *results_of(node).values()}  # not numbers that became tensors
+        found = [(key, tensor_of(x)) for key, _, x in by_place(node) if x in given]
+        pack_all(kept_of(node).packed, found)
 
 
 # -- what a gradient is computed from
+
+
+def is_hidden(node: Node) -> bool:
+    """Whether something that a function keeps was overwritten behind its version's back."""
+    return any(present(x) is not x for _, x in kept_by(node))
 
 
 def stands_in(node: Node, steps: Sequence[Node]) -> Mapping[Node, Node]:
