@@ -127,9 +127,20 @@ def grad(
     )
 
 
+TRANSFORMED = (
+    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
+    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
+    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
+    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
+    "transformed instead."
+)
+
+
 @composite("Tensor.requires_grad_")
 def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
     """Sets `requires_grad`; returns the tensor."""
+    if any(level.is_transform for level in levels.active):
+        raise GradcliError("G016", TRANSFORMED)
     self.requires_grad = requires_grad
     return self
 

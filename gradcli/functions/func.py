@@ -9,7 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.functions import trees
-from gradcli.functions.transform import Scope, Values, parted, refuse, varied, zeros_of
+from gradcli.functions.transform import (
+    Scope,
+    Values,
+    named_after,
+    parted,
+    refuse,
+    varied,
+    zeros_of,
+)
 from gradcli.tensor import Tensor, derivatives
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
@@ -40,7 +48,7 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> C
         gradient, value, aux = scope.outside((found, output, aux))
         return (gradient, (value, aux)) if has_aux else (gradient, value)
 
-    return wrapped
+    return named_after(func, wrapped)
 
 
 @composite("func.grad", method=False)
@@ -52,7 +60,7 @@ def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Callable[..
         gradient, value = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    return wrapped
+    return named_after(func, wrapped)
 
 
 # -- products with Jacobians

@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions import trees
 from gradcli.functions.func import pulling, pushed
-from gradcli.functions.transform import chosen, identity_of, zeros_of
+from gradcli.functions.transform import chosen, identity_of, named_after, zeros_of
 from gradcli.functions.vmap import vmap
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
@@ -49,7 +49,7 @@ def jacrev(
         found = trees.unflatten(blocks, shape)
         return (found, aux) if has_aux else found
 
-    return wrapped
+    return named_after(func, wrapped)
 
 
 def _unflattened(like: Tensor) -> Callable[[Tensor], Tensor]:
@@ -82,7 +82,7 @@ def jacfwd(
         found = trees.unflatten(blocks, shape)
         return (found, aux) if has_aux else found
 
-    return wrapped
+    return named_after(func, wrapped)
 
 
 def _columns(

@@ -112,6 +112,8 @@ def jacobian(
     if strategy == "forward-mode":
         return _forward(func, inputs)
     problem = Problem("jacobian", func, inputs, create_graph, strict)
+    if not vectorize and any(0 in y.shape for y in problem.outputs):
+        refuse("stack expects a non-empty TensorList")
     rows = [_row(problem, i) for i in range(len(problem.outputs))]
     blocks = tuple(problem.result(row, problem.several_inputs) for row in rows)
     return blocks if problem.several_outputs else blocks[0]

@@ -210,7 +210,8 @@ def repeat_interleave(
 def _interleaved(input: Any, axis: int, count: int) -> Any:
     at = axis + len(input.shape) + 1
     shape = tuple(input.shape)
-    spread = input.unsqueeze(at).expand(*shape[:at], count, *shape[at:]).clone()
+    spread = input.unsqueeze(at).expand(*shape[:at], count, *shape[at:])
+    spread = spread.contiguous() if count != 1 else spread.clone()
     return spread.view(*shape[: at - 1], shape[at - 1] * count, *shape[at:])
 
 

@@ -23,6 +23,7 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.wrapping import written
 
 
 def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, Node]:
@@ -303,7 +304,7 @@ def matmul(input: Any, other: Any) -> Any:
     if chosen is not None:
         return chosen(input, other)
     if ranks == (1, 2):
-        return _vector_matrix(input, other)
+        return written(_vector_matrix(input, other), 1)
     if ranks[0] == 2 and input.requires_grad:
         return _folded(input, other)
     return _batched(input, other)
@@ -356,7 +357,7 @@ def _plus(name: str, spec: str, first: str, second: str) -> Any:
 
     body.__doc__ = f"`beta*input + alpha*({first} @ {second})`."
     body.__name__ = name
-    return function(name)(body)
+    return function(name, layout=False)(body)
 
 
 addmm = _plus("addmm", "ik,kj->ij", "mat1", "mat2")

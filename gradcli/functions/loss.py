@@ -117,7 +117,15 @@ def mse_loss(
     how = chosen(reduction, size_average, reduce)
     if weight is not None:
         return _weighted((input - target) ** 2, weight, how)
-    return _mse(input, target, how)
+    return _mse(*spread(input, target), how)
+
+
+def spread(input: Any, target: Any) -> tuple[Any, Any]:
+    """Both in the shape that they broadcast to: PyTorch's losses expand them first."""
+    if input.shape == target.shape:
+        return input, target
+    both = registry.find("torch.broadcast_tensors")(input, target)
+    return tuple(x if x.shape == y.shape else y for x, y in zip((input, target), both, strict=True))
 
 
 @internal("mse_loss")
@@ -169,7 +177,7 @@ def smooth_l1_loss(
         return l1_loss(input, target, size_average, reduce, reduction)
     if beta < 0:
         raise GradcliError("G026", "smooth_l1_loss does not support negative values for beta.")
-    return _smooth_l1(input, target, beta, chosen(reduction, size_average, reduce))
+    return _smooth_l1(*spread(input, target), beta, chosen(reduction, size_average, reduce))
 
 
 @internal("smooth_l1_loss")
@@ -190,7 +198,7 @@ def huber_loss(
     how = chosen(reduction)
     if weight is not None:
         return _weighted(_huber(input, target, delta, "none"), weight, how, over=False)
-    return _huber(input, target, delta, how)
+    return _huber(*spread(input, target), delta, how)
 
 
 @internal("huber_loss")

@@ -349,7 +349,7 @@ def clamp(input: Any, min: Operand = None, max: Operand = None) -> Any:
     return (_clamp_tensors if tensors else _clamp_numbers)(input, min, max)
 
 
-def _clamped(input: Any, min: Operand, max: Operand) -> Node:
+def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
     numbers = [not isinstance(bound, Node) for bound in (min, max) if bound is not None]
     if any(numbers) and any(isinstance(bound, Node) and bound.shape for bound in (min, max)):
         raise GradcliError("G014", _MIXED_BOUNDS, kind=TypeError)

@@ -19,11 +19,13 @@ from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import order, reduction
 from gradcli.ops.elementwise import cast
-from gradcli.tensor.function import composite, function, number_node
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
+from gradcli.tensor.wrapping import written
 
 PAIRS = {
     name: named_results(name, "values", "indices")
@@ -229,15 +231,8 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _quantile(name: str, skip: bool) -> None:
-    @function(name, shown="squeeze", overload=4)
-    def quantile(
-        input: Any,
-        q: float | AnyTensor,
-        dim: int | None = None,
-        keepdim: bool = False,
-        *,
-        interpolation: str = "linear",
-    ) -> Node:
+    @internal("squeeze", overload=4)
+    def found(input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Node:
         x = tensor(input)
         wanted = _probabilities(x, q, interpolation)
         axis = -1 if dim is None else axis_from_right(dim, x.ndim)
@@ -251,6 +246,19 @@ def _quantile(name: str, skip: bool) -> None:
             return reshaped(values, kept)
         front = permuted(values, (-1, *range(-values.ndim, -1)))
         return reshaped(front, (wanted.shape[0], *kept))
+
+    @composite(name)
+    def quantile(
+        input: Any,
+        q: float | AnyTensor,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        interpolation: str = "linear",
+    ) -> Any:
+        made = found(input, q, dim, keepdim, interpolation)
+        between = interpolation in ("linear", "midpoint")
+        return written(made, 1 + between + 2 * (isinstance(q, Tensor) and q.ndim > 0))
 
     without = ", NaN left out" if skip else ""
     quantile.doc = f"The elements below which the shares `q` of all (or along `dim`) lie{without}."

@@ -156,6 +156,12 @@ class _Gathering:
     def came(self, place: int, gradient: Tensor) -> None:
         """Takes the gradient of tensor number `place`."""
         run = running[-1]
+        if not run.adds and any(x.op is LEAF for x in self.nodes):
+            raise GradcliError(
+                "G037",
+                "A leaf node was passed to _will_engine_execute_node but we are currently running "
+                "autograd.grad(). This is currently not supported.",
+            )
         if self.run is not run:
             self.run = run
             self.gradients = [None] * len(self.nodes)

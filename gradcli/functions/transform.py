@@ -6,7 +6,7 @@ them, so that outer levels differentiate through it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from gradcli.errors import GradcliError
@@ -80,6 +80,13 @@ class Scope:
 
     def _owners(self) -> set[Any]:
         return {x.autograd for x in self.variables}
+
+
+def named_after(function: Any, wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    """`wrapped`, which stands for `function`, under its name."""
+    name = str(getattr(function, "__name__", function))
+    wrapped.__name__ = wrapped.__qualname__ = name
+    return wrapped
 
 
 def zeros_of(like: Tensor) -> Tensor:

@@ -46,6 +46,11 @@ class Whole(NamedTuple):
     done: Callable[[Given, Parts], Parts]
 
 
+def end(node: Node) -> Whole:
+    """A function that passes nothing on: gradients go to `node`, and no further."""
+    return Whole((), (node,), (), {}, lambda given: given, lambda given, parts: ())
+
+
 def backward(
     seeds: Iterable[tuple[Node, Node]],
     targets: Callable[[Node], bool] | None = None,

@@ -425,7 +425,7 @@ heaviside = elementwise(
 )
 copysign = elementwise(
     "copysign",
-    lambda g, out, x, y: g * where(eq(x, zero(x)), zero(x), sign(out) * sign(x)),
+    lambda g, out, x, y: g * where(eq(x, zero(x)), zero(x), out / x),
     ZERO,
     refuses=lacks("copysign_cpu", COMPLEX),
 )

@@ -36,6 +36,7 @@ def backward(
     """Adds the gradients of `tensors` to `.grad` of the leaves (or `inputs`) they depend on."""
     pass_ = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     targets = None if inputs is None else Targets(inputs)
+    pass_.adds = True
 
     def arrived(node: Node, part: Node) -> None:
         leaf = node.attrs["owner"].tensor()

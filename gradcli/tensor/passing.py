@@ -32,7 +32,13 @@ Wanted = Callable[[Node], bool]
 
 
 class Pass:
-    """One backward pass: its options, and what it checks at each node."""
+    """One backward pass: its options, and what it checks at each node.
+
+    Attributes:
+        adds: whether it adds to `.grad`: a pass of `backward`, not of `grad`.
+    """
+
+    adds = False
 
     def __init__(self, retain_graph: bool, create_graph: bool, batched: bool = False) -> None:
         self.retain_graph = retain_graph
@@ -90,23 +96,33 @@ class Pass:
     def _through(self, whole: Node, cotangent: Node, arguments: Sequence[Node]) -> engine.Parts:
         """What a function passes on to its arguments by way of those that PyTorch makes it of."""
         ends = {x for x in arguments if x.tracked}
-        found = engine.backward([(whole, cotangent)], ends.__contains__, whole=self.whole)
-        return list(found.items())
+
+        def inner(node: Node) -> engine.Whole | None:
+            return engine.end(node) if node in ends else self.whole(node)
+
+        return list(engine.backward([(whole, cotangent)], ends.__contains__, whole=inner).items())
 
     def reached(self) -> set[Any]:
         """The nodes that this pass comes to; of leaves, their owners."""
-        nodes = engine.reached(*self.ends)
+        outputs, targets = self.ends
+        nodes = engine.reached(outputs, targets)
+        if targets is None and len(outputs) == 1:
+            nodes.discard(outputs[0])  # PyTorch begins at it, and does not come to it
         return {x.attrs["owner"] if x.op is LEAF else x for x in nodes}
 
     def before(self, node: Node, cotangent: Any, passed_on: bool) -> Any:
-        """Applies hooks; refuses a node that is used up, and values that were overwritten."""
+        """Applies hooks; then checks the node, where no hooks of its function come before that."""
         if isinstance(cotangent, Node) and not _is_number(cotangent):
             settle(cotangent)
         hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
         for hook in tuple(hooks or ()):
             cotangent = hook(cotangent)
-        if not passed_on:
-            return cotangent
+        if passed_on and not looked_up(node).before:
+            self.check(node)
+        return cotangent
+
+    def check(self, node: Node) -> None:
+        """Refuses a function that is used up, or one whose values were overwritten."""
         if node.released:
             raise used_up(node)
         if node.call is not None and fields(node.call[0]) and history(node) is node:
@@ -115,7 +131,6 @@ class Pass:
                 raise overwritten(node, *changed)
             if not self.retain_graph:
                 self.used.append(node)
-        return cotangent
 
     def after(self, node: Node, parts: engine.Parts) -> None:
         """Looks at what a node passes on; a function of the script's lets go of what it saved."""
@@ -141,6 +156,8 @@ class Pass:
         def prepared(given: engine.Given) -> engine.Given:
             for hook in tuple(kept.before):
                 given = _prepared(hook, node, given)
+            for y in given if kept.before else ():
+                self.check(y)
             return given
 
         def done(given: engine.Given, parts: engine.Parts) -> engine.Parts:

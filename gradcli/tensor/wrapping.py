@@ -30,6 +30,14 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
     return Tensor(node, storage, View(base, steps, caution=caution, number=version.number))
 
 
+def written(tensor: Tensor, times: int) -> Tensor:
+    """A new tensor that PyTorch's function makes by `times` writes to it."""
+    storage = tensor.storage
+    storage.version.number = times
+    storage.version.stamp(tensor.value_node, ())
+    return tensor
+
+
 def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
     """The tensor of a result whose layout in memory may follow that of an argument."""
     strides = layout.of_result(node, tensors, kept)

@@ -21,7 +21,7 @@ def test_what_once_differed_prints_what_pytorch_prints(name: str) -> None:
     assert "stopped by" not in runs.run_pytorch(source)
 
 
-@pytest.mark.parametrize("seed", [*range(22), *range(23, 60)])
+@pytest.mark.parametrize("seed", range(60))
 def test_program_prints_what_pytorch_prints(seed: int) -> None:
     pytest.importorskip("torch")
     source = programs.program(seed)
