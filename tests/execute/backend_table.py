@@ -17,9 +17,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "ops"))
 from op_samples import ANY, COMPLEX, ONLY_COMPLEX, SAMPLES, Case, binary, calls, reductions, unary
 
+import gradcli
 from gradcli.execute.backends import choice
 from gradcli.execute.backends.choice import using
-from gradcli.execute.backends.numpy import dtype_of
+from gradcli.execute.backends.numpy import dtype_of, stored
 from gradcli.execute.evaluate import array, evaluate
 from gradcli.graph.backward import backward
 from gradcli.graph.node import Node, data
@@ -83,6 +84,8 @@ MORE: dict[str, list[Case]] = {
     "geqrf": calls(((3, 3),), ((3, 2),)),
     "lu_permutation": calls((np.array([2, 3, 3], np.int32),), size=3, dtype=dtype_of(SPD)),
     "require": calls(((3,), np.array(True)), sentence="never"),
+    "to_bfloat16": calls((np.linspace(-3, 3, 97, dtype=np.float32),), (ODD.astype(np.float32),)),
+    "to_complex32": calls((np.linspace(-3, 3, 97).astype(np.complex64) * (1 + 0.3j),)),
     "overwrite": calls(((2, 3), (2, 3))),
     "opaque": calls(((2, 3), (2, 3)), sentence="never", kind=RuntimeError),
     **{
@@ -112,8 +115,10 @@ MORE: dict[str, list[Case]] = {
 }
 APART = frozenset(
     {"item", "full", "data", "symbol", "lane", "leaf", "detach", "custom", "pulled", "replace"}
+    | {"widen"}
 )
-"""Bookkeeping; `replace` and `leaf` are the identity."""
+"""Bookkeeping; `replace` and `leaf` are the identity, and the half types have `HALVES`."""
+HALVES = "{x}.exp()*1.7 + ({x} + 0.3).sum()"
 FREE = {"linalg_svd": (1,), "linalg_eigh": (0,), "linalg_eig": (), "linalg_lstsq": (0, 1, 2)}
 """Ops with results that are determined up to a phase: which of them are not."""
 
@@ -187,7 +192,7 @@ def cotangent(out: Node, number: int) -> Any:
     value = rng.standard_normal(out.shape)
     if out.dtype.is_complex:
         value = value + 1j * rng.standard_normal(out.shape)
-    return value.astype(out.dtype.name)
+    return stored(value, out.dtype)
 
 
 def compare(backend: str) -> None:
@@ -202,6 +207,13 @@ def compare(backend: str) -> None:
     wrong = []
     for name, case, kind, wanted in grouped(everything, expected, backend):
         wrong += [f"{name} {kind} {case}: {text}" for text in wanted]
+    for half in ("bfloat16", "half") if backend in ("torch", "jax") else ():
+        text, given = HALVES.format(x=f"x.{half}()"), {"x": np.linspace(-1, 1, 9)}
+        one, other = (
+            gradcli.evaluate(text, given, gradients=False, backend=b).value
+            for b in ("numpy", backend)
+        )
+        wrong += [f"{half}: {text}" for text in differences([other], [one])]
     assert not wrong, "\n".join(wrong)
 
 

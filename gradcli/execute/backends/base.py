@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from gradcli.errors import GradcliError
-from gradcli.execute.backends.numpy import NumPy
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy, stored
 from gradcli.execute.work import Work
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
 from gradcli.graph.op import UNKNOWN, Op
 from gradcli.graph.shape import Shape
+from gradcli.ops.elementwise import ROUNDING
 
 Array = Any
 Kernel = Callable[..., Any]
@@ -94,7 +97,7 @@ class Library:
 
     def dtype(self, dtype: DType) -> Any:
         """The library's name for a dtype."""
-        return getattr(self.spaces[0], dtype.name)
+        return getattr(self.spaces[0], NUMPY_DTYPES[dtype].name)
 
     def finish(self, arrays: Sequence[Array]) -> None:
         """Waits until `arrays` are computed."""
@@ -176,7 +179,8 @@ class Library:
         """The cast that a user asks for: of a complex number the real part, as PyTorch takes it."""
         if self.is_complex(x) and not dtype.is_complex:
             x = self.ne_zero(x) if dtype.category == 0 else self.real(x)
-        return self.exact(x, dtype)
+        made = self.exact(x, dtype)
+        return getattr(self, ROUNDING[dtype].kernel)(made) if dtype in ROUNDING else made
 
     def ne_zero(self, x: Array) -> Array:
         """Where `x` is not 0."""
@@ -245,14 +249,21 @@ class Library:
         return run
 
 
+def _number(node: Node) -> Any:
+    """A constant, rounded where its dtype is stored in a wider one."""
+    value = node.attrs["value"]
+    return stored(np.asarray(value), node.dtype).item() if node.dtype in ROUNDING else value
+
+
 def _pulled(library: Library, node: Node, values: Sequence[Array]) -> Any:
     return tuple([library.full(shape, 0, dtype) for shape, dtype in node.attrs["kinds"]])
 
 
 PLAIN: dict[str, Callable[[Library, Node, Sequence[Array]], Any]] = {
-    "full": lambda b, node, values: b.full(node.shape, node.attrs["value"], node.dtype),
+    "full": lambda b, node, values: b.full(node.shape, _number(node), node.dtype),
     "item": lambda b, node, values: b.exact(values[0][node.attrs["index"]], node.dtype),
     "cast": lambda b, node, values: b.as_cast(values[0], node.dtype),
+    "widen": lambda b, node, values: b.exact(values[0], node.dtype),
     **dict.fromkeys(("leaf", "detach", "clone", "opaque"), lambda b, node, values: values[0]),
     **dict.fromkeys(("overwrite", "replace"), lambda b, node, values: values[1]),
     "slice_at": lambda b, node, values: b.slice_at(*values, slices=node.attrs["slices"]),

@@ -248,6 +248,10 @@ def _half_fft(b: Jax, x: Array, *, axes: Axes, scale: str, size: int) -> Array:
     return jnp.fft.irfftn(x, s=sizes, axes=axes, norm=BACK[scale])
 
 
+def _half(x: Array) -> Array:
+    return lax.reduce_precision(x, 5, 10)
+
+
 # -- matrices
 
 
@@ -317,6 +321,8 @@ OWN: dict[str, Callable[..., Any]] = {
     **{"bitwise_right_shift": _shift(jnp.right_shift, True)},
     **{"sign": _sign, "sgn": _sign, "angle": _angle, "round": _round, "pow": _power},
     **{"floor_divide": _floor_divide, "div_trunc": _trunc_divide, "remainder": _remainder},
+    "to_bfloat16": lambda b, x: lax.reduce_precision(x, 8, 7),
+    "to_complex32": lambda b, x: lax.complex(*(_half(part) for part in (x.real, x.imag))),
     "complex": lambda b, x, y: lax.complex(*jnp.broadcast_arrays(x, y)),
     "view_as_real": lambda b, x: jnp.stack((x.real, x.imag), -1),
     "view_as_complex": lambda b, x: lax.complex(x[..., 0], x[..., 1]),

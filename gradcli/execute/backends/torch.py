@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcli.execute.backends.base import Library
 from gradcli.execute.backends.choice import found_device
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.graph.dtype import DType
 from gradcli.graph.shape import Shape, numel
 
@@ -257,6 +258,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "binary_cross_entropy": lambda b, x, y: (
         (y - 1) * torch.clamp_min(torch.log1p(-x), -100) - y * torch.clamp_min(torch.log(x), -100)
     ),
+    "to_bfloat16": lambda b, x: x.to(torch.bfloat16).to(torch.float32),
+    "to_complex32": lambda b, x: torch.complex(x.real.half().float(), x.imag.half().float()),
     "softplus": lambda b, x: torch.logaddexp(x, torch.zeros_like(x)),
     "real": lambda b, x: torch.real(x) if x.is_complex() else x,
     "imag": _imag,
@@ -357,7 +360,7 @@ class Torch(Library):
         """PyTorch's dtype of that name."""
         found = self.dtypes.get(dtype)
         if found is None:
-            found = self.dtypes[dtype] = getattr(torch, dtype.name)
+            found = self.dtypes[dtype] = getattr(torch, NUMPY_DTYPES[dtype].name)
         return found
 
     def is_complex(self, x: Any) -> bool:
