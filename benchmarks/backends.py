@@ -1,4 +1,4 @@
-"""gradcli's backends beside the libraries alone: `python -m benchmarks.backends jax|torch [CASE...]`.
+"""gradcli on its backends beside the libraries alone: `python -m benchmarks.backends jax [CASE]`.
 
 Constraints: the same expression, once as `gradcli.function(..., backend=...)` and once as the
 library's own program, both on the library's arrays, warm, turns interleaved in one process.
