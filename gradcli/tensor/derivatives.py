@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import human, memory
-from gradcli.graph import backward as engine
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.shape import Shape, numel, text
 from gradcli.ops.elementwise import cast
-from gradcli.ops.movement import diagonal_embed, reshape
+from gradcli.ops.movement import reshape
 from gradcli.tensor import autograd, structured
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.tensor import Tensor
@@ -40,13 +39,6 @@ def jacobian(
     targets = autograd.Targets(inputs)
     with Stop(create_graph):
         found = structured.jacobians(output.node, targets)
-        if found is None:
-            seed = reshape(
-                diagonal_embed(constant(1, output.dtype, (rows,)), offset=0, shape=(rows, rows)),
-                axes=2,
-                shape=(rows, *output.shape),
-            )
-            found = engine.backward([(output.node, seed)], targets)
         parts = [targets.cotangent(x, found) for x in inputs]
         return [
             None if part is None else _shaped(part, (*output.shape, *x.shape))

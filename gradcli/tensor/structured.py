@@ -15,9 +15,10 @@ from typing import Any
 
 from gradcli.execute.axes import links
 from gradcli.execute.plan import LOCAL
-from gradcli.graph.backward import unbroadcast
+from gradcli.graph.backward import backward, unbroadcast
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import FULL, ITEM, NoDerivative, Zero
+from gradcli.graph.shape import numel
 from gradcli.graph.walk import ancestors
 from gradcli.ops.elementwise import conj
 from gradcli.ops.linalg import contract, parts
@@ -28,32 +29,39 @@ SPREADING = ("expand",)
 """Ops that repeat their input, as elementwise ones do with a smaller operand."""
 
 
-def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node] | None:
+def jacobians(output: Node, targets: Callable[[Node], bool]) -> dict[Node, Node]:
     """For each target that `output` depends on, a node of the shape `output.shape + its own`.
 
-    None where an op on the way has several results: then a dense batch of cotangents has to do.
+    From the results of an op with several on, a dense batch of cotangents has to do.
     """
     order = ancestors([output], lambda node: node.tracked)
     needed: set[Node] = set()
     for node in order:
         if targets(node) or any(x in needed for x in node.inputs):
             needed.add(node)
-    if any(node.op is ITEM for node in needed):
-        return None
     identity = constant(1, output.dtype, output.shape)
     sums = {output: Part(identity, (), {a: a - output.ndim for a in range(output.ndim)})}
     found: dict[Node, Node] = {}
+    several: list[tuple[Node, Node]] = []
     for node in reversed(order):
         part = sums.pop(node, None)
         if part is None or node not in needed:
             continue
         if targets(node):
             found[node] = dense(part)
+        if node.op is ITEM:
+            batch = (numel(output.shape), *node.shape)
+            several.append((node, reshape(dense(part), axes=output.ndim + node.ndim, shape=batch)))
+            continue
         for position, x in enumerate(node.inputs):
             if x.tracked and x in needed:
                 piece = _through(node, position, x, part)
                 if piece is not None:
                     sums[x] = piece if x not in sums else added(sums[x], piece)
+    for node, rows in backward(several, targets).items():
+        more = reshape(rows, axes=rows.ndim, shape=(*output.shape, *node.shape))
+        # What came to a result is among the rows already.
+        found[node] = found[node] + more if node in found and node.op is not ITEM else more
     return found
 
 
