@@ -72,6 +72,21 @@ def test_second_derivatives_over_rows(tmp_path: Path, table: Any, small_memory: 
     assert np.allclose(found.hessian["w"]["w"], wanted, rtol=1e-6)
 
 
+def test_tables_that_share_no_rows(tmp_path: Path, table: Any, small_memory: None) -> None:
+    np.save(tmp_path / "X.npy", table)
+    np.save(tmp_path / "Z.npy", table[5:])
+    values = {"X": tmp_path / "X.npy", "Z": tmp_path / "Z.npy", "w": np.full(WIDTH, 0.1)}
+    text = "mean((X@w.float())**2) + mean((Z@w.float() - X.mean())**2)"
+    found = gradcli.evaluate(text, values, wrt=["w"])
+    w = np.full(WIDTH, 0.1)
+    rest = table[5:] @ w - table.mean(dtype=np.float64)
+    assert np.isclose(found.value, ((table @ w) ** 2).mean() + (rest**2).mean(), rtol=1e-5)
+    wanted = 2 * table.T @ (table @ w) / ROWS + 2 * table[5:].T @ rest / len(rest)
+    assert np.allclose(found.grads["w"], wanted, rtol=1e-4, atol=1e-6)
+    with pytest.raises(gradcli.GradcliError, match="needs all rows of"):
+        gradcli.evaluate("X@Z.T", values, gradients=False).output.sum().item()
+
+
 def test_heavy_products_go_by_rows(tmp_path: Path, table: Any, small_memory: None) -> None:
     wide = table.reshape(-1)[: 4200 * 1024].reshape(4200, 1024)
     np.save(tmp_path / "X.npy", wide)

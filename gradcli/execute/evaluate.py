@@ -16,7 +16,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NumPy
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.limits import memory
-from gradcli.execute.whole import give_parts, reads_much, whole
+from gradcli.execute.whole import apart, give_parts, reads_much, whole
 from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import SYMBOL, UNKNOWN
@@ -76,13 +76,20 @@ def evaluate(nodes: Iterable[Node]) -> None:
     order = ancestors(targets, lambda node: node.value is None)
     if sum(node.size for node in order) > SWEEP or reads_much(order):
         if give_parts(order):
-            for node in order:
-                if node.value is not None:
-                    let_go(node)
+            for node in [node for node in order if node.value is not None]:
+                let_go(node)
             order = ancestors(targets, lambda node: node.value is None)
         from gradcli.execute.schedule import Plan
 
-        plan = Plan(order, targets)
+        try:
+            plan = Plan(order, targets)
+        except GradcliError:
+            groups = apart(order)
+            for group in groups:
+                evaluate(group)
+            if groups:
+                return evaluate(targets)
+            raise
         if plan.pays:
             with np.errstate(all="ignore"):
                 found = plan.run(in_one_piece, also=True)

@@ -98,8 +98,11 @@ def _is_narrow(rows: Rows, order: Sequence[Node], fits: Callable[..., bool]) -> 
 
 def goes(node: Node, rows: Rows, stored: Collection[Node], fits: Callable[[Node], bool]) -> bool:
     """Whether a node can be computed: by rows, or from what fits."""
-    if rows.kind[node] in (ROWS, CROSS) or _is_part(node):
+    if _is_part(node):
         return True
+    if rows.kind[node] in (ROWS, CROSS):
+        held = [x for x in node.inputs if x in stored and x not in rows.axis]
+        return all(map(fits, held)) and (rows.kind[node] == ROWS or fits(node))
     return all(fits(x) for x in node.inputs if x in stored or x in rows.axis)
 
 

@@ -123,6 +123,7 @@ class Task:
 
     Attributes:
         extent: rows.
+        whole: what is stored, has none of the rows and was read.
         kept: the nodes whose rows are wanted.
     """
 
@@ -130,6 +131,7 @@ class Task:
         self.sweep = sweep
         inputs = {x for node in sweep.nodes for x in node.inputs}
         self.values = {x: known[x] for x in inputs if x in known}
+        self.whole: Known = {}
         self.extent = sweep.rows.extent
         self.kept = [node for node in sweep.nodes if node in sweep.kept]
 
@@ -168,14 +170,17 @@ class Task:
             axis = self.sweep.rows.axis.get(node)
             if node in kept:
                 found[node] = kept[node]
+            elif axis is None:
+                if isinstance(value, Stored) and node not in self.whole:
+                    self.whole[node] = np.asarray(value)
+                found[node] = self.whole.get(node, value)
             elif isinstance(value, Stored):
-                assert axis is not None
                 shape = local_shape(node, self.sweep.rows, last - first)
                 old = buffers.get(node)
                 into = old if old is not None and old.shape == shape else None
                 found[node] = buffers[node] = value.read(axis, first, last, into)
             else:
-                found[node] = value if axis is None else rows_of(value, axis, first, last)
+                found[node] = rows_of(value, axis, first, last)
         return found
 
     def computed(self, values: Known, first: int, last: int) -> list[Tree]:

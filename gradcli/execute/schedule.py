@@ -15,7 +15,7 @@ from gradcli.execute.narrow import rows_last
 from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows, goes
 from gradcli.execute.rows import Sinks, settings
 from gradcli.execute.tiles import Sweep
-from gradcli.execute.whole import chunks, coupled, fits, too_large
+from gradcli.execute.whole import SMALL, chunks, coupled, fits, too_large
 from gradcli.files.stored import Stored, held
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
@@ -24,8 +24,6 @@ from gradcli.graph.walk import ancestors
 
 CHEAP = 4
 """Cost up to which a value is computed again instead of stored between two sweeps."""
-SMALL = 32768
-"""Elements up to which a value that was needed on the way is not forgotten."""
 COSTS = {"contract": 64, "pow": 8, "exp": 8, "log": 8, "tanh": 8, "sin": 8, "cos": 8, "erf": 16}
 """What computing an element costs, where it is not 1; unknown functions of one number cost 8."""
 

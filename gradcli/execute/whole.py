@@ -21,6 +21,8 @@ LARGE = 1 << 22
 """Elements from which an array may stay in its file; reading fewer costs nothing."""
 STAYS = 4
 """The part of the memory limit from which on an array stays in its file."""
+SMALL = 32768
+"""Elements up to which a value may always be held."""
 COMBINING = frozenset(("sum", "contract", "amax", "amin", "any", "all"))
 """Ops that sweeps do faster than one call where they read much."""
 NAMES = frozenset(("leaf", "detach", "clone"))
@@ -77,6 +79,22 @@ def give_parts(order: Iterable[Node]) -> bool:
         elif value is not None and node.op.name == "slice" and _cuts_rows(node):
             node.value, found = _sliced(value, node), True
     return found
+
+
+def apart(order: Iterable[Node]) -> list[list[Node]]:
+    """Small values that need only some of what is stored, grouped by what that is.
+
+    Tables whose rows have nothing to do with each other are gone over one after the other.
+    """
+    reads: dict[Node, frozenset[Node]] = {}
+    groups: dict[frozenset[Node], list[Node]] = {}
+    for node in order:
+        own = [x for x in node.inputs if isinstance(x.value, Stored)]
+        reads[node] = frozenset(own).union(*(reads.get(x, ()) for x in node.inputs))
+        if reads[node] and node.size <= SMALL and any(x.size > SMALL for x in node.inputs):
+            groups.setdefault(reads[node], []).append(node)
+    every: frozenset[Node] = frozenset().union(*reads.values())
+    return [nodes for needed, nodes in groups.items() if needed != every]
 
 
 def whole(value: Any, node: Node) -> Any:
