@@ -68,6 +68,8 @@ class Writer:
         self._known: dict[int, str] = {}
         self._same: dict[Any, Node] = {}
         self._numbers: dict[int, str] = {}
+        self._texts: dict[str, str] = {}
+        self._cells: dict[tuple[str, Any], Array] = {}
 
     def name(self, value: Any) -> str:
         """The name of an array or a function in the program."""
@@ -129,8 +131,11 @@ class Writer:
         else:
             operands = ", ".join([self.number(part) for part in parts])
             text = f"{self.name(self.operations[sign])}({operands})"
-        made = self._numbers[id(value)] = f"n{len(self._numbers)}"
-        self.lines.append(f"{made} = {text}")
+        made = self._texts.get(text)
+        if made is None:
+            made = self._texts[text] = f"n{len(self._texts)}"
+            self.lines.append(f"{made} = {text}")
+        self._numbers[id(value)] = made
         return made
 
     def _hold(self, node: Node, array: Any) -> None:
@@ -150,8 +155,11 @@ class Writer:
             return
         if node.dtype in ROUNDING:
             raise Unplannable("a number that changes would have to be rounded")
-        cell = np.empty((), NUMPY_DTYPES[node.dtype])
-        self.lines.append(f"{self.name(cell)}[()] = {self.number(value)}")
+        key = self.number(value), node.dtype
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = np.empty((), NUMPY_DTYPES[node.dtype])
+            self.lines.append(f"{self.name(cell)}[()] = {key[0]}")
         self.arrays[node] = repeated(cell, node.shape) if node.shape else cell
 
     def _call(self, node: Node, inputs: tuple[Node, ...]) -> None:
