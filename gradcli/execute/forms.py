@@ -102,10 +102,12 @@ def prepared(
         _, inputs, _ = form(order, targets)
         numbers = numbered(order)
         places = {numbers[i]: _given(numbers[i]) for i in free}
-        copies: dict[Node, Node] = {}
+        # An input may have been a constant once; whoever comes with this form has another value.
+        copies = {x: data(True, x.shape, x.dtype) for x in inputs if not x.op.multiple}
+        given = [copies.get(x, x) for x in inputs]
         for node in order:
             copies[node] = copied(node, node.inputs, copies, places.get(node))
-        return compiled(library, [copies[x] for x in targets], [*inputs, *places.values()])
+        return compiled(library, [copies[x] for x in targets], [*given, *places.values()])
     finally:
         current.recording = recording
 
