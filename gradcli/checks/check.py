@@ -7,12 +7,14 @@ be evaluated, or options that do not fit, raise.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcli.api import differentiated
 from gradcli.checks.differences import slope
+from gradcli.checks.directions import DIRECTIONS, contradiction
 from gradcli.checks.judge import SENTENCES, WITH_HAND, Entries, Slopes, Verdict
 from gradcli.checks.points import SPREADS, Values, array_of, is_random, points
 from gradcli.checks.problem import Misfit, Problem, hand_written
@@ -23,7 +25,8 @@ from gradcli.source import Span
 
 Array = Any
 COORDINATES = 128
-"""Coordinates of a variable by which differences are taken; of more, as many drawn at random."""
+"""Coordinates of a variable by which differences are taken; of more, as many drawn at random, and
+the rest along random directions."""
 SHOWN = 5
 
 
@@ -241,7 +244,16 @@ def _entries(
     if point.size > COORDINATES:
         drawn = np.random.default_rng(settings.seed).choice(places, COORDINATES, replace=False)
         places = np.sort(drawn)
-        report.notes = [f"differences by {COORDINATES} of {point.size} coordinates"]
+        rest = np.setdiff1d(np.arange(point.size), places)
+        report.notes = [
+            f"differences by {COORDINATES} of {point.size} coordinates, and along {DIRECTIONS} "
+            "random directions of the rest"
+        ]
+        along = partial(contradiction, function, point, places=rest, seed=settings.seed)
+        found = along(autodiff, tolerance=settings.tolerance)
+        if found is not None:
+            trusted = hand is not None and along(hand, tolerance=settings.tolerance) is None
+            _contradicted(report, found, hand is not None and not trusted)
     with np.errstate(all="ignore"):
         for place in places:
             index = tuple(int(i) for i in np.unravel_index(place, point.shape))
@@ -250,6 +262,15 @@ def _entries(
     if not np.all(np.isfinite(middle)):
         report.verdict = Verdict.NOT_FINITE
     return Entries(autodiff, slopes.reshaped(autodiff.shape), hand, settings.tolerance)
+
+
+def _contradicted(report: Report, found: tuple[float, float], both: bool) -> None:
+    """Notes what random directions say against autodiff, and against the one by hand too."""
+    report.verdict = max(report.verdict, Verdict.BOTH if both else Verdict.AUTODIFF)
+    report.notes.append(
+        f"along a random direction of the rest differences give {found[0]:.6g}, "
+        f"autodiff {found[1]:.6g}"
+    )
 
 
 def _note(report: Report, point: int, entries: Entries) -> None:

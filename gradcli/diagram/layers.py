@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gradcli.errors import GradcliError
+
 Point = tuple[float, float]
 
 
@@ -61,7 +63,18 @@ def _sugiyama(
     edges: list[tuple[int, int]],
 ) -> tuple[list[tuple[int, Point]], list[tuple[int, int]]]:
     """Positions of boxes and bends, the sources on top, and the links between them."""
-    from fast_sugiyama import from_edges
+    try:
+        from fast_sugiyama import from_edges
+    except ImportError:
+        raise GradcliError(
+            "G071",
+            "pictures are laid out by fast-sugiyama, which is not installed",
+            help=[
+                "pip install 'gradcli[graph]'",
+                "or write what needs no layout: the tree, --to dot, --to mermaid, --to json",
+            ],
+            kind=ImportError,
+        ) from None
 
     names = sorted({box for edge in edges for box in edge})
     index = {box: place for place, box in enumerate(names)}

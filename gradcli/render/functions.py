@@ -16,6 +16,10 @@ SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 Piece = tuple[str, int]
 
 
+WHOLE = frozenset(("pad", "roll"))
+"""Functions whose numbers say what they do."""
+
+
 def called(tree: Any) -> str:
     """The name of the function that a tree calls; empty for anything else."""
     function = getattr(tree, "function", None)
@@ -25,7 +29,7 @@ def called(tree: Any) -> str:
 def operands(tree: ast.Call) -> list[Tree]:
     """The arguments without dims."""
     first, *rest = tree.arguments
-    return [first, *(x for x in rest if not isinstance(x, ast.Constant) or called(tree) == "pad")]
+    return [first, *(x for x in rest if not isinstance(x, ast.Constant) or called(tree) in WHOLE)]
 
 
 def _norm(n: Any, tree: ast.Call) -> Piece:

@@ -194,8 +194,23 @@ class Notation:
             if isinstance(place, int) and place < len(names):
                 return self.size(names[place]), ATOM
         if unparse(tree.index) == ":, None":
-            return self._piece(owner)
-        return self.m.index(self.at(owner, ATOM), self.m.text(unparse(tree.index))), ATOM
+            turned = self.m.power(self.m.sign("ones"), self.m.sign("transpose"))
+            return self.m.row(self.at(owner, SIGN), self.m.sign("beside"), turned), PRODUCT
+        base = self.m.name("e") if self._is_unit(owner) else self.at(owner, ATOM)
+        return self.m.index(base, self._places(tree.index)), ATOM
+
+    def _is_unit(self, tree: Tree) -> bool:
+        return called(tree) == "eye"
+
+    def _places(self, tree: Tree) -> str:
+        """An index: numbers and formulas as they are, slices as text."""
+        parts = tree.items if isinstance(tree, ast.Tuple) else [tree]
+        shown: list[str] = []
+        for part in parts:
+            plain = isinstance(part, ast.Slice) or getattr(part, "value", 0) is None
+            made = self.m.text(unparse(part)) if plain else self(part)
+            shown += [self.m.sign("comma"), made] if shown else [made]
+        return self.m.row(*shown)
 
     def size(self, name: str) -> str:
         """A size: a number or its name."""
@@ -245,7 +260,9 @@ class Notation:
             ones = self.m.sign("ones")
             turned = self.m.power(ones, self.m.sign("transpose"))
             beside = self.m.sign("beside")
-            if isinstance(inner, ast.Subscript) or unparse(inner).endswith("[:, None]"):
+            if unparse(inner).endswith("[:, None]"):
+                return self._piece(inner)  # a column times a row of ones already
+            if isinstance(inner, ast.Subscript):
                 return self.m.row(self.at(inner, PRODUCT), beside, turned), PRODUCT
             if self.rank(inner) == 1:
                 row = self.m.power(self.at(inner, ATOM), self.m.sign("transpose"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.checks.check import Report, Settings, check
+from gradcli.checks.check import COORDINATES, Report, Settings, check
 from gradcli.checks.differences import slope
 from gradcli.checks.judge import Verdict
 from gradcli.functions.create import from_array
@@ -182,6 +182,18 @@ def test_of_many_coordinates_some_are_measured_and_all_compared_by_hand():
         wrong = report("sum(x**2)", {}, f"x: 2*x + (arange(300) == {place})*0.1", x=x)
         assert wrong.verdict is Verdict.HAND
         assert wrong.worst[0].index == (place,)
+
+
+def test_coordinates_without_differences_take_part_along_random_directions():
+    drawn = np.random.default_rng(0).choice(np.arange(300), COORDINATES, replace=False)
+    place = next(i for i in range(300) if i not in drawn)
+    x, cut = np.linspace(1, 2, 300), f"sum(x**2) + x[{place}].detach()*x[{place}]"
+    wrong = report(cut, {}, x=x)
+    assert wrong.verdict is Verdict.AUTODIFF
+    assert "along a random direction" in wrong.notes[1]
+    right = f"x: 2*x + 2*x[{place}]*eye(300)[{place}]"
+    assert report(cut, {}, right, x=x).verdict is Verdict.AUTODIFF
+    assert report(cut, {}, f"x: 2*x + x[{place}]*eye(300)[{place}]", x=x).verdict is Verdict.BOTH
 
 
 def test_random_numbers_in_the_expression_stay_the_same():

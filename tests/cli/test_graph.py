@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 TUTORIAL = ["graph", "mean(3*(x+2)**2)", "x=ones(2,2)", "--values"]
 TREE = """\
@@ -177,3 +179,15 @@ def test_large_graphs_make_a_page(gradcli, expression):
     root = ET.fromstring(gradcli("graph", expression, "x=1", "--to", "svg").stdout)
     ratio = int(root.get("width", "")) / int(root.get("height", ""))
     assert 0.4 < ratio < 4
+
+
+def test_without_the_layout_package_only_pictures_are_refused(gradcli, tmp_path) -> None:
+    """The extra `graph`: a tree, DOT, Mermaid and JSON need nothing."""
+    (tmp_path / "fast_sugiyama.py").write_text("raise ImportError")
+    missing = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for to in ("text", "dot", "mermaid", "json"):
+        assert gradcli("graph", "sum(x**2)", "x=[1,2]", "--to", to, **missing).returncode == 0
+    refused = gradcli("graph", "sum(x**2)", "x=[1,2]", "-o", "g.svg", **missing)
+    assert refused.returncode == 2
+    assert "pip install 'gradcli[graph]'" in refused.stderr
+    assert not (tmp_path / "g.svg").exists()
