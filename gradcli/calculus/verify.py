@@ -156,7 +156,7 @@ def points(shapes: Mapping[str, Shape], values: Mapping[str, Any]) -> Iterator[d
     """Points to evaluate at: the given values, then numbers of several kinds."""
     if values and set(values) == set(shapes):
         yield dict(values)
-    for kind in ("normal", "unit", "positive", "definite", "normal", "unit"):
+    for kind in ("normal", "unit", "positive", "definite", "normal", "unit", "small"):
         seed = _Numbers(len(kind) * 977 + 13 * len(shapes))
         yield {name: seed.array(shape, kind) for name, shape in shapes.items()}
 
@@ -179,6 +179,8 @@ class _Numbers:
         unit = 0.04 + 0.92 * self.unit(shape)
         if kind == "unit":
             return unit
+        if kind == "small":
+            return unit if not shape else unit / 16
         if kind == "positive":
             return 0.3 + 2 * unit
         spread = np.log(unit / (1 - unit))

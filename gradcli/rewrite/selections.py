@@ -15,6 +15,7 @@ from gradcli.ops.movement import Slices
 from gradcli.rewrite.products import SINGLES, STEPS, SUMS, Work, product
 from gradcli.rewrite.terms import (
     INDICATOR,
+    PRODUCT,
     UNIT,
     WRITTEN,
     Factor,
@@ -62,7 +63,32 @@ def at(terms: Terms, x: Node, places: tuple[int | None, ...]) -> Node:
         outer = iter(places)
         joined = tuple(p if p is not None else next(outer) for p in x.attrs["places"])
         return at(terms, x.inputs[0], joined)
+    if x.op is PRODUCT:
+        labels = terms.labels(x.ndim)
+        pairs = list(zip(labels, places, x.shape, strict=True))
+        units = [
+            Factor(unit_vector(terms, n, p), (label,), Fraction(1))
+            for label, p, n in pairs
+            if p is not None and n != 1
+        ]
+        kept = tuple(label for label, p, _ in pairs if p is None)
+        own = tuple(UNIT if n == 1 else label for label, _, n in pairs)
+        return product(terms, [Factor(x, own, Fraction(1)), *units], kept, shape)
+    if x.op.name == "cat" and (inside := _part(x, places)) is not None:
+        return at(terms, *inside)
     return terms.node(AT, (x,), shape, x.dtype, places=places)
+
+
+def _part(x: Node, places: tuple[int | None, ...]) -> tuple[Node, tuple[int | None, ...]] | None:
+    """The input of a `cat` that has the position, and the positions in it."""
+    axis = x.attrs["axis"] + x.ndim
+    place = places[axis]
+    start = 0
+    for y in x.inputs:
+        if place is not None and start <= place < start + y.shape[axis]:
+            return y, (*places[:axis], place - start, *places[axis + 1 :])
+        start += y.shape[axis]
+    return None
 
 
 def _shared(terms: Terms, x: Node, shape: Shape, places: tuple[int | None, ...]) -> Node:
@@ -108,7 +134,13 @@ def _slice(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 
 
 def _sliced(r: Rewriter, node: Node, x: Node) -> Node:
-    """A slice of a slice is one."""
+    """A slice of a slice is one, of a unit vector a shorter one."""
+    if x.op is SELECTED and isinstance(place := x.attrs["place"], int):
+        ((start, length, step),) = node.attrs["slices"]
+        if step == 1:
+            inside = start <= place < start + length
+            unit = unit_vector(r.terms, length, place - start)
+            return unit if inside else r.terms.number(0, node.shape)
     if x.op.name == "slice" and len(x.attrs["slices"]) == len(node.attrs["slices"]):
         pairs = zip(x.attrs["slices"], node.attrs["slices"], strict=True)
         joined = tuple(
