@@ -46,7 +46,8 @@ class Latex(Markup):
     def number(self, text: str) -> str:
         """A number; a power of ten written out."""
         mantissa, e, exponent = text.partition("e")
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else text
+        times = "" if mantissa == "1" else rf"{mantissa} \cdot "
+        return rf"{times}10^{{{int(exponent)}}}" if e else text
 
     def sign(self, name: str) -> str:
         """An operator."""

@@ -196,11 +196,9 @@ class Notation:
         if unparse(tree.index) == ":, None":
             turned = self.m.power(self.m.sign("ones"), self.m.sign("transpose"))
             return self.m.row(self.at(owner, SIGN), self.m.sign("beside"), turned), PRODUCT
-        base = self.m.name("e") if self._is_unit(owner) else self.at(owner, ATOM)
+        unit = called(owner) == "eye" and not isinstance(tree.index, ast.Slice)
+        base = self.m.name("e") if unit else self.at(owner, ATOM)
         return self.m.index(base, self._places(tree.index)), ATOM
-
-    def _is_unit(self, tree: Tree) -> bool:
-        return called(tree) == "eye"
 
     def _places(self, tree: Tree) -> str:
         """An index: numbers and formulas as they are, slices as text."""
