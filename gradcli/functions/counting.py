@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
 from gradcli.execute.evaluate import array
-from gradcli.graph.dtype import bool_, int32, int64
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, bool_, int32, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
@@ -119,6 +119,11 @@ def isin(
     elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False
 ) -> Node:
     """Where `elements` are among `test_elements`."""
+    for value in (elements, test_elements):
+        kind = tensor(value).dtype
+        if kind.category == BOOL or kind.is_complex:
+            sentence = f"Unsupported input type encountered for isin(): {SCALAR_TYPES[kind]}"
+            raise GradcliError("G025", sentence, help="compare: (x[..., None] == y).any(-1)")
     dtype = NUMPY_DTYPES[common_dtype((elements, test_elements))]
     given, wanted = (array(tensor(v)).astype(dtype) for v in (elements, test_elements))
     found = np.asarray(np.isin(given, wanted, invert=invert))

@@ -18,7 +18,7 @@ from gradcli.functions.index import positions
 from gradcli.functions.join import stack
 from gradcli.functions.reduce import root_or_zero, vector_norm_of
 from gradcli.functions.shape import meshgrid, part, permuted, reshaped
-from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, as_dtype, int64
+from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
@@ -26,6 +26,7 @@ from gradcli.ops import indexing, linalg, movement, reduction
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
+from gradcli.tensor.operands import no_kernel
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -39,6 +40,12 @@ def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeErr
 def dist(input: Any, other: Any, p: Number = 2) -> Node:
     """The norm of order `p` of `input - other`."""
     x, y = promoted(input, other)
+    if not x.dtype.differentiable and x.dtype.category:
+        raise _error(
+            "norm(): input dtype should be either floating point or complex. Got "
+            f"{SCALAR_TYPES[x.dtype]} instead.",
+            "G025",
+        )
     apart = x - y
     return vector_norm_of(apart, float(p), tuple(range(-apart.ndim, 0)), False)
 
@@ -151,6 +158,8 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {x.shape[axis]} and "
             f"{y.shape[axis]}"
         )
+    if x.dtype.category == BOOL:
+        raise no_kernel("cross", x)
     shape = broadcast(x.shape, y.shape)
     x, y = (movement.expand(v, shape=shape) for v in (x, y))
     first, second = (_turned(x, axis, k) * _turned(y, axis, 3 - k) for k in (1, 2))

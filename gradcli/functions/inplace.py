@@ -23,7 +23,7 @@ from gradcli.tensor import Tensor, registry
 from gradcli.tensor.arguments import taken
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.kept import backward_name
-from gradcli.tensor.kinds import Value
+from gradcli.tensor.kinds import AnyTensor, Value
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import filled, in_place, refuse, refuse_overlap, write
@@ -137,6 +137,7 @@ NAMES = [
     "reciprocal",
     "relu",
     "remainder",
+    "renorm",
     "round",
     "rsqrt",
     "scatter",
@@ -211,7 +212,7 @@ ALSO_FUNCTIONS = (
     *("fill", "fix", "floor", "frac", "gcd", "i0", "lcm", "ldexp", "log", "log10", "log1p"),
     *("log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round"),
     *("rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc"),
-    *("xlogy", "zero"),
+    *("xlogy", "zero", "index_put"),
 )
 """In-place forms that are functions of `torch` too: `torch.exp_(x)` is `x.exp_()`."""
 
@@ -437,6 +438,28 @@ def _same(name: str) -> None:
 
 for _method in ("cpu", "pin_memory", "resolve_neg"):
     _same(_method)
+registry.register("torch.resolve_neg", registry.method("resolve_neg"))
+
+
+@composite("Tensor.apply_")
+def apply_(input: Any, callable: Any) -> Any:
+    """Writes `callable` of each element, one after the other."""
+    return _by_element("apply_", callable, input)
+
+
+@composite("Tensor.map_")
+def map_(input: Any, tensor: AnyTensor, callable: Any) -> Any:
+    """Writes `callable` of each element and that of `tensor` at its place."""
+    return _by_element("map_", callable, input, tensor.broadcast_to(input.shape))
+
+
+def _by_element(name: str, callable: Any, input: Any, *others: Any) -> Any:
+    if any(x.requires_grad for x in (input, *others)):
+        sentence = f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}()"
+        raise GradcliError("G033", f"{sentence} instead.")
+    numbers = (x.reshape(-1).tolist() for x in (input, *others))
+    made = [callable(*given) for given in zip(*numbers, strict=True)]
+    return input.copy_(registry.find("torch.tensor")(made, dtype=input.dtype).view(input.shape))
 
 
 @composite("Tensor.numpy")

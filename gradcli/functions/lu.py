@@ -90,6 +90,12 @@ def lu_unpack(
 ) -> Results:
     """P, L and U from what `linalg.lu_factor` returns."""
     packed, pivots = tensor(LU_data), tensor(LU_pivots)
+    if packed.ndim < 2:
+        raise GradcliError(
+            "G021",
+            "torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: "
+            f"{list(packed.shape)} instead",
+        )
     if pivots.dtype is not int32:
         raise GradcliError(
             "G025",

@@ -589,3 +589,17 @@ _EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "floa
 
 for _name in ("sigmoid", "tanh"):
     registry.register(f"torch.nn.functional.{_name}", registry.find(f"torch.{_name}"))
+
+
+def _written(name: str) -> None:
+    @composite(f"nn.functional.{name}", *([name] if name in ALSO_OF_TORCH else []), method=False)
+    def written(input: Any, *args: Any, **kwargs: Any) -> Any:
+        function = registry.find(f"torch.nn.functional.{name.removesuffix('_')}")
+        return function(input, *args, **kwargs, inplace=True)
+
+    written.doc = f"`{name.removesuffix('_')}`, written to the tensor itself."
+
+
+ALSO_OF_TORCH = ("celu_", "rrelu_", "selu_", "threshold_")
+for _name in ("elu_", "hardtanh_", "leaky_relu_", "relu_", *ALSO_OF_TORCH):
+    _written(_name)

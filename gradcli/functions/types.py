@@ -88,8 +88,6 @@ class IInfo:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
-for _class in (Tensor, Size):
-    _class.__module__ = "torch"  # what `print(type(x))` shows
 for _name, _dtype in {**DTYPES, **ALIASES}.items():
     registry.register(f"torch.{_name}", _dtype)
 for _name, _value in {
@@ -183,7 +181,7 @@ for _names, _answer, _words in (
         "Whether it is real and floating.",
     ),
     (["is_complex"], lambda x: x.dtype.is_complex, "Whether it is complex."),
-    (["Tensor.is_signed"], lambda x: x.dtype.is_signed, "Whether it can hold negative numbers."),
+    (["is_signed"], lambda x: x.dtype.is_signed, "Whether it can hold negative numbers."),
     (["Tensor.storage_offset"], layout.offset_of, "Elements of the memory before its first one."),
     (["Tensor.get_device"], lambda x: -1, "-1: it is in the machine's memory."),
     (["is_neg"], lambda x: False, "False."),

@@ -35,7 +35,7 @@ FENCE: dict[str, tuple[str, str]] = {
     "except*": ("exception groups are outside the language", "write 'except' without '*'"),
     "relative import": (
         "relative imports are outside the language",
-        "only torch, math and functools.partial are built in",
+        "only torch, math and parts of functools are built in",
     ),
     "star import": (
         "'from ... import *' is outside the language",
@@ -49,7 +49,7 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "import": (
         "{name} cannot be imported",
-        "torch, math and functools.partial are built in, nothing else",
+        "torch, math and parts of functools are built in, nothing else",
     ),
     "class": (
         "classes are outside the language",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TextIO
 
 from gradcli.errors import GradcliError
@@ -173,7 +173,12 @@ PYTHON: dict[str, Any] = {
 }
 """The built-ins by name; `print` belongs to an interpreter, which knows where to."""
 
-FUNCTOOLS: dict[str, Any] = {"partial": partial}
+
+def _reduce(function: Callable[..., Any], iterable: Iterable[Any], *initial: Any) -> Any:
+    return reduce(function, bounded(iterable), *initial)
+
+
+FUNCTOOLS: dict[str, Any] = {"partial": partial, "reduce": _reduce}
 """What `functools` has."""
 
 EXCEPTIONS: dict[str, type[BaseException]] = {

@@ -15,6 +15,7 @@ from gradcli import functions
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language.fence import MODULES
 from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON
+from gradcli.lowering.outside import reason
 from gradcli.source import Span
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import Function
@@ -65,7 +66,8 @@ class Module:
             raise GradcliError(
                 "G011",
                 f"module '{self.qualified}' has no attribute '{name}'",
-                help=did_you_mean(name, _members(self.qualified)),
+                help=reason(qualified.partition(".")[2])
+                or did_you_mean(name, _members(self.qualified)),
                 kind=AttributeError,
             )
         return found
@@ -109,7 +111,7 @@ def module(qualified: str) -> Module:
         raise GradcliError(
             "G002",
             f"No module named '{qualified}'",
-            help="gradcli has torch, math and functools.partial built in; no other modules",
+            help="gradcli has torch, math and parts of functools built in; no other modules",
             kind=ModuleNotFoundError,
         )
     return Module(qualified)

@@ -12,6 +12,8 @@ from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
+from gradcli.lowering.outside import reason
+from gradcli.tensor import Tensor
 
 OPEN: Members = {}
 """Stands for everything without a leading underscore; told apart by identity."""
@@ -65,7 +67,7 @@ def no_attribute(value: Any, name: str) -> GradcliError:
     cls = value if is_class else value.__class__
     what = f"type object '{cls.__name__}'" if is_class else f"'{cls.__name__}' object"
     message = f"{what} has no attribute '{name}'"
-    help = did_you_mean(name, _known(cls))
+    help = (reason(name) if cls is Tensor else "") or did_you_mean(name, _known(cls))
     return GradcliError("G011", message, help=help, kind=AttributeError)
 
 

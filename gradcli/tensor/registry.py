@@ -20,7 +20,7 @@ FAMILIES = (
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
     *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),
     *("memory", "custom", "gradcheck", "vmap", "func", "functional", "anomaly", "forward_ad"),
-    *("saving", "devices"),
+    *("saving", "devices", "recurrent", "runtime"),
 )
 """The modules of gradcli/functions, the most used first."""
 
