@@ -144,7 +144,7 @@ def _named(part: Node, formula: Formula, seen: Seen) -> Node:
     name, operands = formula
     if not operands:
         (found,) = _operand(formula, seen)
-        return found if found.shape == part.shape and found.dtype is part.dtype else part
+        return found if found.shape == part.shape and _is_copy(part, found) else part
     used = tuple(x for operand in operands for x in _operand(operand, seen))
     if not part.tracked:
         connected = next((x for x in used if x.tracked), None)
@@ -153,6 +153,13 @@ def _named(part: Node, formula: Formula, seen: Seen) -> Node:
         part = REPLACE(connected, part)
     part.call = (name, used)
     return part
+
+
+def _is_copy(part: Node, source: Node) -> bool:
+    """Whether `part` is `source` itself, copied or viewed at most."""
+    while part is not source and part.op.name in ("clone", "reshape") and part.inputs:
+        (part,) = part.inputs
+    return part is source
 
 
 def _operand(formula: Formula, seen: Seen) -> tuple[Node, ...]:
