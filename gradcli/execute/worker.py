@@ -171,11 +171,16 @@ def _place(value: Stored, axis: int, row: int) -> tuple[str, int]:
 
 
 class Keeper:
-    """Rows of files in this process's memory, for one run at a time."""
+    """Rows of files in this process's memory, for one run at a time.
+
+    They are kept when they are read for the second time: one pass alone needs them once, and fresh
+    memory costs more than reading a file that the system remembers.
+    """
 
     def __init__(self) -> None:
         self.run = ""
         self._arrays: dict[Any, Array] = {}
+        self._seen: set[Any] = set()
         self._room = 0
         self._lock = Lock()
 
@@ -183,7 +188,8 @@ class Keeper:
         """Lets go of what another run had."""
         with self._lock:
             if run != self.run:
-                self.run, self._arrays, self._room = run, {}, int(ROOM * _memory_limit())
+                self.run, self._arrays, self._seen = run, {}, set()
+                self._room = int(ROOM * _memory_limit())
 
     def get(self, run: str, key: Any) -> Array | None:
         """The rows that were kept under `key`."""
@@ -193,6 +199,9 @@ class Keeper:
         """Keeps rows that nobody may write to from now on, if there is room."""
         with self._lock:
             if run != self.run or key in self._arrays or rows.nbytes > self._room:
+                return False
+            if key not in self._seen:
+                self._seen.add(key)
                 return False
             self._arrays[key] = rows
             self._room -= rows.nbytes

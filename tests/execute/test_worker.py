@@ -118,13 +118,14 @@ def test_any_dealing_gives_the_bits_of_memory(
 
 
 def test_rows_are_read_once_while_a_run_lasts(stored: dict[str, Any], arrays: dict[str, Any]):
-    """What is on disk changes, what was kept does not: the second sweep reads nothing."""
+    """What is on disk goes, what was kept does not: the third sweep reads nothing."""
     import random
 
     first = bits(EXPRESSIONS["logistic"], arrays)
     rows.settings.runner = Dealt(random.Random(0), 60_000, 2)
     keeper.begin("")
-    assert bits(EXPRESSIONS["logistic"], stored) == first
+    for _ in range(2):
+        assert bits(EXPRESSIONS["logistic"], stored) == first
     for part in stored["X"].value_node.value.parts:
         part.path.rename(part.path.with_suffix(".away"))
     try:
