@@ -46,7 +46,7 @@ Chunk = tuple[int, int]
 NOTHING: Known = {}
 Sinks = dict[Node, "Sink"]
 
-CHUNK = 32 << 20
+CHUNK = 4 << 20
 """Bytes that a chunk of all stored inputs takes; less where the memory limit is small."""
 KEPT = 4
 """The part of the memory limit that a row-by-row value between two passes may take."""

@@ -19,11 +19,14 @@ def is_url(reference: str) -> bool:
     return URL.fullmatch(reference) is not None
 
 
-def opened(url: str) -> Any:
-    """A binary file that seeks; raises G050 where it cannot be opened."""
+def opened(url: str, *, ahead: bool = True) -> Any:
+    """A binary file that seeks; raises G050 where it cannot be opened.
+
+    Without `ahead`, no more is read than is asked for.
+    """
     system, path = _system(url)
     try:
-        return system.open(path, "rb")
+        return system.open(path, "rb", **({} if ahead else {"cache_type": "none"}))
     except Exception as error:
         raise _unreadable(url, error) from error
 

@@ -156,7 +156,7 @@ class Plain(Stored):
 
     def _opened(self) -> Any:
         if isinstance(self.path, str):
-            return remote.opened(self.path)
+            return remote.opened(self.path, ahead=False)
         return open(self.path, "rb", buffering=0)
 
     def _gather(self, shape: Shape, local: Array, axis: int, first: int) -> None:
