@@ -233,7 +233,9 @@ def present(node: Node) -> Node:
     elif node.op.view and node.inputs:
         below = present(node.inputs[0])
         value = None if below is node.inputs[0] else node.op(below, **node.attrs)
-    if value is None or value.value is node.value is not None:
+    # What waits has no value yet; a leaf still stands around the node that its memory holds.
+    around = node.op is LEAF and value in node.inputs
+    if value is None or around or value.value is node.value is not None:
         return node
     return overwritten(node, value)
 
