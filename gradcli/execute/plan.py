@@ -140,6 +140,7 @@ def _with_inputs(order: Sequence[Node]) -> set[Node]:
 def _largest_classes(order: Sequence[Node], classes: Classes) -> list[tuple[tuple[Node, int], int]]:
     """The classes of axes and their extents, those that most elements go along first."""
     weight: dict[tuple[Node, int], int] = {}
+    leading: dict[tuple[Node, int], int] = {}
     extent: dict[tuple[Node, int], int] = {}
     width: dict[tuple[Node, int], int] = {}
     for x, count in _counted(order, classes).items():
@@ -147,16 +148,16 @@ def _largest_classes(order: Sequence[Node], classes: Classes) -> list[tuple[tupl
             if size > 1:
                 root = classes.find((x, axis - x.ndim))
                 weight[root] = weight.get(root, 0) + x.size * count
+                leading[root] = leading.get(root, 0) + (0 if axis else x.size * count)
                 extent[root] = size
                 width[root] = max(width.get(root, 1), x.size // size)
     # Leading axes are contiguous in memory, so the first of equals wins.
     best = sorted(weight, key=lambda root: -weight[root])
-    if best and width[best[0]] > WIDE:
-        # A few columns at a time are scattered in memory: rows of about the same weight are better.
-        least = 0.9 * weight[best[0]]
-        best.sort(
-            key=lambda root: (weight[root] < least, width[root] if weight[root] >= least else 0)
-        )
+    if best and width[best[0]] > WIDE and 2 * leading[best[0]] < weight[best[0]]:
+        # A few columns at a time are scattered in memory: short rows of about the same weight are
+        # better.
+        least, short = 0.9 * weight[best[0]], width[best[0]] // 4
+        best.sort(key=lambda r: weight[r] < least or not leading[r] or width[r] > short)
     return [(root, extent[root]) for root in best]
 
 

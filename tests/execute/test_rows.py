@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 import gradcli
 from gradcli.execute import rows
+from gradcli.execute.plan import find_rows
 from gradcli.execute.threads import THREADS
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.whole import chunks
 from gradcli.files.stored import Joined, Part, Plain, Stored
 from gradcli.functions.create import from_array, made
 from gradcli.graph.node import data
+from gradcli.graph.walk import ancestors
 from gradcli.tensor import Tensor
 
 ROWS, WIDTH = 250_007, 18
@@ -127,3 +129,18 @@ def test_a_part_reads_along_either_axis(tmp_path: Path) -> None:
     assert (found.read(0, 1, 3) == array[4:8:3, 1:5:2]).all()
     assert (found.read(-1, 1, 2) == array[1:10:3, 3:4]).all()
     assert (np.asarray(found) == array[1:10:3, 1:5:2]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "axis"),
+    [
+        ("tanh(X)*X", (400, 2000), -2),
+        ("(X - X.mean(0))/X.std(0)", (30_000, 18), -2),
+        ("X - X.mean(0)", (18, 30_000), -1),
+    ],
+)
+def test_rows_are_what_lies_together(text: str, shape: tuple[int, ...], axis: int) -> None:
+    output = gradcli.evaluate(text, {"X": np.ones(shape, np.float32)}, gradients=False).output
+    found = find_rows(ancestors([output.node], lambda node: node.value is None))
+    assert found is not None
+    assert found.axis[output.node] == axis
