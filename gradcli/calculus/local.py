@@ -125,7 +125,8 @@ def holds(text: str, part: Node, names: Mapping[Node, str]) -> bool:
     stands: dict[Node, Node] = {x: value.node for x, value in values.items()}
     for x in ancestors([part], lambda x: x not in stands):
         inputs = tuple(stands.get(y, y) for y in x.inputs)
-        stands[x] = Node(x.op, inputs, x.attrs, x.shape, x.dtype, False, x.value)
+        known = None if inputs else x.value  # of other inputs it is another one
+        stands[x] = Node(x.op, inputs, x.attrs, x.shape, x.dtype, False, known)
     variables = {leaves[x]: value for x, value in values.items()}
     with Stop(False), np.errstate(all="ignore"):
         found = Interpreter(variables).evaluate(parse_expression(Source("<formula>", text)))
