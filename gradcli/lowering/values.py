@@ -21,7 +21,8 @@ OPEN: Members = {}
 CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 """What calls of Python's own classes do; builtins.py fills it."""
 
-_OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype")
+_OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype", "torch")
+"""By the names that scripts see: tensors and sizes say that they are of `torch`."""
 _SHOWN = ("_version", "__name__")
 _SAVED = ("_saved_", "_raw_saved_")
 _ASSIGNABLE = ("data", "grad", "requires_grad")

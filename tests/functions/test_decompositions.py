@@ -236,7 +236,14 @@ def test_eigenvectors_have_the_signs_of_pytorch(number: int, lower: bool) -> Non
     values, vectors = find("torch.linalg.eigh")(find("torch.tensor")(x), uplo)
     wanted = torch.linalg.eigh(torch.from_numpy(x), UPLO=uplo)
     np.testing.assert_allclose(values.array(), wanted[0].numpy(), atol=1e-12)
-    np.testing.assert_allclose(vectors.array(), wanted[1].numpy(), atol=1e-9)
+    # With repeated eigenvalues, which vectors are found differs from processor to processor.
+    different = np.unique(values.array().round(9))
+    for one in different:
+        own = np.isclose(values.array(), one)
+        found, theirs = vectors.array()[:, own], wanted[1].numpy()[:, own]
+        if len(different) < len(x):
+            found, theirs = found @ found.conj().T, theirs @ theirs.conj().T
+        np.testing.assert_allclose(found, theirs, atol=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
