@@ -8,10 +8,12 @@ copies, views made anew. The text that is compiled names ops and registers only,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends import cascade
 from gradcli.execute.backends.contraction import Product, recipe
 from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
 from gradcli.execute.backends.pointwise import WRITERS
@@ -29,8 +31,8 @@ VIEWS = frozenset(
     ("reshape", "permute_dims", "slice", "expand", "diagonal", "flip", "real", "imag")
 )
 """Kernels that give a view of their input, where NumPy can."""
-
-
+copy = partial(np.copyto, casting="unsafe")
+"""Writes its second argument to the first, as whatever type that is."""
 NOTHING: Mapping[str, Callable[..., Any]] = {}
 
 
@@ -151,8 +153,7 @@ class Writer:
         """A number: a known one, or one that is computed in each run."""
         value = node.attrs["value"]
         if not isinstance(value, Traced):
-            self._hold(node, np.asarray(backend.run(node, [])))
-            return
+            return self._hold(node, np.asarray(backend.run(node, [])))
         if node.dtype in ROUNDING:
             raise Unplannable("a number that changes would have to be rounded")
         key = self.number(value), node.dtype
@@ -166,8 +167,7 @@ class Writer:
         key = _key(node, [id(self.arrays[x]) for x in inputs])
         same = self._same.setdefault(key, node)
         if same is not node:
-            self._alias(node, same)
-            return
+            return self._alias(node, same)
         arrays = [self.arrays[x] for x in inputs]
         fixed = all(x in self.constant for x in inputs)
         if fixed or self._is_view(node, arrays):
@@ -182,6 +182,8 @@ class Writer:
             self.arrays[node] = arrays[0][node.attrs["index"]]
         elif node.op.name == "contract":
             self._contract(node, *arrays)
+        elif node.op.name == "sum" and arrays[0].dtype == NUMPY_DTYPES[node.dtype]:
+            self._sum(node, arrays[0])
         else:
             self._elementwise(node, inputs, arrays)
 
@@ -209,19 +211,25 @@ class Writer:
     def _contract(self, node: Node, x: Array, y: Array) -> None:
         multiply = recipe(node.attrs["spec"], x.ndim, y.ndim)
         if multiply is not np.matmul and not isinstance(multiply, Product):
-            self._general(node, [x, y])
-            return
+            return self._general(node, [x, y])
         pair = multiply.operands(x, y) if isinstance(multiply, Product) else (x, y)
         made = np.matmul(*pair)
         out = np.empty(np.shape(made), made.dtype)
         self._add(np.matmul, [*pair, out])
         self.arrays[node] = multiply.arranged(out) if isinstance(multiply, Product) else out
 
+    def _sum(self, node: Node, x: Array) -> None:
+        """A sum: of few elements its steps."""
+        axis = node.attrs["axis"] if x.ndim else ()
+        found = cascade.total(x, axis, lambda function, *values: self._add(function, values))
+        if found is None:
+            return self._general(node, [x])
+        self.arrays[node] = found.reshape(node.shape)
+
     def _elementwise(self, node: Node, inputs: tuple[Node, ...], arrays: list[Any]) -> None:
         write = _writer(node, arrays)
         if write is None:
-            self._general(node, arrays)
-            return
+            return self._general(node, arrays)
         out = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
         if write in (np.maximum, np.minimum):  # alone in wanting the name
             plain = self._listed([*map(self._unexpanded, inputs)])
@@ -254,16 +262,11 @@ class Writer:
         self.lines.append(f"{self.name(copy)}({self.name(out)}, {call})")
         self.arrays[node] = out
 
-    def _add(self, function: Callable[..., Any], values: list[Any]) -> None:
+    def _add(self, function: Callable[..., Any], values: Iterable[Any]) -> None:
         self.lines.append(f"{self.name(function)}({self._listed(values)})")
 
-    def _listed(self, values: list[Any]) -> str:
+    def _listed(self, values: Iterable[Any]) -> str:
         return ", ".join(map(self.name, values))
-
-
-def copy(target: Array, source: Any) -> None:
-    """Writes `source` to `target`, as whatever type that is."""
-    np.copyto(target, source, casting="unsafe")
 
 
 def _key(node: Node, sources: list[int]) -> Any:

@@ -8,6 +8,7 @@ the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -24,10 +25,20 @@ LANES = {"f": 8, "d": 4}
 TOGETHER = 4
 """Vectors that are summed beside each other."""
 LEVELS = 4
+Call = Callable[..., Any]
 
 
-def total(x: Array, axes: tuple[int, ...]) -> Array | None:
-    """The sum over `axes` (negative), of the other axes; None where it is not known here."""
+def at_once(function: Callable[..., Any], *values: Any) -> None:
+    """A step of a sum that is wanted now."""
+    function(*values)
+
+
+def total(x: Array, axes: tuple[int, ...], call: Call = at_once) -> Array | None:
+    """The sum over `axes` (negative), of the other axes; None where it is not known here.
+
+    Args:
+        call: does each step, a function of arrays, at once or whenever the sum is wanted again.
+    """
     lanes = LANES.get(x.dtype.char)
     if lanes is None or x.size > MOST or not x.flags.c_contiguous:
         return None
@@ -36,10 +47,12 @@ def total(x: Array, axes: tuple[int, ...]) -> Array | None:
         return None
     columns = rows[2]
     if columns == 1:
-        found = _inner(np.reshape(x, rows[:2]), lanes)
+        found = _inner(x.reshape(rows[:2]), lanes, call)
     else:
-        found = _outer(np.reshape(x, rows), TOGETHER * (lanes if columns >= lanes else 1))
-    return np.reshape(_in_turn(np.reshape(found, last)) if last else found, kept)
+        found = _outer(x.reshape(rows), TOGETHER * (lanes if columns >= lanes else 1), call)
+    if last:
+        found = _accumulated(_shaped(found, last, call), 0, call)
+    return _shaped(found, kept, call)
 
 
 @lru_cache(maxsize=1024)
@@ -85,63 +98,98 @@ def softmax_total(powers: Array, axis: int) -> Array | None:
     return sums
 
 
-def _in_turn(parts: Array) -> Array:
-    """The sum over the first axis, from its first element to its last."""
-    return np.add.accumulate(parts, 0)[-1]
+def _reduced(x: Array, axis: int, call: Call) -> Array:
+    out = np.empty((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype)
+    call(np.add.reduce, x, axis, None, out)
+    return out
 
 
-def _inner(rows: Array, lanes: int) -> Array:
+def _accumulated(x: Array, axis: int, call: Call) -> Array:
+    """The sum over an axis, from its first element to its last."""
+    out = np.empty(x.shape, x.dtype)
+    call(np.add.accumulate, x, axis, None, out)
+    return out[-1] if axis == 0 else out[:, -1]
+
+
+def _joined(parts: tuple[Array, ...], call: Call) -> Array:
+    """The parts one after the other along the second axis."""
+    first = parts[0]
+    out = np.empty((len(first), sum([len(x[0]) for x in parts]), *first.shape[2:]), first.dtype)
+    call(np.concatenate, parts, 1, out)
+    return out
+
+
+def _shaped(x: Array, shape: Shape, call: Call) -> Array:
+    """The array in another shape: a view, or what a step copies."""
+    if x.flags.c_contiguous:
+        return x.reshape(shape)
+    out = np.empty(x.shape, x.dtype)
+    call(np.copyto, out, x)
+    return out.reshape(shape)
+
+
+def _split(x: Array, shape: Shape, call: Call) -> Array:
+    """As `_shaped`, of what starts each row of a longer one and need not be copied to be split."""
+    view = x.reshape(shape)
+    return view if np.may_share_memory(view, x) else _shaped(x, shape, call)
+
+
+def _inner(rows: Array, lanes: int, call: Call) -> Array:
     """The sums of rows, shape (count, length)."""
     count, length = rows.shape
     if length < lanes:
-        return _beside(rows[..., None])
+        return _beside(rows[..., None], call)
     whole = length // lanes * lanes
-    sums = _beside(np.reshape(rows[:, :whole], (count, whole // lanes, lanes)))
+    sums = _beside(_split(rows[:, :whole], (count, whole // lanes, lanes), call), call)
     if whole < length:
-        sums = np.concatenate((rows[:, whole:], sums), 1)
-    return np.add.accumulate(sums, 1)[:, -1]
+        sums = _joined((rows[:, whole:], sums), call)
+    return _accumulated(sums, 1, call)
 
 
-def _outer(rows: Array, width: int) -> Array:
+def _outer(rows: Array, width: int, call: Call) -> Array:
     """The sums of columns, shape (batch, length, columns); `width` of them are summed at once."""
     columns = rows.shape[2]
     apart = columns // width * width
     if apart == columns:
-        return _levels(rows)
+        return _levels(rows, call)
     if not apart:
-        return _beside(rows)
-    return np.concatenate((_levels(rows[..., :apart]), _beside(rows[..., apart:])), 1)
+        return _beside(rows, call)
+    return _joined((_levels(rows[..., :apart], call), _beside(rows[..., apart:], call)), call)
 
 
-def _beside(rows: Array) -> Array:
+def _beside(rows: Array, call: Call) -> Array:
     """Sums over the second axis: of every fourth element, then of these."""
     batch, length, width = rows.shape
     if length < 2 * TOGETHER:
         if length > TOGETHER:
-            rows = np.concatenate((rows[:, :1], rows[:, TOGETHER:], rows[:, 1:TOGETHER]), 1)
-        return np.add.reduce(rows, 1)
+            rows = _joined((rows[:, :1], rows[:, TOGETHER:], rows[:, 1:TOGETHER]), call)
+        return _reduced(rows, 1, call)
     whole = length // TOGETHER * TOGETHER
-    parts = np.reshape(rows[:, :whole], (batch, whole // TOGETHER, TOGETHER * width))
-    sums = np.reshape(_levels(parts), (batch, TOGETHER, width))
+    shape = (batch, whole // TOGETHER, TOGETHER * width)
+    sums = _levels(_split(rows[:, :whole], shape, call), call)
+    sums = _shaped(sums, (batch, TOGETHER, width), call)
     if whole < length:
-        sums = np.concatenate((sums[:, :1], rows[:, whole:], sums[:, 1:]), 1)
-    return np.add.reduce(sums, 1)
+        sums = _joined((sums[:, :1], rows[:, whole:], sums[:, 1:]), call)
+    return _reduced(sums, 1, call)
 
 
-def _levels(rows: Array) -> Array:
+def _levels(rows: Array, call: Call) -> Array:
     """Sums over the second axis: of 16 elements, of 16 such sums and so on; what is over first."""
     batch, length, width = rows.shape
     step = 1 << max(4, (length - 1).bit_length() // LEVELS)
     if length < step:
-        return np.add.reduce(rows, 1)
+        return _reduced(rows, 1, call)
     found = None
     for level in range(LEVELS):
         count = rows.shape[1] if level < LEVELS - 1 else 0
         whole = count // step * step
         if whole < rows.shape[1]:
-            part = np.add.reduce(rows[:, whole:], 1)
-            found = part if found is None else found + part
+            part = _reduced(rows[:, whole:], 1, call)
+            if found is not None:
+                call(np.add, found, part, part)
+            found = part
         if not whole:
             break
-        rows = np.add.reduce(np.reshape(rows[:, :whole], (batch, whole // step, step, width)), 2)
+        shape = (batch, whole // step, step, width)
+        rows = _reduced(_split(rows[:, :whole], shape, call), 2, call)
     return found
