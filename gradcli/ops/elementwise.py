@@ -154,9 +154,17 @@ logaddexp2 = elementwise(
     promotes="same",
     refuses=lacks("logaddexp2_cpu", BOOL, INTEGER, COMPLEX),
 )
+
+
+def _xlogy_left(g: Node, out: Node, x: Node, y: Node) -> Node:
+    nothing = logical_and(eq(x, zero(x)), le(y, zero(y)))
+    idle = logical_and(eq(g, zero(g)), eq(y, y))
+    return where(logical_or(idle, nothing), zero(g), g * log(y))
+
+
 xlogy = elementwise(
     "xlogy",
-    lambda g, out, x, y: where(logical_and(eq(x, zero(x)), le(y, zero(y))), zero(g), g * log(y)),
+    _xlogy_left,
     lambda g, out, x, y: g * x / y,
     refuses=lacks("xlogy_cpu", COMPLEX),
 )

@@ -25,6 +25,7 @@ from gradcli.ops.elementwise import (
     log,
     log1p,
     logical_and,
+    logical_or,
     sgn,
     where,
 )
@@ -138,8 +139,9 @@ zeta: Op = _binary(
 
 
 def _xlog1py_left(g: Node, out: Node, x: Node, y: Node) -> Node:
+    idle = logical_and(eq(g, zero(g)), eq(y, y))
     nothing = logical_and(eq(x, zero(x)), le(y, zero(y) - 1))
-    return where(nothing, zero(g), g * log1p(y))
+    return where(logical_or(idle, nothing), zero(g), g * log1p(y))
 
 
 xlog1py = _binary(

@@ -265,8 +265,7 @@ def _chosen_extreme(name: str) -> Callable[..., Array]:
 
 def _heaviside(b: ArrayAPI, x: Array, y: Array) -> Array:
     step = b.xp.where(x > 0, b.xp.ones_like(x), b.xp.zeros_like(x))
-    step = b.xp.where(x == 0, y, step)
-    return b.xp.where(x != x, x + y, step)
+    return b.xp.where(x == 0, y, step)
 
 
 def _logaddexp(b: ArrayAPI, x: Array, y: Array) -> Array:

@@ -346,6 +346,11 @@ def _polygamma(x: Array, *, n: int) -> Array:
     return sign * scipy.special.gamma(n + 1.0) * scipy.special.zeta(n + 1.0, x)
 
 
+def _heaviside(x: Array, y: Array) -> Array:
+    # Of NaN it is 0 in PyTorch.
+    return np.where(x == 0, y, (x > 0).astype(y.dtype))
+
+
 def _sign(x: Array) -> Array:
     sign = np.sign(x)
     # A NaN has no sign in PyTorch: 0.
@@ -435,6 +440,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"concat": lambda *arrays, axis: np.concatenate(arrays, axis)},
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
     **{"contract": contract, "sign": _sign, "sgn": _sgn, "angle": _angle, "polygamma": _polygamma},
+    **{"heaviside": _heaviside},
     **{"binary_cross_entropy": _binary_cross_entropy},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
