@@ -72,13 +72,15 @@ class Storage:
 
     Attributes:
         inference: whether it was made in a block of `inference_mode`.
+        left: what stands for tensors that went on with other memory (`x.data = y`), for their
+            views: by the tensor's `id`; None until there is a view.
         node: the value of the whole storage now, without history.
         version: how often it was written to.
         strides: its layout where that is not row-major.
         versions: that count only some of the writes (`.data`).
     """
 
-    __slots__ = ("__weakref__", "inference", "node", "strides", "version", "versions")
+    __slots__ = ("__weakref__", "inference", "left", "node", "strides", "version", "versions")
 
     def __init__(self, node: Node, strides: tuple[int, ...] | None = None) -> None:
         self.inference = bool(inference.blocks) and inference.covers(node)
@@ -86,6 +88,7 @@ class Storage:
         self.version = Version()
         self.strides = strides
         self.versions: weakref.WeakSet[Version] | None = None
+        self.left: dict[int, Tensor] | None = None
         self.version.stamp(node, ())
 
     def own_version(self) -> Version:
@@ -95,6 +98,13 @@ class Storage:
             self.versions = weakref.WeakSet([self.version])
         self.versions.add(made)
         return made
+
+    def leave(self, tensor: Tensor) -> None:
+        """Lets the views of `tensor` keep this memory when it goes on with another."""
+        if self.left is not None:
+            known = tensor.value_node
+            node = overwritten(tensor.node, known) if tensor.requires_grad else known
+            self.left[id(tensor)] = tensor.__class__(node, self, tensor._view)
 
     def count(self, version: Version) -> None:
         """Counts a write under `version`; the memory's other versions do not see it."""
@@ -116,7 +126,7 @@ class View:
         number: of the version when the view was made.
     """
 
-    __slots__ = ("base", "caution", "number", "own", "steps")
+    __slots__ = ("_base", "caution", "memory", "number", "own", "steps")
 
     def __init__(
         self,
@@ -127,11 +137,22 @@ class View:
         caution: str = "",
         number: int = 0,
     ) -> None:
-        self.base = base
+        self._base = base
+        self.memory = None if base is None else base.storage
+        if self.memory is not None and self.memory.left is None:
+            self.memory.left = {}
         self.steps = steps
         self.own = own
         self.caution = caution
         self.number = number
+
+    @property
+    def base(self) -> Tensor | None:
+        """See the class; what stands for the tensor, where that has other memory by now."""
+        base, memory = self._base, self.memory
+        if base is not None and memory is not None and base._storage is not memory:
+            self._base = base = (memory.left or {}).get(id(base), base)
+        return base
 
 
 class Stop:

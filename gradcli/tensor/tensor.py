@@ -260,8 +260,8 @@ class Tensor(Operators, Values):
         known = value_of(value.value_node)
         if self._node.tracked:
             known = overwritten(self._node, known)
-        view = View(None, value.view_path, own=self.version)
-        self._storage, self._view = value.storage, view
+        self.storage.leave(self)
+        self._storage, self._view = value.storage, View(None, value.view_path, own=self.version)
         Version.any_unseen = True
         self.adopt(known)
 
