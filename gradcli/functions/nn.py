@@ -135,8 +135,12 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
 
 def _elu(x: Node, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Node:
-    below = ops.expm1(ops.clamp_max(x, zero(x)) * rate) * (alpha * scale)
-    return ops.where(ops.le(x, zero(x)), below, x * scale)
+    negative = ops.lt(x, zero(x))
+    below = ops.expm1(ops.where(negative, x, zero(x)) * rate) * (alpha * scale)
+    above, slope = x * scale, alpha * scale * rate
+    if slope != scale:  # the derivative at 0 is that of below, the second one is 0
+        above = ops.where(ops.eq(x, zero(x)), x * slope, above)
+    return ops.where(negative, below, above)
 
 
 @activation("nn.functional.elu", in_place=1)

@@ -16,6 +16,7 @@ from gradcli.graph.node import current
 from gradcli.lowering.formatting import format_value
 from gradcli.lowering.limits import BINARY, bounded, feed, too_large
 from gradcli.lowering.values import CONSTRUCTORS, callback
+from gradcli.tensor.size import Size
 
 
 def printer(stream: Callable[[], TextIO]) -> Callable[..., None]:
@@ -172,6 +173,13 @@ PYTHON: dict[str, Any] = {
     "sum": _sum,
 }
 """The built-ins by name; `print` belongs to an interpreter, which knows where to."""
+
+
+def _size(sizes: Any = (), /) -> Size:
+    return Size.of(bounded(sizes))
+
+
+CONSTRUCTORS[Size] = _size  # no built-in of Python's, so it has no name above
 
 
 def _reduce(function: Callable[..., Any], iterable: Iterable[Any], *initial: Any) -> Any:

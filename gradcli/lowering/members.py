@@ -12,6 +12,7 @@ from typing import Any
 
 from gradcli.lowering.formatting import format_mapping, format_text
 from gradcli.lowering.limits import bounded, require_text
+from gradcli.tensor.size import Size
 
 Members = dict[str, Callable[..., Any] | None]
 """Name -> None for Python's own, or the guarded function that takes the object first."""
@@ -93,6 +94,7 @@ MEMBERS: dict[type, Members] = {
     ),
     list: _table("append clear copy count index insert pop remove reverse", "extend", sort=_sort),
     tuple: _table("count index"),
+    Size: _table("count index numel"),
     dict: _table("clear copy get items keys pop popitem setdefault values", "update"),
     set: _table(
         "add clear copy discard isdisjoint issubset issuperset pop remove",

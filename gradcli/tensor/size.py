@@ -5,6 +5,8 @@ Constraints: a tuple of ints in every other respect.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -15,6 +17,24 @@ class Size(tuple[int, ...]):
     """A shape."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, sizes: Iterable[Any] = (), /) -> Size:
+        """The shape of these sizes: what a script that calls `torch.Size` gets.
+
+        Raises:
+            TypeError: a size is no integer.
+        """
+        given = tuple(sizes)
+        for place, size in enumerate(given):
+            if not hasattr(size, "__index__"):
+                raise GradcliError(
+                    "G014",
+                    "torch.Size() takes an iterable of 'int' "
+                    f"(item {place} is '{type(size).__name__}')",
+                    kind=TypeError,
+                )
+        return cls(map(index, given))
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""

@@ -154,7 +154,6 @@ def tensor_format(
 
 
 _PREFIX = "tensor("
-_COMPLEX_OF = {"float16": "complex32", "float32": "complex64", "float64": "complex128"}
 _MOST_DIGITS = 1000  # beyond it a single number could fill the memory
 
 
@@ -180,7 +179,8 @@ def _shows_dtype(dtype: str, default_dtype: str, *, empty: bool) -> bool:
     """Whether the elements alone leave the dtype open; nothing but the default goes without."""
     if dtype == default_dtype:
         return False
-    return empty or dtype not in ("int64", "bool", _COMPLEX_OF.get(default_dtype))
+    complex_default = "complex128" if default_dtype == "float64" else "complex64"
+    return empty or dtype not in ("int64", "bool", complex_default)
 
 
 def _edges(array: Array, count: int) -> tuple[Array, list[int]]:

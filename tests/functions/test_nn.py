@@ -108,6 +108,12 @@ def test_activation_at_kinks_and_far_out(expression: str, dtype: str) -> None:
     compare(expression, {"x": KINKS.astype(dtype)}, **INEXACT.get(expression, {"order": 1}))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("expression", ["F.elu(x)", "F.elu(x, 0.7)", "F.celu(x, 2.)", "F.selu(x)"])
+def test_second_derivative_at_the_kink(expression: str, dtype: str) -> None:
+    compare(expression, {"x": KINKS.astype(dtype)}, order=2)
+
+
 @pytest.mark.parametrize("expression", ACTIVATIONS)
 def test_second_derivative_has_no_nan_far_out(expression: str) -> None:
     x = np.array([1e4, -1e4, 300.0, -300.0, 90.0, -90.0, 0.0], "float32")

@@ -147,7 +147,7 @@ def test_any_array(array: np.ndarray, flavour: int) -> None:
     compare(pytest.importorskip("torch"), array, flavour)
 
 
-@pytest.mark.parametrize("default", ["float32", "float64"])
+@pytest.mark.parametrize("default", ["float32", "float64", "float16", "bfloat16"])
 def test_dtype_suffix(torch, default: str) -> None:
     torch.set_default_dtype(getattr(torch, default))
     try:
