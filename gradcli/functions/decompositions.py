@@ -14,6 +14,7 @@ from gradcli.functions.matrix_checks import (
     matrices,
     square,
     square_shape,
+    steps,
     succeed,
 )
 from gradcli.graph.dtype import SCALAR_TYPES
@@ -133,7 +134,7 @@ def _reflectors(name: str, input: Any, tau: Any) -> tuple[Node, Node]:
 
 def _reflected(vectors: Node, scales: Node, x: Node, *, transpose: bool, left: bool) -> Node:
     """Q @ x, Q the product of `1 - scale * v @ v.mH`; or with its adjoint, or from the right."""
-    order = range(scales.shape[-1])
+    order = range(steps(scales.shape[-1], "reflections"))
     for i in order if transpose == left else reversed(order):
         v = block(vectors, wide=slice(i, i + 1))
         scale = _number(scales, i)

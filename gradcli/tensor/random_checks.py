@@ -12,12 +12,15 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.files.dtypes import BFLOAT16 as BFLOAT16
+from gradcli.graph.dim import bases
 
 if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     from numpy.typing import NDArray
 
 FLOATING = frozenset(map(np.dtype, ("float16", "float32", "float64")))
 ORDINARY = FLOATING | set(map(np.dtype, ("uint8", "int8", "int16", "int32", "int64")))
+MOST_DECLARED = 1 << 22
+"""Random numbers that are drawn for a shape of declared sizes."""
 WITH_BOOL = ORDINARY | {np.dtype(bool)}
 
 _NAMES: dict[str, tuple[str, str]] = {
@@ -79,14 +82,25 @@ def require_continuous(distribution: str, dtype: np.dtype[Any], shown: str) -> N
 
 
 def element_count(shape: tuple[int, ...]) -> int:
-    """The number of elements of a shape; raises for a negative size."""
+    """The number of elements of a shape; raises for a negative size.
+
+    Raises G038 for a shape of declared sizes of which nothing as large is worth drawing: the
+    numbers that stand for names are primes far larger than those a user has in mind.
+    """
     for size in shape:
         if size < 0:
             listed = ", ".join(map(str, shape))
             raise refused(
                 f"Trying to create tensor with negative dimension {size}: [{listed}]", "G024"
             )
-    return math.prod(shape)
+    count = math.prod(map(int, shape))
+    if count > MOST_DECLARED and any(map(bases, shape)):
+        raise GradcliError(
+            "G038",
+            f"random numbers of the declared shape ({', '.join(map(str, shape))}) have no formula",
+            help="gradcli eval gives the derivative at values: NAME=VALUE",
+        )
+    return count
 
 
 def seed_word(seed: int) -> int:

@@ -133,3 +133,18 @@ def test_what_has_no_closed_form_says_what_works(expression: str) -> None:
     assert diagnostic.code == "G038"
     assert any("gradcli eval" in line for line in diagnostic.help)
     assert diagnostic.labels
+
+
+@pytest.mark.parametrize(
+    ("expression", "shapes"),
+    [
+        ("linalg.householder_product(A, t).sum()", {"A": ("n", "n"), "t": ("n",)}),
+        ("ormqr(A, t, B).sum()", {"A": ("n", "n"), "t": ("n",), "B": ("n", "k")}),
+        ("gumbel_softmax(T)", {"T": ("m", "n", "k")}),
+    ],
+)
+def test_work_of_a_declared_size_is_refused_at_once(expression, shapes):
+    with pytest.raises(GradcliError) as caught:
+        differentiate(expression, shapes)
+    assert caught.value.diagnostic.code == "G038"
+    assert "NAME=VALUE" in str(caught.value.diagnostic.help)
