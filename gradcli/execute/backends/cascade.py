@@ -63,8 +63,10 @@ def _arranged(shape: Shape, axes: tuple[int, ...]) -> tuple[Any, Any, Shape]:
     """
     kept = tuple([n for i, n in enumerate(shape, -len(shape)) if i not in axes])
     reduced = [i for i, n in enumerate(shape) if i - len(shape) in axes and n != 1]
-    if not reduced or not prod(shape):
+    if not prod(shape):
         return None, None, kept
+    if not reduced:
+        return (prod(shape), 1, 1), None, kept
     first, last = reduced[0], reduced[-1]
     parts = None
     if any(i not in reduced and shape[i] != 1 for i in range(first, last)):
