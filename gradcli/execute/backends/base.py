@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy, stored
+from gradcli.execute.backends.reuse import fitting, reused
 from gradcli.execute.work import Work
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
@@ -61,6 +62,8 @@ class Library:
         missing: kernel names whose function of that name in the library means something else, or is
             less exact.
         own: kernels under no single name: `(library, *values, **attrs) -> value`.
+        over: kernels that take `out`, which may be an operand of the result's shape and dtype.
+        fresh: other kernels whose result is in memory of its own.
         spaces: the library's modules, searched in this order.
         device: where its arrays are, in words.
     """
@@ -69,6 +72,8 @@ class Library:
     renamed: ClassVar[Mapping[str, str]] = {}
     missing: ClassVar[frozenset[str]] = frozenset()
     own: ClassVar[Mapping[str, Kernel]] = {}
+    over: ClassVar[frozenset[str]] = frozenset()
+    fresh: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, spaces: Sequence[Any], device: str) -> None:
         self.spaces = spaces
@@ -113,8 +118,8 @@ class Library:
 
     # -- ops
 
-    def run(self, node: Node, values: Sequence[Array]) -> Any:
-        """The value of `node`: an array, or a tuple of them for an op with several results."""
+    def run(self, node: Node, values: Sequence[Array], out: Array = None) -> Any:
+        """The value of `node`, a tuple where it is several; in the memory of `out` if it fits."""
         op = node.op
         plain = PLAIN.get(op.name)
         if plain is not None:
@@ -124,7 +129,8 @@ class Library:
         kernel = self.kernel(op.kernel)
         if kernel is None:
             return self.on_host(node, values)
-        found = kernel(*values, **node.attrs)
+        fits = fitting(node.shape, values, out) and out.dtype == self.dtype(node.dtype)
+        found = kernel(*values, **node.attrs, **({"out": out} if fits else {}))
         return tuple(found) if op.multiple else self.exact(found, node.dtype)
 
     def _look(self, node: Node, values: Sequence[Array]) -> None:
@@ -237,11 +243,14 @@ class Library:
 
     def compiled(self, work: Work) -> Run:
         """What computes the outputs of a whole graph from its inputs."""
+        steps = list(reused(work, self.over, self.fresh))
 
         def run(arrays: Sequence[Array]) -> list[Array]:
-            slots = [*arrays, *[None] * len(work.steps)]
-            for step in work.steps:
-                slots[step.target] = guarded(self, step.node, [slots[i] for i in step.sources])
+            slots = [*arrays, *[None] * len(steps)]
+            for step, over in steps:
+                values = [slots[i] for i in step.sources]
+                out = None if over is None else slots[over]
+                slots[step.target] = guarded(self, step.node, values, out)
                 for slot in step.last:
                     slots[slot] = None
             return [slots[i] for i in work.outputs]
@@ -273,10 +282,10 @@ PLAIN: dict[str, Callable[[Library, Node, Sequence[Array]], Any]] = {
 """Ops that are no kernel's."""
 
 
-def guarded(library: Library, node: Node, values: Sequence[Array]) -> Any:
+def guarded(library: Library, node: Node, values: Sequence[Array], out: Array = None) -> Any:
     """Runs an op; whatever is raised becomes an error with the node's place."""
     try:
-        return library.run(node, values)
+        return library.run(node, values, out)
     except GradcliError as error:
         raise error.at(node.span) from None
     except (TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:

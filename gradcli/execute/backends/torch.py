@@ -74,8 +74,9 @@ def _sum(b: Torch, x: Array, *, axis: Axes, keepdims: bool) -> Array:
     return torch.sum(x, dim=axis, keepdim=keepdims, dtype=x.dtype) if x.ndim and axis else x
 
 
-def _where(b: Torch, condition: Array, x: Array, y: Array) -> Array:
-    return torch.where(condition if condition.dtype == torch.bool else condition != 0, x, y)
+def _where(b: Torch, condition: Array, x: Array, y: Array, *, out: Array = None) -> Array:
+    truth = condition if condition.dtype == torch.bool else condition != 0
+    return torch.where(truth, x, y, out=out)
 
 
 def _slices(slices: Slices) -> tuple[Any, ...]:
@@ -105,8 +106,11 @@ def _places(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
     return (..., *indices, *(slice(None),) * (axes - len(indices)))
 
 
-def _index_put(b: Torch, x: Array, y: Array, *indices: Array, axes: int) -> Array:
-    out = x.clone(memory_format=torch.contiguous_format)
+def _index_put(
+    b: Torch, x: Array, y: Array, *indices: Array, axes: int, out: Array = None
+) -> Array:
+    if out is None:
+        out = x.clone(memory_format=torch.contiguous_format)
     out[_places(axes, indices)] = y
     return out
 
@@ -313,6 +317,20 @@ OWN: dict[str, Callable[..., Any]] = {
 """Kernels whose arguments have other names, or that are no single function."""
 
 
+OVER = frozenset(
+    (
+        *("add", "subtract", "multiply", "divide", "pow", "negative", "reciprocal", "square"),
+        *("exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "sqrt", "rsqrt", "xlogy"),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh"),
+        *("atanh", "tanh", "sigmoid", "erf", "erfc", "erfinv", "lgamma", "digamma", "hypot"),
+        *("abs", "sign", "sgn", "floor", "ceil", "trunc", "copysign", "maximum", "minimum"),
+        *("logical_and", "logical_or", "logical_xor", "logical_not"),
+        *("where", "index_put"),
+    )
+)
+"""Kernels that take `out`, which may be an operand."""
+
+
 class Torch(Library):
     """PyTorch on one device."""
 
@@ -328,6 +346,9 @@ class Torch(Library):
             *("special_bessel_y0", "special_bessel_y1"),
         )
     )
+
+    over = OVER
+    fresh = frozenset(("contract",))
 
     def __init__(self, device: str) -> None:
         super().__init__((torch, Special()), device)
