@@ -20,6 +20,7 @@ from gradcli.graph.dtype import (
     uint8,
 )
 from gradcli.graph.node import Node
+from gradcli.ops import activation
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
 from gradcli.ops.rows import OPS
@@ -456,11 +457,9 @@ _INTEGER_ADDCDIV = (
 def logit(input: Any, eps: float | None = None) -> Node:
     """`log(input/(1 - input))`; `input` is kept in [eps, 1 - eps] when `eps` is given."""
     x = as_floating(input)
-    if x.dtype.is_complex:
-        raise no_kernel("logit_cpu", x)
     if eps is not None:
         x = ops.clamp_max(ops.clamp_min(x, promoted(x, eps)[1]), promoted(x, 1 - eps)[1])
-    return ops.log(x / (1 - x))
+    return activation.logit(x)
 
 
 def _real_only(name: str, input: Any) -> Node:

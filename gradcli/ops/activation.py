@@ -5,9 +5,10 @@ Constraints: see gradcli/ops. Everything else of `torch.nn.functional` is compos
 
 from __future__ import annotations
 
+from gradcli.graph.dtype import COMPLEX
 from gradcli.graph.node import lift
-from gradcli.ops.elementwise import clamp_min, log, log1p, sigmoid
-from gradcli.ops.rows import elementwise
+from gradcli.ops.elementwise import clamp_min, isnan, log, log1p, sigmoid, where
+from gradcli.ops.rows import elementwise, lacks
 
 LEAST_SLOPE = 1e-12
 """The smallest x*(1 - x) that PyTorch's gradient of binary cross entropy divides by."""
@@ -15,6 +16,13 @@ LEAST_SLOPE = 1e-12
 
 # Composed of exp and log1p, the second derivative would be inf/inf for large negative x.
 softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes="")
+# Composed of log and div, the derivative would be NaN at 0 and 1 and a number outside.
+logit = elementwise(
+    "logit",
+    lambda g, out, x: where(isnan(out), out, g / (x * (1 - x))),
+    promotes="",
+    refuses=lacks("logit_cpu", COMPLEX),
+)
 binary_cross_entropy = elementwise(
     "binary_cross_entropy",
     lambda g, out, x, y: g * (x - y) / clamp_min((1 - x) * x, lift(LEAST_SLOPE, x)),

@@ -143,7 +143,14 @@ def _numpy_methods(prefix: str) -> dict[str, Row]:
 
 
 SPECIAL = {
-    **{"erf": "erf", "erfc": "erfc", "erfinv": "erfinv", "lgamma": "gammaln", "digamma": "digamma"},
+    **{
+        "logit": "logit",
+        "erf": "erf",
+        "erfc": "erfc",
+        "erfinv": "erfinv",
+        "lgamma": "gammaln",
+        "digamma": "digamma",
+    },
     **{"polygamma": "polygamma", "i0": "i0", "i1": "i1", "i0e": "i0e", "i1e": "i1e"},
     **{"xlogy": "xlogy", "erfcx": "erfcx", "entr": "entr"},
 }
@@ -239,7 +246,8 @@ TORCH = Target(
     {
         **{name: f"torch.{name}" for name in (*SAME, *ARC, "sgn", "atan2", "amax", "amin", "cat")},
         **{name: f"torch.{name}" for name in ("clamp_min", "clamp_max", "flip", "numel", "relu")},
-        **{name: f"torch.{name}" for name in ("sigmoid", "softmax", "log_softmax", "logsumexp")},
+        **{name: f"torch.{name}" for name in ("sigmoid", "logit", "softmax", "log_softmax")},
+        **{"logsumexp": "torch.logsumexp"},
         **{name: f"torch.special.{name}" for name in ("i0e", "i1", "i1e", "erfcx", "entr")},
         **{name: f"torch.{name}" for name in ("erf", "erfc", "erfinv", "lgamma", "digamma", "i0")},
         **{name: f"torch.{name}" for name in ("polygamma", "xlogy", "index_put", "logcumsumexp")},
@@ -293,7 +301,8 @@ PYTHON = Target(
         },
         **{"abs": "abs", "maximum": "max", "minimum": "min", "clamp_min": "max"},
         **{"clamp_max": "min", "where": _python_where, "sgn": _python_sign, "sign": _python_sign},
-        **{"sigmoid": "sigmoid", "softplus": "softplus", "numel": _one, "ones_like": _one},
+        **{name: name for name in ("sigmoid", "logit", "softplus")},
+        **{"numel": _one, "ones_like": _one},
         "relu": lambda target, call: tree.call("max", call.arguments[0], 0),
         "sum": lambda target, call: call.arguments[0],
         "mean": lambda target, call: call.arguments[0],
@@ -303,6 +312,7 @@ PYTHON = Target(
     },
     {},
     {
+        "logit": "def logit(x):\n    return math.log(x/(1 - x))",
         "sigmoid": "def sigmoid(x):\n    return (1 + math.tanh(x/2))/2",
         "softplus": ("def softplus(x):\n    return max(x, 0) + math.log1p(math.exp(-abs(x)))"),
     },

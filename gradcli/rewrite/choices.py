@@ -162,7 +162,10 @@ def _is_tiny(x: Node) -> bool:
 
 # -- functions of functions
 
-UNDONE = {"exp": "log", "log": "exp", "sinh": "asinh", "tan": "atan", "logit": "sigmoid"}
+UNDONE = {
+    **{"exp": "log", "log": "exp", "sinh": "asinh", "tan": "atan"},
+    **{"logit": "sigmoid", "sigmoid": "logit"},
+}
 
 
 def _unary(name: str) -> Any:

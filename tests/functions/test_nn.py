@@ -114,6 +114,15 @@ def test_second_derivative_at_the_kink(expression: str, dtype: str) -> None:
     compare(expression, {"x": KINKS.astype(dtype)}, order=2)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("expression", ["torch.logit(x)", "torch.logit(x, 0.1)"])
+def test_logit_at_and_outside_its_bounds(expression: str, dtype: str) -> None:
+    inside = [0.25, 0.5, 0.75, 0.95]
+    compare(expression, {"x": np.array(inside, dtype)}, order=2)
+    bounds = [-2.0, -0.0, 0.0, 1.0, 3.0, np.nan, np.inf, -np.inf]
+    compare(expression, {"x": np.array(bounds, dtype)}, order=1)
+
+
 @pytest.mark.parametrize("expression", ACTIVATIONS)
 def test_second_derivative_has_no_nan_far_out(expression: str) -> None:
     x = np.array([1e4, -1e4, 300.0, -300.0, 90.0, -90.0, 0.0], "float32")

@@ -124,6 +124,7 @@ SAMPLES: dict[str, list[Case]] = {
     "nextafter": binary(),
     # networks
     "softplus": unary(),
+    "logit": STEPS,
     "binary_cross_entropy": binary(x=(0.2, 0.8), y=(0.0, 1.0)),
     # dtypes and complex parts
     "cast": unary(dtype=complex128) + unary(dtype=float64),

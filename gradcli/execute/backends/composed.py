@@ -304,6 +304,7 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     **{"polygamma": _polygamma, "checked": _checked},
     "special_spherical_bessel_j0": _spherical_j0,
     "softplus": lambda b, x: b.logaddexp(x, b.zeros_like(x)),
+    "logit": lambda b, x: b.log(x / (1 - x)),
     "reciprocal": lambda b, x: 1 / x,
     "rsqrt": lambda b, x: 1 / b.sqrt(x),
     "relu": lambda b, x: b.maximum(x, b.zeros_like(x)),

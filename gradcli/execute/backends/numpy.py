@@ -415,6 +415,10 @@ def _binary_cross_entropy(x: Array, y: Array) -> Array:
     return -y * np.maximum(known, least) - (1 - y) * np.maximum(other, least)
 
 
+def _logit(x: Array) -> Array:
+    return precise.log(x / (1 - x))
+
+
 def _of_nothing(*values: Array, function: Any, kinds: Any, count: int) -> list[Array]:
     """Forward mode differentiates these at zero cotangents, of which they are linear functions."""
     return [np.zeros(shape, NUMPY_DTYPES[dtype]) for shape, dtype in kinds]
@@ -441,7 +445,7 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"flip": lambda x, *, axis: np.flip(x, axis)},
     **{"contract": contract, "sign": _sign, "sgn": _sgn, "angle": _angle, "polygamma": _polygamma},
     **{"heaviside": _heaviside},
-    **{"binary_cross_entropy": _binary_cross_entropy},
+    **{"binary_cross_entropy": _binary_cross_entropy, "logit": _logit},
     **{"abs": np.absolute, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan},
     **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2},
     **{"complex": _complex, "view_as_real": _as_pairs, "view_as_complex": _from_pairs},
