@@ -19,6 +19,9 @@ from gradcli.language.parser import parse_expression
 from gradcli.source import Source
 from gradcli.tensor.symbols import placeholder
 
+POLES = "where the formula is not finite (0/0), PyTorch's gradient may be a number"
+"""What is said of a formula that was right wherever it has a value."""
+
 
 def differentiate(
     expression: str | Source | ast.Expression,
@@ -57,6 +60,11 @@ def differentiate(
         wrong = task.wrong(found)
         if wrong is None:
             return _annotated(task, found)
+    if task.wrong(found, poles=True) is None:
+        found = _annotated(task, found)
+        for derivative in found.values():
+            derivative.notes = [*derivative.notes, POLES]
+        return found
     assert wrong is not None
     raise _withheld(wrong, task)
 

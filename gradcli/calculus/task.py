@@ -270,8 +270,8 @@ class Task:
         free = any(n in self.traced.free for n in name.split(","))
         return None if free else described(shape)
 
-    def wrong(self, found: Derivatives) -> str | None:
-        """The name of a formula that fails its check; None when all pass."""
+    def wrong(self, found: Derivatives, *, poles: bool = False) -> str | None:
+        """The name of a formula that fails its check, its `poles` left out; None when all pass."""
         formulas = {n: Formula(d.formula, d.where) for n, d in found.items()}
         reference = Reference(self)
-        return mismatch(formulas, reference)
+        return mismatch(formulas, reference, poles=poles)

@@ -59,8 +59,15 @@ def _evaluated(text: str, variables: Mapping[str, Any]) -> Any:
     return Interpreter(dict(variables)).evaluate(parse_expression(Source("<formula>", text)))
 
 
-def mismatch(formulas: Mapping[str, Formula], reference: Reference) -> str | None:
+def mismatch(
+    formulas: Mapping[str, Formula], reference: Reference, *, poles: bool = False
+) -> str | None:
     """The name of the first formula that is wrong somewhere; None when all are right everywhere.
+
+    Args:
+        formulas: by the names that `reference` has for them.
+        reference: the derivatives by numbers.
+        poles: whether points do not count at which a formula is not finite.
 
     Raises:
         GradcliError: G039 when there is no point to check at.
@@ -78,7 +85,7 @@ def mismatch(formulas: Mapping[str, Formula], reference: Reference) -> str | Non
             if expected is None:
                 continue
             try:
-                wrong = _first_wrong(formulas, reference, point, expected)
+                wrong = _first_wrong(formulas, reference, point, expected, poles)
             except _Singular:
                 continue  # rounding decides here, so that nothing can be compared
             if wrong is not None:
@@ -97,11 +104,18 @@ class _Singular(Exception):
 
 
 def _first_wrong(
-    formulas: Mapping[str, Formula], reference: Reference, point: Mapping[str, Any], expected: Any
+    formulas: Mapping[str, Formula],
+    reference: Reference,
+    point: Mapping[str, Any],
+    expected: Any,
+    poles: bool,
 ) -> str | None:
     """The name of the first formula that is wrong at a point; None when all are right there."""
     for name, formula in formulas.items():
-        if not _agrees(formula, reference.variables(point), expected[name]):
+        variables = reference.variables(point)
+        if not _agrees(formula, variables, expected[name]):
+            if poles and _has_pole(formula, variables):
+                raise _Singular
             if _steady(reference, point, name, expected[name]):
                 return name
             raise _Singular
@@ -123,6 +137,14 @@ def _agrees(formula: Formula, variables: Mapping[str, Any], expected: Any) -> bo
         return bool(np.allclose(expected, found, rtol=RELATIVE, atol=ABSOLUTE)) and found.ndim == 0
     size = max(float(np.max(np.abs(expected), initial=0.0)), 0.0)
     return bool(np.all(np.abs(found - expected) <= RELATIVE * size + ABSOLUTE))
+
+
+def _has_pole(formula: Formula, variables: Mapping[str, Any]) -> bool:
+    """Whether a formula has a value that is not finite."""
+    try:
+        return not np.isfinite(formula.value(variables)).all()
+    except GradcliError:
+        return False
 
 
 def _steady(reference: Reference, point: Mapping[str, Any], name: str, expected: Any) -> bool:

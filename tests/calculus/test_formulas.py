@@ -12,9 +12,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from gradcli.calculus import differentiate
+from gradcli.calculus.reference import Reference
+from gradcli.calculus.task import Task
+from gradcli.calculus.verify import Formula, mismatch
 from gradcli.cli.inputs import Standard, bind
 from gradcli.errors import GradcliError
 from gradcli.graph.dim import bases, sized
+from gradcli.language.parser import parse_expression
+from gradcli.source import Source
+from gradcli.tensor.symbols import placeholder
 
 SIZES = {"m": 5, "n": 3, "k": 4, "d": 2, "l": 2}
 
@@ -148,3 +154,20 @@ def test_work_of_a_declared_size_is_refused_at_once(expression, shapes):
         differentiate(expression, shapes)
     assert caught.value.diagnostic.code == "G038"
     assert "NAME=VALUE" in str(caught.value.diagnostic.help)
+
+
+def test_a_formula_is_not_withheld_for_its_poles():
+    """Where every element is masked the formula is 0/0, and PyTorch's gradient is 0."""
+    found = differentiate("sqrt(mean((x.masked_fill(x > 1, 0.))**2))")["x"]
+    assert found.formula.endswith("*numel(x))")
+    assert any("0/0" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("text", "wrong"), [("x/x", None), ("1 + 0*x/x", None), ("2*x/x", "x")])
+def test_poles_hide_no_wrong_formula(text, wrong):
+    task = Task(
+        parse_expression(Source("", "x.relu()")), {"x": placeholder("x", ())}, None, 1, None, None
+    )
+    formula = Formula(f"where(x > 1, 0/(x - x), {text})", {})
+    assert mismatch({"x": formula}, Reference(task), poles=False) == "x"
+    assert mismatch({"x": formula}, Reference(task), poles=True) == wrong
