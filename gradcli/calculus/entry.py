@@ -57,25 +57,23 @@ def differentiate(
         if guards:
             task.keep_guards()
         found = task.written(plain=plain, cse=cse)
-        wrong = task.wrong(found)
-        if wrong is None:
+        if task.wrong(found) is None:
             return _annotated(task, found)
-    if task.wrong(found, poles=True) is None:
-        found = _annotated(task, found)
-        for derivative in found.values():
-            derivative.notes = [*derivative.notes, POLES]
-        return found
-    assert wrong is not None
-    raise _withheld(wrong, task)
+    wrong = task.wrong(found, poles=True)
+    if wrong is not None:
+        raise _withheld(wrong, task)
+    return _annotated(task, found, POLES)
 
 
-def _annotated(task: Task, found: Derivatives) -> Derivatives:
-    """With where the formulas are not what PyTorch gives."""
+def _annotated(task: Task, found: Derivatives, *notes: str) -> Derivatives:
+    """With `notes`, and with where the formulas are not what PyTorch gives."""
     if task.rewrite.dropped:
         from gradcli.calculus.singular import exceptions
 
         for name, said in exceptions(task, found).items():
             found[name].notes = said
+    for derivative in found.values():
+        derivative.notes = [*derivative.notes, *notes]
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.tensor import Tensor
 from gradcli.tensor.symbols import declared_sizes, is_placeholder, sized_shape
@@ -47,6 +48,12 @@ def points(variables: Mapping[str, Any], samples: int, seed: int, spread: str) -
 
 
 def array_of(value: Any) -> Any:
-    """A tensor's value as a float64 array, not to be written to."""
+    """A tensor's value as a float64 array, not to be written to; raises G025 for a complex one."""
     assert isinstance(value, Tensor)
+    if value.is_complex():
+        raise GradcliError(
+            "G025",
+            "a complex variable has no derivative that differences along one axis could check",
+            help="check by real and imaginary part: torch.complex(a, b) in place of the variable",
+        )
     return np.asarray(value.array(), np.float64)

@@ -85,6 +85,7 @@ def test_a_variable_without_shape_gets_one(gradcli):
         (["x**2", "x=2", "-e", "@missing"], "G050", ""),
         (["nofile.toml"], "G050", ""),
         (["x", "x=1", "--samples", "0"], "G070", ""),
+        (["abs(x)", "x=[1+1j,2]"], "G025", "torch.complex(a, b)"),
     ],
 )
 def test_wrong_input_is_one_block(gradcli, arguments, code, help):
