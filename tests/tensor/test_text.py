@@ -137,7 +137,7 @@ def test_every_pair_of_delicate_numbers(torch, dtype: str) -> None:
 
 @given(
     hnp.arrays(
-        st.sampled_from(["float32", "float64", "int64", "complex64"]),
+        st.sampled_from([*FLOATS, *INTEGERS, "bool", *COMPLEX]),
         hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=9),
     ),
     st.integers(0, 2),
