@@ -14,9 +14,9 @@ from gradcli.functions.matrix_checks import (
     matrices,
     square,
     square_shape,
-    steps,
     succeed,
 )
+from gradcli.graph.dim import steps
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.ops import decompositions as own

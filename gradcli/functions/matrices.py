@@ -15,6 +15,7 @@ from gradcli.functions.matrix_checks import (
 )
 from gradcli.functions.reduce import vector_norm
 from gradcli.functions.systems import inv, inv_ex, tolerances
+from gradcli.graph.dim import steps
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right
@@ -231,7 +232,7 @@ def matrix_power(A: Any, n: int) -> Any:
         return _power_zero(A)
     if n == 1:
         return A.clone()
-    base, power, result = (A if n > 0 else inv(A)), abs(n), None
+    base, power, result = (A if n > 0 else inv(A)), abs(steps(n, "factors")), None
     while power:
         if power % 2:
             result = base if result is None else result @ base

@@ -9,7 +9,6 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import checkable
-from gradcli.graph.dim import bases
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import operands
@@ -138,14 +137,3 @@ def succeed(name: str, info: Node, sentence: str, kind: type[BaseException] = Li
     if failed is not None:
         which = f"(Batch element {failed[0]}): " if places.ndim else ""
         raise GradcliError("G026", f"{name}: {which}{sentence.format(failed[1])}", kind=kind)
-
-
-def steps(count: int, what: str) -> int:
-    """`count` as the length of a loop; raises G038 where it is a declared size."""
-    if bases(count):
-        raise GradcliError(
-            "G038",
-            f"the number of {what} is the declared size {count}: no formula has that many factors",
-            help="gradcli eval gives the derivative at values: NAME=VALUE",
-        )
-    return count

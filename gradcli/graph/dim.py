@@ -11,6 +11,8 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gradcli.errors import GradcliError
+
 Form = str | tuple[str, Any, Any]
 """A name, or (operator, left, right) of sizes and numbers."""
 FIRST, GAP, NEAR = 1009, 128, 48
@@ -140,6 +142,17 @@ def bases(size: Any) -> dict[str, Dim]:
     if isinstance(form, str):
         return {form: size}
     return {**bases(form[1]), **bases(form[2])} if form else {}
+
+
+def steps(count: int, what: str) -> int:
+    """`count` as the length of a loop; raises G038 where it is a declared size."""
+    if bases(count):
+        raise GradcliError(
+            "G038",
+            f"the number of {what} is the declared size {count}: no formula has that many parts",
+            help="gradcli eval gives the derivative at values: NAME=VALUE",
+        )
+    return count
 
 
 def sized(size: Any, sizes: Mapping[str, int]) -> Any:

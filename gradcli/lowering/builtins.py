@@ -12,10 +12,12 @@ from functools import partial, reduce
 from typing import Any, TextIO
 
 from gradcli.errors import GradcliError
+from gradcli.graph.dim import steps
 from gradcli.graph.node import current
 from gradcli.lowering.formatting import format_value
 from gradcli.lowering.limits import BINARY, bounded, feed, too_large
 from gradcli.lowering.values import CONSTRUCTORS, callback
+from gradcli.tensor import Tensor
 from gradcli.tensor.size import Size
 
 
@@ -116,6 +118,20 @@ def _iterate(iterable: Any) -> Any:
     return iter(iterable)
 
 
+def _range(*bounds: Any) -> range:
+    for bound in bounds:
+        steps(bound, "turns")
+    return range(*bounds)
+
+
+def _length(collection: Any, /) -> int:
+    # A size that was declared keeps its name, which Python's own would drop.
+    if isinstance(collection, Tensor) and collection.ndim:
+        size: int = collection.shape[0]
+        return size
+    return len(collection)
+
+
 CONSTRUCTORS.update(
     {
         bool: bool,
@@ -129,7 +145,7 @@ CONSTRUCTORS.update(
         list: _collect(list),
         map: _map,
         partial: _partial,
-        range: range,
+        range: _range,
         reversed: _lazily(reversed),
         set: _collect(set),
         slice: slice,
@@ -160,7 +176,7 @@ PYTHON: dict[str, Any] = {
     "isinstance": isinstance,
     "issubclass": issubclass,
     "iter": _iterate,
-    "len": len,
+    "len": _length,
     "max": _fed(max),
     "min": _fed(min),
     "next": next,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import seen
+from gradcli.graph.dim import steps
 from gradcli.graph.dtype import INTEGER, default
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
@@ -96,6 +97,7 @@ class Values:
     def __iter__(self: Any) -> Iterator[Tensor]:
         if not self._node.shape:
             raise GradcliError("G014", "iteration over a 0-d tensor", kind=TypeError)
+        steps(self._node.shape[0], "elements")
         return iter(registry.method("unbind")(self))
 
     def __reversed__(self: Any) -> Any:

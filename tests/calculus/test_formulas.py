@@ -147,6 +147,9 @@ def test_what_has_no_closed_form_says_what_works(expression: str) -> None:
         ("linalg.householder_product(A, t).sum()", {"A": ("n", "n"), "t": ("n",)}),
         ("ormqr(A, t, B).sum()", {"A": ("n", "n"), "t": ("n",), "B": ("n", "k")}),
         ("gumbel_softmax(T)", {"T": ("m", "n", "k")}),
+        ("sum(stack([x[i]**2 for i in range(len(x))]))", {"x": ("n",)}),
+        ("sum(stack([row**2 for row in X]))", {"X": ("m", "n")}),
+        ("matrix_power(X, len(X)).sum()", {"X": ("n", "n")}),
     ],
 )
 def test_work_of_a_declared_size_is_refused_at_once(expression, shapes):
