@@ -55,6 +55,30 @@ def _ties(values: list[Array], result: Array, attrs: Any) -> Array:
     return hit & (hit.sum(axis=axis, keepdims=True) > 1)
 
 
+def _in_order(values: list[Array], result: Array, attrs: Any) -> Array:
+    x, axis = values[0], attrs["axis"]
+    along = np.take_along_axis(x, result, axis)
+    same = np.diff(along, axis=axis) == 0
+    ends = [(0, 0)] * x.ndim
+    before, after = ends.copy(), ends.copy()
+    before[axis], after[axis] = (1, 0), (0, 1)
+    hit = np.zeros(x.shape, bool)
+    np.put_along_axis(hit, result, np.pad(same, before) | np.pad(same, after), axis)
+    return hit
+
+
+def _middle(values: list[Array], result: Array, attrs: Any) -> Array:
+    hit = values[0] == result
+    return hit & (np.count_nonzero(hit) > 1)
+
+
+def _middle_along(values: list[Array], result: Array, attrs: Any) -> Array:
+    x, axis = values[0], attrs["axis"]
+    places = result.reshape([1 if a == axis % x.ndim else n for a, n in enumerate(x.shape)])
+    hit = x == np.take_along_axis(x, places, axis)
+    return hit & (np.count_nonzero(hit, axis=axis, keepdims=True) > 1)
+
+
 def _largest(x: Array, result: Array) -> bool:
     return x.size > 0 and bool(np.max(result) == x.max())
 
@@ -81,6 +105,9 @@ KINKS: dict[str, tuple[Mask, str]] = {
     "amin": (_ties, "the smallest number is there several times: PyTorch shares the gradient"),
     "argmax": (_ties, "the largest number is there several times: PyTorch takes the first one"),
     "argmin": (_ties, "the smallest number is there several times: PyTorch takes the first one"),
+    "argsort": (_in_order, "equal numbers in an order: which of them stands first is a choice"),
+    "median": (_middle, "the median is there several times: PyTorch shares the gradient"),
+    "median_place": (_middle_along, "the median is there several times: PyTorch takes one"),
     "atan2": (_origin, "atan2 at the origin: there is no slope, PyTorch takes 0"),
     "hypot": (_origin, "hypot at the origin: there is no slope"),
     "eq": (_equal, "a norm at 0: there is no slope, PyTorch takes 0"),

@@ -23,6 +23,9 @@ HIT = [
     ("norm(x)", [0.0, 0.0], "a norm at 0", [0.0, 0.0]),
     ("leaky_relu(x)", [0.0, 1.0], "decided at equality", [0.01, 1.0]),
     ("where(x > 0, x, 2*x)", [0.0, 1.0], "decided at equality", [2.0, 1.0]),
+    ("sort(x)[0][:1]", [2.0, 2.0, 3.0], "equal numbers in an order", [1.0, 0.0, 0.0]),
+    ("median(x)", [2.0, 2.0, 3.0], "shares the gradient", [0.5, 0.5, 0.0]),
+    ("median(x, 0)[0]", [2.0, 2.0, 3.0], "PyTorch takes one", [0.0, 1.0, 0.0]),
     ("sqrt(x)", [0.0, 1.0], "slope is infinite", [np.inf, 0.5]),
 ]
 
@@ -57,6 +60,8 @@ def test_the_slopes_are_pytorch_s(case):
     [
         ("relu(x)", [1.0, -1.0]),
         ("max(x)", [1.0, 2.0]),
+        ("sort(x)[0]*x", [2.0, 1.0]),
+        ("median(x)", [1.0, 3.0, 2.0]),
         ("elu(x)", [0.0, 1.0]),
         ("softplus(x)", [0.0, 1.0]),
         ("tanh(x)", [0.0, 1.0]),
