@@ -18,7 +18,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.create import from_array
 from gradcli.graph.backward import Cotangents, propagate
-from gradcli.graph.dtype import BOOL
+from gradcli.graph.dtype import BOOL, FLOATING
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF, SYMBOL
 from gradcli.graph.walk import ancestors
@@ -78,10 +78,13 @@ def local_formulas(node: Node, operands: Mapping[Node, str]) -> dict[Node, str]:
 
 
 def _constants(part: Node, node: Node, known: Mapping[Node, str]) -> dict[Node, str]:
-    """Values in a cotangent that stand in the source, such as a condition, and their texts."""
+    """Values in a cotangent that stand in the source, such as a condition, or that are numbers,
+    and their texts."""
     leaves = ancestors([part], lambda x: x is not node and x not in known)
     given = [x for x in leaves if not x.inputs and x.op not in (FULL, SYMBOL)]
-    return {x: x.span.whole for x in given if x.span is not None and x.span != node.span}
+    found = {x: x.span.whole for x in given if x.span is not None and x.span != node.span}
+    numbers = [x for x in given if x not in found and not x.shape and x.dtype.category == FLOATING]
+    return found | {x: f"{array(x).item():.7g}" for x in numbers}
 
 
 def _cotangents(node: Node, operands: Sequence[Node]) -> dict[Node, Node]:
