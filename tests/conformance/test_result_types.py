@@ -21,6 +21,9 @@ from gradcli.graph.dtype import DTYPES  # noqa: E402
 from gradcli.tensor import Tensor  # noqa: E402
 from gradcli.tensor.function import Function  # noqa: E402
 
+# Of bfloat16 and complex32 NumPy has no arrays (tests/lowering/test_halves.py); the wide unsigned
+# ones are only stored (test_promotion.py).
+OURS = [d for d in DTYPES if d not in ("bfloat16", "complex32", "uint16", "uint32", "uint64")]
 PLAIN = {"bool": [True, False, True], "i": [1, 2, 3], "f": [-1.5, 0.25, 2.0]}
 EDGES = {
     "bool": [True, True, False],
@@ -38,6 +41,8 @@ OTHER_VALUES = (
     *("special.airy_ai", "special.bessel_j0", "special.bessel_j1"),
     # PyTorch chooses among NaN and numbers that occur once by how its sort leaves them.
     "mode",
+    # PyTorch's kernel for vectors makes NaN of infinity, the one for single numbers does not.
+    "nn.functional.gelu",
 )
 
 
@@ -113,7 +118,7 @@ def both(array: Any) -> tuple[Tensor, Any]:
 def test_of_one_tensor(name: str) -> None:
     mine, theirs = UNARY[name]
     compare, problems = Comparison(), []
-    for dtype in DTYPES:
+    for dtype in OURS:
         for which in (PLAIN, EDGES) if name not in OTHER_VALUES else (PLAIN,):
             array = elements(dtype, which)
             # Transforms of two dims, and of none, are refused for these or for their dtype.
@@ -130,11 +135,11 @@ def test_of_one_tensor(name: str) -> None:
 def test_along_a_dim(name: str) -> None:
     mine, theirs = ALONG[name]
     compare, problems = Comparison(), []
-    for dtype in DTYPES:
+    for dtype in OURS:
         x, y = both(np.stack([elements(dtype, PLAIN)] * 2))
         found = [(dim, {}) for dim in (0, 1)]
         if "dtype" in mine.parameters.by_name:
-            found += [(0, {"dtype": kind}) for kind in DTYPES]
+            found += [(0, {"dtype": kind}) for kind in OURS]
         for dim, options in found:
             ours = answer(mine, x, dim, **{k: DTYPES[v] for k, v in options.items()})
             other = answer(theirs, y, dim, **{k: getattr(torch, v) for k, v in options.items()})
@@ -182,14 +187,14 @@ def test_division_of_integers_by_zero(name: str) -> None:
         assert ours == theirs == ("RuntimeError", "ZeroDivisionError")
 
 
-@pytest.mark.parametrize("source", DTYPES)
+@pytest.mark.parametrize("source", OURS)
 def test_conversions(source: str) -> None:
     values = elements(source, PLAIN).tolist() + elements(source, EDGES).tolist()[1:]
     numbers = [v for v in values if v == v and abs(v) != float("inf") and v != 0]
     if source.startswith("float"):
         numbers += [v for v in (2.9, -2.9, 100.5) if v]
     x, y = both(np.array(numbers).astype(source))
-    for target in DTYPES:
+    for target in OURS:
         ours, theirs = x.to(DTYPES[target]), y.to(getattr(torch, target))
         negative = source.startswith("float") and target == "uint8"
         if not negative:  # a negative fraction as an unsigned integer is undefined in C++
@@ -199,8 +204,8 @@ def test_conversions(source: str) -> None:
 @pytest.mark.parametrize("sign", ["iadd", "isub", "imul", "itruediv", "ifloordiv", "ipow", "iand"])
 def test_results_that_a_tensor_cannot_hold(sign: str) -> None:
     operate, problems = getattr(operator, sign), []
-    for left in DTYPES:
-        for right in DTYPES:
+    for left in OURS:
+        for right in OURS:
             if "float16" in (left, right) and "complex" in left + right:
                 continue  # PyTorch has a complex dtype of two halves
             (a, b), (c, d) = both(elements(left, PLAIN)), both(elements(right, PLAIN))
@@ -210,8 +215,8 @@ def test_results_that_a_tensor_cannot_hold(sign: str) -> None:
 
 
 def test_questions_about_dtypes() -> None:
-    for a in DTYPES:
-        for b in DTYPES:
+    for a in OURS:
+        for b in OURS:
             mine, theirs = (DTYPES[a], DTYPES[b]), (getattr(torch, a), getattr(torch, b))
             assert find("torch.can_cast")(*mine) == torch.can_cast(*theirs), (a, b)
             if not ("float16" in (a, b) and "complex" in a + b):
