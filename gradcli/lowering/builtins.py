@@ -124,12 +124,19 @@ def _range(*bounds: Any) -> range:
     return range(*bounds)
 
 
-def _length(collection: Any, /) -> int:
-    # A size that was declared keeps its name, which Python's own would drop.
-    if isinstance(collection, Tensor) and collection.ndim:
-        size: int = collection.shape[0]
-        return size
-    return len(collection)
+class _Length:
+    """`len`; a size that was declared keeps its name, which Python's own would drop."""
+
+    __name__ = __qualname__ = "len"
+
+    def __call__(self, *given: Any) -> int:
+        if len(given) == 1 and isinstance(given[0], Tensor) and given[0].ndim:
+            size: int = given[0].shape[0]
+            return size
+        return len(*given)
+
+    def __repr__(self) -> str:
+        return repr(len)
 
 
 CONSTRUCTORS.update(
@@ -176,7 +183,7 @@ PYTHON: dict[str, Any] = {
     "isinstance": isinstance,
     "issubclass": issubclass,
     "iter": _iterate,
-    "len": _length,
+    "len": _Length(),
     "max": _fed(max),
     "min": _fed(min),
     "next": next,
