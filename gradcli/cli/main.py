@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # A graph is many small objects that all live: collecting them again and again only costs.
     gc.set_threshold(50_000, 20, 100)
+    _leave_nothing_behind()
     status = guarded(lambda: _run(words), words)
     _flush()
     sys.exit(status)
@@ -91,6 +94,23 @@ def _run(words: list[str]) -> Any:
         standalone_mode=False,
         default_map=settings.default_map(COMMANDS),
     )
+
+
+def _leave_nothing_behind() -> None:
+    """Has the signals that end a process end it as an exception does: unfinished files go.
+
+    The exit code is the shell's, 128 and the signal's number. A signal that is ignored, as under
+    nohup, stays so; a second one ends the process at once.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
 
 
 def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:

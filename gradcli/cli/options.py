@@ -11,8 +11,10 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from gradcli.execute.backends.choice import CHOICES
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.choice import CHOICES, CLUSTER
 
 FORMATS = ("text", "json", "npz", "npy", "csv")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -74,7 +76,14 @@ def _use_threads(context: click.Context, parameter: click.Parameter, count: int 
 
 
 def _use_scheduler(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
-    """Tells the cluster, which reads it when it is first used."""
+    """Tells the cluster, which reads it when it is first used; without one it has no meaning."""
+    typed = context.get_parameter_source("scheduler") is ParameterSource.COMMANDLINE
+    if typed and context.params["backend"] != CLUSTER:
+        raise GradcliError(
+            "G070",
+            f"--scheduler is for --backend {CLUSTER}",
+            help=f"add --backend {CLUSTER}, or leave it out",
+        )
     if name is not None:
         os.environ["GRADCLI_SCHEDULER"] = name
 
@@ -87,6 +96,7 @@ def where(backend: str | None = "numpy") -> list[click.Parameter]:
             type=click.Choice(list(CHOICES)),
             default=backend,
             envvar="GRADCLI_BACKEND",
+            is_eager=True,  # --scheduler asks for it, whichever stands first
             help="What computes (numpy); gradcli backends lists what is installed.",
         ),
         option(

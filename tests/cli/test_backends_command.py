@@ -155,3 +155,19 @@ def test_numpy_is_timed(gradcli: Run) -> None:
     done = gradcli("backends", "--bench", "--seconds", "0.01", "-f", "json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["seconds"] > 0
+
+
+@pytest.mark.parametrize("command", ["eval", "run", "check", "bench"])
+@pytest.mark.parametrize("backend", [(), ("--backend", "numpy")])
+def test_a_scheduler_without_dask_is_refused(
+    gradcli: Run, command: str, backend: tuple[str, ...]
+) -> None:
+    for options in (("--scheduler", "local", *backend), (*backend, "--scheduler", "local")):
+        done = gradcli(command, "x", "x=1", *options)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "error[G070]: --scheduler is for --backend dask\nhelp: " in done.stderr
+
+
+def test_a_scheduler_in_the_environment_waits_for_dask(gradcli: Run) -> None:
+    done = gradcli("eval", "x*2", "x=1", "--no-grad", GRADCLI_SCHEDULER="tcp://nowhere:1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "tensor(2.)\n", "")

@@ -251,7 +251,8 @@ def test_a_full_disk_leaves_nothing(data: Path, gradcli: Run) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     sparse(tmp_path / "X.npy", (100_000_000, 100))  # 40 GB that are not there
     arguments = ["eval", "X + 1", "X=@X.npy", "--no-grad", "-or.npy", "--max-memory=100MB"]
     child = subprocess.Popen(
@@ -267,11 +268,11 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
             assert time.monotonic() < until
             assert child.poll() is None
             time.sleep(0.05)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         _, said = child.communicate(timeout=20)
     finally:
         child.kill()
-    assert child.returncode == 130
+    assert child.returncode == 128 + number
     assert not said.strip()
     assert [p.name for p in tmp_path.iterdir()] == ["X.npy"]
 

@@ -46,7 +46,8 @@ EXPR is PyTorch's language (mean(x) is torch.mean(x)), '-' for stdin, or @FILE.
 A binding is a number, a list, an expression, @FILE (npy, npz:key, csv:col,col,
 tsv, json:path, safetensors:key, parquet:col) or '-' for stdin; 'parts/*.npy' are
 several files as one. Files larger than memory are read by rows. With --each every line of
-stdin is a JSON object of bindings; members that EXPR does not name are ignored.""",
+stdin is a JSON object of bindings; members that EXPR does not name are ignored. No lines
+give no results, and 0.""",
     params=[
         expression(),
         bindings(),
