@@ -84,6 +84,11 @@ def tensordot_composed(inputs: list[str], output: str, tensors: list[Any]) -> An
     """A contraction, as `at::tensordot` computes it: of rearranged matrices."""
     (left, right), (x, y) = inputs, tensors
     shared = [c for c in left if c in right]
+    for c in shared:
+        if y.shape[right.index(c)] == 1:
+            x = x.sum(left.index(c), True)
+        elif x.shape[left.index(c)] == 1:
+            y = y.sum(right.index(c), True)
     sizes = {**dict(zip(right, y.shape, strict=True)), **dict(zip(left, x.shape, strict=True))}
     first, second = ([c for c in own if c not in shared] for own in inputs)
     rows, across, columns = (
@@ -136,7 +141,7 @@ def _stacked(input: Any, other: Any) -> Any:
 
 
 def _unsafe_view(x: Any, shape: tuple[int, ...]) -> Any:
-    made = x.view(list(shape))
-    if made.node.call is not None:
-        made.node.call = ("UnsafeViewBackward0", made.node.call[1])
-    return made
+    node = x.view(list(shape)).node
+    if node.call is not None:
+        node.call = ("UnsafeViewBackward0", node.call[1])
+    return x.__class__(node)

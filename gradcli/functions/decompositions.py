@@ -39,7 +39,7 @@ Geqrf = named_results("geqrf", "a", "tau")
 # -- Cholesky
 
 
-@function("linalg.cholesky", shown="linalg_cholesky_ex", method=False)
+@function("linalg.cholesky", shown="linalg_cholesky_ex", method=False, columns=(0,))
 def cholesky(A: Any, *, upper: bool = False) -> Node:
     """The triangular L with A = L @ L.mH; A must be positive-definite."""
     x = square("linalg.cholesky", A, "cholesky_cpu")
@@ -48,7 +48,7 @@ def cholesky(A: Any, *, upper: bool = False) -> Node:
     return factor
 
 
-@function("cholesky")
+@function("cholesky", columns=(0,))
 def _cholesky(input: Any, upper: bool = False) -> Node:
     """The triangular L with `input = L @ L.mH`, or the transposed one."""
     x = tensor(input)
@@ -60,7 +60,7 @@ def _cholesky(input: Any, upper: bool = False) -> Node:
     return factor
 
 
-@function("linalg.cholesky_ex", shown="linalg_cholesky_ex", method=False)
+@function("linalg.cholesky_ex", shown="linalg_cholesky_ex", method=False, columns=(0,))
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Results:
     """The Cholesky factors, and for each the order of the minor that was not positive, or 0."""
     x = square("linalg.cholesky", A, "cholesky_cpu")
@@ -88,19 +88,19 @@ QR = named_results("linalg_qr", "Q", "R")
 OldQR = named_results("qr", "Q", "R")
 
 
-@function("linalg.qr", shown="linalg_qr", method=False)
+@function("linalg.qr", shown="linalg_qr", method=False, columns=(0, 1))
 def qr(A: Any, mode: str = "reduced") -> Results:
     """A = Q @ R, the columns of Q orthonormal, R triangular: "reduced", "complete" or only "r"."""
     return QR(*_qr(A, mode))
 
 
-@function("qr", shown="linalg_qr")
+@function("qr", shown="linalg_qr", columns=(0, 1))
 def _old_qr(input: Any, some: bool = True) -> Results:
     """`input = Q @ R`, reduced where `some`."""
     return OldQR(*_qr(input, "reduced" if some else "complete"))
 
 
-@function("geqrf")
+@function("geqrf", columns=(0,))
 def geqrf(input: Any) -> Results:
     """The QR decomposition as LAPACK stores it: R above Householder vectors, and their scales."""
     x = tensor(input)
@@ -150,7 +150,7 @@ def _number(scales: Node, place: int) -> Node:
     return as_matrix(reshape(slice_(scales, slices=((place, 1, 1),)), axes=1, shape=()))
 
 
-@function("linalg.householder_product", "orgqr", shown="linalg_householder_product", method=True)
+@function("linalg.householder_product", "orgqr", shown="linalg_householder_product", columns=(0,))
 def householder_product(input: Any, tau: Any) -> Node:
     """The first columns of a product of reflections `1 - tau * v @ v.mH`, v below the diagonal."""
     vectors, scales = _reflectors("torch.linalg.householder_product", input, tau)
@@ -158,7 +158,7 @@ def householder_product(input: Any, tau: Any) -> Node:
     return _reflected(vectors, scales, start, transpose=False, left=True)
 
 
-@function("ormqr")
+@function("ormqr", columns=(0,))
 def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Node:
     """A matrix times the product of reflections, or its adjoint, from the left or the right."""
     vectors, scales = _reflectors("torch.ormqr", input, tau)
@@ -191,7 +191,7 @@ def _eig(name: str, A: Any) -> tuple[Node, ...]:
     return own.eig.many(x)
 
 
-@function("linalg.eig", shown="linalg_eig", method=False)
+@function("linalg.eig", shown="linalg_eig", method=False, columns=(1,))
 def eig(A: Any) -> Results:
     """The complex eigenvalues of square matrices, and eigenvectors of length 1 as columns."""
     return Eig(*_eig("linalg.eig", A))
@@ -213,7 +213,7 @@ def _eigh(A: Any, UPLO: str) -> tuple[Node, ...]:
     return own.eigh.many(x, uplo=UPLO.upper())
 
 
-@function("linalg.eigh", shown="linalg_eigh", method=False)
+@function("linalg.eigh", shown="linalg_eigh", method=False, columns=(1,))
 def eigh(A: Any, UPLO: str = "L") -> Results:
     """The ascending eigenvalues and orthonormal eigenvectors of symmetric (Hermitian) matrices."""
     return Eigh(*_eigh(A, UPLO))
@@ -225,7 +225,7 @@ def eigvalsh(A: Any, UPLO: str = "L") -> Node:
     return _eigh(A, UPLO)[0]
 
 
-@function("linalg.svd", shown="linalg_svd", method=False)
+@function("linalg.svd", shown="linalg_svd", method=False, columns=(0, 2))
 def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Results:
     """A = U @ diag(S) @ Vh, S descending; U and Vh are square unless `full_matrices` is False."""
     x = matrices("linalg.svd", A, "linalg_svd_cpu")

@@ -14,6 +14,7 @@ from gradcli.functions.matrix_checks import (
     succeed,
     system,
 )
+from gradcli.functions.systems import from_left
 from gradcli.graph.dtype import int32
 from gradcli.graph.node import Node, constant
 from gradcli.ops import decompositions as own
@@ -49,7 +50,7 @@ def _lu_factor(name: str, A: Any, pivot: bool) -> tuple[Node, ...]:
     return own.lu_factor_ex.many(x)
 
 
-@function("linalg.lu_factor", shown="linalg_lu_factor_ex", method=False)
+@function("linalg.lu_factor", shown="linalg_lu_factor_ex", method=False, columns=(0,))
 def lu_factor(A: Any, *, pivot: bool = True) -> Results:
     """Both triangular factors of A in one matrix, and the exchanges of rows."""
     packed, pivots, info = _lu_factor("torch.lu_factor", A, pivot)
@@ -57,7 +58,7 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Results:
     return LUFactor(packed, pivots)
 
 
-@function("linalg.lu_factor_ex", shown="linalg_lu_factor_ex", method=False)
+@function("linalg.lu_factor_ex", shown="linalg_lu_factor_ex", method=False, columns=(0,))
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Results:
     """As `linalg.lu_factor`, and for each matrix the pivot that was zero, or 0."""
     packed, pivots, info = _lu_factor("torch.lu_factor", A, pivot)
@@ -66,7 +67,7 @@ def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> R
     return LUFactorEx(packed, pivots, info)
 
 
-@function("lu", shown="linalg_lu_factor_ex")
+@function("lu", shown="linalg_lu_factor_ex", columns=(0,))
 def _old_lu(A: Any, pivot: bool = True, get_infos: bool = False, check_errors: bool = False) -> Any:
     """Both triangular factors in one matrix, the exchanges of rows, and perhaps the zero pivots."""
     packed, pivots, info = _lu_factor("torch.lu_factor", A, pivot)
@@ -84,7 +85,7 @@ def _permutation(packed: Node, pivots: Node) -> Node:
     return own.permutation(pivots, size=packed.shape[-2], dtype=packed.dtype)
 
 
-@function("lu_unpack", method=False)
+@function("lu_unpack", method=False, layout=False)
 def lu_unpack(
     LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> Results:
@@ -122,7 +123,7 @@ def _lu_solved(packed: Node, pivots: Node, b: Node, left: bool, adjoint_of: bool
     return product(order, solve_triangular(back, half, upper=True, left=True, unit=True))
 
 
-@function("linalg.lu_solve", shown="linalg_lu_solve", method=False)
+@function("linalg.lu_solve", shown="linalg_lu_solve", method=False, columns=from_left)
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Node:
     """The solution of AX = B (XA = B) from the LU factors of A, or of its adjoint."""
     packed, b = system("linalg.lu_solve", LU, B, left)
@@ -149,7 +150,7 @@ def _old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
 # -- LDL
 
 
-@function("linalg.ldl_factor", shown="NotImplemented", method=False)
+@function("linalg.ldl_factor", shown="NotImplemented", method=False, columns=(0,))
 def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
     """Factors of a symmetric (Hermitian) A as LAPACK stores them, and the exchanges of rows."""
     x = square("torch.linalg.ldl_factor_ex", A)
@@ -158,7 +159,7 @@ def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
     return LDLFactor(packed, pivots)
 
 
-@function("linalg.ldl_factor_ex", shown="NotImplemented", method=False)
+@function("linalg.ldl_factor_ex", shown="NotImplemented", method=False, columns=(0,))
 def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Results:
     """As `linalg.ldl_factor`, and for each matrix the pivot that was zero, or 0."""
     x = square("torch.linalg.ldl_factor_ex", A)
@@ -168,7 +169,7 @@ def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False
     return LDLFactorEx(packed, pivots, info)
 
 
-@function("linalg.ldl_solve", shown="NotImplemented", method=False)
+@function("linalg.ldl_solve", shown="NotImplemented", method=False, columns=(0,))
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Node:
     """The solution of AX = B from what `linalg.ldl_factor` returns for A."""
     packed, b = system("torch.linalg.ldl_solve", LD, B, True)

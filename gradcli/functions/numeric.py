@@ -53,7 +53,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     ends = [v for v in (prepend, input, append) if v is not None]
     x = cat(ends, dim) if len(ends) > 1 else input
     for _ in range(min(n, x.shape[dim]) or 1):
-        after, before = _between(x, dim, min(1, x.shape[dim]), 0), _between(x, dim, 0, -1)
+        before, after = _between(x, dim, 0, -1), _between(x, dim, min(1, x.shape[dim]), 0)
         x = after.logical_xor(before) if x.dtype.category == BOOL else after - before
     return x
 

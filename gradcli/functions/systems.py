@@ -39,10 +39,17 @@ InvEx = named_results("linalg_inv_ex", "inverse", "info")
 SolveEx = named_results("linalg_solve_ex", "result", "info")
 Lstsq = named_results("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
 Triangular = named_results("triangular_solve", "solution", "cloned_coefficient")
+
+
+def from_left(*arguments: Any, left: bool = True, **options: Any) -> tuple[int, ...]:
+    """The results that lie column by column: none where PyTorch solves the adjoint system."""
+    return (0,) if left else ()
+
+
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-@function("linalg.inv", "inverse", shown="linalg_inv_ex")
+@function("linalg.inv", "inverse", shown="linalg_inv_ex", columns=(0,))
 def inv(A: Any) -> Node:
     """The inverses of square matrices; a singular one is an error."""
     return _inverted("linalg.inv", A)
@@ -54,7 +61,7 @@ def _inverted(name: str, A: Any) -> Node:
     return inverse
 
 
-@function("linalg.inv_ex", shown="linalg_inv_ex", method=False)
+@function("linalg.inv_ex", shown="linalg_inv_ex", method=False, columns=(0,))
 def inv_ex(A: Any, *, check_errors: bool = False) -> Results:
     """The inverses of square matrices, and for each the pivot that was zero, or 0."""
     inverse, info = systems.inv_ex.many(square("linalg.inv", A))
@@ -74,13 +81,13 @@ def _solved(name: str, A: Any, B: Any, left: bool, check: bool) -> tuple[Node, N
     return (reshape(found, axes=2, shape=found.shape[-2:-1]) if vector else found), info
 
 
-@function("linalg.solve", shown="linalg_solve_ex", method=False)
+@function("linalg.solve", shown="linalg_solve_ex", method=False, columns=from_left)
 def solve(A: Any, B: Any, *, left: bool = True) -> Node:
     """The solution of AX = B, or of XA = B; B is a vector where it has one dim less than A."""
     return _solved("torch.linalg.solve", A, B, left, True)[0]
 
 
-@function("linalg.solve_ex", shown="linalg_solve_ex", method=False)
+@function("linalg.solve_ex", shown="linalg_solve_ex", method=False, columns=from_left)
 def solve_ex(
     A: Any,
     B: Any,
@@ -92,7 +99,7 @@ def solve_ex(
     return SolveEx(*_solved("torch.linalg.solve_ex", A, B, left, check_errors))
 
 
-@function("linalg.solve_triangular", shown="linalg_solve_triangular", method=False)
+@function("linalg.solve_triangular", shown="linalg_solve_triangular", method=False, columns=(0,))
 def solve_triangular(
     A: Any,
     B: Any,
@@ -106,7 +113,7 @@ def solve_triangular(
     return systems.solve_triangular(a, b, upper=upper, left=left, unit=unitriangular)
 
 
-@function("triangular_solve")
+@function("triangular_solve", columns=(0, 1))
 def triangular_solve(
     input: Any,
     A: Any,
@@ -139,7 +146,7 @@ def _fitting(name: str, a: Node, b: Node) -> None:
         )
 
 
-@function("cholesky_solve")
+@function("cholesky_solve", columns=(0,))
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
     """The solution of AX = input from the Cholesky factor of A."""
     b, a = tensor(input), tensor(L)
@@ -150,7 +157,7 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
     return systems.cholesky_solve(b, a, upper=upper)
 
 
-@function("cholesky_inverse")
+@function("cholesky_inverse", columns=(0,))
 def cholesky_inverse(L: Any, upper: bool = False) -> Node:
     """The inverse of A from its Cholesky factor."""
     x = tensor(L)
@@ -160,7 +167,7 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Node:
     return systems.cholesky_inverse(x, upper=upper)
 
 
-@function("linalg.lstsq", shown="linalg_lstsq", method=False)
+@function("linalg.lstsq", shown="linalg_lstsq", method=False, columns=(0,))
 def lstsq(
     input: Any,
     b: Any,
@@ -261,7 +268,7 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
     return _inverse_of_map(A.reshape(high, wide)).reshape(*shape[ind:], *shape[:ind])
 
 
-@function("Tensor._inverse_of_map", shown="linalg_inv_ex")
+@function("Tensor._inverse_of_map", shown="linalg_inv_ex", columns=(0,))
 def _inverse_of_map(input: Any) -> Node:
     """The inverse of a matrix."""
     return _inverted("inv", input)

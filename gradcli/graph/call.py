@@ -89,6 +89,11 @@ def swapped(call: Call, swap: Callable[[Node], Node], memory: dict[int, tuple[No
     return call[0], made
 
 
+def is_composed(call: Call) -> bool:
+    """Whether PyTorch composes the function of a call of others."""
+    return getattr(call[1], "composition", None) is not None
+
+
 def composition_of(node: Node) -> Any:
     """The tensor that PyTorch composes of others where a function made `node`; None for none."""
     arguments = node.call[1] if node.call is not None else None

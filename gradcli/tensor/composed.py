@@ -48,8 +48,10 @@ def _made(
 def _closed(value: Any, strides: dict[Node, Strides]) -> Any:
     """An argument of nodes as one of tensors."""
     if isinstance(value, Node):
-        known = strides.get(value)
-        return Tensor(value) if known is None else Tensor(value, Storage(value, known))
+        stamp = value.stale
+        made = Tensor(value, Storage(value, strides.get(value)))
+        value.stale = stamp  # of the memory that it comes from
+        return made
     if isinstance(value, list):
         return [_closed(v, strides) for v in value]
     return value

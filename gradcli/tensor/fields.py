@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-from gradcli.graph.call import results_of, tensors_of
+from gradcli.graph.call import is_composed, results_of, tensors_of
 from gradcli.graph.node import Node
 
 
@@ -34,6 +34,8 @@ class Field(NamedTuple):
 
 
 NONE = slice(0, 0)
+FACTOR = Field("factor", NONE, -1, None, True)
+"""What a function that PyTorch composes keeps, or views of it: its products keep their factors."""
 
 
 @cache
@@ -77,6 +79,9 @@ def kept_by(node: Node) -> list[tuple[Field, Node]]:
     if call is None:
         return []
     tensors, found = tensors_of(call), list[tuple[Field, Node]]()
+    if is_composed(call):
+        varied = [i for i, x in enumerate(tensors) if x.tracked]
+        return [(FACTOR, x) for i, x in enumerate(tensors) if varied not in ([], [i])]
     for field in fields(call[0]):
         if field.wanted is not None and not _wanted(tensors, field.wanted):
             continue
@@ -86,6 +91,14 @@ def kept_by(node: Node) -> list[tuple[Field, Node]]:
             result = results_of(node).get(field.result)
             found += [] if result is None else [(field, result)]
     return found
+
+
+def keeps(node: Node) -> bool:
+    """Whether the function whose result `node` is keeps anything at all."""
+    call = node.call
+    if call is None:
+        return False
+    return bool(fields(call[0])) or (is_composed(call) and len(call[1]) > 1)
 
 
 def _wanted(tensors: Sequence[Node], place: int) -> bool:

@@ -36,10 +36,11 @@ from gradcli.tensor.operands import (
 from gradcli.tensor.out import into
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.tensor import Tensor
-from gradcli.tensor.wrapping import laid_out, viewed
+from gradcli.tensor.wrapping import in_columns, laid_out, viewed
 
 Body = Callable[..., Any]
 Overload = Callable[..., int] | int
+Columns = Callable[..., tuple[int, ...]] | tuple[int, ...]
 
 
 class Function:
@@ -55,6 +56,8 @@ class Function:
         edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
         composed: the same of other functions, where PyTorch composes it: what its history shows.
         layout: whether a result lies in memory like an argument of its shape; None: as its op says.
+        columns: the numbers of the results whose matrices lie in memory column by column, as LAPACK
+            writes them; or a function of the arguments that says so.
         exact: whether its body is given numbers of half the width as they are (see halves.py).
 
     Attributes:
@@ -64,20 +67,9 @@ class Function:
     """
 
     __slots__ = (
-        *(
-            "__name__",
-            "body",
-            "composed",
-            "doc",
-            "edges",
-            "exact",
-            "known",
-            "layout",
-            "lenient",
-            "listed",
-        ),
-        *("on_nodes", "overload", "qualified", "shown", "view", "_grad_fn", "_numbers"),
-        "_parameters",
+        *("__name__", "body", "columns", "composed", "doc", "edges", "exact", "known", "layout"),
+        *("lenient", "listed", "on_nodes", "overload", "qualified", "shown", "view", "_grad_fn"),
+        *("_numbers", "_parameters"),
     )
 
     def __init__(
@@ -90,6 +82,7 @@ class Function:
         overload: Overload = 0,
         view: bool = False,
         layout: bool | None = None,
+        columns: Columns = (),
         edges: tuple[str, ...] = (),
         composed: Body | None = None,
         exact: bool = False,
@@ -105,6 +98,7 @@ class Function:
         self.overload = overload
         self.view = view
         self.layout = layout
+        self.columns = columns
         self.edges = edges
         self.composed = composed
         self.exact = exact or view
@@ -158,10 +152,15 @@ class Function:
                     saved.keep(result, tensors, nodes)
             elif result.dtype is bool_ and result not in nodes:
                 result.released = True  # a condition of the script's own, not of a function
-            return self._wrap(result, tensors, nodes)
-        if isinstance(result, tuple):
-            return self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
-        return result
+            made = self._wrap(result, tensors, nodes)
+        elif isinstance(result, tuple):
+            made = self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
+        else:
+            return result
+        if not self.columns:
+            return made
+        columns = self.columns
+        return in_columns(made, columns(*args, **kwargs) if callable(columns) else columns)
 
     def _ends(self, args: list[Any], kwargs: dict[str, Any]) -> list[Node]:
         """What `edges` names; a constant stands for what is not given."""

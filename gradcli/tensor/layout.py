@@ -31,6 +31,12 @@ def row_major(shape: Sequence[int]) -> Strides:
     return tuple(reversed(strides))
 
 
+def column_major(shape: Sequence[int]) -> Strides:
+    """The strides of matrices that lie one after another, each column by column."""
+    strides = row_major(shape)
+    return (*strides[:-2], 1, max(shape[-2], 1))
+
+
 def strides_of(tensor: Tensor) -> Strides:
     """The distance in elements between neighbours, along each dim."""
     storage = tensor._storage

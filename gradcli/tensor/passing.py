@@ -19,7 +19,7 @@ from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import saved
 from gradcli.tensor.anomaly import Watch, anomaly
-from gradcli.tensor.fields import fields
+from gradcli.tensor.fields import keeps
 from gradcli.tensor.hooks import replacements
 from gradcli.tensor.kept import Kept, history, looked_up
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
@@ -125,7 +125,7 @@ class Pass:
         """Refuses a function that is used up, or one whose values were overwritten."""
         if node.released:
             raise used_up(node)
-        if node.call is not None and fields(node.call[0]) and history(node) is node:
+        if keeps(node) and history(node) is node:
             changed = saved.stale(node)
             if changed is not None:
                 raise overwritten(node, *changed)

@@ -12,9 +12,10 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
-from gradcli.graph.call import results_of
+from gradcli.graph.call import composition_of, results_of, tensors_of
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
+from gradcli.graph.walk import ancestors
 from gradcli.tensor import registry
 from gradcli.tensor.fields import by_place, fields, kept_by
 from gradcli.tensor.inference import refuse_saved
@@ -44,7 +45,22 @@ def stale(node: Node) -> tuple[Node, Version, int] | None:
     for key, _, x in by_place(node) if packed else (("", 0, x) for _, x in kept_by(node)):
         stamp = None if key in packed else saved_version(x)
         if stamp is not None and stamp[0].number != stamp[1]:
-            return x, stamp[0], stamp[1]
+            whole = composition_of(node)
+            return (x, *stamp[:2]) if whole is None else _stale_within(whole.node, node)
+    return None
+
+
+def _stale_within(whole: Node, node: Node) -> tuple[Node, Version, int] | None:
+    """The same of the functions that PyTorch composes `whole` of, which stands for `node`."""
+    arguments = tensors_of(node.call) if node.call is not None else ()
+    for step in ancestors([whole], lambda x: x.tracked and x not in arguments):
+        for _, x in kept_by(step) if step not in arguments else ():
+            seen = x
+            while x not in arguments and x.op.view and x.inputs:
+                (x,) = x.inputs
+            stamp = saved_version(x) if x in arguments else None
+            if stamp is not None and stamp[0].number != stamp[1]:
+                return seen, stamp[0], stamp[1]
     return None
 
 

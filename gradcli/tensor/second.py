@@ -107,9 +107,14 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
         used.add(position)
         if part.serial > newest:
             formulas = _formulas(name, position) if position >= 0 else ()
+            repeated = part.op is total and part.tracked and x.shape != seen.out.shape
             if formulas:
-                part = _named(part, formulas[-1 if _is_turned(x) else 0], seen)
-            elif node.op.broadcasts and part.op is total and part.tracked:
+                formula = formulas[-1 if _is_turned(x) else 0]
+                if repeated and formula[1]:
+                    part.call = _added_up(part, _operand(formula, seen)[0], seen.out.ndim)
+                else:
+                    part = _named(part, formula, seen)
+            elif repeated and node.op.broadcasts:
                 part.call = _summed(part, seen.cotangents[0] or part)
         named.append((position, x, part))
     named.sort(key=lambda entry: entry[0])
@@ -125,7 +130,10 @@ def _in_order(node: Node, given: Given) -> list[Node | None]:
 
 
 def _is_turned(x: Node) -> bool:
-    return name_of(x) in ("TBackward0", "TransposeBackward0")
+    """Whether PyTorch takes `x` for a transposed matrix, by its strides."""
+    return x.shape == (1, 1) or (
+        x.ndim == 2 and name_of(x) in ("TBackward0", "TransposeBackward0", "PermuteBackward0")
+    )
 
 
 def _summed(part: Node, cotangent: Node) -> tuple[str, tuple[Node, ...]]:
@@ -133,19 +141,27 @@ def _summed(part: Node, cotangent: Node) -> tuple[str, tuple[Node, ...]]:
     source = part.inputs[0]
     if source.op is total and source.serial > cotangent.serial:
         source = source.inputs[0]
+    return _added_up(part, source, source.ndim)
+
+
+def _added_up(part: Node, source: Node, rank: int) -> tuple[str, tuple[Node, ...]]:
+    """The call that gives `part` by summing `source`, which has `rank` dims."""
     if part.ndim == 0:
         return "SumBackward0", (source,)
-    if part.ndim == source.ndim:
+    if part.ndim == rank:
         return "SumBackward1", (source,)
     return "ViewBackward0", (_showing("SumBackward1", source),)
 
 
 def _named(part: Node, formula: Formula, seen: Seen) -> Node:
     name, operands = formula
-    if not operands:
+    if operands and name not in WORDS:
+        used = tuple(x for operand in operands for x in _operand(operand, seen))
+    else:
         (found,) = _operand(formula, seen)
-        return found if found.shape == part.shape and _is_copy(part, found) else part
-    used = tuple(x for operand in operands for x in _operand(operand, seen))
+        if found in seen.cotangents or found.call is None:
+            return found if found.shape == part.shape and _is_copy(part, found) else part
+        name, used = found.call
     if not part.tracked:
         connected = next((x for x in used if x.tracked), None)
         if connected is None:
@@ -157,7 +173,7 @@ def _named(part: Node, formula: Formula, seen: Seen) -> Node:
 
 def _is_copy(part: Node, source: Node) -> bool:
     """Whether `part` is `source` itself, copied or viewed at most."""
-    while part is not source and part.op.name in ("clone", "reshape") and part.inputs:
+    while part is not source and part.op.name in ("clone", "reshape", "embed") and part.inputs:
         (part,) = part.inputs
     return part is source
 

@@ -6,6 +6,7 @@ Constraints: whatever is small is computed at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
@@ -42,3 +43,18 @@ def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) ->
     """The tensor of a result whose layout in memory may follow that of an argument."""
     strides = layout.of_result(node, tensors, kept)
     return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
+
+
+def in_columns(made: Any, numbers: Sequence[int]) -> Any:
+    """`made`, a result or all of them, those of these numbers laid out column by column."""
+    if isinstance(made, Tensor):
+        return _in_columns(made) if numbers else made
+    found = [_in_columns(x) if i in numbers else x for i, x in enumerate(made)]
+    return tuple(found) if type(made) is tuple else type(made)(*found)
+
+
+def _in_columns(made: Tensor) -> Tensor:
+    node = made.value_node
+    if node.ndim < 2 or made._storage is not None:
+        return made
+    return Tensor(node, Storage(node, layout.column_major(node.shape)))

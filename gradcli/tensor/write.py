@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
-from gradcli.graph.call import Arguments, tensors_of
+from gradcli.graph.call import Arguments, composition_of, tensors_of
 from gradcli.graph.dtype import SCALAR_TYPES, DType, result_type
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
@@ -45,6 +45,7 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
         GradcliError: G033 where autograd forbids the write; G020 when the shapes do not fit.
     """
     new = value.node if isinstance(value, Tensor) else value
+    _compose(target)
     refuse(target, new.tracked)
     _refuse_examples(target, new)
     new = _fitted(new, target)
@@ -73,6 +74,7 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     Raises:
         GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
+    _compose(target)
     tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
     tracked = current.tracking and any(x.requires_grad for x in tensors)
     refuse(target, tracked)
@@ -90,6 +92,16 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         name, arguments = new.call
         new.call = (name, Arguments((target.node, *arguments[1:]), tensors_of(new.call)))
     return write(target, new)
+
+
+def _compose(target: Tensor) -> None:
+    """Makes `target` the view that it is where PyTorch composes it so, before it is written to."""
+    if target._storage is not None or not target._node.tracked:
+        return
+    whole = composition_of(target._node)
+    if whole is not None and whole._view is not None and whole._view.base is not None:
+        target._storage, target._view = whole.storage, whole._view
+        target.adopt(whole.node)
 
 
 def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
