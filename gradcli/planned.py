@@ -54,7 +54,7 @@ class Function:
         self._fixed = {n: argument(n, v) for n, v in (fixed or {}).items()}
         self._options = options
         self._library = chosen(options.get("backend", "numpy"), options.get("device"))
-        self._plans: dict[Any, _Plan | None] = {}
+        self._plans: dict[Any, Plan | None] = {}
 
     def __call__(self, *, cotangent: Any = None, **bindings: Any) -> Result:
         """Evaluates at the given values; see `evaluate`."""
@@ -63,22 +63,22 @@ class Function:
         if any(isinstance(v, Tensor) for v in (*given.values(), *self._fixed.values())):
             every = {**self._fixed, **given}  # rows of files, which have no plan to keep
             return evaluate(self._tree, every, cotangent=seed, **self._options)
-        arrays = [value for value in (*given.values(), seed) if isinstance(value, np.ndarray)]
-        key = (default.dtype, *map(_kind, given.items()), _kind(("", seed)))
+        key = _key(given, seed)
+        plan = self._plans.get(key) if key is not None else None
         try:
-            plan = self._plans.get(key)
-            known = key in self._plans
-        except TypeError:  # an argument that has no kind, such as a function
-            plan, known = None, True
-        if plan is not None:
-            try:
-                return plan.run(arrays)
-            except Unplannable:  # these values go another way than the first ones
-                return evaluate(self._tree, bindings, cotangent=cotangent, **self._options)
-        if known or self._options.get("steps"):
+            if plan is not None:
+                return plan.result(plan.values(given, seed))
+        except Unplannable:  # these values go another way than the first ones
+            pass
+        if key is None or key in self._plans or self._options.get("steps"):
             every = {**self._fixed, **bindings}
             return evaluate(self._tree, every, cotangent=cotangent, **self._options)
         return self._first(key, given, seed)
+
+    def plan(self, given: Mapping[str, Any], cotangent: Any = None) -> Plan | None:
+        """The plan for such arguments (see `argument`), where calls have made one."""
+        key = _key(given, cotangent)
+        return None if key is None else self._plans.get(key)
 
     def _first(self, key: Any, given: dict[str, Any], seed: Any) -> Result:
         """Evaluates while that is recorded, and keeps the plan."""
@@ -90,7 +90,7 @@ class Function:
             result = evaluate(self._tree, every, cotangent=cotangent, **self._options)
         self._make_room(sum(node.size for node, _ in recording.made))
         try:
-            self._plans[key] = _Plan(recording, nodes, result, self._library)
+            self._plans[key] = Plan(recording, nodes, result, self._library)
         except Unplannable:
             self._plans[key] = None
         return result
@@ -114,27 +114,43 @@ def function(expression: str, wrt: Sequence[str] | None = None, **options: Any) 
     return Function(expression, wrt=wrt, **options)
 
 
-class _Plan:
-    """A program, and what its results are called."""
+class Plan:
+    """A program, and what its results are called.
 
-    __slots__ = ("_like", "_order", "_program", "size")
+    Attributes:
+        like: the first result.
+        tensors: its tensors, of which `values` gives others.
+        size: elements that were computed for it.
+        form: what a caller makes of `like` for all results.
+    """
+
+    __slots__ = ("_program", "form", "like", "size", "tensors")
 
     def __init__(
         self, recording: Recording, inputs: list[Node], result: Result, library: Any
     ) -> None:
         if not isinstance(result.output, Tensor):
             raise Unplannable("the result is no tensor")
-        self._like = result
-        self._order = _tensors(result)
+        self.form: Any = None
+        self.like = result
+        self.tensors = _tensors(result)
         self.size = sum(node.size for node, _ in recording.made)
-        outputs = [x.value_node for x in self._order]
+        outputs = [x.value_node for x in self.tensors]
         self._program = _program(recording, inputs, outputs, library)
 
-    def run(self, arrays: list[Any]) -> Result:
-        """The result for other values."""
-        values = self._program.run(arrays)
-        made = {id(x): _again(x, v) for x, v in zip(self._order, values, strict=True)}
-        like = self._like
+    def values(self, given: Mapping[str, Any], cotangent: Any = None) -> list[Any]:
+        """The arrays that `tensors` would hold for other arguments.
+
+        Raises:
+            Unplannable: when these go another way than the first ones.
+        """
+        arguments = (*given.values(), cotangent)
+        return self._program.run([x for x in arguments if isinstance(x, np.ndarray)])  # type: ignore[no-any-return]
+
+    def result(self, values: list[Any]) -> Result:
+        """The result that holds these values."""
+        made = {id(x): _again(x, v) for x, v in zip(self.tensors, values, strict=True)}
+        like = self.like
         result = Result(like.expression, made[id(like.output)])
         result.backend = like.backend
         for name in DERIVATIVES:
@@ -192,8 +208,17 @@ def argument(name: str, value: Any) -> Any:
     return leaf.array()
 
 
-def _kind(item: tuple[str, Any]) -> Any:
-    name, value = item
+def _key(given: Mapping[str, Any], cotangent: Any) -> Any:
+    """What a plan depends on; None where an argument has no kind, such as a function."""
+    key = (default.dtype, *given, *map(_kind, given.values()), _kind(cotangent))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _kind(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return name, value.shape, value.dtype
-    return name, value.__class__, value
+        return value.shape, value.dtype
+    return value.__class__, value

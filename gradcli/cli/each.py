@@ -25,6 +25,7 @@ from gradcli.errors import ExitStatus, GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.evaluate import silence
 from gradcli.execute.limits import memory
+from gradcli.execute.program import Unplannable
 from gradcli.files import write_file
 from gradcli.files.json_records import Record, records
 from gradcli.graph.dtype import default
@@ -32,7 +33,7 @@ from gradcli.language import ast
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.unbound import names_in, unbound
 from gradcli.planned import Function, argument
-from gradcli.render.result import result_json
+from gradcli.render.result import JsonForm, result_json
 from gradcli.result import Result
 from gradcli.source import Source
 
@@ -110,14 +111,16 @@ class Each:
         self._wrt = wrt
         self._used = names_in(tree).union(wrt or ())
         self._complete: set[frozenset[str]] = set()
-        self._options = options
+        self._options: Any = options
         self._finish = finish
+        self._function: Function | None = None
         if not callable(options):
             rest = dict(options)
-            self._cotangent = rest.pop("cotangent")
+            seed = rest.pop("cotangent")
+            self._cotangent = None if seed is None else argument("cotangent", seed)
             self._function = Function(tree, fixed=self._fixed, wrt=wrt, **rest)
 
-    def result(self, record: Record) -> Result:
+    def line(self, record: Record) -> str:
         """The result for a record; what the expression does not name is left aside.
 
         Raises:
@@ -126,13 +129,26 @@ class Each:
         try:
             members = record.members()
             given = {n: _value(record.value(n, v)) for n, v in members.items() if n in self._used}
-            self._refuse_missing(frozenset(given))
-            return self._evaluated(given)
+            return self._planned(given) or result_json(self._evaluated(given))
         except GradcliError as error:
             raise record.placed(error, "this record") from None
 
+    def _planned(self, given: Variables) -> str | None:
+        """The result where there is a plan that gives its numbers: all else is as before."""
+        plan = None if self._function is None else self._function.plan(given, self._cotangent)
+        if plan is None:
+            return None
+        try:
+            values = plan.values(given, self._cotangent)
+        except Unplannable:
+            return None
+        if plan.form is None:
+            plan.form = JsonForm(plan.like, plan.tensors)
+        return plan.form.filled(values)  # type: ignore[no-any-return]
+
     def _evaluated(self, given: Variables) -> Result:
-        if not callable(self._options):
+        self._refuse_missing(frozenset(given))
+        if self._function is not None:
             result = self._function(cotangent=self._cotangent, **given)
             self._finish(result, {**self._fixed, **given})
             return result
@@ -162,7 +178,7 @@ def _run(work: Each, stream: BinaryIO, output: str | None, *, fail_fast: bool) -
         nonlocal bad
         for record in records(stream, limit=memory.limit):
             try:
-                line = result_json(work.result(record))
+                line = work.line(record)
             except GradcliError as error:
                 if fail_fast or error.diagnostic.code == TIME_LIMIT:
                     raise
@@ -183,7 +199,7 @@ def _run(work: Each, stream: BinaryIO, output: str | None, *, fail_fast: bool) -
 
 def _value(value: Any) -> Any:
     """Floating-point numbers in the default dtype, as text has none."""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+    if value.__class__ is np.ndarray and value.dtype.char == "d":
         return value.astype(NUMPY_DTYPES[default.dtype])
     return value
 

@@ -59,7 +59,7 @@ class Straight:
         self._questions.ask(values)
         with self._lock, silence:
             for cell, value in zip(self._cells, values, strict=True):
-                np.copyto(cell, value)
+                cell[...] = value
             self._run()
             return [np.array(output) for output in self._outputs]
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradcli.files.reading import read as read
     from gradcli.files.reading import read_stream as read_stream
+    from gradcli.files.result_json import array_text as array_text
     from gradcli.files.result_json import json_text as json_text
     from gradcli.files.writing import write as write
     from gradcli.files.writing import write_file as write_file
     from gradcli.files.writing import write_stream as write_stream
 
 _HOMES = {
+    "array_text": "result_json",
     "json_text": "result_json",
     "read": "reading",
     "read_stream": "reading",

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from itertools import chain
+from math import isfinite
 from typing import Any, NoReturn
 
 import numpy as np
@@ -228,11 +229,12 @@ def to_array(value: Any, path: str, data: Data, member: str | None = None) -> np
         return np.array(level, dtype=bool).reshape(shape)
     if kinds - {float}:
         level = _numbers(level, kinds, place, data)
-    flat = np.fromiter(level, np.float64, len(level))
-    infinite = np.isinf(flat)
-    if infinite.any() and kinds == {float}:
-        raise _overflow(place(int(infinite.argmax())), data)
-    return flat.reshape(shape)
+    flat = np.array(level, np.float64)
+    if kinds == {float} and not isfinite(sum(level)):  # of few the sum is quicker than isinf
+        infinite = np.isinf(flat)
+        if infinite.any():
+            raise _overflow(place(int(infinite.argmax())), data)
+    return flat if len(shape) == 1 else flat.reshape(shape)
 
 
 def _ragged(level: list[Any], place: Callable[[int], str], data: Data) -> Exception:

@@ -29,6 +29,17 @@ def json_text(value: Any) -> str:
         return _ENCODER.encode(_plain(value))
 
 
+def array_text(array: np.ndarray[Any, Any]) -> str:
+    """As `json_text` of an array; of few floats several times as fast."""
+    if not 0 < array.size <= _FEW or array.dtype.kind != "f":
+        return _ENCODER.encode(array)
+    words = [repr(float(word)) if "e" in word else word for word in _digits(array)]
+    for extent in array.shape[:0:-1]:
+        words = [f"[{', '.join(words[i : i + extent])}]" for i in range(0, len(words), extent)]
+    text = f"[{', '.join(words)}]" if array.ndim else words[0]
+    return _ENCODER.encode(array) if "n" in text else text  # nan, inf
+
+
 def shortest(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The array with float16 and float32 as those float64 whose repr is the shortest for them.
 
@@ -99,12 +110,17 @@ def _array(array: np.ndarray[Any, Any]) -> Any:
 
 def _few(array: np.ndarray[Any, Any]) -> Any:
     """As `_array`, one by one."""
-    flat = array.reshape(-1)
-    values = flat.tolist()
-    if array.dtype.itemsize <= 4:
-        values = [float(item.__str__()) for item in flat]
+    values = list(map(float, _digits(array)))
     words = [value if value - value == 0 else _word(value) for value in values]
     return _nest(words, array.shape) if array.ndim else words[0]
+
+
+def _digits(array: np.ndarray[Any, Any]) -> list[str]:
+    """The elements in the fewest digits; `nan`, `inf` and `-inf`."""
+    flat = array.reshape(-1)
+    if array.dtype.itemsize > 4:
+        return list(map(repr, flat.tolist()))
+    return [item.__str__() for item in flat]
 
 
 def _word(value: float) -> str:

@@ -6,6 +6,8 @@ PyTorch's.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcli.result import Result, Step
@@ -57,52 +59,75 @@ def result_json(result: Result) -> str:
     """The contract's JSON object, on one line."""
     from gradcli.files import json_text
 
+    return json_text(_record(result, Tensor.array))
+
+
+class JsonForm:
+    """The JSON of results that differ from one in nothing but their numbers.
+
+    Args:
+        like: the one.
+        tensors: those of its tensors whose numbers differ.
+    """
+
+    def __init__(self, like: Result, tensors: Sequence[Tensor]) -> None:
+        from gradcli.files import array_text, json_text
+
+        places = {id(tensor): f"\0{number}\0" for number, tensor in enumerate(tensors)}
+        text = json_text(_record(like, lambda tensor: places[id(tensor)]))
+        self._first, *rest = re.split(r'"\\u0000(\d+)\\u0000"', text)
+        self._rest = [(int(n), after) for n, after in zip(rest[::2], rest[1::2], strict=True)]
+        self._text = array_text
+
+    def filled(self, values: Sequence[Any]) -> str:
+        """The JSON with these arrays in the places of the tensors."""
+        return self._first + "".join(
+            [f"{self._text(values[number])}{after}" for number, after in self._rest]
+        )
+
+
+def _record(result: Result, show: Callable[[Tensor], Any]) -> dict[str, Any]:
+    """The contract's object; `show` says what stands for a tensor."""
+    made = result.output
     record: dict[str, Any] = {
         "gradcli": 1,
         "expression": result.expression,
-        "value": _plain(result.output),
-        "shape": list(result.output.shape) if isinstance(result.output, Tensor) else [],
-        "dtype": result.output.dtype.name if isinstance(result.output, Tensor) else None,
+        "value": _plain(made, show),
+        "shape": list(made.shape) if isinstance(made, Tensor) else [],
+        "dtype": made.dtype.name if isinstance(made, Tensor) else None,
         "grad_fn": result.grad_fn,
-        "grads": result.grads,
+        "grads": _plain(result.gradients, show),
         "backend": result.backend,
     }
-    record.update(_further(result))
+    for name, part in (
+        ("jacobian", result.jacobians),
+        ("hessian", result.hessians),
+        ("jvp", result.tangent),
+        ("hvp", result.products),
+    ):
+        if part is not None and part != {}:
+            record[name] = _plain(part, show)
     if result.steps:
         record["steps"] = [
             {
                 "expression": step.text,
                 "grad_fn": step.grad_fn,
-                "value": _plain(step.value),
-                "grad": _plain(step.grad),
+                "value": _plain(step.value, show),
+                "grad": _plain(step.grad, show),
                 "passes": step.passes,
             }
             for step in result.steps
         ]
-    return json_text(record)
+    return record
 
 
-def _further(result: Result) -> dict[str, Any]:
-    """The derivatives beyond the gradient, where there are any."""
-    found: dict[str, Any] = {}
-    if result.jacobians:
-        found["jacobian"] = result.jacobian
-    if result.hessians:
-        found["hessian"] = result.hessian
-    if result.tangent is not None:
-        found["jvp"] = result.tangent.array()
-    if result.products:
-        found["hvp"] = {name: _plain(part) for name, part in result.products.items()}
-    return found
-
-
-def _plain(value: Any) -> Any:
+def _plain(value: Any, show: Callable[[Tensor], Any]) -> Any:
     if isinstance(value, Tensor):
-        return value.array()
+        return show(value)
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, show) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, show) for key, item in value.items()}
     return value if value is None or isinstance(value, (bool, int, float, complex)) else str(value)
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gradcli.errors import GradcliError
-from gradcli.files import json_text, read, write, write_file, write_stream
+from gradcli.files import array_text, json_text, read, write, write_file, write_stream
 
 VALUE = np.float32([[0.1, -2.5], [np.nan, np.inf]])
 
@@ -196,6 +196,7 @@ def test_json_floats_round_trip_in_numpys_shortest_digits(array: np.ndarray) -> 
 
     back = np.array(revive(json.loads(json_text(array))), array.dtype).reshape(array.shape)
     np.testing.assert_array_equal(back, array)
+    assert array_text(array) == json_text(array)
     for item in array.reshape(-1)[np.isfinite(array.reshape(-1))]:
         assert json_text(item) == repr(float(str(item)))
 
@@ -205,6 +206,9 @@ def test_random_float32_bits_have_numpys_digits() -> None:
     values = bits.view(np.float32)
     values = values[np.isfinite(values)]
     assert json.loads(json_text(values)) == [float(str(value)) for value in values]
+    for start in range(0, len(values), 50):
+        part = values[start : start + 50]
+        assert array_text(part) == json_text(part)
 
 
 def test_a_million_elements_are_quick() -> None:
