@@ -214,7 +214,7 @@ def test_random_float32_bits_have_numpys_digits() -> None:
 def test_a_million_elements_are_quick() -> None:
     values = np.random.default_rng(0).standard_normal((1000, 1000)).astype(np.float32)
     values[3, 4] = np.nan
-    start = time.perf_counter()
+    start = time.process_time()
     text = json_text(values)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert text.count(",") == 999_999
