@@ -17,11 +17,7 @@ from gradcli.graph.dtype import float64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape
-from gradcli.rewrite import axes as axes
-from gradcli.rewrite import cancelled as cancelled
-from gradcli.rewrite import choices as choices
-from gradcli.rewrite import matrices as matrices
-from gradcli.rewrite import sums as sums
+from gradcli.rewrite import rules as rules
 from gradcli.rewrite.linear import LINEAR
 from gradcli.rewrite.products import product
 from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Factor, Terms, factors_of

@@ -27,9 +27,7 @@ from gradcli.language.print import unparse
 from gradcli.lowering.interpret import Interpreter
 from gradcli.render.formula import Writer
 from gradcli.render.rules import symbol
-from gradcli.rewrite import cancelled as cancelled
-from gradcli.rewrite import choices as choices
-from gradcli.rewrite import matrices as matrices
+from gradcli.rewrite import rules as rules
 from gradcli.rewrite.translate import Rewriter
 from gradcli.source import Source
 from gradcli.tensor import Tensor

@@ -116,7 +116,8 @@ def _first_wrong(
         if not _agrees(formula, variables, expected[name]):
             if poles and _has_pole(formula, variables):
                 raise _Singular
-            if _steady(reference, point, name, expected[name]):
+            steady = _steady(reference, point, name, expected[name])
+            if steady and not _rounded(formula, reference, point, expected[name]):
                 return name
             raise _Singular
     return None
@@ -149,15 +150,30 @@ def _has_pole(formula: Formula, variables: Mapping[str, Any]) -> bool:
 
 def _steady(reference: Reference, point: Mapping[str, Any], name: str, expected: Any) -> bool:
     """Whether the derivative is the same a hair's breadth beside the point."""
-    beside = {n: np.asarray(x) * (1 + 1e-13) for n, x in point.items()}
     try:
-        found = reference.derivatives(beside)
+        found = reference.derivatives(_beside(point))
     except GradcliError:
         return False
     if found is None:
         return False
     size = float(np.max(np.abs(expected), initial=0.0))
     return bool(np.all(np.abs(found[name] - expected) <= RELATIVE * size + ABSOLUTE))
+
+
+def _rounded(
+    formula: Formula, reference: Reference, point: Mapping[str, Any], expected: Any
+) -> bool:
+    """Whether a formula is off by no more than its own rounding, where large terms cancel."""
+    try:
+        values = [formula.value(reference.variables(p)) for p in (point, _beside(point))]
+    except GradcliError:
+        return False
+    off, noise = (np.abs(x - values[0]) for x in (expected, values[1]))
+    return bool(np.max(off, initial=0.0) <= 10 * np.max(noise, initial=0.0))
+
+
+def _beside(point: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: np.asarray(x) * (1 + 1e-13) for n, x in point.items()}
 
 
 def _nowhere(failure: GradcliError | None) -> GradcliError:

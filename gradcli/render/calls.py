@@ -192,6 +192,15 @@ def _where(writer: Writer, node: Node) -> Written:
     return Written(tree.call("where", *(w.tree for w in written)), shape)
 
 
+def _both(writer: Writer, node: Node) -> Written:
+    """`(x > 0) & (x < 1)`."""
+    written = [writer(x) for x in node.inputs]
+    sign = "&" if node.op.name == "logical_and" else "|"
+    shape = broadcast(*(w.shape for w in written))
+    first, *rest = (w.tree for w in written)
+    return Written(tree.chain(first, [(sign, x) for x in rest]), shape)
+
+
 def _item(writer: Writer, node: Node) -> Written:
     """A result of a function with several: `slogdet(X)[1]`."""
     (bundle,) = node.inputs
@@ -213,6 +222,7 @@ CALLS: dict[str, Row] = {
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp", "cumsum", "cumprod"), _dimmed),
     **dict.fromkeys(("amax", "amin", "prod", "logcumsumexp", "argmax", "argmin"), _dimmed),
     **{"median": _median, "median_place": _median_place, "linalg_pinv": _pseudoinverse},
+    **dict.fromkeys(("logical_and", "logical_or"), _both),
     **{"at": at_row, "selected": selected_row, "roll": roll_row},
     **{"indicator": _indicator, "inverse": _inverse, "polygamma": _polygamma, "slice": slice_row},
     **{"embed": embed_row, "reshape": _reshape, "cat": _cat, "index": index_row},

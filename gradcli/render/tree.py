@@ -94,11 +94,14 @@ def chain(first: Tree, rest: Sequence[tuple[str, Tree]]) -> Tree:
     return make(ast.Chain, NOWHERE, first, rest)
 
 
+LEVELS = ("+-", "*/@", "&", "|")
+
+
 def _continues(signs: Sequence[str], sign: str) -> bool:
-    """Whether a chain goes on with an operator: `(A@B)*c` keeps its parentheses."""
-    if (signs[0] in "+-") != (sign in "+-"):
-        return False
-    return not (sign == "*" and "@" in signs) and not (sign == "@" and "*" in signs)
+    """Whether a chain goes on with an operator: `(A@B)*c` and `(a/b)@C` keep their parentheses."""
+    level = next((own for own in LEVELS if sign in own), sign)
+    mixed = "*/" if sign == "@" else "@" if sign == "*" else ""
+    return all(own in level and own not in mixed for own in signs)
 
 
 def negative(value: Tree) -> Tree:

@@ -101,6 +101,8 @@ def _moved(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     bare = r.terms.scaled(x)[1]
     if node.op.name in ("tril", "triu") and bare.op is node.op and bare.attrs == node.attrs:
         return x
+    if node.op.name == "flip" and bare.op is node.op and bare.attrs == node.attrs:
+        return r.terms.times(r.terms.scaled(x)[0], bare.inputs[0])
     number = number_of(x)
     if node.op.name == "flip" and number is not None:
         return r.terms.number(number, node.shape)

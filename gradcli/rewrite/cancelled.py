@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
 from gradcli.graph.shape import Shape
-from gradcli.rewrite.products import PAIRS, SINGLES, SUMS
+from gradcli.rewrite.products import PAIRS, SINGLES, STEPS, SUMS, Work
 from gradcli.rewrite.terms import INDICATOR, TOTAL, Factor, Number, Pairs, Terms, number_of
 
 
@@ -30,16 +30,21 @@ def _sigmoid_of(terms: Terms, u: Node) -> Node:
 
 
 def _sigmoid_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-    """`exp(u)/(1 + exp(u))` is `sigmoid(u)`."""
-    u = _is_one_plus_exp(a.node)
-    if u is None or a.power >= 0 or b.node.op.name != "exp" or b.power <= 0:
+    """`exp(u)*sigmoid(-u)` is `sigmoid(u)`, and `sigmoid(u)*sigmoid(-u)` is `s*(1 - s)`."""
+    if a.node.op.name != "sigmoid" or b.node.op.name not in ("exp", "sigmoid"):
         return None
-    if b.node.inputs[0] is not u:
+    count, u = min(a.power, b.power), b.node.inputs[0]
+    if count <= 0 or a.node.inputs[0] is not terms.times(Fraction(-1), u):
         return None
-    made = [Factor(_sigmoid_of(terms, u), a.labels, Fraction(1))]
-    made.append(Factor(a.node, a.labels, a.power + 1))
-    made.append(Factor(b.node, b.labels, b.power - 1))
-    return [f for f in made if f.power != 0]
+    made = [Factor(_sigmoid_of(terms, u), a.labels, count)]
+    if b.node.op.name == "sigmoid":
+        if terms.scaled(u)[0] < 0:
+            return None  # the other way round
+        s = made[0].node
+        pairs = [(Fraction(1), terms.number(1, s.shape)), (Fraction(-1), s)]
+        made.append(Factor(terms.total(pairs, s.shape), a.labels, count))
+    rest = [f._replace(power=f.power - count) for f in (a, b)]
+    return [*made, *(f for f in rest if f.power != 0)]
 
 
 def _exp_power(terms: Terms, f: Factor) -> list[Factor] | None:
@@ -48,6 +53,37 @@ def _exp_power(terms: Terms, f: Factor) -> list[Factor] | None:
         return None
     inner = terms.times(f.power, f.node.inputs[0])
     return [Factor(terms.node(OPS["exp"], (inner,), inner.shape), f.labels, Fraction(1))]
+
+
+def _exp_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
+    """`exp(u)*exp(v)` is `exp(u + v)` where that has fewer terms: `exp(u)*exp(-u)` is 1."""
+    if any(f.node.op.name != "exp" or f.power != 1 for f in (a, b)):
+        return None
+    inner = [f.node.inputs[0] for f in (a, b)]
+    both = terms.total([(Fraction(1), x) for x in inner], inner[0].shape)
+    if _length(both) >= sum(map(_length, inner)):
+        return None
+    return [Factor(terms.node(OPS["exp"], (both,), both.shape), a.labels, Fraction(1))]
+
+
+def _length(node: Node) -> int:
+    """The number of terms; none for a number."""
+    return len(node.inputs) if node.op is TOTAL else int(number_of(node) is None)
+
+
+def _exp_number(terms: Terms, f: Factor) -> list[Factor] | None:
+    """`exp(0)` is 1."""
+    zero = f.node.op.name == "exp" and number_of(f.node.inputs[0]) == 0
+    return [] if zero else None
+
+
+def _logistic(terms: Terms, f: Factor) -> list[Factor] | None:
+    """`1/(1 + exp(-u))` is `sigmoid(u)`."""
+    u = _is_one_plus_exp(f.node) if f.power < 0 else None
+    if u is None:
+        return None
+    turned = terms.times(Fraction(-1), u)
+    return [Factor(_sigmoid_of(terms, turned), f.labels, -f.power)]
 
 
 def _cancelled(first: str, second: str, made: Any) -> Any:
@@ -78,9 +114,30 @@ def _indicator_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
     """`relu(u)` where `u > 0` is `relu(u)`."""
     if a.node.op is not INDICATOR or b.node.op.name != "relu" or b.power <= 0:
         return None
-    condition = a.node.inputs[0]
+    return [b] if _positive(a.node.inputs[0]) is b.node.inputs[0] else None
+
+
+def _positive(condition: Node) -> Node | None:
+    """u of `u > 0`."""
     positive = condition.op.name in ("gt", "ge") and number_of(condition.inputs[1]) == 0
-    return [b] if positive and condition.inputs[0] is b.node.inputs[0] else None
+    return condition.inputs[0] if positive else None
+
+
+def _rectified(work: Work) -> bool:
+    """`u` where `u > 0`, and nothing else is asked, is `relu(u)`."""
+    for f in work.factors:
+        alike = [g for g in work.factors if g.labels == f.labels]
+        if f.node.op is not INDICATOR or sum(g.node.op is INDICATOR for g in alike) > 1:
+            continue
+        u = _positive(f.node.inputs[0])
+        for g in alike:
+            if g.node is u and g.power >= 1 and u.shape == f.node.shape:
+                made = Factor(work.terms.node(OPS["relu"], (u,), u.shape), f.labels, Fraction(1))
+                return work.replace([f, g], [made, g._replace(power=g.power - 1)])
+    return False
+
+
+STEPS.append(_rectified)
 
 
 def _indicator_power(terms: Terms, f: Factor) -> list[Factor] | None:
@@ -99,12 +156,13 @@ def _even_power(terms: Terms, f: Factor) -> list[Factor] | None:
 
 
 PAIRS += [
+    _exp_pair,
     _sigmoid_pair,
     _symbolic_power,
     _indicator_pair,
     _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),
 ]
-SINGLES += [_exp_power, _indicator_power, _even_power]
+SINGLES += [_exp_power, _exp_number, _logistic, _indicator_power, _even_power]
 
 
 def _ties(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:

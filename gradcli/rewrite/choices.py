@@ -10,7 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from gradcli.graph.node import Node
-from gradcli.graph.op import OPS
+from gradcli.graph.op import OPS, SYMBOL
+from gradcli.rewrite.conditions import Facts, opposite, spread
 from gradcli.rewrite.terms import (
     INDICATOR,
     PRODUCT,
@@ -20,22 +21,11 @@ from gradcli.rewrite.terms import (
 )
 from gradcli.rewrite.translate import Rewriter, row
 
-OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 TINY = 1e-6
 """Up to which bound a number is only kept away from zero."""
 FAR = 18
 """From where on softplus is its argument, up to the rounding that a check allows."""
-
-
-def opposite(terms: Terms, condition: Node) -> Node:
-    """The condition that holds where this one does not."""
-    name = OPPOSITE.get(condition.op.name)
-    if name is not None:
-        return terms.node(OPS[name], condition.inputs, condition.shape, condition.dtype)
-    if condition.op.name == "logical_not":
-        return condition.inputs[0]
-    return terms.node(OPS["logical_not"], (condition,), condition.shape, condition.dtype)
 
 
 def _by_user(node: Node) -> bool:
@@ -82,6 +72,12 @@ def _about_nan(condition: Node) -> bool:
     return condition.op.name == "isnan"
 
 
+@row("logical_not")
+def _not(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """`not (x > 1 or x < 0)` is `x <= 1 and x >= 0`."""
+    return opposite(r.terms, inputs[0])
+
+
 @row("where")
 def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     condition, x, y = inputs
@@ -105,6 +101,10 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     if unequal and _never(opposite(r.terms, condition), node):
         r.dropped[opposite(r.terms, condition)] = None
         return r.spread(x, node.shape)
+    x = Facts(r.terms, condition)(spread(r.terms, x, node))
+    y = Facts(r.terms, opposite(r.terms, condition))(spread(r.terms, y, node))
+    if x is y:
+        return x
     for kept, other, holds in (
         (x, y, condition),
         (y, x, opposite(r.terms, condition)),
@@ -112,7 +112,9 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         if number_of(other) == 0:
             mask = r.terms.node(INDICATOR, (holds,), holds.shape)
             return r.times(node.shape, (mask, 1), (kept, 1))
-    return None
+    if condition.shape != node.shape or (x, y) == inputs[1:]:
+        return None
+    return r.terms.node(node.op, (condition, x, y), node.shape, node.dtype)
 
 
 def _is_softplus(terms: Terms, x: Node, condition: Node) -> bool:
@@ -127,6 +129,13 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """`relu(x) > 0` is `x > 0`; a positive scale says nothing against 0."""
     x, y = inputs
     name, bound = x.op.name, number_of(y)
+    if bound is not None and x.op is TOTAL and len(x.inputs) == 2:
+        added = [(number_of(part), s) for part, s in zip(x.inputs, x.attrs["scales"], strict=True)]
+        left = [part for part, (n, s) in zip(x.inputs, added, strict=True) if n is None and s == 1]
+        if len(left) == 1 and left[0].op is SYMBOL:  # x + 3 > 0 is x > -3
+            moved = bound - sum(n * s for n, s in added if n is not None)
+            right = r.terms.number(moved, y.shape)
+            return r.terms.node(node.op, (left[0], right), node.shape, node.dtype)
     if name in ("clamp_min", "clamp_max") and bound is not None:
         # min(x, h) >= l is x >= l where l <= h, and max(x, l) <= h is x <= h.
         other, low = number_of(x.inputs[1]), name == "clamp_min"
@@ -190,11 +199,13 @@ def _exponential(r: Rewriter, x: Node) -> Node | None:
     """`exp(log_softmax(x))` is `softmax(x)`; so is `exp(x - logsumexp(x))`."""
     if x.op.name == "log_softmax":
         return r.terms.node(OPS["softmax"], x.inputs, x.shape, axis=x.attrs["axis"])
-    if x.op is not TOTAL or x.attrs["scales"] != (1, -1):
-        return None
-    inner, spread = x.inputs
-    core = spread.inputs[0] if spread.op is PRODUCT and len(spread.inputs) == 1 else spread
-    if core.op.name != "logsumexp" or core.inputs[0] is not inner:
-        return None
-    axis = core.attrs["axis"]
-    return r.terms.node(OPS["softmax"], (inner,), x.shape, axis=axis[0]) if len(axis) == 1 else None
+    for scale, term in zip(x.attrs["scales"], x.inputs, strict=True) if x.op is TOTAL else ():
+        core = term.inputs[0] if term.op is PRODUCT and len(term.inputs) == 1 else term
+        if core.op.name != "logsumexp" or scale != -1 or len(core.attrs["axis"]) != 1:
+            continue
+        kept = [p for p in zip(x.attrs["scales"], x.inputs, strict=True) if p[1] is not term]
+        inner = r.terms.total(kept, x.shape)
+        if inner is core.inputs[0]:
+            (axis,) = core.attrs["axis"]
+            return r.terms.node(OPS["softmax"], (inner,), x.shape, axis=axis)
+    return None

@@ -10,8 +10,8 @@ from fractions import Fraction
 from gradcli.graph.node import Node, data
 from gradcli.graph.op import DATA, OPS
 from gradcli.graph.shape import Shape
+from gradcli.rewrite.places import along, at, one_hot, unit_vector
 from gradcli.rewrite.products import product, squeezed
-from gradcli.rewrite.selections import along, at, one_hot, unit_vector
 from gradcli.rewrite.terms import Factor, Terms, number_of
 from gradcli.rewrite.translate import Rewriter, row
 

@@ -12,11 +12,11 @@ from fractions import Fraction
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
 from gradcli.graph.shape import numel
-from gradcli.rewrite.choices import opposite
+from gradcli.rewrite.conditions import opposite
 from gradcli.rewrite.indices import placed
+from gradcli.rewrite.places import along, rows
 from gradcli.rewrite.products import product
 from gradcli.rewrite.rolls import rolled
-from gradcli.rewrite.selections import along, rows
 from gradcli.rewrite.terms import INDICATOR, TOTAL, Factor, Number, Terms
 
 Linear = Callable[[Terms, Node], Node]

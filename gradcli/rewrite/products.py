@@ -13,6 +13,7 @@ from functools import partial
 from gradcli.graph.dim import Dim
 from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
+from gradcli.rewrite.groups import apart, components
 from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import (
     PRODUCT,
@@ -130,7 +131,7 @@ class Work:
         elif whole and scale == -1:
             rest = self.terms.times(Fraction(-1), node)
             kept, labels = [Factor(rest, factor.labels, power)], factor.labels
-        elif whole and power != 1 and (parts := components(inner, summed)):
+        elif power != 1 and (parts := (components if whole else apart)(inner, summed)):
             made = [self._component(part, summed, labels, node) for part in parts]
             kept = [Factor(x, own, power) for x, own in made]
         elif not inner:
@@ -258,20 +259,3 @@ def _power(scale: Number, power: Number) -> Number:
     if isinstance(power, Fraction) and power.denominator == 1:
         return scale ** int(power)
     return exact(float(scale) ** float(power))
-
-
-def components(factors: list[Factor], summed: set[int]) -> list[list[Factor]]:
-    """The factors in groups that share no summed label; empty where there is only one group."""
-    groups: list[tuple[set[int], list[Factor]]] = []
-    for factor in factors:
-        own = set(factor.labels) & summed
-        joined = [factor]
-        rest = []
-        for labels_of, members in groups:
-            if labels_of & own:
-                own |= labels_of
-                joined = members + joined
-            else:
-                rest.append((labels_of, members))
-        groups = [*rest, (own, joined)]
-    return [members for _, members in groups] if len(groups) > 1 else []

@@ -9,95 +9,20 @@ from __future__ import annotations
 from fractions import Fraction
 
 from gradcli.graph.node import Node
-from gradcli.graph.op import OPS, SYMBOL, Op
-from gradcli.graph.shape import Shape
+from gradcli.graph.op import OPS, SYMBOL
 from gradcli.ops.movement import Slices
+from gradcli.rewrite.places import SELECTED, along, at, holds_parts, part_of, unit_vector
 from gradcli.rewrite.products import SINGLES, STEPS, SUMS, Work, product
 from gradcli.rewrite.terms import (
-    INDICATOR,
     PRODUCT,
+    TOTAL,
     UNIT,
-    WRITTEN,
     Factor,
-    Labels,
     Number,
     Terms,
     number_of,
-    unshaped,
 )
 from gradcli.rewrite.translate import Rewriter, row
-
-SELECTED = Op("selected", unshaped, WRITTEN, variadic=True)
-"""Rows of the unit matrix: attr `place`, a position, (start, length, step), or None for the
-positions that the input holds. The last axis counts the columns."""
-AT = Op("at", unshaped, WRITTEN)
-"""Elements at one position of some axes, which are gone: attr `places`, None for the others."""
-COMPARED = frozenset(("eq", "ne", "lt", "le", "gt", "ge"))
-
-
-def unit_vector(terms: Terms, size: int, place: int) -> Node:
-    """`eye(size)[place]`."""
-    return terms.node(SELECTED, (), (size,), place=place)
-
-
-def rows(terms: Terms, size: int, part: tuple[int, int, int]) -> Node:
-    """`eye(size)[start:stop:step]`."""
-    return terms.node(SELECTED, (), (part[1], size), place=part)
-
-
-def one_hot(terms: Terms, places: Node, size: int) -> Node:
-    """`eye(size)[places]`."""
-    return terms.node(SELECTED, (places,), (*places.shape, size), place=None)
-
-
-def at(terms: Terms, x: Node, places: tuple[int | None, ...]) -> Node:
-    """`x` at single positions of some of its axes."""
-    shape = tuple(n for n, place in zip(x.shape, places, strict=True) if place is None)
-    number = number_of(x)
-    if number is not None:
-        return terms.number(number, shape)
-    if x.op is INDICATOR or x.op.name in COMPARED:
-        inputs = [_shared(terms, y, x.shape, places) for y in x.inputs]
-        return terms.node(x.op, inputs, shape, x.dtype, **x.attrs)
-    if x.op is AT:
-        outer = iter(places)
-        joined = tuple(p if p is not None else next(outer) for p in x.attrs["places"])
-        return at(terms, x.inputs[0], joined)
-    if x.op is PRODUCT:
-        labels = terms.labels(x.ndim)
-        pairs = list(zip(labels, places, x.shape, strict=True))
-        units = [
-            Factor(unit_vector(terms, n, p), (label,), Fraction(1))
-            for label, p, n in pairs
-            if p is not None and n != 1
-        ]
-        kept = tuple(label for label, p, _ in pairs if p is None)
-        own = tuple(UNIT if n == 1 else label for label, _, n in pairs)
-        return product(terms, [Factor(x, own, Fraction(1)), *units], kept, shape)
-    if x.op.name == "cat" and (inside := _part(x, places)) is not None:
-        return at(terms, *inside)
-    return terms.node(AT, (x,), shape, x.dtype, places=places)
-
-
-def _part(x: Node, places: tuple[int | None, ...]) -> tuple[Node, tuple[int | None, ...]] | None:
-    """The input of a `cat` that has the position, and the positions in it."""
-    axis = x.attrs["axis"] + x.ndim
-    place = places[axis]
-    start = 0
-    for y in x.inputs:
-        if place is not None and start <= place < start + y.shape[axis]:
-            return y, (*places[:axis], place - start, *places[axis + 1 :])
-        start += y.shape[axis]
-    return None
-
-
-def _shared(terms: Terms, x: Node, shape: Shape, places: tuple[int | None, ...]) -> Node:
-    """An operand of an elementwise op at the same positions; axes of length 1 have only one."""
-    own = places[len(shape) - x.ndim :]
-    return at(
-        terms, x, tuple(p if p is None or n != 1 else 0 for p, n in zip(own, x.shape, strict=True))
-    )
-
 
 # -- rows of the table
 
@@ -135,14 +60,18 @@ def _slice(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 
 def _sliced(r: Rewriter, node: Node, x: Node) -> Node:
     """A slice of a slice is one, of a unit vector a shorter one."""
+    slices = node.attrs["slices"]
     if x.op is SELECTED and isinstance(place := x.attrs["place"], int):
-        ((start, length, step),) = node.attrs["slices"]
+        ((start, length, step),) = slices
         if step == 1:
             inside = start <= place < start + length
             unit = unit_vector(r.terms, length, place - start)
             return unit if inside else r.terms.number(0, node.shape)
-    if x.op.name == "slice" and len(x.attrs["slices"]) == len(node.attrs["slices"]):
-        pairs = zip(x.attrs["slices"], node.attrs["slices"], strict=True)
+    whole = (*((0, n, 1) for n in x.shape[: x.ndim - len(slices)]), *slices)
+    if holds_parts(x):
+        return part_of(r.terms, x, whole)
+    if x.op.name == "slice" and len(x.attrs["slices"]) == len(slices):
+        pairs = zip(x.attrs["slices"], slices, strict=True)
         joined = tuple(
             (s + step * t, length, step * more) for (s, _, step), (t, length, more) in pairs
         )
@@ -193,11 +122,6 @@ def _joined(outer: Slices, inner: Slices) -> Slices:
     """A slice of a slice as one."""
     pairs = zip(outer, inner, strict=True)
     return tuple((s + step * t, length, step * more) for (s, _, step), (t, length, more) in pairs)
-
-
-def along(shape: Shape, labels: Labels) -> Labels:
-    """Labels for axes, the common one where the length is 1."""
-    return tuple(UNIT if n == 1 else x for x, n in zip(labels, shape, strict=True))
 
 
 # -- what cancels
@@ -275,7 +199,36 @@ def _one_row(work: Work) -> bool:
     return False
 
 
-STEPS += [_picked, _sliced_rows, _one_row]
+def _picked_sum(work: Work) -> bool:
+    """A matrix times a sum of scaled unit vectors is a sum of scaled rows of it."""
+    for f in work.factors:
+        if f.node.op is not TOTAL or f.power != 1 or f.node.ndim != 1:
+            continue
+        (label,) = f.labels
+        others = [g for g in work.factors if g is not f and label in g.labels]
+        if label in work.result or not others or not all(map(_is_placed, f.node.inputs)):
+            continue
+        axes = tuple(dict.fromkeys(x for g in others for x in g.labels if x not in (label, UNIT)))
+        if any(_stands_alone(g.node) for g in others) or not {*axes} <= {*work.result}:
+            continue
+        shape = tuple(work.sizes[x] for x in axes)
+        pairs = [
+            (scale, product(work.terms, [f._replace(node=x), *others], axes, shape))
+            for scale, x in zip(f.node.attrs["scales"], f.node.inputs, strict=True)
+        ]
+        made = Factor(work.terms.total(pairs, shape), along(shape, axes), Fraction(1))
+        work.summed.discard(label)
+        return work.replace([f, *others], [made])
+    return False
+
+
+def _is_placed(x: Node) -> bool:
+    """Whether a vector is a scaled row of the unit matrix."""
+    units = [x] if x.op is SELECTED else x.inputs if x.op is PRODUCT else ()
+    return any(y.op is SELECTED and isinstance(y.attrs["place"], int) for y in units)
+
+
+STEPS += [_picked, _picked_sum, _sliced_rows, _one_row]
 
 
 def _selected_power(terms: Terms, f: Factor) -> list[Factor] | None:

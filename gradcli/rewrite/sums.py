@@ -12,11 +12,14 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import OPS, SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.rewrite.cancelled import exponential, sigmoid_complement
-from gradcli.rewrite.choices import opposite
-from gradcli.rewrite.products import SUMS, components, product
+from gradcli.rewrite.conditions import opposite
+from gradcli.rewrite.groups import components
+from gradcli.rewrite.opened import Term, merged, opened_terms
+from gradcli.rewrite.products import SUMS, product
+from gradcli.rewrite.quotients import over_one_denominator
 from gradcli.rewrite.terms import (
     INDICATOR,
-    PRODUCT,
+    SIZE,
     SUM_RULES,
     TOTAL,
     UNIT,
@@ -25,34 +28,12 @@ from gradcli.rewrite.terms import (
     Number,
     Pairs,
     Terms,
-    factors_of,
 )
-
-
-class _Term:
-    """A term of a sum, its result labels those that all terms share."""
-
-    def __init__(self, terms: Terms, scale: Number, node: Node, result: Labels) -> None:
-        factors, own = factors_of(node, terms)
-        names: dict[int, int] = {}
-        self.plain = len(set(own)) == len(own)
-        for mine, shared in zip(own, result, strict=True):
-            names.setdefault(mine, shared)
-        self.factors = [
-            Factor(f.node, tuple(names.get(x, x) for x in f.labels), f.power) for f in factors
-        ]
-        self.scale: Number = scale * (node.attrs["scale"] if node.op is PRODUCT else Fraction(1))
-        self.node = node
-
-
-def _opened(terms: Terms, pairs: Pairs, shape: Shape) -> tuple[list[_Term], Labels]:
-    result = terms.labels(len(shape))
-    return [_Term(terms, s, x, result) for s, x in pairs], result
 
 
 def joined_choices(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """`a` where c holds plus `b` where it does not is `where(c, a, b)`."""
-    opened, result = _opened(terms, pairs, shape)
+    opened, result = opened_terms(terms, pairs, shape)
     for i, first in enumerate(opened):
         for f in first.factors:
             if f.node.op is not INDICATOR or f.power != 1 or not first.plain:
@@ -72,7 +53,7 @@ def joined_choices(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
 
 
 def _chosen(
-    terms: Terms, f: Factor, both: tuple[_Term, _Term, Factor], result: Labels, shape: Shape
+    terms: Terms, f: Factor, both: tuple[Term, Term, Factor], result: Labels, shape: Shape
 ) -> Node | None:
     first, second, match = both
     left = [g for g in first.factors if g != f]
@@ -84,7 +65,9 @@ def _chosen(
         return None
     a = product(terms, left, f.labels, f.node.shape, first.scale)
     b = product(terms, right, f.labels, f.node.shape, second.scale)
-    chosen = terms.node(OPS["where"], (f.node.inputs[0], a, b), f.node.shape)
+    chosen = a
+    if a is not b:
+        chosen = terms.node(OPS["where"], (f.node.inputs[0], a, b), f.node.shape)
     return product(terms, [*common, Factor(chosen, f.labels, Fraction(1))], result, shape)
 
 
@@ -92,14 +75,14 @@ def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """What divides every term, or is a matrix that multiplies every term, stands once."""
     scales: list[Number] = [_size(s * terms.scaled(x)[0]) for s, x in pairs]
     if scales[0] != 1 and len(set(scales)) == 1:
-        size = scales[0]
+        size = scales[0] if any(s * terms.scaled(x)[0] > 0 for s, x in pairs) else -scales[0]
         return terms.times(size, terms.total([(s / size, x) for s, x in pairs], shape))
-    opened, result = _opened(terms, pairs, shape)
+    opened, result = opened_terms(terms, pairs, shape)
     first = opened[0]
     for f in first.factors:
         if not all(t.plain and f in t.factors for t in opened):
             continue
-        if f.power > 0 and (f.labels or f.node.op is SYMBOL):
+        if f.power > 0 and f.labels and (f.node.op is not SYMBOL or f.labels != result):
             continue
         if not set(f.labels) <= {*result}:
             continue
@@ -110,19 +93,19 @@ def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     return _contraction_out(terms, opened, result, shape)
 
 
-def _divisor(opened: list[_Term], result: Labels) -> Factor | None:
+def _divisor(opened: list[Term], result: Labels) -> Factor | None:
     """What divides every term, to the least power to which it divides one."""
     for f in opened[0].factors:
         powers = [
             max((g.power for g in t.factors if g[:2] == f[:2]), default=Fraction(0)) for t in opened
         ]
         plain = all(t.plain for t in opened) and set(f.labels) <= {*result}
-        if plain and f.node.op is TOTAL and max(powers) < 0 and len(set(powers)) > 1:
+        if plain and f.node.op not in (SYMBOL, SIZE) and max(powers) < 0 and len(set(powers)) > 1:
             return f._replace(power=max(powers))
     return None
 
 
-def _divided(terms: Terms, opened: list[_Term], f: Factor, result: Labels, shape: Shape) -> Node:
+def _divided(terms: Terms, opened: list[Term], f: Factor, result: Labels, shape: Shape) -> Node:
     pairs = []
     for t in opened:
         left = [g._replace(power=g.power - f.power) if g[:2] == f[:2] else g for g in t.factors]
@@ -132,9 +115,7 @@ def _divided(terms: Terms, opened: list[_Term], f: Factor, result: Labels, shape
     return product(terms, [f, whole], result, shape)
 
 
-def _contraction_out(
-    terms: Terms, opened: list[_Term], result: Labels, shape: Shape
-) -> Node | None:
+def _contraction_out(terms: Terms, opened: list[Term], result: Labels, shape: Shape) -> Node | None:
     """`(w@m)*(S@w) + (w@m)*(S.T@w)` is `(w@m)*(S@w + S.T@w)`."""
     found = [_contractions(terms, t, result) for t in opened if t.plain]
     if len(found) < len(opened):
@@ -145,7 +126,7 @@ def _contraction_out(
     return _with_common(terms, opened, [other[common] for other in found], result, shape)
 
 
-def _contractions(terms: Terms, t: _Term, result: Labels) -> dict[Node, list[Factor]]:
+def _contractions(terms: Terms, t: Term, result: Labels) -> dict[Node, list[Factor]]:
     """The numbers among the factors of a term that are sums of products."""
     summed = {x for f in t.factors for x in f.labels} - {*result, UNIT}
     groups = components([f for f in t.factors if f.labels], summed)
@@ -161,16 +142,20 @@ def _size(number: Number) -> Number:
 
 
 def _with_common(
-    terms: Terms, opened: list[_Term], common: list[list[Factor]], result: Labels, shape: Shape
+    terms: Terms, opened: list[Term], common: list[list[Factor]], result: Labels, shape: Shape
 ) -> Node:
     rest = []
     for t, own in zip(opened, common, strict=True):
         left = [f for f in t.factors if f not in own]
         rest.append((t.scale, product(terms, left, result, shape)))
-    sign = Fraction(-1 if all(s * terms.scaled(x)[0] < 0 for s, x in rest) else 1)
-    inner = terms.total([(sign * s, x) for s, x in rest], shape)
+    scales = [s * terms.scaled(x)[0] for s, x in rest]
+    number = min(map(_size, scales))
+    if number == 0 or any((s / number) % 1 != 0 for s in scales):
+        number = Fraction(1)
+    number = -number if all(s < 0 for s in scales) else number
+    inner = terms.total([(s / number, x) for s, x in rest], shape)
     whole = Factor(inner, _units(result, shape), Fraction(1))
-    return product(terms, [*common[0], whole], result, shape, sign)
+    return product(terms, [*common[0], whole], result, shape, number)
 
 
 def _units(labels: Labels, shape: Shape) -> Labels:
@@ -179,7 +164,7 @@ def _units(labels: Labels, shape: Shape) -> Labels:
 
 def contracted_once(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """`X.T@a - X.T@b` is `X.T@(a - b)`."""
-    opened, result = _opened(terms, pairs, shape)
+    opened, result = opened_terms(terms, pairs, shape)
     for i, first in enumerate(opened):
         for j in range(i + 1, len(opened)):
             made = _same_matrix(terms, first, opened[j], result, shape)
@@ -189,7 +174,7 @@ def contracted_once(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     return None
 
 
-def _same_matrix(terms: Terms, a: _Term, b: _Term, result: Labels, shape: Shape) -> Node | None:
+def _same_matrix(terms: Terms, a: Term, b: Term, result: Labels, shape: Shape) -> Node | None:
     for f in a.factors:
         for g in b.factors:
             if f.node is not g.node or f.power != 1 or g.power != 1 or f.node.ndim != 2:
@@ -236,7 +221,7 @@ def _sizes(factors: list[Factor]) -> dict[int, int]:
 
 def multiplied_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """`s*(1 - y) - y*(1 - s)` is `s - y`: sums inside products, where that leaves fewer terms."""
-    opened, result = _opened(terms, pairs, shape)
+    opened, result = opened_terms(terms, pairs, shape)
     spread: Pairs = []
     found = 0
     for t in opened:
@@ -252,11 +237,7 @@ def multiplied_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
             spread.append((t.scale * scale, product(terms, factors, result, shape)))
     if found < 1 or len(opened) > 6:
         return None
-    counts: dict[Node, Number] = {}
-    for scale, x in spread:
-        own, bare = terms.scaled(x)
-        counts[bare] = counts.get(bare, Fraction(0)) + scale * own
-    left = [(s, x) for x, s in counts.items() if s != 0]
+    left = merged(terms, spread)
     shorter = len(left) <= len(opened) and len(left) < len(spread) - 1
     return terms.total(left, shape) if shorter else None
 
@@ -265,6 +246,7 @@ SUM_RULES += [
     exponential,
     joined_choices,
     sigmoid_complement,
+    over_one_denominator,
     taken_out,
     multiplied_out,
     contracted_once,

@@ -64,6 +64,7 @@ class Terms:
 
     def __init__(self) -> None:
         self._made: dict[Any, Node] = {}
+        self._sums: dict[Any, Node] = {}
         self._label = UNIT
         self._symmetric: dict[Node, bool] = {}
 
@@ -180,7 +181,11 @@ class Terms:
             made: Node | None = rule(self, left, shape)
             if made is not None:
                 return made
-        return self.node(TOTAL, [x for _, x in left], shape, scales=tuple(s for s, _ in left))
+        key = (frozenset((s, x.serial) for s, x in left), shape)
+        if key not in self._sums:  # the same terms in another order are the same sum
+            scales = tuple(s for s, _ in left)
+            self._sums[key] = self.node(TOTAL, [x for _, x in left], shape, scales=scales)
+        return self._sums[key]
 
     def scaled(self, node: Node) -> tuple[Number, Node]:
         """(scale, node without it)."""

@@ -40,7 +40,7 @@ def lines() -> list[Line]:
     text = (Path(__file__).parent / "formulas.txt").read_text(encoding="utf-8")
     for line in text.splitlines():
         if line and not line.startswith("#"):
-            expression, shapes, variable, formula = (part.strip() for part in line.split(" | "))
+            expression, shapes, variable, formula = (part.strip() for part in line.split(" | ", 3))
             formula, *where = formula.split(" ; ")
             named = dict(part.split(" = ", 1) for part in where)
             found.append(Line(expression, shapes, variable, formula, named))

@@ -39,7 +39,7 @@ def formulas(expression: str) -> dict[str, list[str]]:
         ("(X@w - y)**2", "SubBackward0", ["g", "-g"]),
         ("mean(w)", "MeanBackward0", ["g/3"]),
         ("tanh(x)", "TanhBackward0", ["g*(1 - out**2)"]),
-        ("softmax(w, 0)", "SoftmaxBackward0", ["g*out - (g@out)*out"]),
+        ("softmax(w, 0)", "SoftmaxBackward0", ["out*(g - g@out)"]),
         ("X.T", "PermuteBackward0", ["g.T"]),
         ("where(w > 2, w, x)", "WhereBackward0", ["where((w > 2), g, 0)"]),
     ],
