@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import c_name
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import BOOL, DType
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, DType
 from gradcli.graph.node import Node
 from gradcli.tensor.operands import no_kernel
 
@@ -102,7 +101,7 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
     if weight.dtype is not x.dtype:
         raise GradcliError(
             "G025",
-            f"expected scalar type {c_name(x)} but found {c_name(weight)}",
+            f"expected scalar type {SCALAR_TYPES[x.dtype]} but found {SCALAR_TYPES[weight.dtype]}",
             help="convert one of them: .to(other.dtype)",
         )
     if x.dtype.category == BOOL:

@@ -13,7 +13,8 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import empty_like, from_array, zeros, zeros_like
 from gradcli.functions.drawing import drawing
-from gradcli.functions.nn import c_name, floating, internal, softmax
+from gradcli.functions.nn import floating, internal, softmax
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
@@ -58,7 +59,7 @@ def _applied(
     if not x.dtype.differentiable:
         raise GradcliError(
             "G025",
-            f"result type Float can't be cast to the desired output type {c_name(x)}",
+            f"result type Float can't be cast to the desired output type {SCALAR_TYPES[x.dtype]}",
             help="convert it: .float()",
         )
     if inplace:

@@ -12,8 +12,8 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import c_name, internal
-from gradcli.graph.dtype import int64
+from gradcli.functions.nn import internal
+from gradcli.graph.dtype import SCALAR_TYPES, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, OVERWRITE
 from gradcli.ops import elementwise as ops
@@ -107,7 +107,7 @@ def _check_dtype(name: str, chosen: Node) -> None:
         raise GradcliError(
             "G022",
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got torch.{c_name(chosen)}Tensor instead (while checking arguments "
+            f"Long, Int; but got torch.{SCALAR_TYPES[chosen.dtype]}Tensor instead (while checking arguments "
             f"for {name})",
         )
 

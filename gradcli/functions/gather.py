@@ -21,7 +21,7 @@ from gradcli.functions.index import (
     read,
 )
 from gradcli.functions.shape import reshaped, whole
-from gradcli.graph.dtype import BOOL, INTEGER, SCALAR_TYPES, DType, complex64, int32, int64
+from gradcli.graph.dtype import BOOL, C_TYPES, INTEGER, SCALAR_TYPES, DType, complex64, int32, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
@@ -202,7 +202,7 @@ def _mask(name: str, mask: Any) -> Node:
         raise GradcliError(
             "G025",
             "masked_fill_ only supports boolean masks, but got mask with dtype "
-            f"{_C_NAMES.get(chosen.dtype.name, chosen.dtype.name)}",
+            f"{C_TYPES[chosen.dtype]}",
             help="make a mask by a comparison: x > 0",
         )
     raise GradcliError(
@@ -258,6 +258,3 @@ def _number_like(x: Node, value: Any) -> Node:
         _refuse_complex(x, complex64)
     cut = x.dtype.category <= INTEGER and isinstance(value, float)
     return number_node(int(value) if cut else value, x.dtype)
-
-
-_C_NAMES = {"int64": "long int", "float32": "float", "int32": "int", "float64": "double"}

@@ -15,9 +15,9 @@ from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import C_NAMES, internal
+from gradcli.functions.nn import internal
 from gradcli.functions.shape import permuted, reshaped, whole
-from gradcli.graph.dtype import int64
+from gradcli.graph.dtype import SCALAR_TYPES, int64
 from gradcli.graph.node import Node, constant, lift
 from gradcli.graph.op import DETACH
 from gradcli.graph.shape import numel
@@ -151,7 +151,7 @@ def _sampler(count: int) -> Any:
     @internal(f"grid_sampler_{count}D")
     def sampled(x: Node, grid: Node, mode: str, padding: str, align: bool) -> Node:
         if x.dtype is not grid.dtype:
-            names = [C_NAMES.get(v.dtype, v.dtype.name) for v in (x, grid)]
+            names = [SCALAR_TYPES[v.dtype] for v in (x, grid)]
             raise GradcliError("G025", f"expected scalar type {names[0]} but found {names[1]}")
         if not x.dtype.is_floating_point:
             raise no_kernel(f"grid_sampler_{count}d_cpu{'_kernel_impl' * (count == 2)}", x)

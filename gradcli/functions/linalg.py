@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import einsum_composed, matmul_composed, tensordot_composed
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, promote_pair
+from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES, promote_pair
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
@@ -81,28 +81,16 @@ def _one_dtype(kernel: str, x: Node, y: Node, added: Node | None = None) -> None
         if first.dtype is not y.dtype:
             sentence = "self and mat2 must have the same dtype, but got {0} and {2}"
     elif kernel == "mm":
-        words = [_c_name(x), _c_name(y)]
+        words = [C_TYPES[x.dtype], C_TYPES[y.dtype]]
         sentence = "expected m1 and m2 to have the same dtype, but got: {} != {}"
     elif kernel == "baddbmm" and first.dtype is not x.dtype:
-        words = [_c_name(v) for v in (first, x, y)]
+        words = [C_TYPES[v.dtype] for v in (first, x, y)]
         sentence = "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}"
     else:
         sentence = "expected scalar type {1} but found {2}"
     raise GradcliError(
         "G025", sentence.format(*words), help="convert one of them: .to(other.dtype)"
     )
-
-
-def _c_name(x: Node) -> str:
-    return _C_NAMES.get(x.dtype.name, x.dtype.name)
-
-
-_C_NAMES = {
-    **{"float32": "float", "float64": "double", "float16": "c10::Half"},
-    **{"int64": "long int", "int32": "int", "int16": "short int"},
-    **{"int8": "signed char", "uint8": "unsigned char"},
-    **{"complex64": "c10::complex<float>", "complex128": "c10::complex<double>"},
-}
 
 
 _NO_BOOL = {"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "dot": "dot", "bmm": "bmm"}
@@ -600,7 +588,7 @@ def _chain(tensors: list[Node]) -> Node:
     result = tensors[0]
     for i, factor in enumerate(tensors):
         if factor.dtype is not result.dtype:
-            kinds = f"tensor 0 is {_c_name(result)} and tensor {i} {_c_name(factor)}"
+            kinds = f"tensor 0 is {C_TYPES[result.dtype]} and tensor {i} {C_TYPES[factor.dtype]}"
             raise GradcliError(
                 "G025",
                 f"multi_dot(): all tensors must have be the same dtype but {kinds}",

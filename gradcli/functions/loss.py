@@ -17,7 +17,6 @@ from gradcli.functions.index import gather_along, positions
 from gradcli.functions.math import sub, where
 from gradcli.functions.nn import (
     add_number,
-    c_name,
     div_number,
     floating,
     internal,
@@ -33,7 +32,7 @@ from gradcli.functions.nn import (
 )
 from gradcli.functions.reduce import mean, sum
 from gradcli.functions.shape import reshaped
-from gradcli.graph.dtype import COMPLEX, INTEGER, bool_, int64, uint8
+from gradcli.graph.dtype import COMPLEX, INTEGER, SCALAR_TYPES, bool_, int64, uint8
 from gradcli.graph.node import Node, constant, current, data
 from gradcli.graph.shape import numel
 from gradcli.ops import activation as own
@@ -310,7 +309,7 @@ def _soft_cross_entropy(
         raise GradcliError(
             "G025",
             "Expected floating point type for target with class probabilities, got "
-            f"{c_name(target)}",
+            f"{SCALAR_TYPES[target.dtype]}",
             help="class numbers have the shape of input without the dim of the classes",
         )
     axis = 0 if len(input.shape) == 1 else 1
@@ -432,7 +431,7 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
     if target.dtype not in (int64, uint8):
         raise GradcliError(
             "G025",
-            f"expected target dtype to be Long or Byte, but got {c_name(target)}",
+            f"expected target dtype to be Long or Byte, but got {SCALAR_TYPES[target.dtype]}",
             help="class numbers are whole: .long()",
         )
     classes = x.shape[axis]
@@ -442,7 +441,9 @@ def _picked(input: Node, target: Node, weight: Node | None, ignore_index: int, h
     if beyond is not None:
         raise GradcliError("G022", f"Target {beyond} is out of bounds.", kind=IndexError)
     if weight is not None and weight.dtype is not x.dtype:
-        message = f"expected scalar type {c_name(x)} but found {c_name(weight)}"
+        message = (
+            f"expected scalar type {SCALAR_TYPES[x.dtype]} but found {SCALAR_TYPES[weight.dtype]}"
+        )
         raise GradcliError("G025", message)
     if not classes:
         return reduced(constant(0, x.dtype, target.shape), how, over=kept)
@@ -501,7 +502,9 @@ def binary_cross_entropy(
             kind=ValueError,
         )
     if target.dtype is not x.dtype:
-        raise GradcliError("G025", f"Found dtype {c_name(target)} but expected {c_name(x)}")
+        raise GradcliError(
+            "G025", f"Found dtype {SCALAR_TYPES[target.dtype]} but expected {SCALAR_TYPES[x.dtype]}"
+        )
     for word, node in (("input", x), ("target", target)):
         values = checkable(of_all_examples(node))
         if values is not None and not ((values >= 0) & (values <= 1)).all():
@@ -536,7 +539,7 @@ def binary_cross_entropy_with_logits(
         )
     floating(input, "log_sigmoid_cpu")
     if not target.dtype.is_floating_point:
-        message = f"result type Float can't be cast to the desired output type {c_name(target)}"
+        message = f"result type Float can't be cast to the desired output type {SCALAR_TYPES[target.dtype]}"
         raise GradcliError("G025", message, help="convert it: .float()")
     x, y, *weights = promoted(input, target, *(w for w in (weight, pos_weight) if w is not None))
     right = -log_sigmoid_of(x)
@@ -648,7 +651,7 @@ def soft_margin_loss(
     """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
     not_differentiable("soft_margin_loss", target=target)
     if not input.dtype.is_floating_point:
-        message = f"result type Float can't be cast to the desired output type {c_name(input)}"
+        message = f"result type Float can't be cast to the desired output type {SCALAR_TYPES[input.dtype]}"
         raise GradcliError("G025", message, help="convert it: .float()")
     x, y = promoted(input, target)
     return reduced(own.softplus(x * -y), reduction, size_average, reduce)
@@ -853,7 +856,9 @@ def _labels(kernel: str, x: Node, target: Node) -> Any:
     """The target's class numbers as an array, for an input that the kernel takes."""
     floating(x, kernel)
     if target.dtype is not int64:
-        raise GradcliError("G025", f"expected scalar type Long but found {c_name(target)}")
+        raise GradcliError(
+            "G025", f"expected scalar type Long but found {SCALAR_TYPES[target.dtype]}"
+        )
     return array(target)
 
 

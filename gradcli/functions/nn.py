@@ -20,11 +20,8 @@ from gradcli.functions.linalg import addmm, matmul
 from gradcli.functions.reduce import mean_of, vector_norm_of
 from gradcli.functions.shape import part, reshaped
 from gradcli.graph.dtype import (
-    ALIASES,
     BOOL,
-    DType,
-    complex64,
-    complex128,
+    SCALAR_TYPES,
     int64,
     result_type,
     uint8,
@@ -41,17 +38,6 @@ from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.operands import no_kernel
-
-C_NAMES: dict[DType, str] = {
-    **{dtype: alias.capitalize() for alias, dtype in ALIASES.items()},
-    **{complex64: "ComplexFloat", complex128: "ComplexDouble"},
-}
-"""Dtypes as PyTorch's kernels name them: `Long`, `Half`."""
-
-
-def c_name(x: Any) -> str:
-    """The dtype of a node or tensor as PyTorch's kernels name it."""
-    return C_NAMES.get(x.dtype) or {"int8": "Char", "uint8": "Byte"}.get(x.dtype.name, "Bool")
 
 
 def floating(x: Any, kernel: str) -> Node:
@@ -256,7 +242,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Node:
         raise GradcliError(
             "G026",
             "lambda must be in range [0, 3.40282e+38] for input dtype "
-            f"{c_name(x)}, but found {lambd:g}",
+            f"{SCALAR_TYPES[x.dtype]}, but found {lambd:g}",
         )
     moved = ops.where(ops.gt(x, zero(x)), x - lambd, x + lambd)
     return ops.where(_within(x, lambd), x * 0, moved)
@@ -335,7 +321,7 @@ def prelu(input: Any, weight: Any) -> Any:
     if input.dtype is not weight.dtype:
         raise GradcliError(
             "G025",
-            f"prelu: Type promoting not supported. Got {c_name(input)} and {c_name(weight)}",
+            f"prelu: Type promoting not supported. Got {SCALAR_TYPES[input.dtype]} and {SCALAR_TYPES[weight.dtype]}",
         )
     if numel(weight.shape) not in (1, channels):
         raise GradcliError(
@@ -489,7 +475,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between `x1` and `x2` along `dim`; norms count as at least `eps`."""
     common = result_type([(x.dtype, tuple(x.shape)) for x in (x1, x2)])
     if not common.is_floating_point:
-        name = C_NAMES.get(common, "Bool")
+        name = SCALAR_TYPES[common]
         raise GradcliError(
             "G025",
             f"expected common dtype to be floating point, yet common dtype is {name}",
@@ -567,7 +553,7 @@ def layer_norm(
         if parameter is not None and parameter.dtype is not x.dtype:
             raise GradcliError(
                 "G025",
-                f"mixed dtype (CPU): expect parameter to have scalar type of {c_name(x)}",
+                f"mixed dtype (CPU): expect parameter to have scalar type of {SCALAR_TYPES[x.dtype]}",
             )
     centred = x - mean_of(x, axes, True)
     result = centred * ops.rsqrt(mean_of(centred * centred, axes, True) + eps)

@@ -11,9 +11,8 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.execute.limits import memory
-from gradcli.functions.nn import c_name
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import int64
+from gradcli.graph.dtype import SCALAR_TYPES, int64
 from gradcli.graph.node import Node
 
 Numbers = tuple[int, ...]
@@ -254,7 +253,7 @@ def check_unpooled(x: Node, found: Node, size: Numbers, core: int) -> None:
     """Refuses positions of another type or shape than `max_pool` returns, or outside of `size`."""
     if found.dtype is not int64:
         raise GradcliError(
-            "G025", f"elements in indices should be type int64 but got: {c_name(found)}"
+            "G025", f"elements in indices should be type int64 but got: {SCALAR_TYPES[found.dtype]}"
         )
     if x.ndim not in (core + 1, core + 2):
         raise GradcliError(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, COMPLEX, DType, as_dtype, bool_, int64, uint8
+from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, DType, as_dtype, bool_, int64, uint8
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
@@ -91,16 +91,10 @@ def mean(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | N
             "G025",
             f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} "
             "dtype must be either a floating point or complex dtype. Got: "
-            f"{_C_TYPES.get(x.dtype.name, x.dtype.name)}",
+            f"{SCALAR_TYPES[x.dtype]}",
             help="convert it: .float()",
         )
     return mean_of(x, axes_of(dim, x.ndim), keepdim)
-
-
-_C_TYPES = {
-    **{"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte"},
-    **{"bool": "Bool"},
-}
 
 
 @function("prod", overload=_by_dim)
@@ -404,7 +398,7 @@ def _norm_operand(name: str, input: Any, dtype: Any) -> Node:
         raise GradcliError(
             "G025",
             f"{name}: Expected a floating point or complex tensor as input. "
-            f"Got {_C_TYPES.get(x.dtype.name, x.dtype.name)}",
+            f"Got {SCALAR_TYPES[x.dtype]}",
             help="convert it: .float()",
         )
     return x

@@ -114,6 +114,14 @@ SCALAR_TYPES: dict[DType, str] = {
     **{complex32: "ComplexHalf", complex64: "ComplexFloat", complex128: "ComplexDouble"},
 }
 """What PyTorch's error messages call the dtypes."""
+C_TYPES: dict[DType, str] = {
+    **{bool_: "bool", uint8: "unsigned char", int8: "signed char", int16: "short int"},
+    **{int32: "int", int64: "long int", uint16: "short unsigned int", uint32: "unsigned int"},
+    **{uint64: "long unsigned int", float16: "c10::Half", bfloat16: "c10::BFloat16"},
+    **{float32: "float", float64: "double", complex32: "c10::complex<c10::Half>"},
+    **{complex64: "c10::complex<float>", complex128: "c10::complex<double>"},
+}
+"""The element types of C++ that PyTorch's messages name where a kernel asks for another dtype."""
 
 _COMPLEX = {float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128}
 _REAL = {complex32: float16, complex64: float32, complex128: float64}
