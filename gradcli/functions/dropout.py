@@ -14,12 +14,13 @@ from gradcli.errors import GradcliError
 from gradcli.functions.create import empty_like, from_array, zeros, zeros_like
 from gradcli.functions.drawing import drawing
 from gradcli.functions.nn import floating, internal, softmax
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import float32
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import zero
 from gradcli.tensor.function import composite
+from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.write import in_place
 
 ALPHA = 1.7580993408473766
@@ -57,11 +58,7 @@ def _applied(
     if not training or p == 0 or not numel(x.shape):
         return x
     if not x.dtype.differentiable:
-        raise GradcliError(
-            "G025",
-            f"result type Float can't be cast to the desired output type {SCALAR_TYPES[x.dtype]}",
-            help="convert it: .float()",
-        )
+        raise cannot_cast(float32, x.dtype)
     if inplace:
         return in_place(_dropped, x, p, channels=channels, alpha=alpha)
     return _dropped(x, p, channels=channels, alpha=alpha)

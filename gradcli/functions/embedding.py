@@ -107,8 +107,8 @@ def _check_dtype(name: str, chosen: Node) -> None:
         raise GradcliError(
             "G022",
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got torch.{SCALAR_TYPES[chosen.dtype]}Tensor instead (while checking arguments "
-            f"for {name})",
+            f"Long, Int; but got torch.{SCALAR_TYPES[chosen.dtype]}Tensor instead (while checking "
+            f"arguments for {name})",
         )
 
 

@@ -32,7 +32,7 @@ from gradcli.functions.nn import (
 )
 from gradcli.functions.reduce import mean, sum
 from gradcli.functions.shape import reshaped
-from gradcli.graph.dtype import COMPLEX, INTEGER, SCALAR_TYPES, bool_, int64, uint8
+from gradcli.graph.dtype import COMPLEX, INTEGER, SCALAR_TYPES, bool_, float32, int64, uint8
 from gradcli.graph.node import Node, constant, current, data
 from gradcli.graph.shape import numel
 from gradcli.ops import activation as own
@@ -42,6 +42,7 @@ from gradcli.ops.indexing import index
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.levels import of_all_examples
+from gradcli.tensor.operands import cannot_cast
 
 Reduction = str
 Old = bool | None
@@ -539,8 +540,7 @@ def binary_cross_entropy_with_logits(
         )
     floating(input, "log_sigmoid_cpu")
     if not target.dtype.is_floating_point:
-        message = f"result type Float can't be cast to the desired output type {SCALAR_TYPES[target.dtype]}"
-        raise GradcliError("G025", message, help="convert it: .float()")
+        raise cannot_cast(float32, target.dtype)
     x, y, *weights = promoted(input, target, *(w for w in (weight, pos_weight) if w is not None))
     right = -log_sigmoid_of(x)
     if pos_weight is not None:
@@ -651,8 +651,7 @@ def soft_margin_loss(
     """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
     not_differentiable("soft_margin_loss", target=target)
     if not input.dtype.is_floating_point:
-        message = f"result type Float can't be cast to the desired output type {SCALAR_TYPES[input.dtype]}"
-        raise GradcliError("G025", message, help="convert it: .float()")
+        raise cannot_cast(float32, input.dtype)
     x, y = promoted(input, target)
     return reduced(own.softplus(x * -y), reduction, size_average, reduce)
 

@@ -321,7 +321,8 @@ def prelu(input: Any, weight: Any) -> Any:
     if input.dtype is not weight.dtype:
         raise GradcliError(
             "G025",
-            f"prelu: Type promoting not supported. Got {SCALAR_TYPES[input.dtype]} and {SCALAR_TYPES[weight.dtype]}",
+            f"prelu: Type promoting not supported. Got {SCALAR_TYPES[input.dtype]} and "
+            f"{SCALAR_TYPES[weight.dtype]}",
         )
     if numel(weight.shape) not in (1, channels):
         raise GradcliError(
@@ -553,7 +554,8 @@ def layer_norm(
         if parameter is not None and parameter.dtype is not x.dtype:
             raise GradcliError(
                 "G025",
-                f"mixed dtype (CPU): expect parameter to have scalar type of {SCALAR_TYPES[x.dtype]}",
+                "mixed dtype (CPU): expect parameter to have scalar type of "
+                f"{SCALAR_TYPES[x.dtype]}",
             )
     centred = x - mean_of(x, axes, True)
     result = centred * ops.rsqrt(mean_of(centred * centred, axes, True) + eps)

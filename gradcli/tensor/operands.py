@@ -68,6 +68,16 @@ def no_kernel(kernel: str, x: Any) -> GradcliError:
     )
 
 
+def cannot_cast(result: DType, target: DType) -> GradcliError:
+    """G025: PyTorch's sentence about a tensor whose dtype cannot hold a result."""
+    return GradcliError(
+        "G025",
+        f"result type {SCALAR_TYPES[result]} can't be cast to the desired output type "
+        f"{SCALAR_TYPES[target]}",
+        help=f"convert the tensor: .to(torch.{result.name})",
+    )
+
+
 def type_name(value: Any) -> str:
     """The name of a value's type as a user knows it."""
     return "Tensor" if isinstance(value, Node) else type(value).__name__

@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.call import Arguments, composition_of, tensors_of
-from gradcli.graph.dtype import SCALAR_TYPES, DType, result_type
+from gradcli.graph.dtype import DType, result_type
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
 from gradcli.graph.shape import broadcast
@@ -21,6 +21,7 @@ from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
 from gradcli.tensor.inference import refuse_write
 from gradcli.tensor.kept import called
+from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
@@ -115,11 +116,7 @@ def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
 def refuse_cast(dtype: DType, target: Tensor) -> None:
     """Raises G025 where `target` cannot hold results of `dtype`."""
     if dtype.category > target.dtype.category:
-        raise GradcliError(
-            "G025",
-            f"result type {SCALAR_TYPES[dtype]} can't be cast to the desired output type "
-            f"{SCALAR_TYPES[target.dtype]}",
-        )
+        raise cannot_cast(dtype, target.dtype)
 
 
 def refuse(target: Tensor, tracked: bool) -> None:
