@@ -103,9 +103,6 @@ TABLES = {
     *("gradcli.render.explanations", "gradcli.language.tables", "gradcli.language.fence"),
     "gradcli.render.targets",
     *(f"gradcli.functions.{name}" for name in ("math", "reduce", "shape", "index", "linalg")),
-    *(
-        f"gradcli.functions.{name}"
-        for name in ("create", "nn", "loss", "inplace", "scatter", "order")
-    ),
+    *(f"gradcli.functions.{name}" for name in ("activation", "loss", "inplace", "order")),
 }
 """Modules that are mostly rows of a table."""

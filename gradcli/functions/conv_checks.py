@@ -10,9 +10,9 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, DType
+from gradcli.graph.dtype import BOOL, DType
 from gradcli.graph.node import Node
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, other_dtype
 
 Numbers = tuple[int, ...]
 
@@ -99,11 +99,7 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
             help="convert one of them: .to(other.dtype)",
         )
     if weight.dtype is not x.dtype:
-        raise GradcliError(
-            "G025",
-            f"expected scalar type {SCALAR_TYPES[x.dtype]} but found {SCALAR_TYPES[weight.dtype]}",
-            help="convert one of them: .to(other.dtype)",
-        )
+        raise other_dtype(x.dtype, weight.dtype)
     if x.dtype.category == BOOL:
         raise no_kernel("slow_conv2d_cpu", x)
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.functions.create import empty_like, from_array, zeros, zeros_like
+from gradcli.functions.constants import empty_like, zeros, zeros_like
+from gradcli.functions.create import from_array
 from gradcli.functions.drawing import drawing
 from gradcli.functions.nn import floating, internal, softmax
 from gradcli.graph.dtype import float32

@@ -17,7 +17,7 @@ from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import internal
 from gradcli.functions.shape import permuted, reshaped, whole
-from gradcli.graph.dtype import SCALAR_TYPES, int64
+from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, constant, lift
 from gradcli.graph.op import DETACH
 from gradcli.graph.shape import numel
@@ -25,7 +25,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
 from gradcli.tensor.function import composite
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, other_dtype
 
 
 @composite("nn.functional.affine_grid", method=False)
@@ -151,8 +151,7 @@ def _sampler(count: int) -> Any:
     @internal(f"grid_sampler_{count}D")
     def sampled(x: Node, grid: Node, mode: str, padding: str, align: bool) -> Node:
         if x.dtype is not grid.dtype:
-            names = [SCALAR_TYPES[v.dtype] for v in (x, grid)]
-            raise GradcliError("G025", f"expected scalar type {names[0]} but found {names[1]}")
+            raise other_dtype(x.dtype, grid.dtype)
         if not x.dtype.is_floating_point:
             raise no_kernel(f"grid_sampler_{count}d_cpu{'_kernel_impl' * (count == 2)}", x)
         sizes = x.shape[2:]

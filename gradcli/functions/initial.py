@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.create import empty, empty_like, eye
+from gradcli.functions.constants import empty, empty_like, eye
 from gradcli.functions.decompositions import qr
 from gradcli.functions.random import randperm
 from gradcli.graph.node import current

@@ -1,4 +1,4 @@
-"""In-place functions and copies: `add_`, `zero_`, `copy_`, `clone`, `to`.
+"""In-place functions and copies: `add_`, `zero_`, `copy_`, `clone`.
 
 Constraints: `NAME_` computes the function `NAME` and writes the result; only names that PyTorch has
 are here.
@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import DTYPES, INTEGER, SCALAR_TYPES, DType, as_dtype
+from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
-from gradcli.ops.elementwise import ROUNDING, cast
+from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.arguments import taken
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.kept import backward_name
-from gradcli.tensor.kinds import AnyTensor, Value
+from gradcli.tensor.kinds import Value
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import filled, in_place, refuse, refuse_overlap, write
@@ -163,6 +161,7 @@ NAMES = [
 ]
 """The functions that have an in-place form under their name and an underscore."""
 
+
 AUGMENTED = {
     **{"add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "mod": "remainder"},
     **{"floordiv": "floor_divide", "pow": "pow", "and": "__and__", "or": "__or__"},
@@ -215,6 +214,7 @@ ALSO_FUNCTIONS = (
     *("xlogy", "zero", "index_put"),
 )
 """In-place forms that are functions of `torch` too: `torch.exp_(x)` is `x.exp_()`."""
+
 
 for _name in NAMES:
     _in_place(f"{_name}_", _name)
@@ -372,113 +372,6 @@ for _name, _shown, _overload in (
     *((name, "transpose", 1) for name in ("transpose", "swapaxes", "swapdims")),
 ):
     _reshaped_in_place(_name, registry.method(_name), _shown, _overload)
-
-
-# -- dtypes and devices
-
-
-@internal("to_copy")
-def _to_dtype(input: Any, dtype: DType) -> Node:
-    return cast(input, dtype)
-
-
-@composite("Tensor.to")
-def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options: Any) -> Any:
-    """The tensor as another dtype; device and layout arguments change nothing here."""
-    for value in (*args, options.get("other")):
-        if isinstance(value, DType) or value in (float, int, bool, complex):
-            dtype = value
-        elif isinstance(value, Tensor):
-            dtype = value.dtype
-    wanted = input.dtype if dtype is None else as_dtype(dtype)
-    if wanted is input.dtype:
-        return input.clone() if copy else input
-    return _to_dtype(input, wanted)
-
-
-@composite("Tensor.type")
-def type_(input: Any, dtype: Any = None) -> Any:
-    """The tensor as another dtype, or the name of its type."""
-    if dtype is None:
-        return f"torch.{SCALAR_TYPES[input.dtype]}Tensor"
-    named = {f"torch.{word}Tensor": name for name, word in SCALAR_TYPES.items()}
-    return to(input, as_dtype(named.get(dtype, dtype)))
-
-
-@composite("Tensor.type_as")
-def type_as(input: Any, other: Any) -> Any:
-    """The tensor as the dtype of `other`."""
-    return to(input, other.dtype)
-
-
-def _conversion(name: str, dtype: str) -> None:
-    @composite(f"Tensor.{name}")
-    def converted(input: Any) -> Any:
-        return to(input, DTYPES[dtype])
-
-    converted.doc = f"The tensor as {dtype}."
-
-
-for _method, _dtype in (
-    *(("float", "float32"), ("double", "float64"), ("half", "float16"), ("int", "int32")),
-    *(("long", "int64"), ("short", "int16"), ("char", "int8"), ("byte", "uint8")),
-    *(("bool", "bool"), ("cfloat", "complex64"), ("cdouble", "complex128")),
-    *(("bfloat16", "bfloat16"), ("chalf", "complex32")),
-):
-    _conversion(_method, _dtype)
-
-
-def _same(name: str) -> None:
-    @composite(f"Tensor.{name}")
-    def same(input: Any, *args: Any, **kwargs: Any) -> Any:
-        return input
-
-    same.doc = "The tensor itself: everything is in the machine's memory here."
-
-
-for _method in ("cpu", "pin_memory", "resolve_neg"):
-    _same(_method)
-registry.register("torch.resolve_neg", registry.method("resolve_neg"))
-
-
-@composite("Tensor.apply_")
-def apply_(input: Any, callable: Any) -> Any:
-    """Writes `callable` of each element, one after the other."""
-    return _by_element("apply_", callable, input)
-
-
-@composite("Tensor.map_")
-def map_(input: Any, tensor: AnyTensor, callable: Any) -> Any:
-    """Writes `callable` of each element and that of `tensor` at its place."""
-    return _by_element("map_", callable, input, tensor.broadcast_to(input.shape))
-
-
-def _by_element(name: str, callable: Any, input: Any, *others: Any) -> Any:
-    if any(x.requires_grad for x in (input, *others)):
-        sentence = f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}()"
-        raise GradcliError("G033", f"{sentence} instead.")
-    numbers = (x.reshape(-1).tolist() for x in (input, *others))
-    made = [callable(*given) for given in zip(*numbers, strict=True)]
-    return input.copy_(registry.find("torch.tensor")(made, dtype=input.dtype).view(input.shape))
-
-
-@composite("Tensor.numpy")
-def numpy(input: Any, *, force: bool = False) -> Any:
-    """The elements as a NumPy array."""
-    if input.requires_grad and not force:
-        raise GradcliError(
-            "G033",
-            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
-        )
-    if input.dtype in ROUNDING:
-        word = SCALAR_TYPES[input.dtype]
-        raise GradcliError(
-            "G025",
-            f"Got unsupported ScalarType {word}",
-            help="NumPy has no such type: x.float().numpy()",
-            kind=TypeError,
-        )
-    return np.array(input.array())
 
 
 for _name in ALSO_FUNCTIONS:

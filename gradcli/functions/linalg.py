@@ -9,19 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.compositions import einsum_composed, matmul_composed, tensordot_composed
-from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES, promote_pair
+from gradcli.functions.compositions import matmul_composed
+from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
-from gradcli.ops.movement import reshape
-from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import AnyTensor, Number
+from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.wrapping import written
 
@@ -68,7 +66,7 @@ def _ranks(name: str, x: Node, y: Node, ranks: tuple[int, int]) -> str:
     return f"mat{1 + second} must be a matrix, got {(x, y)[second].ndim}-D tensor"
 
 
-def _one_dtype(kernel: str, x: Node, y: Node, added: Node | None = None) -> None:
+def one_dtype(kernel: str, x: Node, y: Node, added: Node | None = None) -> None:
     """Raises G025, in the words of PyTorch's `kernel`, unless all have one dtype."""
     if x.dtype is y.dtype and (added is None or added.dtype is x.dtype):
         return
@@ -113,7 +111,7 @@ def _product(
             f"{a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}].",
             label=operands((a, b)),
         )
-    _one_dtype(kernel or name, a, b, added)
+    one_dtype(kernel or name, a, b, added)
     if a.dtype.category == BOOL and name in _NO_BOOL:
         raise no_kernel(_NO_BOOL[name], a)
     return contract(a, b, spec=spec)
@@ -198,23 +196,6 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Node:
     return reduction.total(product, axis=(axis,), keepdims=False)
 
 
-@composite("inner")
-def inner(input: Any, other: Any) -> Any:
-    """The sums of products over the last dim of both; a scalar multiplies."""
-    x, y = tensor_shape(input), tensor_shape(other)
-    if not x or not y:
-        return input * other
-    if input.dtype is not other.dtype:
-        raise GradcliError("G025", "both inputs should have same dtype")
-    if x[-1] != y[-1]:
-        raise GradcliError(
-            "G021",
-            "inner() the last dimension must match on both input tensors but got shapes "
-            f"{list(x)} and {list(y)}",
-        )
-    return tensordot(input, other, dims=([-1], [-1]))
-
-
 @function("bmm")
 def bmm(input: Any, mat2: Any) -> Node:
     """Products of matrices, pair by pair along the first dim."""
@@ -251,7 +232,7 @@ def _batched(input: Any, other: Any) -> Node:
     kernel = {1: "mv", 2: "mm"}.get(y.ndim, "bmm")
     if kernel == "bmm" and x.dtype.category == BOOL:
         raise no_kernel(kernel, x)
-    _one_dtype(kernel, x, y)
+    one_dtype(kernel, x, y)
     return _matrix_product(x, y)
 
 
@@ -260,7 +241,7 @@ def _folded(input: Any, other: Any) -> Node:
     """The product of one matrix with a stack, which PyTorch computes transposed."""
     x, y = tensor(input), tensor(other)
     _fitting(x, y)
-    _one_dtype("mm", y, x)
+    one_dtype("mm", y, x)
     return _matrix_product(x, y)
 
 
@@ -319,7 +300,7 @@ def tensor_shape(value: Any) -> Any:
 def _vector_matrix(input: Any, other: Any) -> Node:
     """A vector times a matrix."""
     _inner(input, other, input.shape[0], other.shape[0], "matmul")
-    _one_dtype("mm", input, other)
+    one_dtype("mm", input, other)
     return contract(input, other, spec="k,kj->j")
 
 
@@ -338,7 +319,7 @@ def _plus(name: str, spec: str, first: str, second: str) -> Any:
     def body(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
         x, kind = tensor(input), "bmm" if spec.startswith("b") else name
         if name == "addmm":  # PyTorch looks at the dtypes before the shapes in this one alone
-            _one_dtype(name, tensor(mat1), tensor(mat2), x)
+            one_dtype(name, tensor(mat1), tensor(mat2), x)
         product = _product(kind, mat1, mat2, spec, name, x)
         added = product if alpha == 1 else alpha * product
         return added if beta == 0 else (x if beta == 1 else beta * x) + added
@@ -381,199 +362,6 @@ def _trace(input: Any) -> Node:
     from gradcli.tensor.function import as_numeric
 
     return reduction.total(diagonal(as_numeric(input), offset=0), axis=(-1,), keepdims=False)
-
-
-# -- Einstein sums
-
-
-@composite("einsum", method=False)
-def einsum(equation: str, *operands: Any) -> Any:
-    """An Einstein sum: `einsum("ij,jk->ik", x, y)`."""
-    given: Any = operands
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        given = operands[0]
-    inputs, output = _equation(equation, [len(tensor_shape(x)) for x in given])
-    sums = not set().union(*inputs) <= set(output)
-    kinds = ("permute", "sum") if len(given) == 1 else ("mul", "view")
-    return _EINSUMS[kinds[sums]](inputs, output, list(given))
-
-
-def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
-    """An Einstein sum, contracted from the left."""
-    nodes = [tensor(x) for x in tensors]
-    _check_sizes(inputs, nodes)
-    plain = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
-    nodes, inputs = [x for x, _ in plain], [labels for _, labels in plain]
-    result, labels = plain[0]
-    for i in range(1, len(nodes)):
-        wanted = set(output).union(*inputs[i + 1 :])
-        factors = [result, nodes[i]]
-        if wanted.issuperset(labels + inputs[i]):
-            factors = promoted(*factors)
-        else:
-            _one_dtype("bmm", *factors)
-        result, labels = _pair(factors[0], labels, factors[1], inputs[i], wanted)
-    result, labels = _summed(result, labels, set(output))
-    return _ordered(result, labels, output)
-
-
-_EINSUMS = {
-    name: function(
-        f"Tensor._einsum_{name}", shown=name, overload=int(name == "sum"), composed=einsum_composed
-    )(_einsum)
-    for name in ("permute", "sum", "mul", "view")
-}
-"""By what PyTorch does last, and shows: rearrange, add up, multiply, or view a matrix product."""
-
-
-def labels_once(labels: str) -> str:
-    """Each label once, in the order of first appearance."""
-    return "".join(dict.fromkeys(labels))
-
-
-def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """Labels of operands and result, `...` spelled out in unused letters."""
-    text = equation.replace(" ", "")
-    left, arrow, output = text.partition("->")
-    inputs = left.split(",")
-    if len(inputs) != len(ranks):
-        few = "fewer" if len(inputs) > len(ranks) else "more"
-        raise GradcliError(
-            "G013", f"einsum(): {few} operands were provided than specified in the equation"
-        )
-    width = 0
-    for labels, rank in zip(inputs, ranks, strict=True):
-        named = len(labels.replace("...", ""))
-        if "..." in labels:
-            width = max(width, rank - named)
-        elif named != rank:
-            raise GradcliError(
-                "G013",
-                f"einsum(): the number of subscripts in the equation ({named}) does not match the "
-                f"number of dimensions ({rank}) for operand {inputs.index(labels)} and no ellipsis "
-                "was given",
-            )
-    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
-    dots = "".join(spare[:width])
-    expanded = [
-        labels.replace("...", dots[width - (rank - len(labels) + 3) :] if "..." in labels else "")
-        for labels, rank in zip(inputs, ranks, strict=True)
-    ]
-    if not arrow:
-        joined = "".join(expanded)
-        single = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots)
-        return expanded, dots + "".join(single)
-    return expanded, output.replace("...", dots)
-
-
-def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:
-    sizes: dict[str, int] = {}
-    for number, (labels, node) in enumerate(zip(inputs, nodes, strict=True)):
-        for label, size in zip(labels, node.shape, strict=True):
-            known = sizes.setdefault(label, size)
-            if known != size and 1 not in (known, size):
-                raise GradcliError(
-                    "G021",
-                    f"einsum(): subscript {label} has size {size} for operand {number} which does "
-                    f"not broadcast with previously seen size {known}",
-                )
-            sizes[label] = max(known, size)
-
-
-def _diagonals(x: Node, labels: str) -> tuple[Node, str]:
-    """`x` with repeated labels reduced to the diagonal over them, and its labels then."""
-    from gradcli.functions.shape import permuted
-    from gradcli.ops.movement import diagonal
-
-    while len(set(labels)) < len(labels):
-        label = next(c for c in labels if labels.count(c) > 1)
-        first = labels.index(label)
-        second = labels.index(label, first + 1)
-        rest = [i for i in range(len(labels)) if i not in (first, second)]
-        order = tuple(i - x.ndim for i in (*rest, first, second))
-        x = diagonal(permuted(x, order), offset=0)
-        labels = "".join(labels[i] for i in rest) + label
-    return x, labels
-
-
-def _summed(x: Node, labels: str, wanted: set[str]) -> tuple[Node, str]:
-    """`x` summed over the labels that nobody wants any more."""
-    axes = tuple(i - x.ndim for i, c in enumerate(labels) if c not in wanted)
-    if not axes:
-        return x, labels
-    kept = "".join(c for c in labels if c in wanted)
-    return reduction.total(x, axis=axes, keepdims=False), kept
-
-
-def _pair(x: Node, left: str, y: Node, right: str, wanted: set[str]) -> tuple[Node, str]:
-    x, left = _summed(_unit_free(x, left, y, right), left, wanted | set(right))
-    y, right = _summed(_unit_free(y, right, x, left), right, wanted | set(left))
-    result = labels_once("".join(c for c in left + right if c in wanted))
-    return contract(x, y, spec=f"{left},{right}->{result}"), result
-
-
-def _unit_free(x: Node, labels: str, y: Node, others: str) -> Node:
-    """`x` expanded where it has length 1 and `y` has more along the same label."""
-    from gradcli.ops.movement import expand
-
-    shape = tuple(
-        y.shape[others.index(c)] if n == 1 and c in others else n
-        for c, n in zip(labels, x.shape, strict=True)
-    )
-    return expand(x, shape=shape) if shape != x.shape else x
-
-
-def _ordered(x: Node, labels: str, output: str) -> Node:
-    from gradcli.functions.shape import permuted
-
-    order = tuple(labels.index(c) - x.ndim for c in output)
-    return x if order == tuple(range(-x.ndim, 0)) else permuted(x, order)
-
-
-@composite("tensordot", method=False)
-def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
-    """The contraction of two tensors over the last `dims` of one and the first of the other."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    m, n = len(a.shape), len(b.shape)
-    if a.dtype is not b.dtype:
-        raise GradcliError("G025", "both inputs should have same dtype")
-    if isinstance(dims, Tensor):
-        dims = dims.tolist()
-    if isinstance(dims, int):
-        if not 0 <= dims <= min(m, n):
-            wanted = ">= 0" if dims < 0 else "< ndim_a or ndim_b"
-            raise GradcliError("G026", f"tensordot expects dims {wanted}, but got dims={dims}")
-        dims = (list(range(m - dims, m)), list(range(dims)))
-    if not isinstance(dims, (list, tuple)) or len(dims) != 2:
-        raise GradcliError(
-            "G013",
-            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] "
-            f"containing two lists, but got dims={dims}",
-        )
-    first, second = ([d % r for d in ds] for ds, r in zip(dims, (m, n), strict=True))
-    left = letters[:m]
-    right = list(letters[m : m + n])
-    for i, j in zip(first, second, strict=True):
-        right[j] = left[i]
-    kept = [c for i, c in enumerate(left) if i not in first]
-    kept += [c for j, c in enumerate(right) if j not in second]
-    return _tensordot([left, "".join(right)], "".join(kept), [a, b])
-
-
-_tensordot = function("Tensor._tensordot", shown="view", composed=tensordot_composed)(_einsum)
-
-
-@function("kron", shown="unsafe_view")
-def kron(input: Any, other: Any) -> Node:
-    """The Kronecker product."""
-    kind = promote_pair(input.dtype, other.dtype)
-    x, y = ops.cast(input, kind), ops.cast(other, kind)
-    rank = max(x.ndim, y.ndim)
-    first, second = ((1,) * (rank - n.ndim) + n.shape for n in (x, y))
-    wide = reshape(x, axes=x.ndim, shape=tuple(n for size in first for n in (size, 1)))
-    high = reshape(y, axes=y.ndim, shape=tuple(n for size in second for n in (1, size)))
-    shape = tuple(a * b for a, b in zip(first, second, strict=True))
-    return reshape(wide * high, axes=2 * rank, shape=shape)
 
 
 @composite("chain_matmul", "linalg.multi_dot", method=False)

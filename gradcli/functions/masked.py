@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.create import ones
+from gradcli.functions.constants import ones
 from gradcli.functions.types import IInfo
 from gradcli.graph.dtype import INTEGER, float32, int64
 from gradcli.graph.shape import axes_from_right

@@ -14,13 +14,11 @@ from gradcli.graph.dtype import (
     FLOATING,
     INTEGER,
     SCALAR_TYPES,
-    DType,
     bool_,
     float64,
     uint8,
 )
 from gradcli.graph.node import Node
-from gradcli.ops import activation
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
 from gradcli.ops.rows import OPS
@@ -36,7 +34,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
-from gradcli.tensor.operands import as_number, given_dtype, no_kernel, number_node
+from gradcli.tensor.operands import as_number, no_kernel, number_node
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -72,7 +70,8 @@ def _number_last(input: Any, other: Any) -> int:
     return int(isinstance(other, (bool, int, float, complex)))
 
 
-def _tensor_last(input: Any, other: Any) -> int:
+def tensor_last(input: Any, other: Any) -> int:
+    """The overload that takes a Python number, where that is PyTorch's first."""
     return 1 - _number_last(input, other)
 
 
@@ -203,13 +202,13 @@ def _rtruediv(input: Any, other: Value) -> Any:
     return input.reciprocal() * other
 
 
-@function("remainder", "Tensor.__mod__", overload=_tensor_last)
+@function("remainder", "Tensor.__mod__", overload=tensor_last)
 def remainder(input: Operand, other: Operand) -> Node:
     """The remainder with the divisor's sign, as Python's `%`."""
     return ops.remainder(*promoted(input, other))
 
 
-@function("fmod", overload=_tensor_last)
+@function("fmod", overload=tensor_last)
 def fmod(input: Any, other: Operand) -> Node:
     """The remainder with the dividend's sign, as C's `fmod`."""
     return ops.fmod(*promoted(input, other))
@@ -385,121 +384,21 @@ _MIXED_BOUNDS = (
 )
 
 
-@function("clamp_min", overload=lambda input, min: _tensor_last(input, min))
+@function("clamp_min", overload=lambda input, min: tensor_last(input, min))
 def clamp_min(input: Any, min: Operand) -> Node:
     """`input`, at least `min`."""
     _no_bool_bound("clamp_min", input, min)
     return ops.clamp_min(*promoted(input, min))
 
 
-@function("clamp_max", overload=lambda input, max: _tensor_last(input, max))
+@function("clamp_max", overload=lambda input, max: tensor_last(input, max))
 def clamp_max(input: Any, max: Operand) -> Node:
     """`input`, at most `max`."""
     _no_bool_bound("clamp_max", input, max)
     return ops.clamp_max(*promoted(input, max))
 
 
-# -- composed of ops
-
-
-@function(overload=lambda input, end, weight: _tensor_last(input, weight))
-def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
-    """`input + weight*(end - input)`."""
-    x, y = promoted(input, end)
-    for name, value in (("end", end), ("weight", weight)):
-        if not isinstance(value, Node) or (name == "weight" and not value.shape):
-            continue
-        if value.dtype is not x.dtype or value.dtype is not input.dtype:
-            raise GradcliError(
-                "G025",
-                f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
-                f"{_c_name(value.dtype)}",
-            )
-    if x.dtype.category < FLOATING:
-        raise no_kernel("lerp_kernel_scalar", x)
-    factor = weight if isinstance(weight, Node) else as_number(weight, x.dtype)
-    return x + ops.cast(factor, x.dtype) * (y - x)
-
-
-def _c_name(dtype: DType) -> str:
-    return SCALAR_TYPES[dtype].lower()
-
-
-@function()
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
-    """`input + value*tensor1*tensor2`."""
-    x, y, z = promoted(input, tensor1, tensor2)
-    if x.dtype is bool_:
-        raise no_kernel("addcmul_cpu_out", x)
-    return x + (y * z if value == 1 else value * y * z)
-
-
-@function()
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
-    """`input + value*tensor1/tensor2`."""
-    x, y, z = promoted(input, tensor1, tensor2)
-    if common_dtype((tensor1, tensor2)).category < FLOATING:
-        raise GradcliError("G025", _INTEGER_ADDCDIV)
-    return x + (y / z if value == 1 else value * (y / z))
-
-
-_INTEGER_ADDCDIV = (
-    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will "
-    "perform a true division of tensor1 and tensor2. The historic addcdiv behavior can be "
-    "implemented as (input + value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer "
-    "inputs and as (input + value * tensor1 / tensor2) for float inputs. The future addcdiv "
-    "behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all "
-    "dtypes."
-)
-
-
-@function("logit", "special.logit")
-def logit(input: Any, eps: float | None = None) -> Node:
-    """`log(input/(1 - input))`; `input` is kept in [eps, 1 - eps] when `eps` is given."""
-    x = as_floating(input)
-    if eps is not None:
-        x = ops.clamp_max(ops.clamp_min(x, promoted(x, eps)[1]), promoted(x, 1 - eps)[1])
-    return activation.logit(x)
-
-
-def _real_only(name: str, input: Any) -> Node:
-    x = as_floating(input)
-    if x.dtype.is_complex:
-        raise GradcliError("G025", f"{name} is not supported for complex tensors.")
-    return x
-
-
-@function("deg2rad")
-def deg2rad(input: Any) -> Node:
-    """Degrees to radians."""
-    return _real_only("deg2rad", input) * 0.017453292519943295
-
-
-@function("rad2deg")
-def rad2deg(input: Any) -> Node:
-    """Radians to degrees."""
-    return _real_only("rad2deg", input) * 57.29577951308232
-
-
-@function("nan_to_num")
-def nan_to_num(
-    input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-) -> Node:
-    """`input` with NaN and the infinities replaced (by the dtype's largest numbers by default)."""
-    x = tensor_operand(input)
-    if x.dtype.category < FLOATING:
-        return ops.clone(x)
-    if x.dtype.is_complex:
-        parts = (nan_to_num.body(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
-        return ops.make_complex(*parts)
-    largest = _LARGEST[given_dtype(x).name]
-    high = promoted(x, largest if posinf is None else posinf)[1]
-    low = promoted(x, -largest if neginf is None else neginf)[1]
-    finite = ops.where(ops.isnan(x), promoted(x, nan)[1], x)
-    return ops.where(ops.isposinf(x), high, ops.where(ops.isneginf(x), low, finite))
-
-
-_LARGEST = {
+LARGEST = {
     **{"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38},
     **{"float64": 1.7976931348623157e308},
 }
@@ -514,41 +413,6 @@ def polygamma(n: int, input: Any) -> Node:
 
 
 _swapped("polygamma", polygamma)
-
-
-@composite("isclose")
-def isclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Any:
-    """Where `|input - other| <= atol + rtol*|other|`."""
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not value >= 0:
-            raise GradcliError(
-                "G026", f"{name} must be greater than or equal to zero, but got {value}"
-            )
-    if input.dtype is not other.dtype:
-        names = f"{SCALAR_TYPES[input.dtype]} did not match {SCALAR_TYPES[other.dtype]}"
-        raise GradcliError("G025", names)
-    if input.dtype is bool_:
-        return input == other
-    close = (input == other) | (
-        ((input - other).abs() <= atol + (rtol * other).abs()) & other.isfinite()
-    )
-    return close | (input.isnan() & other.isnan()) if equal_nan else close
-
-
-@composite("allclose")
-def allclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
-    """Whether `isclose` holds everywhere."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).all())
-
-
-@composite("equal")
-def equal(input: Any, other: Any) -> bool:
-    """Whether both have the same shape and elements."""
-    return input.shape == other.shape and bool((input == other).all())
 
 
 # -- Python's bit operators: logical on bools

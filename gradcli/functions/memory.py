@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.create import empty
+from gradcli.functions.constants import empty
 from gradcli.functions.join import cat
-from gradcli.functions.scatter import as_strided
 from gradcli.functions.shape import sizes_of, whole
+from gradcli.functions.strides import as_strided
 from gradcli.graph.shape import numel
 from gradcli.tensor import layout
 from gradcli.tensor.function import composite

@@ -11,7 +11,8 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
-from gradcli.functions.create import dtype_or_default, from_array, like_what, number_of, shape_of
+from gradcli.functions.constants import like_what
+from gradcli.functions.create import dtype_or_default, from_array, number_of, shape_of
 from gradcli.functions.drawing import drawing, drawn_as, drawn_tensor, stream
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.create import arange, dtype_or_default, empty, linspace, ones, tensor
+from gradcli.functions.constants import arange, empty, linspace, ones
+from gradcli.functions.create import dtype_or_default, tensor
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import DType, float32, float64
 from gradcli.tensor import registry

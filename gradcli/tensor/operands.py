@@ -78,6 +78,15 @@ def cannot_cast(result: DType, target: DType) -> GradcliError:
     )
 
 
+def other_dtype(wanted: DType, found: DType) -> GradcliError:
+    """G025: PyTorch's sentence about an operand that a kernel wants in another dtype."""
+    return GradcliError(
+        "G025",
+        f"expected scalar type {SCALAR_TYPES[wanted]} but found {SCALAR_TYPES[found]}",
+        help=f"convert it: .to(torch.{wanted.name})",
+    )
+
+
 def type_name(value: Any) -> str:
     """The name of a value's type as a user knows it."""
     return "Tensor" if isinstance(value, Node) else type(value).__name__

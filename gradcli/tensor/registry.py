@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 FAMILIES = (
-    *("math", "reduce", "shape", "index", "create", "join", "linalg", "inplace", "gather"),
-    *("split", "random", "grad_mode", "complex", "nn", "loss", "autograd", "systems"),
+    *("math", "elementwise", "reduce", "shape", "index", "create", "constants", "join", "linalg"),
+    *("inplace", "convert", "gather", "split", "random", "grad_mode", "complex", "nn"),
+    *("activation", "loss", "loss_classes", "loss_margins", "autograd", "einsum", "systems"),
     *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
+    *("scatter_slices", "strides"),
     *("order", "counting", "histogram", "numeric", "geometry", "types", "data", "pad"),
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
     *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),

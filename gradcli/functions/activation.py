@@ -1,0 +1,318 @@
+"""Activations: functions of each element that neural networks bend their sums with.
+
+Constraints: the last argument of most, `inplace`, writes to the tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.nn import floating, internal, only
+from gradcli.functions.shape import part
+from gradcli.graph.dtype import (
+    BOOL,
+    SCALAR_TYPES,
+    uint8,
+)
+from gradcli.graph.node import Node, lift
+from gradcli.graph.shape import axis_from_right, numel
+from gradcli.ops import activation as own
+from gradcli.ops import elementwise as ops
+from gradcli.ops.rows import zero
+from gradcli.tensor import Tensor, registry, write
+from gradcli.tensor.function import Function, composite, function, not_a_tensor
+from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.operands import no_kernel
+
+
+def activation(
+    *names: str,
+    shown: str = "",
+    method: bool = False,
+    in_place: int = 0,
+) -> Callable[[Callable[..., Node]], Function]:
+    """An entry of one tensor and numbers; its last argument, `inplace`, writes to the tensor.
+
+    `in_place` is PyTorch's overload of the form that writes, for the digit in grad_fn.
+    """
+
+    def decorate(body: Callable[..., Node]) -> Function:
+        common: Any = {"on_nodes": True, "shown": shown}
+        fresh = Function(names[0], body, **common)
+        written = Function(names[0], body, overload=in_place, **common)
+        parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
+
+        def entry(input: Any, *args: Any, **kwargs: Any) -> Any:
+            if not isinstance(input, Tensor):
+                raise not_a_tensor(input)
+            if (dict(zip(parameters, args, strict=False)) | kwargs).get("inplace"):
+                return write.in_place(written, input, *args, **kwargs)
+            return fresh(input, *args, **kwargs)
+
+        entry.__wrapped__ = body  # type: ignore[attr-defined]
+        entry.__doc__ = body.__doc__
+        return composite(*names, method=method)(entry)
+
+    return decorate
+
+
+@activation("nn.functional.relu", shown="relu")
+def relu(input: Any, inplace: bool = False) -> Node:
+    """`max(input, 0)`; the derivative at 0 is 0."""
+    return ops.relu(tensor(input))
+
+
+@activation("nn.functional.leaky_relu", in_place=1)
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Node:
+    """`input` above 0, `negative_slope*input` below; the derivative at 0 is `negative_slope`."""
+    x = floating(input, "leaky_relu_cpu")
+    return ops.where(ops.gt(x, zero(x)), x, x * negative_slope)
+
+
+def _elu(x: Node, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Node:
+    negative = ops.lt(x, zero(x))
+    below = ops.expm1(ops.where(negative, x, zero(x)) * rate) * (alpha * scale)
+    above, slope = x * scale, alpha * scale * rate
+    if slope != scale:  # the derivative at 0 is that of below, the second one is 0
+        above = ops.where(ops.eq(x, zero(x)), x * slope, above)
+    return ops.where(negative, below, above)
+
+
+@activation("nn.functional.elu", in_place=1)
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+    """`input` above 0, `alpha*(exp(input) - 1)` below."""
+    return _elu(floating(input, "elu_cpu"), alpha)
+
+
+@activation("celu", "nn.functional.celu", in_place=1)
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+    """`input` above 0, `alpha*(exp(input/alpha) - 1)` below."""
+    if alpha == 0:
+        raise GradcliError("G026", "ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _elu(floating(input, "elu_cpu"), alpha, rate=1 / alpha)
+
+
+@activation("selu", "nn.functional.selu", shown="elu", in_place=1)
+def selu(input: Any, inplace: bool = False) -> Node:
+    """`elu` with the scale and alpha that keep mean 0 and variance 1 (Klambauer 2017)."""
+    return _elu(floating(input, "elu_cpu"), 1.6732632423543772, 1.0507009873554805)
+
+
+@activation("nn.functional.gelu")
+def gelu(input: Any, *, approximate: str = "none") -> Node:
+    """`input` times its normal distribution function, which "tanh" approximates."""
+    x = floating(input, "GeluKernelImpl")
+    if approximate == "none":
+        return x * 0.5 * (ops.erf(x * math.sqrt(0.5)) + 1)
+    if approximate != "tanh":
+        raise GradcliError("G026", "approximate argument must be either none or tanh.")
+    inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
+    return x * 0.5 * (ops.tanh(inner) + 1)
+
+
+@activation("nn.functional.silu")
+def silu(input: Any, inplace: bool = False) -> Node:
+    """`input*sigmoid(input)`."""
+    x = tensor(input)
+    return (x if x.dtype.is_complex else floating(x, "silu_cpu")) * ops.sigmoid(x)
+
+
+@activation("nn.functional.mish")
+def mish(input: Any, inplace: bool = False) -> Node:
+    """`input*tanh(softplus(input))`."""
+    x = floating(input, "mish_cpu")
+    return x * ops.tanh(own.softplus(x))
+
+
+def _between(x: Node, low: Node, high: Node, inside: Node) -> Node:
+    """`low` up to `low`, `high` from `high`, `inside` between, with slope 0 at both ends."""
+    return ops.where(ops.le(x, low), low, ops.where(ops.ge(x, high), high, inside))
+
+
+@activation("nn.functional.hardtanh")
+def hardtanh(
+    input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Node:
+    """`input` between `min_val` and `max_val`; the derivative at both is 0."""
+    if min_val > max_val:
+        raise GradcliError("G026", "min_val cannot be greater than max_val", kind=ValueError)
+    if input.dtype is uint8 and min_val < 0:
+        sentence = "cannot do hardtanh on an unsigned type with negative limits"
+        raise GradcliError("G026", sentence)
+    return _hardtanh(tensor(input), min_val, max_val)
+
+
+def _hardtanh(x: Node, low: float, high: float) -> Node:
+    if x.dtype.category == BOOL:
+        raise GradcliError("G025", "Bool inputs not supported for hardtanh")
+    if x.dtype.is_complex:
+        raise GradcliError(
+            "G025", "clamp is not supported for complex types", kind=NotImplementedError
+        )
+    return _between(x, lift(low, x), lift(high, x), x)
+
+
+@activation("nn.functional.relu6", shown="hardtanh")
+def relu6(input: Any, inplace: bool = False) -> Node:
+    """`input` between 0 and 6."""
+    return _hardtanh(tensor(input), 0, 6)
+
+
+@activation("nn.functional.hardsigmoid")
+def hardsigmoid(input: Any, inplace: bool = False) -> Node:
+    """`(input + 3)/6` between 0 and 1."""
+    x = floating(input, "hardsigmoid_cpu")
+    shifted = x + 3
+    return _between(shifted, zero(x), zero(x) + 6, shifted) / 6
+
+
+@activation("nn.functional.hardswish")
+def hardswish(input: Any, inplace: bool = False) -> Node:
+    """`input*(input + 3)/6` between -3 and 3, 0 below, `input` above."""
+    x = floating(input, "hardswish_cpu")
+    above = ops.ge(x, zero(x) + 3)
+    below = ops.le(x, zero(x) - 3)
+    middle = only(ops.logical_not(ops.logical_or(above, below)), x)
+    return ops.where(below, zero(x) * -1.0, ops.where(above, x, middle * (middle + 3) / 6 + 0 * x))
+
+
+@activation("hardshrink", "nn.functional.hardshrink", method=True)
+def hardshrink(input: Any, lambd: float = 0.5) -> Node:
+    """`input` outside of [-lambd, lambd], 0 inside."""
+    x = floating(input, "hardshrink_cpu")
+    return ops.where(_within(x, lambd), zero(x), x)
+
+
+@activation("nn.functional.softshrink")
+def softshrink(input: Any, lambd: float = 0.5) -> Node:
+    """`input` moved by `lambd` towards 0, 0 inside of [-lambd, lambd]."""
+    x = floating(input, "softshrink_check")
+    if lambd < 0:
+        raise GradcliError(
+            "G026",
+            "lambda must be in range [0, 3.40282e+38] for input dtype "
+            f"{SCALAR_TYPES[x.dtype]}, but found {lambd:g}",
+        )
+    moved = ops.where(ops.gt(x, zero(x)), x - lambd, x + lambd)
+    return ops.where(_within(x, lambd), x * 0, moved)
+
+
+def _within(x: Node, size: float) -> Node:
+    bound = lift(size, x)
+    return ops.logical_and(ops.ge(x, -bound), ops.le(x, bound))
+
+
+@composite("nn.functional.tanhshrink")
+def tanhshrink(input: Any) -> Any:
+    """`input - tanh(input)`."""
+    return input - input.tanh()
+
+
+@composite("nn.functional.softsign")
+def softsign(input: Any) -> Any:
+    """`input/(|input| + 1)`."""
+    return input / (input.abs() + 1)
+
+
+@activation("nn.functional.softplus")
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Node:
+    """`log(1 + exp(beta*input))/beta`; `input` itself where `beta*input` is above `threshold`."""
+    x = floating(input, "softplus_cpu")
+    scaled = x if beta == 1 else x * beta
+    smooth = own.softplus(scaled)
+    return ops.where(ops.gt(scaled, lift(threshold, x)), x, smooth if beta == 1 else smooth / beta)
+
+
+@activation("nn.functional.logsigmoid", shown="log_sigmoid")
+def logsigmoid(input: Any) -> Node:
+    """`log(sigmoid(input))`, without overflow."""
+    return log_sigmoid_of(floating(input, "log_sigmoid_cpu"))
+
+
+def log_sigmoid_of(x: Node) -> Node:
+    """`log(sigmoid(x))` of a floating-point node, exact for large `|x|`."""
+    return -own.softplus(-x)
+
+
+@activation("threshold", "nn.functional.threshold", in_place=1)
+def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
+    """`input` where it is above `threshold`, `value` elsewhere."""
+    x = tensor(input)
+    if x.dtype.category == BOOL or x.dtype.is_complex:
+        raise no_kernel("threshold_cpu", x)
+    return ops.where(ops.le(x, lift(threshold, x)), lift(value, x), x)
+
+
+@function("nn.functional.glu")
+def glu(input: Any, dim: int = -1) -> Node:
+    """The first half along `dim` times the sigmoid of the second half."""
+    x = tensor(input)
+    if x.ndim == 0:
+        raise GradcliError("G024", "glu does not support scalars because halving size must be even")
+    axis = axis_from_right(dim, x.ndim)
+    size = x.shape[axis]
+    if size % 2:
+        raise GradcliError(
+            "G024",
+            f"Halving dimension must be even, but dimension {axis + x.ndim} is size {size}",
+        )
+    half = size // 2
+    x = floating(x, "glu_cpu")
+    return part(x, axis, 0, half) * ops.sigmoid(part(x, axis, half, half))
+
+
+@composite("prelu", "nn.functional.prelu")
+def prelu(input: Any, weight: Any) -> Any:
+    """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
+    rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1
+    if not rank and numel(weight.shape) != 1:
+        raise GradcliError("G024", "Not allow zero-dim input tensor.")
+    if input.dtype is not weight.dtype:
+        raise GradcliError(
+            "G025",
+            f"prelu: Type promoting not supported. Got {SCALAR_TYPES[input.dtype]} and "
+            f"{SCALAR_TYPES[weight.dtype]}",
+        )
+    if numel(weight.shape) not in (1, channels):
+        raise GradcliError(
+            "G024",
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+            f"{numel(weight.shape)} and channel size = {channels}.",
+        )
+    if len(weight.shape) > 1:
+        raise GradcliError(
+            "G024",
+            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+            f"{len(weight.shape)}",
+        )
+    shape = [1] * rank
+    if rank > 1:
+        shape[1] = numel(weight.shape)
+    return _prelu(input, weight if tuple(weight.shape) == tuple(shape) else weight.reshape(*shape))
+
+
+@internal("_prelu_kernel")
+def _prelu(input: Any, weight: Any) -> Node:
+    below = ops.clamp_max(input, zero(input))
+    return ops.where(ops.gt(input, zero(input)), input, weight * below)
+
+
+for _name in ("sigmoid", "tanh"):
+    registry.register(f"torch.nn.functional.{_name}", registry.find(f"torch.{_name}"))
+
+
+def _written(name: str) -> None:
+    @composite(f"nn.functional.{name}", *([name] if name in ALSO_OF_TORCH else []), method=False)
+    def written(input: Any, *args: Any, **kwargs: Any) -> Any:
+        function = registry.find(f"torch.nn.functional.{name.removesuffix('_')}")
+        return function(input, *args, **kwargs, inplace=True)
+
+    written.doc = f"`{name.removesuffix('_')}`, written to the tensor itself."
+
+
+ALSO_OF_TORCH = ("celu_", "rrelu_", "selu_", "threshold_")
+for _name in ("elu_", "hardtanh_", "leaky_relu_", "relu_", *ALSO_OF_TORCH):
+    _written(_name)

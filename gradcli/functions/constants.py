@@ -1,0 +1,252 @@
+"""Tensors that are made, not given: filled, ranges, identities."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
+from gradcli.execute.limits import memory
+from gradcli.functions.create import dtype_or_default, from_array, made, number_of, shape_of, tensor
+from gradcli.functions.shape import whole
+from gradcli.graph.dtype import DType, as_dtype, default, int64, of_number
+from gradcli.graph.node import constant, data
+from gradcli.graph.shape import Shape
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite
+from gradcli.tensor.fused import multiply_add
+from gradcli.tensor.kinds import AnyTensor, Number
+from gradcli.tensor.operands import as_number
+
+
+def _filled(name: str, value: complex) -> tuple[Any, Any]:
+    """The functions `name` and `name_like`."""
+
+    def of(kind: DType, sizes: tuple[Any, ...], requires_grad: bool, title: str = "") -> Tensor:
+        return made(constant(value, kind, shape_of(sizes, kind, title)), requires_grad)
+
+    @composite(name, method=False)
+    def filled(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
+        return of(dtype_or_default(dtype), _given(name, size), requires_grad, name)
+
+    @composite(f"{name}_like", method=False)
+    def like(
+        input: Any,
+        *,
+        dtype: Any = None,
+        requires_grad: bool = False,
+    ) -> Any:
+        kind, shape = like_what(f"{name}_like", input, dtype)
+        return of(kind, (shape,), requires_grad)
+
+    @composite(f"Tensor.new_{name}")
+    def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
+        return of(like_what(name, input, dtype)[0], size, requires_grad, name)
+
+    filled.doc = f"A tensor of {name}: `{name}(2, 3)`."
+    like.doc = f"A tensor of {name} of the shape and dtype of `input`."
+    new.doc = f"A tensor of {name} of the dtype of `input`."
+    return filled, like
+
+
+def _given(name: str, size: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not size:
+        raise GradcliError(
+            "G013", f'{name}() missing 1 required positional arguments: "size"', kind=TypeError
+        )
+    return size
+
+
+def like_what(name: str, input: Any, dtype: Any) -> tuple[DType, Shape]:
+    """The dtype and shape of a tensor made like `input`."""
+    if not isinstance(input, Tensor):
+        raise GradcliError(
+            "G014",
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}",
+            kind=TypeError,
+        )
+    return input.dtype if dtype is None else as_dtype(dtype), tuple(input.shape)
+
+
+zeros, zeros_like = _filled("zeros", 0)
+ones, ones_like = _filled("ones", 1)
+empty, empty_like = _filled("empty", 0)
+
+
+@composite("full", method=False)
+def full(
+    size: Any,
+    fill_value: Number,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """A tensor of one number: `full((2, 3), 7.)`."""
+    if not isinstance(size, (list, tuple)):
+        raise GradcliError(
+            "G013",
+            "full(): argument 'size' (position 1) must be tuple of ints, not "
+            f"{type(size).__name__}",
+            help="full((n,), value)",
+            kind=TypeError,
+        )
+    value = number_of(fill_value)
+    kind = of_number(value) if dtype is None else as_dtype(dtype)
+    if isinstance(value, complex) and not kind.is_complex:
+        as_number(value, kind)
+    return made(constant(value, kind, shape_of((size,), kind)), requires_grad)
+
+
+@composite("full_like", method=False)
+def full_like(
+    input: Any,
+    fill_value: Number,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """A tensor of one number, of the shape and dtype of `input`."""
+    kind, shape = like_what("full_like", input, dtype)
+    return full(shape, fill_value, dtype=kind, requires_grad=requires_grad)
+
+
+@composite("Tensor.new_full")
+def new_full(
+    input: Any, size: Any, fill_value: Number, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
+    """A tensor of one number, of the dtype of `input`."""
+    kind = input.dtype if dtype is None else dtype
+    return full(size, fill_value, dtype=kind, requires_grad=requires_grad)
+
+
+@composite("Tensor.new_tensor")
+def new_tensor(input: Any, data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+    """A tensor of numbers, of the dtype of `input`."""
+    kind = input.dtype if dtype is None else dtype
+    return tensor(data, dtype=kind, requires_grad=requires_grad)
+
+
+@composite("eye", method=False)
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The identity matrix."""
+    kind = dtype_or_default(dtype)
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and whole(size) < 0:
+            raise GradcliError("G024", f"{name} must be greater or equal to 0, got {size}")
+    shape = shape_of((n, n if m is None else m), kind)
+    return made(data(np.eye(*shape, dtype=NUMPY_DTYPES[kind]), shape, kind), requires_grad)
+
+
+@composite("arange", method=False)
+def arange(
+    start: Number | None = None,
+    end: Number | None = None,
+    step: Number = 1,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """The numbers from `start` up to and without `end`, `step` apart."""
+    if start is None and end is None:
+        sentence = (
+            "arange() received an invalid combination of arguments - got (), but expected one of:"
+        )
+        raise GradcliError("G013", sentence, help="arange(5)", kind=TypeError)
+    ends = (0, start) if end is None else (start or 0, end)
+    first, last, step = (number_of(v) for v in (*ends, step))
+    count = _count(first, last, step)
+    integral = all(isinstance(v, int) for v in (first, last, step))
+    kind = (int64 if integral else default.dtype) if dtype is None else as_dtype(dtype)
+    memory.refuse(count, kind.itemsize)
+    steps = np.arange(count, dtype=np.int64 if integral else np.float64)
+    return from_array(first + steps * step, kind, requires_grad=requires_grad)
+
+
+def _count(first: Any, last: Any, step: Any) -> int:
+    if step == 0:
+        raise GradcliError("G026", "step must be nonzero")
+    if not (isfinite(first) and isfinite(last)):
+        raise GradcliError("G026", f"unsupported range: {first} -> {last}")
+    if (last - first) * step < 0:
+        raise GradcliError("G026", "upper bound and lower bound inconsistent with step sign")
+    if all(isinstance(v, int) for v in (first, last, step)):
+        return int(-(-(last - first) // step))
+    return int(np.ceil((last - first) / step))
+
+
+def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
+    """Evenly spaced numbers, counted from both ends as PyTorch does."""
+    if steps < 0:
+        raise GradcliError("G026", "number of steps must be non-negative")
+    memory.refuse(steps, kind.itemsize)
+    if steps == 1:
+        return np.array([start], NUMPY_DTYPES[kind])
+    index = np.arange(steps, dtype=np.float64)
+    if kind.category < 2:
+        step = (end - start) / (steps - 1)
+        forward, backward = np.trunc(start + step * index), np.trunc(end - step * index[::-1])
+    elif kind.wider is not None:  # each step is rounded
+        given = np.array([start, end, steps - 1], np.float64)
+        first, last, count = stored(given, kind)
+        step = stored(stored(last - first, kind) / count, kind)
+        forward, backward = (stored(step * stored(i, kind), kind) for i in (index, index[::-1]))
+        forward, backward = first + forward, last - backward
+    else:
+        scalar = NUMPY_DTYPES[kind].type
+        step = (scalar(end) - scalar(start)) / scalar(steps - 1)
+        forward = multiply_add(index, float(step), float(scalar(start)))
+        backward = multiply_add(index[::-1], -float(step), float(scalar(end)))
+    return np.where(index < steps // 2, forward, backward).astype(NUMPY_DTYPES[kind])
+
+
+def _ends(name: str, start: Any, end: Any) -> tuple[float, float]:
+    ranks = [len(v.shape) if isinstance(v, Tensor) else 0 for v in (start, end)]
+    if any(ranks):
+        raise GradcliError(
+            "G024",
+            f"{name} only supports 0-dimensional start and end tensors, but got start with "
+            f"{ranks[0]} dimension(s) and end with {ranks[1]} dimension(s).",
+        )
+    return float(number_of(start)), float(number_of(end))
+
+
+@composite("linspace", method=False)
+def linspace(
+    start: AnyTensor | Number,
+    end: AnyTensor | Number,
+    steps: int,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """`steps` numbers from `start` to `end`, evenly spaced."""
+    kind = dtype_or_default(dtype)
+    values = _spaced(*_ends("linspace", start, end), whole(steps), kind)
+    return from_array(values, kind, requires_grad=requires_grad)
+
+
+@composite("logspace", method=False)
+def logspace(
+    start: AnyTensor | Number,
+    end: AnyTensor | Number,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Any:
+    """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
+    kind = dtype_or_default(dtype)
+    first, last = _ends("logspace", start, end)
+    exponents = _spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
+    values = np.power(float(base), exponents.astype(np.float64))
+    return from_array(values, kind, requires_grad=requires_grad)

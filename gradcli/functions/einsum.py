@@ -1,0 +1,226 @@
+"""Einstein sums and what is made of them: tensordot, Kronecker products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.functions.compositions import einsum_composed, tensordot_composed
+from gradcli.functions.linalg import one_dtype, tensor_shape
+from gradcli.graph.dtype import promote_pair
+from gradcli.graph.node import Node
+from gradcli.ops import elementwise as ops
+from gradcli.ops import reduction
+from gradcli.ops.linalg import contract
+from gradcli.ops.movement import reshape
+from gradcli.tensor import Tensor
+from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor
+
+
+@composite("inner")
+def inner(input: Any, other: Any) -> Any:
+    """The sums of products over the last dim of both; a scalar multiplies."""
+    x, y = tensor_shape(input), tensor_shape(other)
+    if not x or not y:
+        return input * other
+    if input.dtype is not other.dtype:
+        raise GradcliError("G025", "both inputs should have same dtype")
+    if x[-1] != y[-1]:
+        raise GradcliError(
+            "G021",
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(x)} and {list(y)}",
+        )
+    return tensordot(input, other, dims=([-1], [-1]))
+
+
+@composite("einsum", method=False)
+def einsum(equation: str, *operands: Any) -> Any:
+    """An Einstein sum: `einsum("ij,jk->ik", x, y)`."""
+    given: Any = operands
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        given = operands[0]
+    inputs, output = _equation(equation, [len(tensor_shape(x)) for x in given])
+    sums = not set().union(*inputs) <= set(output)
+    kinds = ("permute", "sum") if len(given) == 1 else ("mul", "view")
+    return _EINSUMS[kinds[sums]](inputs, output, list(given))
+
+
+def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
+    """An Einstein sum, contracted from the left."""
+    nodes = [tensor(x) for x in tensors]
+    _check_sizes(inputs, nodes)
+    plain = [_diagonals(x, labels) for x, labels in zip(nodes, inputs, strict=True)]
+    nodes, inputs = [x for x, _ in plain], [labels for _, labels in plain]
+    result, labels = plain[0]
+    for i in range(1, len(nodes)):
+        wanted = set(output).union(*inputs[i + 1 :])
+        factors = [result, nodes[i]]
+        if wanted.issuperset(labels + inputs[i]):
+            factors = promoted(*factors)
+        else:
+            one_dtype("bmm", *factors)
+        result, labels = _pair(factors[0], labels, factors[1], inputs[i], wanted)
+    result, labels = _summed(result, labels, set(output))
+    return _ordered(result, labels, output)
+
+
+_EINSUMS = {
+    name: function(
+        f"Tensor._einsum_{name}", shown=name, overload=int(name == "sum"), composed=einsum_composed
+    )(_einsum)
+    for name in ("permute", "sum", "mul", "view")
+}
+"""By what PyTorch does last, and shows: rearrange, add up, multiply, or view a matrix product."""
+
+
+def labels_once(labels: str) -> str:
+    """Each label once, in the order of first appearance."""
+    return "".join(dict.fromkeys(labels))
+
+
+def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+    """Labels of operands and result, `...` spelled out in unused letters."""
+    text = equation.replace(" ", "")
+    left, arrow, output = text.partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(ranks):
+        few = "fewer" if len(inputs) > len(ranks) else "more"
+        raise GradcliError(
+            "G013", f"einsum(): {few} operands were provided than specified in the equation"
+        )
+    width = 0
+    for labels, rank in zip(inputs, ranks, strict=True):
+        named = len(labels.replace("...", ""))
+        if "..." in labels:
+            width = max(width, rank - named)
+        elif named != rank:
+            raise GradcliError(
+                "G013",
+                f"einsum(): the number of subscripts in the equation ({named}) does not match the "
+                f"number of dimensions ({rank}) for operand {inputs.index(labels)} and no ellipsis "
+                "was given",
+            )
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
+    dots = "".join(spare[:width])
+    expanded = [
+        labels.replace("...", dots[width - (rank - len(labels) + 3) :] if "..." in labels else "")
+        for labels, rank in zip(inputs, ranks, strict=True)
+    ]
+    if not arrow:
+        joined = "".join(expanded)
+        single = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots)
+        return expanded, dots + "".join(single)
+    return expanded, output.replace("...", dots)
+
+
+def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:
+    sizes: dict[str, int] = {}
+    for number, (labels, node) in enumerate(zip(inputs, nodes, strict=True)):
+        for label, size in zip(labels, node.shape, strict=True):
+            known = sizes.setdefault(label, size)
+            if known != size and 1 not in (known, size):
+                raise GradcliError(
+                    "G021",
+                    f"einsum(): subscript {label} has size {size} for operand {number} which does "
+                    f"not broadcast with previously seen size {known}",
+                )
+            sizes[label] = max(known, size)
+
+
+def _diagonals(x: Node, labels: str) -> tuple[Node, str]:
+    """`x` with repeated labels reduced to the diagonal over them, and its labels then."""
+    from gradcli.functions.shape import permuted
+    from gradcli.ops.movement import diagonal
+
+    while len(set(labels)) < len(labels):
+        label = next(c for c in labels if labels.count(c) > 1)
+        first = labels.index(label)
+        second = labels.index(label, first + 1)
+        rest = [i for i in range(len(labels)) if i not in (first, second)]
+        order = tuple(i - x.ndim for i in (*rest, first, second))
+        x = diagonal(permuted(x, order), offset=0)
+        labels = "".join(labels[i] for i in rest) + label
+    return x, labels
+
+
+def _summed(x: Node, labels: str, wanted: set[str]) -> tuple[Node, str]:
+    """`x` summed over the labels that nobody wants any more."""
+    axes = tuple(i - x.ndim for i, c in enumerate(labels) if c not in wanted)
+    if not axes:
+        return x, labels
+    kept = "".join(c for c in labels if c in wanted)
+    return reduction.total(x, axis=axes, keepdims=False), kept
+
+
+def _pair(x: Node, left: str, y: Node, right: str, wanted: set[str]) -> tuple[Node, str]:
+    x, left = _summed(_unit_free(x, left, y, right), left, wanted | set(right))
+    y, right = _summed(_unit_free(y, right, x, left), right, wanted | set(left))
+    result = labels_once("".join(c for c in left + right if c in wanted))
+    return contract(x, y, spec=f"{left},{right}->{result}"), result
+
+
+def _unit_free(x: Node, labels: str, y: Node, others: str) -> Node:
+    """`x` expanded where it has length 1 and `y` has more along the same label."""
+    from gradcli.ops.movement import expand
+
+    shape = tuple(
+        y.shape[others.index(c)] if n == 1 and c in others else n
+        for c, n in zip(labels, x.shape, strict=True)
+    )
+    return expand(x, shape=shape) if shape != x.shape else x
+
+
+def _ordered(x: Node, labels: str, output: str) -> Node:
+    from gradcli.functions.shape import permuted
+
+    order = tuple(labels.index(c) - x.ndim for c in output)
+    return x if order == tuple(range(-x.ndim, 0)) else permuted(x, order)
+
+
+@composite("tensordot", method=False)
+def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
+    """The contraction of two tensors over the last `dims` of one and the first of the other."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    m, n = len(a.shape), len(b.shape)
+    if a.dtype is not b.dtype:
+        raise GradcliError("G025", "both inputs should have same dtype")
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(m, n):
+            wanted = ">= 0" if dims < 0 else "< ndim_a or ndim_b"
+            raise GradcliError("G026", f"tensordot expects dims {wanted}, but got dims={dims}")
+        dims = (list(range(m - dims, m)), list(range(dims)))
+    if not isinstance(dims, (list, tuple)) or len(dims) != 2:
+        raise GradcliError(
+            "G013",
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] "
+            f"containing two lists, but got dims={dims}",
+        )
+    first, second = ([d % r for d in ds] for ds, r in zip(dims, (m, n), strict=True))
+    left = letters[:m]
+    right = list(letters[m : m + n])
+    for i, j in zip(first, second, strict=True):
+        right[j] = left[i]
+    kept = [c for i, c in enumerate(left) if i not in first]
+    kept += [c for j, c in enumerate(right) if j not in second]
+    return _tensordot([left, "".join(right)], "".join(kept), [a, b])
+
+
+_tensordot = function("Tensor._tensordot", shown="view", composed=tensordot_composed)(_einsum)
+
+
+@function("kron", shown="unsafe_view")
+def kron(input: Any, other: Any) -> Node:
+    """The Kronecker product."""
+    kind = promote_pair(input.dtype, other.dtype)
+    x, y = ops.cast(input, kind), ops.cast(other, kind)
+    rank = max(x.ndim, y.ndim)
+    first, second = ((1,) * (rank - n.ndim) + n.shape for n in (x, y))
+    wide = reshape(x, axes=x.ndim, shape=tuple(n for size in first for n in (size, 1)))
+    high = reshape(y, axes=y.ndim, shape=tuple(n for size in second for n in (1, size)))
+    shape = tuple(a * b for a, b in zip(first, second, strict=True))
+    return reshape(wide * high, axes=2 * rank, shape=shape)
