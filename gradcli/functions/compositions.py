@@ -96,10 +96,12 @@ def tensordot_composed(inputs: list[str], output: str, tensors: list[Any]) -> An
     )
     x = x.permute([left.index(c) for c in first + shared])
     y = y.permute([right.index(c) for c in shared + second])
-    if not first and not second:
-        return x.reshape(across).dot(y.reshape(across)).view([])
-    x, y = x.reshape(rows, across), y.reshape(across, columns)
-    return x.mm(y).reshape([sizes[c] for c in output])
+    shape = [sizes[c] for c in output]
+    if rows == columns == 1:
+        if layout.is_contiguous(x) and layout.is_contiguous(y):
+            return x.flatten().dot(y.flatten()).view(shape)
+        return (x.squeeze() * y.squeeze()).sum().view(shape)
+    return x.reshape(rows, across).mm(y.reshape(across, columns)).reshape(shape)
 
 
 def matmul_composed(input: Any, other: Any) -> Any:

@@ -21,6 +21,7 @@ from gradcli.ops.custom import Cotangents, custom, pulled
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor, levels
 from gradcli.tensor.storage import View, value_of
+from gradcli.tensor.write import refuse, write
 
 Values = tuple[Any, ...]
 
@@ -78,11 +79,12 @@ class Call:
                 f"mark_dirty can only accept variables, but got {type(changed).__name__}",
                 kind=TypeError,
             )
-        changed.storage.version.bump()
-        if tracked and changed.is_leaf and changed.requires_grad:
-            raise GradcliError(
-                "G033", "a leaf Variable that requires grad has been used in an in-place operation."
-            )
+        refusal = _refusal(changed) if tracked else None
+        view = changed._view
+        if refusal or not tracked or view is None or view.base is None:
+            changed.storage.touch(changed.version)  # else it is written to its base, and counted
+        if refusal:
+            raise refusal
 
     def _given(self, output: Any) -> Any:
         """An argument that comes back unchanged is a view of itself."""
@@ -101,9 +103,13 @@ class Call:
             give(item, Part(name, shared, place, self.context))
             settle(item)
             view = tensor._view
-            if view is not None and view.base is not None:
-                tensor._view = View(None, tensor.view_path)
-            tensor.adopt(item)
+            dirty = any(tensor is x for x in self.context._dirty)
+            if view is not None and view.base is not None and dirty:
+                write(tensor, item)
+            else:
+                if view is not None and view.base is not None:
+                    tensor._view = View(None, tensor.view_path)
+                tensor.adopt(item)
             self.context._node = self.context._node or item
 
     # -- forward mode
@@ -267,6 +273,20 @@ class Lifted:
     def lifted(self, batching: Batching) -> Lifted:
         """The call for all examples of another batch, too."""
         return Lifted(self, batching)
+
+
+def _refusal(changed: Tensor) -> GradcliError | None:
+    """Why autograd does not let a function of the script's own write to a tensor."""
+    view = changed._view
+    if (view is None or not view.caution) and changed.is_leaf and changed.requires_grad:
+        return GradcliError(
+            "G033", "a leaf Variable that requires grad has been used in an in-place operation."
+        )
+    try:
+        refuse(changed, True)
+    except GradcliError as error:
+        return error
+    return None
 
 
 def _varies(value: Any, original: Any, fixed: Values) -> bool:

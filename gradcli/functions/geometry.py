@@ -88,7 +88,7 @@ def cdist(
     return _apart(x1, x2, float(p))
 
 
-@function("Tensor._apart", shown="cdist")
+@function("Tensor._apart", shown="cdist", layout=False)
 def _apart(input: Any, other: Any, p: float) -> Node:
     x, y = promoted(input, other)
     left = reshaped(x, (*x.shape[:-1], 1, x.shape[-1]))

@@ -352,12 +352,14 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
             return input
         steps = seen.view_path[len(input.view_path) :]
         digit = overload(*args, **kwargs) if callable(overload) else overload
-        if seen.node.tracked:
-            seen.node.call = (backward_name(shown, digit), (input.node,))
+        node = seen.node
+        if node.tracked:
+            node.call = (backward_name(shown, digit), (input.node,))
         view = input._view
         base, before = (None, ()) if view is None else (view.base, view.steps)
         input._view = View(base, before + steps)
-        input.adopt(seen.node)
+        input.storage.touch(input.version)
+        input.adopt(node)
         return input
 
     reshaped.doc = f"`{name}`, for the tensor itself."

@@ -11,21 +11,17 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.index import gather_along
 from gradcli.functions.reduce import axes_of
-from gradcli.functions.shape import part, permuted, reshaped
-from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, as_dtype, float32, float64, int64
-from gradcli.graph.node import Node, constant
-from gradcli.graph.op import Op
+from gradcli.functions.shape import part, reshaped
+from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, as_dtype, float32, float64
+from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right
-from gradcli.ops import elementwise as ops
 from gradcli.ops import order, reduction
-from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, internal, number_node
+from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
-from gradcli.tensor.wrapping import written
 
 PAIRS = {
     name: named_results(name, "values", "indices")
@@ -226,27 +222,11 @@ _running("cummin", False)
 
 # -- quantiles
 
-_ROUNDED: dict[str, Op] = {"lower": ops.floor, "higher": ops.ceil, "nearest": ops.rounded}
+_ROUNDINGS = {"lower": "floor", "higher": "ceil", "nearest": "round"}
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _quantile(name: str, skip: bool) -> None:
-    @internal("squeeze", overload=4)
-    def found(input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str) -> Node:
-        x = tensor(input)
-        wanted = _probabilities(x, q, interpolation)
-        axis = -1 if dim is None else axis_from_right(dim, x.ndim)
-        if not x.size:
-            raise GradcliError("G026", "quantile() input tensor must be non-empty")
-        rows = reshaped(x, (x.size,)) if dim is None else _row(x)
-        rows = permuted(rows, _moved_last(rows.ndim, axis))
-        values = _interpolated(rows, _row(wanted), skip, interpolation)
-        kept = _kept_shape(x, axis, dim is None, keepdim)
-        if wanted.ndim == 0:
-            return reshaped(values, kept)
-        front = permuted(values, (-1, *range(-values.ndim, -1)))
-        return reshaped(front, (wanted.shape[0], *kept))
-
     @composite(name)
     def quantile(
         input: Any,
@@ -256,26 +236,22 @@ def _quantile(name: str, skip: bool) -> None:
         *,
         interpolation: str = "linear",
     ) -> Any:
-        made = found(input, q, dim, keepdim, interpolation)
-        between = interpolation in ("linear", "midpoint")
-        return written(made, 1 + between + 2 * (isinstance(q, Tensor) and q.ndim > 0))
+        shares = _shares(input, q, interpolation)
+        axis = -1 if dim is None else axis_from_right(dim, len(input.shape))
+        if not input.numel():
+            raise GradcliError("G026", "quantile() input tensor must be non-empty")
+        rows = _rows_in_order(input, None if dim is None else axis, keepdim)
+        found = _interpolated(rows, _ranks(rows, shares, skip), interpolation)
+        if len(shares.shape):
+            found.unsqueeze_(0).transpose_(0, -1)
+        return found.squeeze_(-1)
 
     without = ", NaN left out" if skip else ""
     quantile.doc = f"The elements below which the shares `q` of all (or along `dim`) lie{without}."
 
 
-def _kept_shape(x: Node, axis: int, everything: bool, keepdim: bool) -> tuple[int, ...]:
-    if everything:
-        return (1,) * x.ndim if keepdim else ()
-    return _without(x, axis, keepdim)
-
-
-def _moved_last(rank: int, axis: int) -> tuple[int, ...]:
-    return (*(a for a in range(-rank, 0) if a != axis), axis)
-
-
-def _probabilities(x: Node, q: Any, interpolation: str) -> Node:
-    """`q` as a node of the dtype of `x` as PyTorch checks it."""
+def _shares(x: Any, q: Any, interpolation: str) -> Any:
+    """`q` as a tensor of the dtype of `x` as PyTorch checks it."""
     if x.dtype not in (float32, float64):
         raise GradcliError("G025", "quantile() input tensor must be either float or double dtype")
     if interpolation not in INTERPOLATIONS:
@@ -284,50 +260,48 @@ def _probabilities(x: Node, q: Any, interpolation: str) -> Node:
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}",
         )
-    if not isinstance(q, Node):
+    if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise GradcliError("G026", f"quantile() q must be in the range [0, 1] but got {q}")
-        return number_node(q, x.dtype)
+        return Tensor(number_node(q, x.dtype))
     if q.ndim > 1:
         raise GradcliError("G024", "quantile() q must be a scalar or 1D tensor")
     if q.dtype is not x.dtype:
         raise GradcliError("G025", "quantile() q tensor must be same dtype as the input tensor")
-    return _in_range(q)
-
-
-def _in_range(q: Node) -> Node:
-    from gradcli.execute.evaluate import array
-
-    known = array(q)
-    if not ((known >= 0) & (known <= 1)).all():
+    if not q.ge(0).logical_and(q.le(1)).all():
         raise GradcliError("G026", "quantile() q values must be in the range [0, 1]")
     return q
 
 
-def _interpolated(rows: Node, q: Node, skip: bool, interpolation: str) -> Node:
-    """The quantiles of the last axis: between the elements on both sides of a rank."""
-    places = reduction.argsort(rows, axis=-1, descending=False)
-    ordered = gather_along(rows, places, -1)
-    last = constant(rows.shape[-1] - 1, rows.dtype)
-    missing = ops.isnan(rows)
-    if skip:
-        numbers = cast(ops.logical_not(missing), rows.dtype)
-        found = reduction.total(numbers, axis=(-1,), keepdims=True) - 1
-        ranks = q * ops.clamp_min(found, constant(0, rows.dtype))
+def _rows_in_order(x: Any, axis: int | None, keepdim: bool) -> Any:
+    """The elements that a quantile is of along the last dim, ascending; of all where no `axis`."""
+    shape = list(x.shape)
+    if axis is None or not shape:
+        ordered, kept = x.flatten().sort()[0], [1] * len(shape) * keepdim
     else:
-        empty = reduction.any_(missing, axis=(-1,), keepdims=True)
-        ranks = ops.where(empty, last, q * last)
-    rounded = _ROUNDED.get(interpolation)
-    if rounded is not None:
-        return gather_along(ordered, cast(rounded(ranks), int64), -1)
-    lower = ops.floor(ranks)
-    below, above = (
-        gather_along(ordered, cast(rank, int64), -1) for rank in (lower, ops.ceil(ranks))
-    )
-    weight = constant(0.5, rows.dtype) if interpolation == "midpoint" else ranks - lower
-    # As PyTorch's lerp: from the nearer end, so that weights 0 and 1 are exact.
-    near = ops.lt(weight, constant(0.5, rows.dtype))
-    return ops.where(near, below + weight * (above - below), above - (above - below) * (1 - weight))
+        turned = x if axis == -1 else x.unsqueeze(-1).transpose(axis - 1, -1)
+        ordered, kept = turned.sort()[0], shape
+        kept[axis:] = [1] * keepdim + kept[len(kept) + axis + 1 :]
+    return ordered.view([*kept, ordered.shape[-1]])
+
+
+def _ranks(rows: Any, shares: Any, skip: bool) -> Any:
+    """The places of the quantiles in rows of ascending elements: the last one for a NaN."""
+    if skip:
+        return shares * (rows.isnan().logical_not().sum(-1, True) - 1).clamp(min=0)
+    last = rows.shape[-1] - 1
+    missing = rows.isnan().any(-1, True)
+    return (shares * last).masked_fill(missing, last)
+
+
+def _interpolated(rows: Any, ranks: Any, interpolation: str) -> Any:
+    """The elements at ranks that may lie between two."""
+    rounding = _ROUNDINGS.get(interpolation)
+    if rounding is not None:
+        return rows.gather(-1, getattr(ranks, rounding)().long())
+    lower = ranks.long()
+    weights = ranks.new_full(ranks.shape, 0.5) if interpolation == "midpoint" else ranks - lower
+    return rows.gather(-1, lower).lerp_(rows.gather(-1, ranks.ceil().long()), weights)
 
 
 _quantile("quantile", False)

@@ -92,7 +92,9 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Node, 
 
 def _extent(x: Any, dim: int, name: str) -> int:
     if not x.shape:
-        raise GradcliError("G023", f"{name} expects at least a 1-dimensional tensor")
+        what = "tensor, but got a tensor with 0 dims" if name == "tensor_split" else "tensor"
+        verb = "expected" if name == "tensor_split" else "expects"
+        raise GradcliError("G023", f"{name} {verb} at least a 1-dimensional {what}")
     size: int = x.shape[axis_from_right(whole(dim), len(x.shape))]
     return size
 

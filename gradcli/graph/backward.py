@@ -127,7 +127,8 @@ def _through(function: Whole, given: Given, needed: Collection[Node], after: Aft
         for x, part in parts:
             if x in own:
                 cotangents.add(x, part, step)
-            else:
+        for x, part in reversed(parts):
+            if x not in own:
                 passed.setdefault(x, []).insert(0, part)
     found = []
     for x, several in passed.items():

@@ -148,8 +148,6 @@ class Function:
                 result.call = (self._name(args, kwargs), self._arguments(result, ends))
                 if self.composed is not None:
                     result.call = compose(result.call, self.composed, tensors, given, named)
-                if inference.blocks or saved.watchers:
-                    saved.keep(result, tensors, nodes)
             elif result.dtype is bool_ and result not in nodes:
                 result.released = True  # a condition of the script's own, not of a function
             made = self._wrap(result, tensors, nodes)
@@ -157,6 +155,8 @@ class Function:
             made = self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
         else:
             return result
+        if inference.blocks or saved.watchers:
+            saved.keep(made, tensors, nodes)
         if not self.columns:
             return made
         columns = self.columns
@@ -217,9 +217,6 @@ class Function:
                     give(node, Part(name, shared, output))
                 node = self._wrap(node, tensors, nodes, "multiple")
             wrapped.append(node)
-        varied = [y.node for y in wrapped if isinstance(y, Tensor) and y._node.tracked]
-        if varied and (inference.blocks or saved.watchers):
-            saved.keep(varied[0], tensors, nodes)
         return tuple(wrapped) if type(results) is tuple else type(results)(*wrapped)
 
     def __repr__(self) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradcli.graph.node import Node
 from gradcli.graph.op import Op
 from gradcli.graph.shape import Shape, fitting, numel
 from gradcli.ops import movement
@@ -111,7 +110,7 @@ def shared(a: Tensor, b: Tensor) -> str:
         return ""
     if a is b:
         return "full"
-    if not all(map(_is_dense, strides, shapes)):
+    if not all(map(is_dense, strides, shapes)):
         return ""
     starts = [offset_of(x) for x in (a, b)]
     ends = [start + numel(shape) for start, shape in zip(starts, shapes, strict=True)]
@@ -120,7 +119,7 @@ def shared(a: Tensor, b: Tensor) -> str:
     return "part" if starts[0] < ends[1] and starts[1] < ends[0] else ""
 
 
-def _is_dense(strides: Strides, shape: Shape) -> bool:
+def is_dense(strides: Strides, shape: Shape) -> bool:
     """Whether the elements fill a range of the memory, in whatever order."""
     expected = 1
     for stride, size in sorted(zip(strides, shape, strict=True)):
@@ -129,20 +128,6 @@ def _is_dense(strides: Strides, shape: Shape) -> bool:
                 return False
             expected *= size
     return True
-
-
-def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Strides | None:
-    """The strides of a function's result where they are not row-major, given its arguments.
-
-    `kept` says whether it is laid out like them; by default where the op works elementwise.
-    """
-    if not (node.op.elementwise if kept is None else kept):
-        return None
-    shape = node.shape
-    for tensor in arguments:
-        if tensor.node.shape == shape:
-            return _inherited(tensor, shape)
-    return None
 
 
 def as_view(shape: Shape, strides: Strides, new: Shape) -> Strides | None:
@@ -164,27 +149,6 @@ def as_view(shape: Shape, strides: Strides, new: Shape) -> Strides | None:
         count //= size
         stride *= size
     return tuple(reversed(found))
-
-
-REORDERING = frozenset({movement.permute.name, "as_strided"})
-"""View ops after which neighbours may lie in memory in another order."""
-
-
-def _inherited(tensor: Tensor, shape: Shape) -> Strides | None:
-    """The strides of an elementwise result of `shape` after `tensor`; None for row-major ones."""
-    storage = tensor._storage
-    if storage is None or (
-        storage.strides is None and not any(op.name in REORDERING for op, _ in tensor.view_path)
-    ):
-        return None
-    strides = strides_of(tensor)
-    order = sorted(range(len(shape)), key=lambda i: -strides[i])
-    dense = [0] * len(shape)
-    step = 1
-    for i in reversed(order):
-        dense[i] = step
-        step *= max(shape[i], 1)
-    return None if tuple(dense) == row_major(shape) else tuple(dense)
 
 
 def _blocks(shape: Shape, strides: Strides) -> list[tuple[int, int]]:
@@ -219,7 +183,7 @@ def _step(
         sizes = shape[:lead] + tuple(length for _, length, _ in attrs["slices"])
         return tuple(s * n for s, n in zip(strides, steps, strict=True)), sizes
     if op is movement.expand:
-        return _expanded(attrs["shape"], strides, shape)
+        return expanded(attrs["shape"], strides, shape)
     if op.name == "windows":
         return _windowed(attrs, strides, shape)
     if op.name == "as_strided":
@@ -250,7 +214,8 @@ def _diagonal(shape: Shape, offset: int) -> int:
     return max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
 
 
-def _expanded(new: Shape, strides: Strides, shape: Shape) -> tuple[Strides, Shape]:
+def expanded(new: Shape, strides: Strides, shape: Shape) -> tuple[Strides, Shape]:
+    """The strides under which the same memory repeats up to the shape `new`, and that shape."""
     extra = len(new) - len(shape)
     if extra < 0:
         new = shape[:-extra] + new

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
-from gradcli.graph.call import composition_of, results_of, tensors_of
+from gradcli.graph.call import composition_of, tensors_of
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
@@ -150,17 +150,21 @@ def pack_all(packed: Packed, tensors: Iterable[tuple[Any, Any]]) -> None:
         watchers.pop()
 
 
-def keep(node: Node, tensors: Sequence[Any], nodes: Sequence[Node]) -> None:
-    """Lets hooks pack what the function of `tensors` keeps whose result `node` is.
+def keep(made: Any, tensors: Sequence[Any], nodes: Sequence[Node]) -> None:
+    """Lets hooks pack what the function of `tensors` keeps that `made` a tensor or several.
 
     Raises:
         GradcliError: G033 for an inference tensor.
     """
-    refuse_saved([x for _, x in kept_by(node)], tensors, nodes)
+    results = [y for y in (made if isinstance(made, tuple) else (made,)) if hasattr(y, "_node")]
+    varied = [y._node for y in results if y._node.tracked and y._node not in nodes]
+    if not varied:
+        return
+    refuse_saved([x for _, x in kept_by(varied[0])], tensors, nodes)
     if watchers and watchers[-1] is not None:
-        given = {*nodes, *results_of(node).values()}  # not numbers that became tensors
-        found = [(key, tensor_of(x)) for key, _, x in by_place(node) if x in given]
-        pack_all(kept_of(node).packed, found)
+        known = {y._node: y for y in results} | dict(zip(nodes, tensors, strict=True))
+        found = [(key, known[x]) for key, _, x in by_place(varied[0]) if x in known]
+        pack_all(kept_of(varied[0]).packed, found)
 
 
 # -- what a gradient is computed from

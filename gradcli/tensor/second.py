@@ -102,7 +102,7 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
     newest = max(g.serial for g in given.values())
     seen = Seen(_in_order(node, given), next(iter(given)), arguments)
     named, used = [], set[int]()
-    for x, part in parts:
+    for x, part in sorted(parts, key=lambda pair: pair[1] not in seen.cotangents):
         position = next((i for i, y in enumerate(arguments) if y is x and i not in used), -1)
         used.add(position)
         if part.serial > newest:

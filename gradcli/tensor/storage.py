@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gradcli.execute.evaluate import array
+from gradcli.execute.evaluate import array, settle
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import Node, current, data
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
@@ -113,6 +113,13 @@ class Storage:
             if other is not version:
                 other.unseen = weakref.ref(self)
                 Version.any_unseen = True
+
+    def touch(self, version: Version) -> None:
+        """Counts a write under `version` that leaves every element as it is."""
+        same = DETACH(self.node)
+        settle(same)
+        self.node = same
+        self.count(version)
 
 
 class View:
@@ -245,8 +252,9 @@ def present(node: Node) -> Node:
     """`node` with what the memory that it saw holds now: PyTorch's rules read the memory."""
     value = None
     if node.op is LEAF:
-        tensor = node.attrs["owner"].tensor()
-        value = None if tensor is None else tensor.value_node
+        tensor, stamp = node.attrs["owner"].tensor(), saved_version(node)
+        counted = stamp is None or stamp[0].number == stamp[1]
+        value = tensor.value_node if tensor is not None and counted else None
     elif node.stale is not None:
         version, _, steps = node.stale
         storage = version.unseen and version.unseen()

@@ -12,6 +12,7 @@ from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
 from gradcli.tensor import layout
 from gradcli.tensor.inference import inference
+from gradcli.tensor.result_layout import of_result
 from gradcli.tensor.storage import Steps, Storage, View
 from gradcli.tensor.tensor import Tensor
 
@@ -41,7 +42,7 @@ def written(tensor: Tensor, times: int) -> Tensor:
 
 def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
     """The tensor of a result whose layout in memory may follow that of an argument."""
-    strides = layout.of_result(node, tensors, kept)
+    strides = of_result(node, tensors, kept)
     return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
 
 

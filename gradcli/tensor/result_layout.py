@@ -1,0 +1,95 @@
+"""Where the elements of a function's result lie in memory, given its arguments: as in PyTorch.
+
+Constraints: elementwise results follow their operands, as `TensorIterator` lays them out; others
+are row-major unless the function table says otherwise. Nothing is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gradcli.graph.node import Node
+from gradcli.graph.shape import Shape
+from gradcli.ops import movement
+from gradcli.tensor.layout import Strides, expanded, is_dense, row_major, strides_of
+
+if TYPE_CHECKING:
+    from gradcli.tensor.tensor import Tensor
+
+REORDERING = frozenset({movement.permute.name, "as_strided"})
+"""View ops after which neighbours may lie in memory in another order."""
+
+
+def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Strides | None:
+    """The strides of a function's result where they are not row-major, given its arguments.
+
+    `kept` says whether it is laid out like them; by default where the op works elementwise.
+    """
+    if not (node.op.elementwise if kept is None else kept):
+        return None
+    shape = node.shape
+    given = [x for x in arguments if _fits(x.node.shape, shape, kept is None)]
+    given = given if kept is None else given[:1]
+    if not any(map(_is_reordered, given)):
+        return None
+    if kept and 0 in shape:
+        return strides_of(given[0])
+    return _of_elements([(strides_of(x), x.node.shape) for x in given], shape)
+
+
+def _fits(own: Shape, shape: Shape, repeated: bool) -> bool:
+    """Whether an operand has the shape of the result, or where `repeated` broadcasts to it."""
+    if own == shape or not repeated:
+        return own == shape
+    tail = shape[len(shape) - len(own) :]
+    return len(own) <= len(shape) and all(n in (1, m) for n, m in zip(own, tail, strict=True))
+
+
+def _is_reordered(tensor: Tensor) -> bool:
+    """Whether neighbours of a tensor may lie in memory in another order than theirs."""
+    storage = tensor._storage
+    return storage is not None and (
+        storage.strides is not None
+        or any(op.name in REORDERING for op, _ in tensor.view_path)
+        or (0 in tensor.node.shape and bool(tensor.view_path))
+    )
+
+
+def _of_elements(operands: Sequence[tuple[Strides, Shape]], shape: Shape) -> Strides | None:
+    """The strides that PyTorch gives an elementwise result; None for row-major ones.
+
+    Those of operands that agree; else the dims in the order of the first operand that tells them
+    apart, as `TensorIterator` sorts them.
+    """
+    first = operands[0][0]
+    if all(x == (first, shape) for x in operands) and is_dense(first, shape):
+        return None if first == row_major(shape) else first
+    rank = len(shape)
+    steps = [expanded(shape, *operand)[0] for operand in operands]
+
+    def outwards(a: int, b: int) -> int:
+        """Above 0 where dim `a` belongs outside of dim `b`, below where inside, 0 for neither."""
+        for strides in steps:
+            if strides[a] and strides[b]:
+                if strides[a] != strides[b]:
+                    return strides[a] - strides[b]
+                if shape[a] > shape[b]:
+                    return 1
+        return 0
+
+    order = list(range(rank))[::-1]
+    for i in range(1, rank):
+        place = i
+        for j in range(i - 1, -1, -1):
+            further = outwards(order[j], order[place])
+            if further > 0:
+                order[j], order[place] = order[place], order[j]
+                place = j
+            elif further < 0:
+                break
+    dense, step = [0] * rank, 1
+    for dim in order:
+        dense[dim] = step
+        step *= max(shape[dim], 1)
+    return None if tuple(dense) == row_major(shape) else tuple(dense)
