@@ -79,6 +79,6 @@ def _compare(
         if wrong.any() and not any(here[0] in line for line in said[name]):
             place = np.argmax(wrong)
             said[name].append(
-                f"where {here[0]} PyTorch takes {right.flat[place]:g} for an element of the "
-                f"derivative by {name}, the formula gives {value.flat[place]:g}"
+                f"where {here[0]} PyTorch takes {right.flat[place] + 0.0:g} for an element of the "
+                f"derivative by {name}, the formula gives {value.flat[place] + 0.0:g}"
             )

@@ -185,6 +185,8 @@ class Task:
 
     def _retraced(self, name: str, first: Node) -> Node:
         """The gradient as the graph of its formula, which has a simpler derivative."""
+        if not first.tracked:
+            return first
         text = unparse(self.writer().whole(self.rewrite(first), name))
         with in_float64():
             found = Interpreter(dict(self.traced.variables)).evaluate(
@@ -199,7 +201,7 @@ class Task:
         found: dict[str, Node | None] = {}
         for name, leaf in self.leaves.items():
             part: Node | None = self.output
-            for _ in range(2 if self.kind == "elementwise2" else 1):
+            for turn in range(2 if self.kind == "elementwise2" else 1):
                 assert part is not None
                 probe = derive.symbol(COTANGENT, part.shape)
                 found_probe = gradients(part, probe, {name: leaf})[name]
@@ -208,6 +210,8 @@ class Task:
                 part = gradients(part, derive.ones(part), {name: leaf})[name]
                 if part is None:
                     break
+                if self.kind == "elementwise2" and turn == 0:
+                    part = self._retraced(name, part)
             found[name] = None if part is None else self.rewrite(part)
         return found
 
@@ -247,7 +251,15 @@ class Task:
     def writer(self, **style: bool) -> Writer:
         """What writes terms over the variables and the vectors."""
         variables = {**self.traced.shapes, **self.vectors}
-        return Writer(self.names, variables, spoken=self.traced.spoken, **style)
+        others = set(self.traced.shapes) - set(self.wrt)
+        return Writer(
+            self.names,
+            variables,
+            spoken=self.traced.spoken,
+            wrt=self.wrt if others else (),  # where all vary, products stay in the user's order
+            terms=self.rewrite.terms,
+            **style,
+        )
 
     def _formula(self, writer: Writer, name: str, term: Node | None) -> Tree:
         any_shape = self.kind in ("elementwise", "elementwise2")

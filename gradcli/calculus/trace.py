@@ -7,8 +7,9 @@ fails too, the error says which declaration is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -112,23 +113,15 @@ class Traced:
             self._check_any()
 
     def _bind(self, shape: Shape) -> None:
-        self.variables = {}
-        self.shapes = {}
-        for name, value in self.given.items():
-            if is_placeholder(value) or name in self.values:
-                self._place(name, tuple(value.shape))
-            else:
-                self.variables[name] = value
-        for name in self.spoken:
-            self.variables[name] = self.dims[name]
-        for name in self.missing:
-            self._place(name, shape)
-
-    def _place(self, name: str, shape: Shape) -> None:
-        made = placeholder(name, shape)
-        made.requires_grad = True
-        self.variables[name] = made
-        self.shapes[name] = shape
+        placed = {n: v for n, v in self.given.items() if is_placeholder(v) or n in self.values}
+        self.shapes = {n: tuple(v.shape) for n, v in placed.items()}
+        self.shapes |= dict.fromkeys(self.missing, shape)
+        self.variables = {n: v for n, v in self.given.items() if n not in placed}
+        self.variables |= {n: self.dims[n] for n in self.spoken}
+        for name in in_order(self.expression, self.shapes):
+            made = placeholder(name, self.shapes[name])
+            made.requires_grad = True
+            self.variables[name] = made
 
     # -- tensors of any shape
 
@@ -197,6 +190,37 @@ def _names(root: ast.Node) -> list[tuple[str, ast.Name]]:
         if isinstance(node, ast.Name):
             found.append((node.id, node))
         stack += ast.children(node)[::-1]
+    return found
+
+
+def in_order(expression: ast.Expression, known: Collection[str]) -> list[str]:
+    """The names, each behind those that the text multiplies it by, else by the alphabet."""
+    before: dict[str, set[str]] = {name: set() for name in known}
+    stack: list[ast.Node] = [expression]
+    while stack:
+        node = stack.pop()
+        stack += ast.children(node)[::-1]
+        if isinstance(node, ast.Chain) and node.rest[0][0] in "*/@":
+            first = node.first.operand if isinstance(node.first, ast.Unary) else node.first
+            factors = (first, *(x for _, x in node.rest))
+            named = [x.id for x in factors if isinstance(x, ast.Name) and x.id in before]
+            for left, right in pairwise(named):
+                if right not in {left} | _ahead(before, left):
+                    before[right].add(left)
+    ordered: list[str] = []
+    while rest := sorted(set(known) - {*ordered}):
+        ordered.append(next(name for name in rest if before[name] <= {*ordered}))
+    return ordered
+
+
+def _ahead(before: Mapping[str, set[str]], name: str) -> set[str]:
+    """All names that stand before one."""
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        new = before[stack.pop()] - found
+        found |= new
+        stack += new
     return found
 
 

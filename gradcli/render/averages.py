@@ -10,7 +10,7 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.language.print import unparse
 from gradcli.render import tree
-from gradcli.render.layout import Piece, Written
+from gradcli.render.pieces import Piece, Written
 from gradcli.render.tree import Tree
 from gradcli.rewrite.terms import PRODUCT, SIZE, TOTAL, Factor, Labels
 

@@ -10,7 +10,8 @@ from typing import Any
 from gradcli.language import ast
 from gradcli.language.make import make
 from gradcli.render import tree
-from gradcli.render.layout import EXTENT, Layout, Piece, Stuck
+from gradcli.render.layout import Layout
+from gradcli.render.pieces import EXTENT, Piece, Stuck
 from gradcli.render.tree import NOWHERE, Tree
 from gradcli.rewrite.terms import Labels
 

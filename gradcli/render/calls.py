@@ -13,7 +13,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.render import tree
-from gradcli.render.layout import Written
+from gradcli.render.pieces import Written
 from gradcli.render.positions import (
     at_row,
     embed_row,

@@ -10,8 +10,8 @@ from typing import Any
 
 from gradcli.language import ast
 from gradcli.render import tree
-from gradcli.render.layout import fraction, ratio
 from gradcli.render.numbers import known_number
+from gradcli.render.pieces import fraction, ratio
 from gradcli.render.tree import Tree
 from gradcli.rewrite.terms import Number
 

@@ -18,8 +18,9 @@ from gradcli.language.print import unparse
 from gradcli.render import tree
 from gradcli.render.calls import CALLS, function_call
 from gradcli.render.factors import numeric, split_quotient
-from gradcli.render.layout import Written, ratio
+from gradcli.render.pieces import Written, ratio
 from gradcli.render.products import Products
+from gradcli.render.stacked import stacked
 from gradcli.render.tree import Tree
 from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import PRODUCT, SIZE, TOTAL, Number, Terms, number_of
@@ -35,6 +36,8 @@ class Writer(Products):
         spoken: the sizes that may be called by their names.
         diagonals: whether `diag(v)@X` is preferred to `v[:, None]*X`.
         plain: whether every product of tensors is an `einsum`.
+        wrt: the variables that stand behind others in products.
+        terms: what made the nodes that are written.
     """
 
     def __init__(
@@ -45,12 +48,16 @@ class Writer(Products):
         spoken: Collection[str] = (),
         diagonals: bool = False,
         plain: bool = False,
+        wrt: Collection[str] = (),
+        terms: Terms | None = None,
     ) -> None:
         self.names = names or {}
         self.variables = variables or {}
         self.spoken = spoken
         self.diagonals = diagonals
         self.plain = plain
+        self.wrt = wrt
+        self.terms = terms or Terms()
         self._written: dict[Node, Written] = {}
 
     # -- what is asked for
@@ -109,7 +116,7 @@ class Writer(Products):
         if abs(size) <= NEAR:
             return tree.number(int(size))
         named = recovered(size, declared_sizes(self.variables.values()).values())
-        made = size_node(Terms(), named)
+        made = size_node(self.terms, named)
         return tree.number(int(size)) if made is None else self(made).tree
 
     def whole_number(self, value: int, size: int) -> Any:
@@ -145,6 +152,9 @@ class Writer(Products):
     # -- sums
 
     def _total(self, node: Node) -> Written:
+        whole = stacked(self, self.terms, node)
+        if whole is not None:
+            return whole
         terms = list(zip(node.attrs["scales"], node.inputs, strict=True))
         positive = next((i for i, (s, _) in enumerate(terms) if s > 0), None)
         if positive:

@@ -7,87 +7,11 @@ says which it has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fractions import Fraction
-from typing import NamedTuple
-
-from gradcli.graph.shape import Shape
 from gradcli.language import ast
 from gradcli.render import tree
+from gradcli.render.pieces import EXTENT, Piece, Stuck
 from gradcli.render.tree import Tree
-from gradcli.rewrite.terms import Labels, Number
-
-EXTENT = slice(None)
-
-
-class Written(NamedTuple):
-    """A formula and the shape that its value has."""
-
-    tree: Tree
-    shape: Shape
-
-
-class Stuck(Exception):
-    """Matrix notation has no words for this product."""
-
-
-class Piece:
-    """A part of a product: elementwise factors, or matrices in a row; a label for each axis."""
-
-    def __init__(
-        self,
-        labels: Labels,
-        up: list[Tree],
-        down: list[Tree],
-        row: list[Tree] | None = None,
-        conditions: Sequence[Tree] = (),
-    ) -> None:
-        self.labels = labels
-        self.up = up
-        self.down = down
-        self.row = row
-        self.conditions = list(conditions)
-
-    def tree(self) -> Tree:
-        """The formula of the piece."""
-        if self.row is not None:
-            return tree.matrix_product(self.row)
-        if not self.conditions:
-            return ratio(self.up, self.down)
-        inside = ratio(self.up, self.down) if self.up or self.down else tree.real(1.0)
-        other = tree.real(0.0) if not self.up and not self.down else tree.number(0)
-        return tree.call("where", tree.both(self.conditions), inside, other)
-
-    def matrices(self) -> list[Tree]:
-        """The piece as factors of a matrix product."""
-        return self.row if self.row is not None else [self.tree()]
-
-    def factors(self) -> tuple[list[Tree], list[Tree]]:
-        """The piece as elementwise factors, above and below."""
-        if self.row is not None:
-            return [tree.matrix_product(self.row)], []
-        return ([self.tree()], []) if self.conditions else (self.up, self.down)
-
-    def turned(self) -> Piece:
-        """The transpose."""
-        if len(self.labels) != 2:
-            return self
-        if self.row is not None:
-            return Piece(self.labels[::-1], [], [], [tree.transpose(x) for x in self.row[::-1]])
-        if len(self.up) + len(self.down) > 1 or self.conditions:
-            return Piece(self.labels[::-1], [tree.transpose(self.tree())], [])
-        up, down = ([tree.transpose(x) for x in part] for part in (self.up, self.down))
-        return Piece(self.labels[::-1], up, down)
-
-    def along(self, labels: Labels) -> Piece:
-        """The piece with its axes in the order of `labels`."""
-        return self if self.labels == labels else self.turned()
-
-
-def ratio(up: list[Tree], down: list[Tree]) -> Tree:
-    """`a*b/(c*d)`."""
-    top = tree.product(up) if up else tree.number(1)
-    return tree.chain(top, [("/", tree.product(down))]) if down else top
+from gradcli.rewrite.terms import Labels
 
 
 class Layout:
@@ -132,13 +56,17 @@ class Layout:
         found: dict[Labels, Piece] = {}
         for p in self.pieces:
             if not p.labels:
-                above, below = p.factors()
+                above, below = _least_turned(p).factors()
                 self.up += above
                 self.down += below
                 continue
             known = next((k for k in (p.labels, p.labels[::-1]) if k in found), None)
             if known is None:
                 found[p.labels] = p
+                continue
+            if known != p.labels and self._closed(p):
+                row = [*found.pop(known).matrices(), *p.matrices()]
+                self.up.append(tree.call("trace", tree.matrix_product(row)))
                 continue
             first, second = found[known], p.along(known)
             if first.conditions or second.conditions:
@@ -149,6 +77,12 @@ class Layout:
             (up, down), (more, below) = first.factors(), second.factors()
             found[known] = Piece(known, [*up, *more], [*down, *below])
         self.pieces = list(found.values())
+
+    def _closed(self, piece: Piece) -> bool:
+        """Whether the axes of a matrix are summed over, and only another one has them too."""
+        axes = set(piece.labels)
+        joined = [p for p in self.pieces if axes & set(p.labels)]
+        return not axes & set(self.result) and len(joined) == 2
 
     def _eliminate(self, summed: set[int]) -> None:
         with_label = {x: [p for p in self.pieces if x in p.labels] for x in sorted(summed)}
@@ -221,6 +155,10 @@ class Layout:
         matrices = [p for p in pieces if len(p.labels) == 2]
         if len(vectors) != 1 or len(matrices) != 2:
             return False
+        if not self.diagonals and (scaled := _scaled_columns(label, matrices, vectors[0])):
+            self.pieces = [p for p in self.pieces if p not in (matrices[0], vectors[0])]
+            self.pieces.append(scaled)
+            return True
         fresh = max(self.sizes) + 1
         self.sizes[fresh] = self.sizes[label]
         last = matrices[1]
@@ -266,6 +204,25 @@ class Layout:
         return Piece(order, up, down)
 
 
+def _scaled_columns(label: int, matrices: list[Piece], vector: Piece) -> Piece | None:
+    """The first matrix with its columns multiplied, `X*v`, where they lie along `label`."""
+    matrix = matrices[0]
+    if matrix.row is not None or matrix.labels[1] != label:
+        return None
+    (up, down), (more, below) = matrix.factors(), vector.factors()
+    return Piece(matrix.labels, [*up, *more], [*down, *below])
+
+
+def _least_turned(piece: Piece) -> Piece:
+    """A number `x@A.T@y` as `y@A@x`, which has fewer transposes."""
+    if piece.row is None or len(piece.row) < 3:
+        return piece
+    first, *inner, last = piece.row
+    turned = [last, *(tree.transpose(x) for x in reversed(inner)), first]
+    count = [sum(isinstance(x, ast.Attribute) for x in row) for row in (piece.row, turned)]
+    return piece if count[0] <= count[1] else Piece((), [], [], turned)
+
+
 def _under_conditions(labels: Labels, first: Piece, second: Piece) -> Piece:
     """A product of which a part holds under conditions: all of it does."""
     up: list[Tree] = []
@@ -290,10 +247,3 @@ def _continued(value: Tree) -> list[Tree]:
     if isinstance(value, ast.Chain) and all(sign == "@" for sign, _ in value.rest):
         return [value.first, *(x for _, x in value.rest)]
     return [value]
-
-
-def fraction(scale: Number) -> tuple[int | float, int]:
-    """A positive number as numerator and denominator."""
-    if isinstance(scale, Fraction):
-        return scale.numerator, scale.denominator
-    return scale, 1

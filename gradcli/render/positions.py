@@ -11,7 +11,7 @@ from gradcli.errors import GradcliError
 from gradcli.graph.dim import NEAR
 from gradcli.graph.node import Node
 from gradcli.render import tree
-from gradcli.render.layout import EXTENT, Written
+from gradcli.render.pieces import EXTENT, Written
 from gradcli.render.tree import Tree
 from gradcli.rewrite.terms import number_of
 

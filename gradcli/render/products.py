@@ -9,12 +9,14 @@ from fractions import Fraction
 from typing import Any
 
 from gradcli.graph.node import Node
+from gradcli.graph.op import SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.render import tree
 from gradcli.render.averages import Averages
 from gradcli.render.batched import batched
 from gradcli.render.factors import joined, letters, magnitude, numeric, to_power
-from gradcli.render.layout import EXTENT, Layout, Piece, Stuck, Written, ratio
+from gradcli.render.layout import Layout
+from gradcli.render.pieces import EXTENT, Piece, Stuck, Written, ratio
 from gradcli.render.tree import Tree
 from gradcli.rewrite.terms import INDICATOR, SIZE, UNIT, Factor, Labels, Number
 
@@ -26,6 +28,7 @@ class Products(Averages):
     diagonals: bool
     size: Any
     spoken: Any
+    wrt: Any
 
     def _product(self, node: Node, times: Number = Fraction(1)) -> Written:
         attrs = node.attrs
@@ -34,6 +37,7 @@ class Products(Averages):
             Factor(x, labels, power)
             for x, labels, power in zip(node.inputs, attrs["labels"], attrs["powers"], strict=True)
         ]
+        factors.sort(key=self._rank)
         up, down = numeric(abs(scale))
         factors, result = self._units(factors, attrs["result"], node.shape)
         mean = self._mean(factors, result)
@@ -53,6 +57,12 @@ class Products(Averages):
         made, shape = core
         made = joined([*up, *above], [*down, *below], made)
         return Written(tree.negative(made) if scale < 0 else made, shape)
+
+    def _rank(self, factor: Factor) -> int:
+        """Numbers that are given before those that vary, and those before functions."""
+        if factor.node.op is not SYMBOL or factor.node.ndim:
+            return 2
+        return int(factor.node.attrs["name"] in self.wrt)
 
     def _units(
         self, factors: list[Factor], result: Labels, shape: Shape
@@ -202,12 +212,11 @@ class Products(Averages):
         used = {x for f in own for x in f.labels}
         labels: dict[int, None] = dict.fromkeys([*result, *sorted(used)])
         operands, specs = [], []
-        for f in own:
-            made = self.whole(f.node)
-            below = f.power < 0
-            made = to_power(made, magnitude(f.power))
-            operands.append(ratio([], [made]) if below else made)
-            specs.append(letters(f.labels, labels))
+        for axes in dict.fromkeys(f.labels for f in own):
+            alike = [f for f in own if f.labels == axes]
+            up = [self._raised(f) for f in alike if f.power > 0]
+            operands.append(ratio(up, [self._raised(f) for f in alike if f.power < 0]))
+            specs.append(letters(axes, labels))
         output = []
         fresh = max([*labels, 0])
         for place, x in enumerate(result):
@@ -223,6 +232,9 @@ class Products(Averages):
                 output.append(x)
         spec = f"{','.join(specs)}->{letters(output, labels)}"
         return Written(tree.call("einsum", spec, *operands), node.shape)
+
+    def _raised(self, f: Factor) -> Tree:
+        return to_power(self.whole(f.node), magnitude(f.power))
 
 
 def _size_power(size: Tree, power: Number) -> Tree:

@@ -42,7 +42,7 @@ SAME = (
     *("sum", "prod", "mean", "cumsum", "cumprod", "outer", "einsum", "ones_like", "zeros_like"),
     *("tril", "triu", "logaddexp", "isnan", "isfinite", "logical_and", "logical_or", "logical_not"),
     *("exp2", "hypot", "sign", "argmax", "argmin", "trace", "diag", "fmod", "sinc", "heaviside"),
-    *("copysign", "logical_xor", "remainder", "fmax", "fmin"),
+    *("copysign", "logical_xor", "remainder", "fmax", "fmin", "stack"),
 )
 """Functions that NumPy and PyTorch call the same."""
 ARC = {name: f"arc{name[1:]}" for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")}

@@ -15,6 +15,7 @@ from gradcli.rewrite.cancelled import exponential, sigmoid_complement
 from gradcli.rewrite.conditions import opposite
 from gradcli.rewrite.groups import components
 from gradcli.rewrite.opened import Term, merged, opened_terms
+from gradcli.rewrite.places import SELECTED
 from gradcli.rewrite.products import SUMS, product
 from gradcli.rewrite.quotients import over_one_denominator
 from gradcli.rewrite.terms import (
@@ -78,41 +79,26 @@ def taken_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
         size = scales[0] if any(s * terms.scaled(x)[0] > 0 for s, x in pairs) else -scales[0]
         return terms.times(size, terms.total([(s / size, x) for s, x in pairs], shape))
     opened, result = opened_terms(terms, pairs, shape)
-    first = opened[0]
-    for f in first.factors:
-        if not all(t.plain and f in t.factors for t in opened):
-            continue
-        if f.power > 0 and f.labels and (f.node.op is not SYMBOL or f.labels != result):
-            continue
-        if not set(f.labels) <= {*result}:
-            continue
-        return _with_common(terms, opened, [[f]] * len(opened), result, shape)
-    divisor = _divisor(opened, result)
-    if divisor is not None:
-        return _divided(terms, opened, divisor, result, shape)
+    common = _common(opened, result)
+    if common is not None:
+        return _with_common(terms, opened, [[common]] * len(opened), result, shape)
     return _contraction_out(terms, opened, result, shape)
 
 
-def _divisor(opened: list[Term], result: Labels) -> Factor | None:
-    """What divides every term, to the least power to which it divides one."""
+def _common(opened: list[Term], result: Labels) -> Factor | None:
+    """What every term is multiplied or divided by, to the least power; variables to one power."""
+    if not all(t.plain for t in opened):
+        return None
     for f in opened[0].factors:
-        powers = [
-            max((g.power for g in t.factors if g[:2] == f[:2]), default=Fraction(0)) for t in opened
-        ]
-        plain = all(t.plain for t in opened) and set(f.labels) <= {*result}
-        if plain and f.node.op not in (SYMBOL, SIZE) and max(powers) < 0 and len(set(powers)) > 1:
-            return f._replace(power=max(powers))
+        powers = [next((g.power for g in t.factors if g[:2] == f[:2]), Fraction(0)) for t in opened]
+        shared = min(powers) if f.power > 0 else max(powers)
+        if shared * f.power <= 0 or not {*f.labels} <= {*result} or f.node.op is SELECTED:
+            continue
+        if f.node.op in (SYMBOL, SIZE) and len(set(powers)) > 1:
+            continue  # 2*x*sin(x) + x**2*cos(x) is left as it is
+        if shared < 0 or f.labels in ((), result):
+            return f._replace(power=shared)
     return None
-
-
-def _divided(terms: Terms, opened: list[Term], f: Factor, result: Labels, shape: Shape) -> Node:
-    pairs = []
-    for t in opened:
-        left = [g._replace(power=g.power - f.power) if g[:2] == f[:2] else g for g in t.factors]
-        left = [g for g in left if g.power != 0]
-        pairs.append((t.scale, product(terms, left, result, shape)))
-    whole = Factor(terms.total(pairs, shape), _units(result, shape), Fraction(1))
-    return product(terms, [f, whole], result, shape)
 
 
 def _contraction_out(terms: Terms, opened: list[Term], result: Labels, shape: Shape) -> Node | None:
@@ -147,10 +133,12 @@ def _with_common(
     rest = []
     for t, own in zip(opened, common, strict=True):
         left = [f for f in t.factors if f not in own]
-        rest.append((t.scale, product(terms, left, result, shape)))
+        inverse = [f._replace(power=-f.power) for f in own if f not in t.factors]
+        rest.append((t.scale, product(terms, [*left, *inverse], result, shape)))
     scales = [s * terms.scaled(x)[0] for s, x in rest]
     number = min(map(_size, scales))
-    if number == 0 or any((s / number) % 1 != 0 for s in scales):
+    alike = all(_size(s) == number for s in scales)
+    if number == 0 or (not alike and (number % 1 or any(s % number for s in scales))):
         number = Fraction(1)
     number = -number if all(s < 0 for s in scales) else number
     inner = terms.total([(s / number, x) for s, x in rest], shape)

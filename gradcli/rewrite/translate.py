@@ -16,6 +16,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
+from gradcli.rewrite.places import unit_vector
 from gradcli.rewrite.products import product
 from gradcli.rewrite.sizes import size_node
 from gradcli.rewrite.terms import (
@@ -182,6 +183,8 @@ def known(r: Rewriter, node: Node) -> Node:
         return node
     if node.size and (value == value.flat[0]).all() and math.isfinite(value.flat[0]):
         return r.spread(r.size(value.flat[0].item()), node.shape)
+    if node.ndim == 1 and value.sum() == 1 and value.max() == 1 and (value >= 0).all():
+        return unit_vector(r.terms, node.shape[0], int(value.argmax()))
     square = node.ndim == 2 and node.shape[0] == node.shape[1]
     if square and (value.sum(0) == 1).all() and (value.diagonal() == 1).all():
         (i,) = r.terms.labels(1)
