@@ -14,6 +14,7 @@ import numpy as np
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.backends.pointwise import WRITERS
 from gradcli.execute.backends.precise import UFUNCS
+from gradcli.execute.backends.vectorised import IN_PLACE, SWEPT
 from gradcli.execute.calls import (
     Instruction,
     Registers,
@@ -152,8 +153,8 @@ class Program:
             self._release(inputs[1:], position)
             return
         writer = self.writers[node]
-        if isinstance(writer, np.ufunc):
-            self._release(inputs, position)  # a ufunc may write over what it reads
+        if isinstance(writer, np.ufunc) or writer in IN_PLACE:
+            self._release(inputs, position)  # it may write over what it reads
         if writer is None:
             slot = self._new(None)
             attrs = local_attributes(node, self.rows, self.height)
@@ -175,6 +176,10 @@ class Program:
         """What computes the node into a buffer; None when its kernel makes its own array."""
         if not node.op.elementwise or self.rows.kind[node] != ROWS:
             return None
+        if node.dtype.is_floating_point and not node.attrs:
+            found = SWEPT.get(node.op.kernel)
+            if found is not None:
+                return found
         found = WRITERS.get(node.op.kernel) or UFUNCS.get(node.op.kernel)
         if found is not None or node.attrs:
             return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.special
 
-from gradcli.execute.backends import pointwise
+from gradcli.execute.backends import pointwise, vectorised
 
 EDGES = [
     0.0,
@@ -29,8 +31,16 @@ RANGE = np.random.default_rng(0).standard_normal(20_000) * 4
 TINY = np.random.default_rng(1).uniform(-1e-3, 1e-3, 2_000)
 BEYOND = [np.inf, -np.inf, np.nan, -2.0, 1e38, -1e38]
 CASES = {
-    "log1p": (pointwise.log1p, np.log1p, 5),
-    "softplus": (pointwise.softplus, lambda x: np.logaddexp(x, 0), 5),
+    "log1p": (vectorised.log1p, np.log1p, 4),
+    "softplus": (vectorised.softplus, lambda x: np.logaddexp(x, 0), 4),
+    "expm1": (vectorised.expm1, np.expm1, 4),
+    "sinh": (vectorised.sinh, np.sinh, 6),
+    "cosh": (vectorised.cosh, np.cosh, 4),
+    "tan": (vectorised.tan, np.tan, 4),
+    "atan": (vectorised.arctan, np.arctan, 3),
+    "sign": (vectorised.sign, lambda x: np.where(np.isnan(x), 0, np.sign(x)), 0),
+    "reciprocal": (vectorised.reciprocal, np.reciprocal, 0),
+    "relu": (vectorised.relu, lambda x: np.maximum(x, 0), 0),
     "sigmoid": (pointwise.sigmoid, scipy.special.expit, 5),
     "erf": (pointwise.erf, scipy.special.erf, 4),
 }
@@ -49,13 +59,54 @@ def test_large_float32_arrays(name: str, beyond: list[float]) -> None:
         out = np.empty_like(x)
         assert fast(x, out=out) is out
     np.testing.assert_array_equal(out, found)
+    assert_close(found, expected, most, x)
+
+
+def assert_close(found: Any, expected: Any, most: float, x: Any) -> None:
+    """Within `most` units in the last place, and of the same sign where zero."""
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     tiny = np.abs(expected) < 1e-36
     with np.errstate(invalid="ignore"):
         units = np.abs(found - expected) / np.spacing(np.abs(expected))
-    assert np.all(same | tiny | (units <= most)), x[~(same | tiny | (units <= most))][:5]
+    wrong = ~(same | tiny | (units <= most))
+    assert not wrong.any(), x[wrong][:5]
     zero = expected == 0
     np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(expected[zero]))
+
+
+@pytest.mark.parametrize("bounds", [(-0.5, 1), (-0.6, 1), (0, 1e30), (1e-30, 5), (-0.999, 40)])
+def test_log1p_between_bounds(bounds: tuple[float, float]) -> None:
+    """Blocks of other ranges go other ways."""
+    x = np.concatenate([np.random.default_rng(3).uniform(*bounds, 9000), bounds, TINY, [-0.0]])
+    x = x[(x >= bounds[0]) & (x <= bounds[1])].astype(np.float32)
+    expected = np.log1p(x.astype(np.float64)).astype(np.float32)
+    assert_close(vectorised.log1p(np.tile(x, 2)), np.tile(expected, 2), 4, np.tile(x, 2))
+
+
+def test_logaddexp_of_large_float32_arrays() -> None:
+    x, y = np.meshgrid(np.array([*EDGES, *BEYOND], np.float32), RANGE[:1000].astype(np.float32))
+    y[:5, :2], x[0, 0], y[1, 0] = x[:5, :2], np.nan, -np.inf
+    with np.errstate(all="ignore"):
+        expected = np.logaddexp(x.astype(np.float64), y.astype(np.float64)).astype(np.float32)
+        found = vectorised.logaddexp(x, y)
+        near = np.abs(found - expected) <= 4e-7 * np.maximum(1, np.maximum(abs(x), abs(y)))
+    right = near | (found == expected) | (np.isnan(found) & np.isnan(expected))
+    assert right.all(), (x[~right][:5], y[~right][:5])
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_extremes_of_an_array_and_a_number(name: str, kind: str) -> None:
+    x = np.concatenate([EDGES, RANGE, BEYOND]).astype(kind)
+    fast, slow = getattr(vectorised, name), getattr(np, name)
+    for number in (0.0, -1.5, np.inf, np.nan):
+        y = np.asarray(number, kind)
+        for values in (x, x[::2], x[:20_000].reshape(4, -1).T):
+            expected = slow(values, y)
+            np.testing.assert_array_equal(fast(values, y), expected)
+            out = np.array(values)
+            assert fast(out, y, out=out) is out
+            np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])

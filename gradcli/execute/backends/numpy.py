@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends import cascade, pointwise, precise, short_rows
+from gradcli.execute.backends import cascade, pointwise, precise, short_rows, vectorised
 from gradcli.execute.backends.contraction import contract
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.graph.node import Node, current
@@ -130,7 +130,7 @@ def _logcumsumexp(x: Array, *, axis: int) -> Array:
 
 def _logaddexp(x: Array, y: Array) -> Array:
     if x.dtype.kind != "c":
-        return np.logaddexp(x, y)
+        return np.logaddexp(x, y) if precise.applies(x) else vectorised.logaddexp(x, y)
     top = np.where(x.real >= y.real, x, y)
     return top + np.log(np.exp(x - top) + np.exp(y - top))
 
@@ -352,9 +352,7 @@ def _heaviside(x: Array, y: Array) -> Array:
 
 
 def _sign(x: Array) -> Array:
-    sign = np.sign(x)
-    # A NaN has no sign in PyTorch: 0.
-    return np.where(sign == sign, sign, sign.dtype.type(0)) if x.dtype.kind == "f" else sign
+    return vectorised.sign(x) if x.dtype.kind == "f" else np.sign(x)
 
 
 def _angle(x: Array) -> Array:
@@ -411,7 +409,7 @@ def _sinc(x: Array) -> Array:
 
 def _binary_cross_entropy(x: Array, y: Array) -> Array:
     least = x.dtype.type(-100)
-    known, other = precise.log(x), pointwise.log1p(-x)
+    known, other = precise.log(x), vectorised.log1p(-x)
     return -y * np.maximum(known, least) - (1 - y) * np.maximum(other, least)
 
 

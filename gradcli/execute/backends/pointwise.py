@@ -7,65 +7,25 @@ float32 or float64 and give what the plain ones give, up to a few units in the l
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends import precise
+from gradcli.execute.backends import precise, vectorised
+from gradcli.execute.backends.vectorised import buffers, is_large, reciprocal, result
 
 Array = Any
-LARGE = 512
-"""Elements from which a longer formula of vectorised ufuncs beats a shorter of slow ones."""
 BRANCHES = 4096
 """Elements from which masks beat a branch at each."""
 MASKS = {2: np.int16, 4: np.int32, 8: np.int64}
-
-
-class _Buffers(threading.local):
-    """A thread's buffers for intermediate values, by place, dtype and size."""
-
-    def __init__(self) -> None:
-        self.known: dict[tuple[int, Any], Array] = {}
-
-    def get(self, place: int, like: Array, dtype: Any = None) -> Array:
-        """An array of the shape of `like`, with any numbers in it."""
-        dtype = dtype or like.dtype
-        held = self.known.get((place, dtype))
-        if held is None or held.size < like.size:
-            held = np.empty(like.size, dtype)
-            if held.nbytes <= 1 << 20:
-                self.known[place, dtype] = held
-        return held[: like.size].reshape(like.shape)
-
-
-buffers = _Buffers()
-
-
-def _result(out: Array, *values: Array) -> Array:
-    if out is not None:
-        return out
-    return np.empty(np.broadcast_shapes(*(np.shape(v) for v in values)), np.result_type(*values))
-
-
-def _is_large(x: Array, kinds: str, least: int = LARGE) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.char in kinds and x.size >= least
-
-
-@cache
-def _is_vectorised(name: str) -> bool:
-    """Whether NumPy has a kernel for float32 that this machine runs several numbers at a time."""
-    found = np.lib.introspect.opt_func_info(func_name=f"^{name}$", signature="float32")
-    return any("baseline" not in kind["current"] for kind in found.get(name, {}).values())
 
 
 def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
     """The choice by masking bits: NumPy's own branches on each element, and guesses wrong."""
     like = x if getattr(x, "ndim", 0) >= getattr(y, "ndim", 0) else y
     if not (
-        _is_large(condition, "?", BRANCHES)
+        is_large(condition, "?", BRANCHES)
         and getattr(like, "dtype", None) == getattr(x, "dtype", 0) == getattr(y, "dtype", 1)
         and like.dtype.char in "fdeil"
     ):
@@ -74,76 +34,34 @@ def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
         np.copyto(out, y)
         np.copyto(out, x, where=condition)
         return out
-    out = _result(out, condition, x, y)
+    out = result(out, condition, x, y)
     kind = MASKS[like.dtype.itemsize]
     mask = buffers.get(0, condition, kind)
-    np.copyto(mask, condition)
-    np.negative(mask, out=mask)
-    first, second, result = np.asarray(x).view(kind), np.asarray(y).view(kind), out.view(kind)
+    np.copyto(mask, np.negative(condition.view(np.int8)))
+    first, second, made = np.asarray(x).view(kind), np.asarray(y).view(kind), out.view(kind)
     if second.ndim == 0 and not second:
-        np.bitwise_and(first, mask, out=result)
+        np.bitwise_and(first, mask, out=made)
     elif first.ndim == 0 and not first:
-        np.bitwise_and(second, np.invert(mask, out=mask), out=result)
+        np.bitwise_and(second, np.invert(mask, out=mask), out=made)
     else:
         # y ^ ((x ^ y) & mask)
-        np.bitwise_xor(first, second, out=result)
-        np.bitwise_and(result, mask, out=result)
-        np.bitwise_xor(result, second, out=result)
+        np.bitwise_xor(first, second, out=made)
+        np.bitwise_and(made, mask, out=made)
+        np.bitwise_xor(made, second, out=made)
     return out
-
-
-def log1p(x: Array, out: Array = None) -> Array:
-    """log(1 + x), corrected by what rounding 1 + x lost; a block with x <= -1 or inf goes slowly.
-
-    Kahan's correction: log(1 + x) is log(u) - ((u - 1) - x)/u for u = 1 + x rounded.
-    """
-    if precise.applies(x):
-        return precise.rounded(np.log1p, x, out=out)
-    if _is_vectorised("log1p") or not _is_large(x, "f"):
-        return np.log1p(x, out=out)
-    out = _result(out, x)
-    u = buffers.get(0, x)
-    np.add(x, 1, out=u)
-    np.subtract(u, 1, out=out)
-    np.subtract(out, x, out=out)
-    np.divide(out, u, out=out)
-    np.log(u, out=u)
-    np.subtract(u, out, out=out)
-    np.copysign(out, x, out=out)  # of -0.0 too
-    return out if np.isfinite(np.max(out)) else np.log1p(x, out=out)
-
-
-def softplus(x: Array, out: Array = None) -> Array:
-    """log(1 + exp(x)) without overflow."""
-    if precise.applies(x):
-        return same(np.where(x > 20, x, log1p(precise.exp(x))), out)
-    if not _is_large(x, "f"):
-        return np.logaddexp(x, x.dtype.type(0), out=out)
-    out = _result(out, x)
-    small = buffers.get(1, x)
-    np.abs(x, out=small)
-    np.negative(small, out=small)
-    np.exp(small, out=small)
-    log1p(small, out)
-    return np.add(out, np.maximum(x, 0, out=small), out=out)
 
 
 def sigmoid(x: Array, out: Array = None) -> Array:
     """1/(1 + exp(-x))."""
     made = np.negative(x, out=out)
     out = made if isinstance(made, np.ndarray) else None
-    return np.reciprocal(np.add(precise.exp(made, out=out), 1, out=out), out=out, dtype=x.dtype)
+    return reciprocal(np.add(precise.exp(made, out=out), 1, out=out), out=out)
 
 
 def rsqrt(x: Array, out: Array = None) -> Array:
     """1/sqrt(x)."""
     made = np.sqrt(x, out=out)
-    return np.reciprocal(made, out=made if isinstance(made, np.ndarray) else None)
-
-
-def relu(x: Array, out: Array = None) -> Array:
-    """The larger of x and 0."""
-    return np.maximum(x, np.zeros((), x.dtype), out=out)
+    return reciprocal(made, out=made if isinstance(made, np.ndarray) else None)
 
 
 def frac(x: Array, out: Array = None) -> Array:
@@ -197,13 +115,13 @@ argument goes on to grow."""
 
 def erf(x: Array, out: Array = None) -> Array:
     """The error function; of large float32 arrays a hyperbolic tangent, to 3e-7."""
-    if precise.applies(x) or not _is_large(x, "f"):
+    if precise.applies(x) or not is_large(x, "f"):
         import scipy.special
 
         if precise.applies(x):
             return precise.rounded(scipy.special.erf, x, out=out)
         return scipy.special.erf(x, out=out)
-    out = _result(out, x)
+    out = result(out, x)
     square = np.square(x, out=buffers.get(0, x))
     np.multiply(square, ERF[-1], out=out)
     for c in reversed(ERF[1:-1]):
@@ -240,8 +158,9 @@ def power(x: Array, y: Array, out: Array = None) -> Array:
 
 
 WRITERS: dict[str, Callable[..., Array]] = {
-    **{"where": where, "log1p": log1p, "softplus": softplus, "sigmoid": sigmoid},
-    **{"pow": power, "erf": erf, "rsqrt": rsqrt, "relu": relu, "frac": frac},
+    **vectorised.WRITERS,
+    **{"where": where, "sigmoid": sigmoid},
+    **{"pow": power, "erf": erf, "rsqrt": rsqrt, "frac": frac},
     **{"cast": cast, "leaf": same, "detach": same, "clone": same},
     **{"widen": widen, "to_bfloat16": to_bfloat16, "to_complex32": to_complex32},
 }
