@@ -181,8 +181,9 @@ def _kept(
     kept = set(targets)
     cost: dict[Node, int] = {}
     for node in order:
-        own = COSTS.get(node.op.name, 1)
-        cost[node] = own + sum(cost.get(x, 0) for x in node.inputs if x not in kept)
+        if rows.kind[node] == ROWS:  # what combines rows is known by then
+            own = 0 if node.op.view else COSTS.get(node.op.name, 1)
+            cost[node] = own + sum(cost.get(x, 0) for x in node.inputs if x not in kept)
     for node in order:
         for x in node.inputs:
             if x not in level or rows.kind[x] != ROWS or x.op is FULL:

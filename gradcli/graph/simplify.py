@@ -68,6 +68,20 @@ def _alias(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) ->
     return inputs[0]
 
 
+def _written(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """A value in the place of another one, of which only derivatives know."""
+    return inputs[1] if inputs[1].shape == node.shape else None
+
+
+def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
+    """The sum of negative values is the negative sum."""
+    (x,) = inputs
+    if x.op.name == "neg" and x.value is None and x.dtype.is_floating_point and x.dtype is node.dtype:
+        made = _sum(s, x.inputs, attrs, node) or s.make("sum", x.inputs, node, **attrs)
+        return s.make("neg", (made,), node)
+    return places.total(s, inputs, attrs, node)
+
+
 def _respread(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
     """A constant in another shape is a constant; a reshape of a reshape is one."""
     (x,) = inputs
@@ -229,12 +243,13 @@ def _from_zero(s: Simplifier, x: Node, node: Node) -> Node:
 
 RULES: dict[str, Rule] = {
     **{"leaf": _alias, "detach": _alias, "clone": _alias},
+    **{"overwrite": _written, "replace": _written, "sum": _sum},
     **{"expand": _respread, "reshape": _respread, "add": _total},
     "mul": _algebra(_product, operator.mul),
     "div": _algebra(numbers.quotient, operator.truediv),
     **{"neg": _algebra(numbers.negative), "sub": _algebra(_difference)},
     "pow": _algebra(numbers.power),
     **{"log_softmax": _log_softmax, "softmax": _softmax, "logsumexp": _logsumexp, "exp": _exp},
-    **{"index_add": places.index_add, "sum": places.total, "index": places.index},
+    **{"index_add": places.index_add, "index": places.index},
 }
 """Op name -> its rule."""

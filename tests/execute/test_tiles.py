@@ -96,6 +96,11 @@ EXPRESSIONS = [
     "sum(x/v/v - 1/x) + (x/3).mean()",
     "sum(x.abs().long() ** 2) + sum(x)",
     "sum(cos(x.flip(1)) * x.permute(1, 0).T)",
+    "mean(cosine_similarity(x, x*x + v))",
+    "sum(((x - x.mean(0))/sqrt(x.var(0, correction=0) + 1e-5)*v + v) * x)",
+    "huber_loss(x, v + 0*x) + relu(1 - u[:,None] + v).mean() - (-x*x).sum()",
+    "sum(exp(-0.5*((x[:,None,:] - x)**2).sum(-1)))",
+    "sum(expm1(x) + atan(2*x) + tan(x/9) + sinh(x) + cosh(x))",
 ]
 
 
