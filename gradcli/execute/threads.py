@@ -34,8 +34,16 @@ THREADS = [_asked()]
 """The number that `--threads` asked for; 0 for one a core."""
 
 
-def on_threads(count: int, make: Callable[[], Callable[[int], None]]) -> None:
-    """Does tiles 0 to count - 1, each thread with a worker of its own."""
+def on_threads(
+    count: int, make: Callable[[], Callable[[int], None]], buffer: int = 8192
+) -> None:
+    """Does tiles 0 to count - 1, each thread with a worker of its own.
+
+    Args:
+        count: how many tiles.
+        make: makes the worker of a thread.
+        buffer: NumPy's buffer size meanwhile, in elements.
+    """
     workers = min(thread_count(), count)
     numbers = iter(range(count))
     failures: list[BaseException] = []
@@ -44,6 +52,7 @@ def on_threads(count: int, make: Callable[[], Callable[[int], None]]) -> None:
         try:
             worker = make()
             with np.errstate(all="ignore"):
+                np.setbufsize(buffer)  # until the block ends
                 while not failures:
                     number = next(numbers, None)  # one step of the interpreter: needs no lock
                     if number is None:

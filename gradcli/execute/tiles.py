@@ -32,6 +32,11 @@ HEAVY = 512
 """Rows of a tile at least where large matrices are multiplied, so that BLAS is worth its call."""
 MOST = 1 << 24
 """Bytes of such a block."""
+LONG = 512
+"""Elements from which NumPy's loop over one line is worth its start, so that an operand that is
+the same for all lines, or in all of one, need not be copied to a buffer. It is so where a line is
+as long as the buffer, which otherwise holds BUFFER elements; measured, it takes half the time."""
+BUFFER = 8192
 
 
 class Sweep:
@@ -56,6 +61,7 @@ class Sweep:
         widest, held = _bytes_a_row(self.nodes, rows)
         least = min(HEAVY, MOST // widest) if rows.heavy else 1
         self.height = max(1, least, TILE // 8 // widest, min(TILE // widest, HELD // held))
+        self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else BUFFER
         self.idle: list[_Worker] = []
 
     def run(self, values: dict[Node, Any]) -> None:
@@ -118,7 +124,7 @@ class Sweep:
 
             return tile
 
-        on_threads(end - start, worker)
+        on_threads(end - start, worker, self.buffer)
         for one in workers:
             one.stop()
         self.idle += workers
@@ -150,6 +156,13 @@ def _bytes_a_row(order: Sequence[Node], rows: Rows) -> tuple[int, int]:
                 now -= live[x]
                 live[x] = 0
     return widest, held
+
+
+def _has_long_lines(order: Sequence[Node], rows: Rows, height: int) -> bool:
+    """Whether most elements of tables lie in long lines."""
+    tables = [n for n in order if n.op.elementwise and n.ndim > 1 and n in rows.axis]
+    lines = [(height if rows.axis[n] == -1 else n.shape[-1], n.size) for n in tables]
+    return 2 * sum(size for length, size in lines if length >= LONG) > sum(s for _, s in lines)
 
 
 class _Worker:
