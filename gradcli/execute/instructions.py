@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute import lines
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.backends.pointwise import WRITERS
 from gradcli.execute.backends.precise import UFUNCS
@@ -59,6 +60,7 @@ class Program:
         self.slots: dict[Node, int] = {}
         self.fixed: list[tuple[int, Node]] = []
         self.parts: list[tuple[int, Node, int]] = []
+        self.lines: dict[tuple[int, int], int] = {}
         self.instructions: list[Instruction] = []
         self.free: dict[tuple[Any, tuple[int, ...]], list[int]] = {}
         self.owner: dict[int, Node] = {}
@@ -72,12 +74,15 @@ class Program:
             if node in read:
                 self._compile(node, position)
         self.borrowed = [slot for slot, _ in self.fixed] + [slot for slot, _, _ in self.parts]
+        self.borrowed += self.lines.values()
         self.crosses = [(n, self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
 
     def start(self, values: Values) -> None:
         """Takes the values that are the same for all tiles."""
         for slot, node in self.fixed:
             self.registers[slot] = values[node]
+        for (source, count), slot in self.lines.items():
+            self.registers[slot] = lines.repeated(self.registers[source], count)
 
     def run(self, first: int, last: int, values: Values, offset: int = 0) -> None:
         """Computes the rows from `first` to `last` of values that begin with row `offset`."""
@@ -168,9 +173,29 @@ class Program:
                 slot = self._copy_out(node, slot)
         else:
             slot = self._target(self.homes.get(node, node))
-            self.instructions.append(write_of(writer, operands, slot))
+            self.instructions.append(self._write(node, writer, operands, slot))
         self.slots[node] = slot
         self._release(inputs, position)
+
+    def _write(
+        self, node: Node, writer: Callable[..., Any], operands: list[int], slot: int
+    ) -> Instruction:
+        """Writes a node to a register; operands that all rows share are repeated along lines."""
+        inputs = self.reads[node]
+        count = lines.rows_of_line(node, inputs, self.rows, self.height)
+        if not count:
+            return write_of(writer, operands, slot)
+        turned = [
+            self._line(i, count) if x.size > 1 and x not in self.rows.axis else i
+            for x, i in zip(inputs, operands, strict=True)
+        ]
+        return lines.along(writer, operands, turned, slot)
+
+    def _line(self, operand: int, count: int) -> int:
+        key = operand, count
+        if key not in self.lines:
+            self.lines[key] = self._new(None)
+        return self.lines[key]
 
     def _writer(self, node: Node) -> Callable[..., Any] | None:
         """What computes the node into a buffer; None when its kernel makes its own array."""

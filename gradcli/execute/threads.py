@@ -34,9 +34,7 @@ THREADS = [_asked()]
 """The number that `--threads` asked for; 0 for one a core."""
 
 
-def on_threads(
-    count: int, make: Callable[[], Callable[[int], None]], buffer: int = 8192
-) -> None:
+def on_threads(count: int, make: Callable[[], Callable[[int], None]], buffer: int = 8192) -> None:
     """Does tiles 0 to count - 1, each thread with a worker of its own.
 
     Args:

@@ -15,6 +15,7 @@ from gradcli.execute import outputs
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.instructions import Program
 from gradcli.execute.limits import memory
+from gradcli.execute.lines import LINE, rounded
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.execute.threads import on_threads
 from gradcli.execute.tree import Tree
@@ -35,8 +36,7 @@ MOST = 1 << 24
 LONG = 512
 """Elements from which NumPy's loop over one line is worth its start, so that an operand that is
 the same for all lines, or in all of one, need not be copied to a buffer. It is so where a line is
-as long as the buffer, which otherwise holds BUFFER elements; measured, it takes half the time."""
-BUFFER = 8192
+as long as the buffer, which otherwise holds LINE elements; measured, it takes half the time."""
 
 
 class Sweep:
@@ -60,8 +60,9 @@ class Sweep:
         self.crosses = [n for n in nodes if rows.kind[n] == CROSS]
         widest, held = _bytes_a_row(self.nodes, rows)
         least = min(HEAVY, MOST // widest) if rows.heavy else 1
-        self.height = max(1, least, TILE // 8 // widest, min(TILE // widest, HELD // held))
-        self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else BUFFER
+        height = max(1, least, TILE // 8 // widest, min(TILE // widest, HELD // held))
+        self.height = rounded(height)
+        self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else LINE
         self.idle: list[_Worker] = []
 
     def run(self, values: dict[Node, Any]) -> None:

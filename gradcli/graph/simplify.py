@@ -76,7 +76,12 @@ def _written(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) 
 def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
     """The sum of negative values is the negative sum."""
     (x,) = inputs
-    if x.op.name == "neg" and x.value is None and x.dtype.is_floating_point and x.dtype is node.dtype:
+    if (
+        x.op.name == "neg"
+        and x.value is None
+        and x.dtype.is_floating_point
+        and x.dtype is node.dtype
+    ):
         made = _sum(s, x.inputs, attrs, node) or s.make("sum", x.inputs, node, **attrs)
         return s.make("neg", (made,), node)
     return places.total(s, inputs, attrs, node)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcli
-from gradcli.execute import evaluate, narrow, threads, tiles
+from gradcli.execute import evaluate, lines, narrow, threads, tiles
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +16,8 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "SMALL", 0)
     monkeypatch.setattr(tiles, "TILE", 512)
     monkeypatch.setattr(narrow, "LEAST", 30)
+    monkeypatch.setattr(lines, "LINE", 16)
+    monkeypatch.setattr(lines, "STEPS", (4, 2))
 
 
 def both(
@@ -241,3 +243,18 @@ def test_a_hundred_million_numbers_add_up_as_well_as_in_pytorch(
     wanted = wide * 1e4 if sums == "T.sum(1)" else wanted
     errors = [np.abs(each / wanted - 1).max() for each in (found, peer)]
     assert errors[0] <= max(errors[1], 3e-7)
+
+
+def test_rows_that_are_repeated_along_lines_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    along = lines.along
+    monkeypatch.setattr(lines, "along", lambda *a: made.append(a) or along(*a))
+    monkeypatch.setattr(tiles, "TILE", 1 << 15)
+    monkeypatch.setattr(lines, "LINE", 100)
+    rng = np.random.default_rng(4)
+    x, v, u = rng.standard_normal((301, 30)), rng.standard_normal(30), rng.standard_normal(301)
+    same("sum(where(x*v > v, x, x*v)*x*u[:,None])", {"x": x, "v": v, "u": u})
+    assert len(made) >= 3
+    made.clear()
+    same("sum(x*v[None]*u[:,None])", {"x": np.asfortranarray(x), "v": v, "u": u})
+    assert made
