@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from gradcli.api import differentiated
-from gradcli.checks.differences import slope
+from gradcli.checks.case import Case
+from gradcli.checks.differences import rounding, slope
 from gradcli.checks.directions import DIRECTIONS, contradiction
-from gradcli.checks.judge import SENTENCES, WITH_HAND, Entries, Slopes, Verdict
-from gradcli.checks.points import SPREADS, Values, array_of, is_random, points
+from gradcli.checks.judge import Entries, Slopes, Verdict
+from gradcli.checks.points import Noise, Points, Values, array_of
 from gradcli.checks.problem import Misfit, Problem, hand_written
-from gradcli.checks.slips import Case, slip
-from gradcli.errors import Diagnostic, GradcliError, did_you_mean
+from gradcli.checks.report import Report, Worst
+from gradcli.checks.slips import slip
+from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language import ast
 from gradcli.source import Span
 
@@ -49,63 +51,6 @@ class Settings:
         self.wrt = wrt
 
 
-class Worst:
-    """An entry of a derivative: which, at which point, and its three values."""
-
-    __slots__ = ("autodiff", "differences", "hand", "index", "point")
-
-    def __init__(self, point: int, index: tuple[int, ...], entries: Entries) -> None:
-        self.point = point
-        self.index = index
-        self.autodiff = float(entries.autodiff[index])
-        self.differences = float(entries.differences[index])
-        self.hand = None if entries.hand is None else float(entries.hand[index])
-
-
-class Report:
-    """What a check found about one variable.
-
-    Attributes:
-        name: of the check; variable: `x`, or `x,y` of a second derivative, or empty.
-        verdict: the worst over all entries and points; `sentence` says it in words.
-        max_error: the largest relative error.
-        worst: the entries with the largest errors, the worst first.
-        slip: the slip that explains a wrong hand-written derivative.
-        shape: of the derivative; `where`: the points; `notes`: more to know.
-        place: of the check in a file; None for one on the command line.
-        error: why it could not be checked, where it could not.
-    """
-
-    def __init__(
-        self, name: str, variable: str = "", where: str = "", place: Span | None = None
-    ) -> None:
-        self.name = name
-        self.place = place
-        self.variable = variable
-        self.where = where
-        self.verdict = Verdict.AGREE
-        self.has_hand = False
-        self.max_error = 0.0
-        self.worst: list[Worst] = []
-        self.slip: str | None = None
-        self.shape: tuple[int, ...] = ()
-        self.notes: list[str] = []
-        self.error: Diagnostic | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the check passed."""
-        return self.verdict.ok
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        if self.error is not None:
-            return f"{SENTENCES[self.verdict]}: {self.error.message}"
-        said = WITH_HAND if self.has_hand and self.verdict in WITH_HAND else SENTENCES
-        return said[self.verdict]
-
-
 def check(
     name: str,
     tree: ast.Expression,
@@ -127,23 +72,42 @@ def check(
     Raises:
         GradcliError: where the expression cannot be evaluated, or a name is no variable.
     """
+    problems = _problems(tree, variables, settings)
+    hands = {_label(key, problems, settings.order): value for key, value in expected.items()}
+    noise = next(iter(problems.values())).noise
+    noises = (partial(_fitting, noise, problems, hands), noise)
+    points = Points(variables, settings.samples, settings.seed, noises)
+    for label, problem in problems.items():
+        report = Report(name, label, points.words, place)
+        _fill(report, problem, points.values(), hands.get(label), settings)
+        yield report
+
+
+def _problems(
+    tree: ast.Expression, variables: Mapping[str, Any], settings: Settings
+) -> dict[str, Problem]:
+    """The derivatives to check, each by a variable or a pair of them, by label."""
     names = differentiated(variables, settings.wrt)
     if not names:
         raise GradcliError("G012", "there is no variable to differentiate by", help="give one: x=3")
     targets: list[tuple[str, ...]] = [(a,) for a in names]
     if settings.order == 2:
         targets = [(a, b) for i, a in enumerate(names) for b in names[i:]]
-    problems = {",".join(by): Problem(tree, by, settings.seed) for by in targets}
-    hands = {_label(key, problems, settings.order): value for key, value in expected.items()}
-    spread = _spread(next(iter(problems.values())), variables, settings)
-    where = "the given point"
-    if is_random(variables):
-        count = settings.samples
-        where = f"{count} random point{'s' * (count > 1)} ({spread}, seed {settings.seed})"
-    for label, problem in problems.items():
-        report = Report(name, label, where, place)
-        _fill(report, problem, variables, hands.get(label), settings, spread)
-        yield report
+    return {",".join(by): Problem(tree, by, settings.seed) for by in targets}
+
+
+def _fitting(
+    noise: Noise,
+    problems: Mapping[str, Problem],
+    hands: Mapping[str, ast.Expression],
+    values: Values,
+) -> float:
+    """The noise at a point; raises GradcliError where a formula by hand does not fit there."""
+    for label, formula in hands.items():
+        problem = problems[label]
+        shape = problem.autodiff(values).shape
+        hand_written(formula, values, shape, values[problem.by[-1]].ndim)
+    return noise(values)
 
 
 def _label(key: str, problems: Mapping[str, Problem], order: int) -> str:
@@ -170,30 +134,18 @@ def _label(key: str, problems: Mapping[str, Problem], order: int) -> str:
     )
 
 
-def _spread(problem: Problem, variables: Mapping[str, Any], settings: Settings) -> str:
-    """The first way to draw random points at which function and derivative are finite."""
-    first = next(iter(SPREADS))
-    if not is_random(variables):
-        return first
-    for spread in SPREADS:
-        values = list(points(variables, settings.samples, settings.seed, spread))
-        if all(problem.is_finite(v) for v in values):
-            return spread
-    return first
-
-
 def _fill(
     report: Report,
     problem: Problem,
-    variables: Mapping[str, Any],
+    points: Sequence[Values],
     hand: ast.Expression | None,
     settings: Settings,
-    spread: str,
 ) -> None:
     report.has_hand = hand is not None
     cases: list[Case] = []
-    for number, values in enumerate(points(variables, settings.samples, settings.seed, spread)):
+    for number, values in enumerate(points):
         autodiff = problem.autodiff(values)
+        report.shape = report.shape or autodiff.shape
         size = values[problem.by[-1]].ndim
         written, misfit = None, None
         if hand is not None:
@@ -206,10 +158,10 @@ def _fill(
         if misfit is not None:
             report.verdict = max(report.verdict, Verdict.HAND)
             report.notes = [str(misfit)]
-        if hand is not None and len(problem.by) == 1:
+        if hand is not None:
             seen = misfit.value if misfit is not None else written
             right = autodiff if seen is written else _plain(autodiff, size)
-            cases.append(Case(problem.by[0], right, seen, values, problem.output))
+            cases.append(Case(problem, right, seen, hand, values))
     if report.verdict is Verdict.HAND:
         report.slip = slip(cases)
     if report.verdict is Verdict.NOT_FINITE:
@@ -239,6 +191,7 @@ def _entries(
     point = array_of(values[problem.by[-1]])
     function = problem.function(values)
     middle = function(point)
+    noise = rounding(function, point, middle, problem.precision)
     slopes = Slopes(np.shape(middle), point.size)
     places = np.arange(point.size)
     if point.size > COORDINATES:
@@ -249,19 +202,24 @@ def _entries(
             f"differences by {COORDINATES} of {point.size} coordinates, and along {DIRECTIONS} "
             "random directions of the rest"
         ]
-        along = partial(contradiction, function, point, places=rest, seed=settings.seed)
-        found = along(autodiff, tolerance=settings.tolerance)
+        line = partial(contradiction, function, point, noise=noise, places=rest)
+        along = partial(line, seed=settings.seed, tolerance=settings.tolerance)
+        found = along(autodiff)
         if found is not None:
-            trusted = hand is not None and along(hand, tolerance=settings.tolerance) is None
+            trusted = hand is not None and along(hand) is None
             _contradicted(report, found, hand is not None and not trusted)
     with np.errstate(all="ignore"):
         for place in places:
             index = tuple(int(i) for i in np.unravel_index(place, point.shape))
-            slopes.add(int(place), slope(function, point, index, middle))
-    report.shape = autodiff.shape
+            slopes.add(int(place), slope(function, point, index, middle, noise))
     if not np.all(np.isfinite(middle)):
         report.verdict = Verdict.NOT_FINITE
-    return Entries(autodiff, slopes.reshaped(autodiff.shape), hand, settings.tolerance)
+    compared = partial(Entries, autodiff, slopes.reshaped(autodiff.shape), hand, settings.tolerance)
+    entries = compared()
+    if not entries.doubts_autodiff:
+        return entries
+    noise = rounding(problem.derivative(values), point, autodiff, problem.precision)
+    return compared(noise=noise)
 
 
 def _contradicted(report: Report, found: tuple[float, float], both: bool) -> None:

@@ -19,12 +19,18 @@ DIRECTIONS = 4
 
 
 def contradiction(
-    function: Function, point: Array, autodiff: Array, places: Array, seed: int, tolerance: float
+    function: Function,
+    point: Array,
+    autodiff: Array,
+    noise: Array,
+    places: Array,
+    seed: int,
+    tolerance: float,
 ) -> tuple[float, float] | None:
     """The slope along a random direction of some coordinates and what autodiff says it is.
 
     Args:
-        function, point: see `slope`.
+        function, point, noise: see `slope`.
         autodiff: the derivative; the last dims are those of `point`.
         places: the numbers of the coordinates.
         seed: of the directions.
@@ -40,7 +46,7 @@ def contradiction(
         direction = np.zeros(point.size)
         direction[places] = random.choice((-1.0, 1.0), len(places))
         line = partial(_along, function, point, direction.reshape(point.shape))
-        found = slope(line, np.zeros(()), (), middle)
+        found = slope(line, np.zeros(()), (), middle, noise)
         said = rows @ direction
         size = np.maximum(np.abs(said), np.abs(found.value))
         settled = found.error <= 1e-3 * size + floor_of(said, found.value)

@@ -37,9 +37,9 @@ def inner_slopes(output: Tensor, values: Mapping[str, Any]) -> dict[str, Array]:
             with Stop(False):
                 slope = rule(constant(1, node.dtype, node.shape), node, *node.inputs, **node.attrs)
                 value = np.asarray(array(slope), np.float64)
-            if np.any(value != 1):
-                text = f"the derivative of {_text(node, names)} by {_text(x, names)}"
-                found.setdefault(text, value)
+            whole, operand = _text(node, names), _text(x, names)
+            if whole != operand:
+                found.setdefault(f"the derivative of {whole} by {operand}", value)
     return found
 
 
@@ -67,9 +67,16 @@ def contributions(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[st
             for x, part in parts:
                 through = targets.cotangent(variable, engine.backward([(x, part)], targets))
                 if through is not None:
-                    text = f"{_text(x, names)} in {_text(node, names)}"
+                    text = _term(_text(x, names), _text(node, names))
                     found.setdefault(text, np.asarray(array(through), np.float64))
     return found
+
+
+def _term(operand: str, operation: str) -> str:
+    """What a term is called: inside of a function that the text names as a whole there is more."""
+    if operand == operation:
+        return f"a term of the derivative of {operation}"
+    return f"the term through {operand} in {operation}"
 
 
 def _tracked(output: Tensor) -> list[Node]:
@@ -84,4 +91,4 @@ def _names(values: Mapping[str, Any]) -> dict[Any, str]:
 def _text(node: Node, names: Mapping[Any, str]) -> str:
     if node.op is LEAF:
         return names.get(node.attrs["owner"], "a variable")
-    return "" if node.span is None else " ".join(node.span.text.split())
+    return "" if node.span is None else node.span.whole

@@ -40,7 +40,7 @@ SENTENCES = {
     Verdict.AGREE: "autodiff and differences agree",
     Verdict.KINK: "agree; autodiff takes a slope between the two sides of a kink",
     Verdict.STEEP: "autodiff and the hand-written derivative agree; differences do not settle here",
-    Verdict.UNDECIDED: "undecided: differences do not settle, the function jumps or is too steep",
+    Verdict.UNDECIDED: "undecided: differences do not settle: a jump, a steep slope, or rounding",
     Verdict.HAND: "the hand-written derivative is wrong: autodiff and differences agree",
     Verdict.ALL: "autodiff, differences and the hand-written derivative all differ",
     Verdict.BOTH: "autodiff and the hand-written derivative agree, but differences do not",
@@ -66,6 +66,9 @@ WITH_HAND = {
 class Entries:
     """The three derivatives of one variable at one point, and what came of comparing them.
 
+    Args:
+        noise: how far rounding moves the derivative by autodiff.
+
     Attributes:
         autodiff, differences, hand: arrays of one shape; `hand` is None where there is none,
             `differences` NaN where none were taken.
@@ -73,17 +76,29 @@ class Entries:
         errors: relative errors, of the worse of differences and hand-written derivative.
     """
 
-    def __init__(self, autodiff: Array, slopes: Slopes, hand: Array | None, tolerance: float):
+    def __init__(
+        self,
+        autodiff: Array,
+        slopes: Slopes,
+        hand: Array | None,
+        tolerance: float,
+        noise: Array | float = 0.0,
+    ) -> None:
         self.autodiff = autodiff
         self.differences = slopes.value
         self.hand = hand
         with np.errstate(all="ignore"):
-            self.verdicts = _verdicts(autodiff, slopes, hand, tolerance)
+            self.verdicts = _verdicts(autodiff, slopes, hand, tolerance, noise)
             excused = (self.verdicts == Verdict.KINK) | (self.verdicts == Verdict.STEEP)
-            self.errors = np.where(excused, 0.0, _errors(autodiff, slopes, hand))
+            self.errors = np.where(excused, 0.0, _errors(autodiff, slopes, hand, noise))
+
+    @property
+    def doubts_autodiff(self) -> bool:
+        """Whether an entry by autodiff seems wrong."""
+        return bool(np.isin(self.verdicts, (Verdict.ALL, Verdict.BOTH, Verdict.AUTODIFF)).any())
 
 
-_ARRAYS = ("value", "error", "left", "right", "growth", "scale")
+_ARRAYS = ("value", "error", "left", "right", "growth", "scale", "typical")
 
 
 class Slopes:
@@ -98,6 +113,7 @@ class Slopes:
     right: Array
     growth: Array
     scale: Array
+    typical: Array
 
     def __init__(self, shape: tuple[int, ...], size: int) -> None:
         self.shape = shape
@@ -129,12 +145,16 @@ def floor_of(*arrays: Array | None) -> float:
     return 1e-10 * max(sizes, default=0.0) + 1e-300
 
 
-def _verdicts(autodiff: Array, slopes: Slopes, hand: Array | None, tolerance: float) -> Array:
+def _verdicts(
+    autodiff: Array, slopes: Slopes, hand: Array | None, tolerance: float, noise: Array | float
+) -> Array:
     floor = floor_of(autodiff, slopes.value)
     size = np.maximum(np.abs(autodiff), np.abs(slopes.value))
-    settled = slopes.error <= 0.01 * size + floor + 1e-9 * slopes.scale
-    slack = 8 * np.where(np.isfinite(slopes.error), slopes.error, 0.0)
-    matches = settled & near(autodiff, slopes.value, tolerance, floor, slack)
+    blur = 1e-9 * slopes.scale + 1e-5 * slopes.typical
+    settled = slopes.error <= 0.01 * size + floor + blur
+    slack = _slack(slopes)
+    close = settled & near(autodiff, slopes.value, tolerance, floor, slack + noise)
+    matches = close | (autodiff == slopes.value)
     low, high = np.minimum(slopes.left, slopes.right), np.maximum(slopes.left, slopes.right)
     bent = (np.abs(slopes.growth) < 0.5) & (high - low > 1e-6 * (np.abs(low) + np.abs(high)))
     between = bent & _within(autodiff, low, high)
@@ -156,18 +176,23 @@ def _verdicts(autodiff: Array, slopes: Slopes, hand: Array | None, tolerance: fl
     return np.where(np.isfinite(autodiff), found, Verdict.NOT_FINITE)
 
 
+def _slack(slopes: Slopes) -> Array:
+    """How far differences may be off by what is known of their errors."""
+    return 8 * np.where(np.isfinite(slopes.error), slopes.error, 0.0) + 1e-11 * slopes.scale
+
+
 def _within(value: Array, low: Array, high: Array) -> Array:
     slack = 1e-5 * (np.abs(low) + np.abs(high))
     return (value >= low - slack) & (value <= high + slack)
 
 
-def _errors(autodiff: Array, slopes: Slopes, hand: Array | None) -> Array:
+def _errors(autodiff: Array, slopes: Slopes, hand: Array | None, noise: Array | float) -> Array:
     floor = floor_of(autodiff, slopes.value)
-    errors = _relative(autodiff, slopes.value, floor)
+    errors = _relative(autodiff, slopes.value, floor + _slack(slopes) + noise)
     errors = np.where(slopes.measured, errors, 0.0)
     return errors if hand is None else np.fmax(errors, _relative(autodiff, hand, floor))
 
 
-def _relative(a: Array, b: Array, floor: float) -> Array:
+def _relative(a: Array, b: Array, floor: Array) -> Array:
     gap = np.abs(a - b)
     return np.where(gap <= floor, 0.0, gap / np.maximum(np.abs(a), np.abs(b)))

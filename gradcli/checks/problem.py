@@ -6,18 +6,20 @@ evaluation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gradcli import api
-from gradcli.checks.differences import Function
+from gradcli.checks.differences import Function, rounding
 from gradcli.checks.points import array_of
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
-from gradcli.graph.dtype import default, float64
+from gradcli.graph.dtype import bfloat16, default, float16, float32, float64
 from gradcli.graph.shape import text as shape_text
+from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.lowering.interpret import Interpreter
 from gradcli.tensor import Tensor, derivatives
@@ -25,6 +27,8 @@ from gradcli.tensor.generator import default_generator
 from gradcli.tensor.storage import Stop
 
 Array = Any
+EPSILONS = {bfloat16: 2.0**-7, float16: 2.0**-10, float32: 2.0**-23, float64: 2.0**-52}
+"""The distance from one to the next number of a dtype."""
 
 
 class Double:
@@ -50,9 +54,11 @@ class Problem:
 
     Attributes:
         output: the result that the last `autodiff` differentiated, with its graph.
+        precision: the relative error of one rounding in it, of its least precise dtype.
     """
 
     output: Tensor
+    precision: float
 
     def __init__(self, tree: ast.Expression, by: tuple[str, ...], seed: int = 0) -> None:
         self.tree = tree
@@ -84,6 +90,7 @@ class Problem:
         first = values[names[0]]
         with Double():
             output = self.output = _real_tensor(Interpreter(dict(values)).evaluate(self.tree))
+            self.precision = _precision(output)
             if len(self.by) == 1:
                 (found,) = derivatives.jacobian(output, [first])
                 shape = (*output.shape, *first.shape)
@@ -92,11 +99,22 @@ class Problem:
                 shape = (*first.shape, *values[self.by[1]].shape)
             return np.zeros(shape) if found is None else array_of(found)
 
-    def is_finite(self, values: Mapping[str, Any]) -> bool:
-        """Whether the derivative and the function are finite here."""
+    def derivative(self, values: Mapping[str, Any]) -> Function:
+        """`autodiff` as a function of the last variable of `by`; leaves `output` as it is."""
+        other = Problem(self.tree, self.by, self.seed)
+        return lambda x: other.autodiff({**values, self.by[-1]: from_array(x)})
+
+    def noise(self, values: Mapping[str, Any]) -> float:
+        """How much of the function is rounding here; infinite where it has no value or slope."""
         with np.errstate(all="ignore"):
             found = self.autodiff(values), array_of(self.output)
-            return all(bool(np.all(np.isfinite(array))) for array in found)
+        if not all(bool(np.all(np.isfinite(array))) for array in found):
+            return math.inf
+        function, point = self.function(values), array_of(values[self.by[-1]])
+        middle = function(point)
+        lost = rounding(function, point, middle, self.precision)
+        size = np.abs(middle).max(initial=1e-300)
+        return float(np.where(np.isnan(lost), np.inf, lost / size).max(initial=0.0))
 
     def _value(self, values: Mapping[str, Any]) -> Array:
         default_generator.manual_seed(self.seed)
@@ -155,6 +173,12 @@ def _repeats(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
         return np.broadcast_shapes(given, wanted) == wanted
     except ValueError:
         return False
+
+
+def _precision(output: Tensor) -> float:
+    """The relative error of one rounding, of the least precise dtype that gradients go through."""
+    dtypes = {node.dtype for node in ancestors([output.node], lambda node: node.tracked)}
+    return max((EPSILONS[d.to_real()] for d in dtypes), default=EPSILONS[float64])
 
 
 def _real_tensor(value: Any) -> Tensor:

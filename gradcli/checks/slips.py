@@ -1,66 +1,62 @@
 """The usual slips in a derivative by hand: tried one after the other, the first that fits is named.
 
-Constraints: a slip must explain every entry at every point; it is found by comparing numbers, never
-by reading the formula.
+Constraints: a slip must explain every entry at every point; it is found by comparing numbers. Here
+are factors, transposes and terms; what is none of these is in repairs.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradcli.checks.factors import contributions, inner_slopes
-from gradcli.checks.judge import floor_of, near
+from gradcli.checks.case import Case, Repair, same
+from gradcli.checks.points import array_of
+from gradcli.checks.repairs import Slip, changes, other_problems, structure, symmetries
+from gradcli.errors import GradcliError
 from gradcli.graph.shape import numel
+from gradcli.language.print import unparse
 from gradcli.tensor import Tensor
 
 Array = Any
-TOLERANCE = 1e-6
-
-
-class Case:
-    """One point: the right derivative, the one by hand (of any shape), the values and the output.
-
-    `output` is the result of the expression at this point, with its graph; `by` the variable.
-    """
-
-    __slots__ = ("by", "hand", "output", "right", "values")
-
-    def __init__(
-        self, by: str, right: Array, hand: Array, values: Mapping[str, Any], output: Tensor
-    ) -> None:
-        self.by = by
-        self.right = right
-        self.hand = hand
-        self.values = values
-        self.output = output
-
-
-Repair = Callable[[Case], Array]
-"""The hand-written derivative after the slip was undone, or a factor of it."""
+EVIDENCE = 3
+"""How many different numbers a change of the formula must explain: fewer agree by chance."""
+CONSTANTS = {
+    "1/log(2)": 1 / np.log(2.0),
+    "1/log(10)": 1 / np.log(10.0),
+    "pi": np.pi,
+    "2*pi": 2 * np.pi,
+    "sqrt(2)": np.sqrt(2.0),
+    "1/sqrt(2*pi)": 1 / np.sqrt(2 * np.pi),
+    "2/sqrt(pi)": 2 / np.sqrt(np.pi),
+}
+"""Constant factors that have a name."""
 
 
 def slip(cases: Sequence[Case]) -> str | None:
     """The slip that explains the hand-written derivative at all points; None when none does."""
     if not cases or not all(np.all(np.isfinite(case.hand)) for case in cases):
         return None
-    for words, repair in _candidates(cases):
-        if all(_repairs(case, repair) for case in cases):
+    told = [case for case in cases if np.any(case.right)]
+    if not told:
+        return None
+    for words, repair in _candidates(told):
+        if all(_repairs(case, repair) for case in (*told, *cases)):
             return words
     return None
 
 
 def _repairs(case: Case, repair: Repair) -> bool:
-    with np.errstate(all="ignore"):
-        found = repair(case)
-        if np.shape(found) != case.right.shape or not np.any(found):
-            return False
-        return bool(np.all(near(found, case.right, TOLERANCE, floor_of(case.right))))
+    """Whether the repaired derivative is the right one; one that does not fit is none."""
+    try:
+        with np.errstate(all="ignore"):
+            return same(repair(case), case.right)
+    except (GradcliError, ValueError, KeyError):  # does not broadcast, is not there at this point
+        return False
 
 
-def _candidates(cases: Sequence[Case]) -> Iterator[tuple[str, Repair]]:
+def _candidates(cases: Sequence[Case]) -> Iterator[Slip]:
     yield from _factors(cases, "", _hand)
     if all(case.hand.ndim >= 2 for case in cases):
         yield "a transpose is missing", _turned
@@ -68,13 +64,22 @@ def _candidates(cases: Sequence[Case]) -> Iterator[tuple[str, Repair]]:
     for one, size in _sizes(cases[0]):
         for other, wrong in _sizes(cases[0]):
             yield f"it has 1/{other} where 1/{one} belongs", _times(_hand, _divided(wrong, size))
-    yield from _missing_terms(cases)
+    for text in cases[0].terms:
+        yield f"{text} is missing", _with_term(text)
+    yield from structure()
+    yield from other_problems(cases[0])
+    if _varied(cases):
+        yield from changes(cases[0])
+    yield from symmetries(cases[0])
+    yield from _value_factors(cases)
     ratio = _ratio(cases[0], cases[0].hand)
     if ratio is not None:
-        yield f"it is off by the constant factor {ratio:.6g}", _times(_hand, _same(ratio))
+        name = next((n for n, v in CONSTANTS.items() if np.isclose(v, ratio, 1e-6)), None)
+        shown = f"{ratio:.6g}" + (f", {name}" if name else "")
+        yield f"it is off by the constant factor {shown}", _times(_hand, _same(ratio))
 
 
-def _factors(cases: Sequence[Case], before: str, hand: Repair) -> Iterator[tuple[str, Repair]]:
+def _factors(cases: Sequence[Case], before: str, hand: Repair) -> Iterator[Slip]:
     """Signs, twos, sizes, and derivatives of inner functions."""
     turned = _times(hand, _same(-1.0))
     yield f"{before}the sign is wrong", turned
@@ -82,9 +87,7 @@ def _factors(cases: Sequence[Case], before: str, hand: Repair) -> Iterator[tuple
     yield from _unsigned_factors(cases, f"{before}the sign is wrong, and ", turned)
 
 
-def _unsigned_factors(
-    cases: Sequence[Case], before: str, hand: Repair
-) -> Iterator[tuple[str, Repair]]:
+def _unsigned_factors(cases: Sequence[Case], before: str, hand: Repair) -> Iterator[Slip]:
     yield f"{before}a factor 2 is missing", _times(hand, _same(2.0))
     yield f"{before}a factor 2 is too much", _times(hand, _same(0.5))
     sizes = list(_sizes(cases[0]))
@@ -92,8 +95,8 @@ def _unsigned_factors(
         for count in (1, 2):
             words = f"{before}the factor {count}/{name} is missing"
             yield words, _times(hand, _divided(_same(count), size))
-    for number, text in enumerate(inner_slopes(cases[0].output, cases[0].values)):
-        inner = _inner(number)
+    for text in cases[0].slopes:
+        inner = _inner(text)
         yield f"{before}{text} is missing (chain rule)", _times(hand, inner)
         yield f"{before}{text} is too much (chain rule)", _times(hand, _divided(_same(1), inner))
     for name, size in sizes:
@@ -120,11 +123,19 @@ def _divided(one: Repair, other: Repair) -> Repair:
     return lambda case: one(case) / other(case)
 
 
-def _inner(number: int) -> Repair:
-    return lambda case: list(inner_slopes(case.output, case.values).values())[number]
+def _inner(text: str) -> Repair:
+    return lambda case: case.slopes[text]
 
 
-def _sizes(case: Case) -> Iterator[tuple[str, Repair]]:
+def _value_factors(cases: Sequence[Case]) -> Iterator[Slip]:
+    """The value of the expression as a factor: of roots and logarithms the chain rule has one."""
+    if all(case.output.ndim == 0 for case in cases):
+        text = unparse(cases[0].problem.tree)
+        yield f"a division by {text} is missing", lambda case: case.hand / array_of(case.output)
+        yield f"the factor {text} is missing", lambda case: case.hand * array_of(case.output)
+
+
+def _sizes(case: Case) -> Iterator[Slip]:
     """The numbers of elements and rows that a mean may have divided by, by name."""
     names = [case.by, *(name for name in case.values if name != case.by)]
     tensors = {name: case.values[name] for name in names if isinstance(case.values[name], Tensor)}
@@ -134,27 +145,27 @@ def _sizes(case: Case) -> Iterator[tuple[str, Repair]]:
     for name, value in tensors.items():
         for axis in range(value.ndim if value.ndim > 1 else 0):
             yield f"{name}.shape[{axis}]", _size(name, axis)
+    for name, value in tensors.items():
+        if numel(tuple(value.shape)) > 2:
+            yield f"(numel({name}) - 1)", _size(name, None, 1)
 
 
-def _size(name: str, axis: int | None) -> Repair:
+def _size(name: str, axis: int | None, less: int = 0) -> Repair:
     def size(case: Case) -> float:
         shape = tuple(case.values[name].shape)
-        return float(numel(shape) if axis is None else shape[axis])
+        return float((numel(shape) if axis is None else shape[axis]) - less)
 
     return size
 
 
-def _missing_terms(cases: Sequence[Case]) -> Iterator[tuple[str, Repair]]:
-    for number, text in enumerate(contributions(cases[0].output, cases[0].by, cases[0].values)):
-        yield f"the term through {text} is missing (product rule)", _with_term(number)
+def _with_term(text: str) -> Repair:
+    return lambda case: case.hand + case.terms[text].reshape(case.right.shape)
 
 
-def _with_term(number: int) -> Repair:
-    def repair(case: Case) -> Array:
-        parts = list(contributions(case.output, case.by, case.values).values())
-        return case.hand + parts[number].reshape(case.right.shape)
-
-    return repair
+def _varied(cases: Sequence[Case]) -> bool:
+    """Whether there are enough different numbers to tell a change from chance."""
+    found = np.concatenate([case.right.reshape(-1) for case in cases])
+    return len(np.unique(np.round(found / (np.abs(found).max() or 1.0), 9))) >= EVIDENCE
 
 
 def _ratio(case: Case, hand: Array) -> float | None:

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gradcli.checks.check import Report, Settings, check
+from gradcli.checks.check import Settings, check
 from gradcli.checks.file import Record, records
 from gradcli.checks.judge import Verdict
+from gradcli.checks.report import Report
 from gradcli.cli.inputs import (
     Standard,
     as_dtype_of,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradcli.checks.check import Report, Worst
 from gradcli.checks.judge import CODES
+from gradcli.checks.report import Report, Worst
 from gradcli.graph.shape import text as shape_text
 from gradcli.render.diagnostic import render_diagnostic
 from gradcli.render.markup import Paint

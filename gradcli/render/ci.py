@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from gradcli import __version__
-from gradcli.checks.check import Report
 from gradcli.checks.judge import CODES as VERDICT_CODES
+from gradcli.checks.report import Report
 from gradcli.errors import CODES
 
 ANNOTATIONS = 10

@@ -1,4 +1,4 @@
-"""What a check finds: verdicts that say who is wrong, kinks and jumps told apart, slips named."""
+"""What a check finds: verdicts that say who is wrong, kinks and jumps told apart."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcli.checks.check import COORDINATES, Report, Settings, check
-from gradcli.checks.differences import slope
+from gradcli.checks.check import COORDINATES, Settings, check
+from gradcli.checks.differences import rounding, slope
 from gradcli.checks.judge import Verdict
+from gradcli.checks.report import Report
 from gradcli.functions.create import from_array
 from gradcli.graph.dim import Dims
 from gradcli.language.parser import parse_expression
@@ -57,65 +58,95 @@ def report(*arguments: Any, **more: Any) -> Report:
         ("sum(x)", {"x": "n"}, "x: 1"),
         ("logsumexp(z, 0)", {"z": "k"}, "z: softmax(z, 0)"),
         ("x*sin(x)", {"x": ""}, "x: sin(x) + x*cos(x)"),
+        ("log(det(A))", {"A": "nn"}, "A: inverse(A).T"),
+        ("logdet(X.T@X)", {"X": "mn"}, "X: 2*X@inverse(X.T@X)"),
+        ("logdet(X@X.T)", {"X": "mn"}, "X: 2*inverse(X@X.T)@X"),
+        ("sum((X + c)**2)", {"X": "nk"}, "X: 2*(X + tensor([1., 2, 3, 4, 5]))"),
+        ("trace(A@X@X.T)", {"A": "nn", "X": "nk"}, "X: (A + A.T)@X"),
+        (
+            "sum((x[1:] - x[:-1])**2)",
+            {"x": "n"},
+            "x: 2*(conv1d(pad(x.view(1, 1, -1), (1, 1), "
+            "'replicate'), tensor([[[-1., 2, -1]]])).view(-1))",
+        ),
+        ("lgamma(x).sum()", {"x": "n"}, "x: digamma(x)"),
     ],
 )
 def test_a_right_derivative_passes(expression, shapes, hand):
-    found = report(expression, shapes, hand)
+    found = report(
+        expression, shapes, hand, **({"c": [1.0, 2, 3, 4, 5]} if "c)" in expression else {})
+    )
     assert found.verdict is Verdict.AGREE, found.sentence
     assert found.max_error < 1e-6
     assert found.slip is None
 
 
-SLIPS = [
-    ("mean(3*(x+2)**2)", {"x": "mn"}, "x: 6*(x+2)", "the factor 1/numel(x) is missing"),
-    ("mean(3*(x+2)**2)", {"x": "mn"}, "x: -6*(x+2)/numel(x)", "the sign is wrong"),
-    ("mean(x**2)", {"x": "n"}, "x: x", "the factor 2/numel(x) is missing"),
-    ("sum((X@w - y)**2)", MATRIX, "w: X.T@(X@w - y)", "a factor 2 is missing"),
-    ("sum((X@w - y)**2)/2", MATRIX, "w: 2*X.T@(X@w - y)", "a factor 2 is too much"),
-    ("sum((X@w - y)**2)", MATRIX, "y: 2*(X@w - y)", "the sign is wrong"),
-    ("sum((X@w - y)**2)", MATRIX, "X: 2*outer(w, X@w - y)", "a transpose is missing"),
-    ("sum(A*(B@B))", {"A": "nn", "B": "nn"}, "A: (B@B).T", "a transpose is missing"),
-    (
-        "sum((X@w - y)**2)",
-        MATRIX,
-        "X: outer(w, X@w - y)",
-        "a transpose is missing, and a factor 2 is missing",
-    ),
-    (
-        "mean((X@w - y)**2)",
-        MATRIX,
-        "y: -2*(X@w - y)/numel(w)",
-        "it has 1/numel(w) where 1/numel(y) belongs",
-    ),
-    ("sin(3*x)", {"x": ""}, "x: cos(3*x)", "the derivative of 3*x by x is missing (chain rule)"),
-    (
-        "sum(exp(sin(x)**2))",
-        {"x": "n"},
-        "x: exp(sin(x)**2)*2*sin(x)",
-        "the derivative of sin(x) by x is missing (chain rule)",
-    ),
-    (
-        "sum(x**2*sin(x))",
-        {"x": "n"},
-        "x: x**2*cos(x)",
-        "the term through x**2 in x**2*sin(x) is missing (product rule)",
-    ),
-    ("sum(x**2)", {"x": "n"}, "x: 7*x", "it is off by the constant factor 0.285714"),
-]
+@pytest.mark.parametrize(
+    ("expression", "x"),
+    [
+        ("x**2", 1e-200),
+        ("1e-300*x", 1.0),
+        ("1e200*x**2", 3.0),
+        ("x + 1e10", 1.0),
+        ("x + 1e16", 1.0),
+        ("sum(x**2) + 1e12", [1.0, 2]),
+        ("mean(x**2)", [1e5, 1e-5, 0]),
+        ("exp(x)", 700.0),
+        ("exp(x)", -740.0),
+        ("exp(-1/x**2)", 0.05),
+        ("1/x", 1e-5),
+        ("log(1 + x)", 1e-18),
+        ("sigmoid(1000*x)", 0.001),
+        ("tanh(1e8*x)", 0.0),
+        ("logsumexp(x, 0)", [1000.0, 0, -1000]),
+        ("(exp(x) - 1)/x", 1e-6),
+        ("sin(x)/x", 1e-9),
+        ("where(x > 0, x**2, -x**2)", 0.0),
+        ("x*abs(x)", 0.0),
+        ("relu(x)**2", 0.0),
+        ("abs(x)**1.5", 0.0),
+        ("prod(x)", [0.0, 0, 3]),
+        ("x**0.5", 1e-6),
+        ("floor(x)*x", 2.5),
+        ("x % 3", 4.5),
+        ("std(x)", [1.0, 1, 1]),
+        ("x.float()**2", 1.5),
+        ("mean(3*(x.float() + 2)**2)", [0.25, -1, 3]),
+    ],
+)
+def test_rounding_steep_slopes_and_bends_are_no_mistakes(expression, x):
+    found = report(expression, {}, x=x)
+    assert found.verdict is Verdict.AGREE, found.sentence
+    assert found.max_error < 1e-6
 
 
-@pytest.mark.parametrize(("expression", "shapes", "hand", "slip"), SLIPS, ids=[s[3] for s in SLIPS])
-def test_the_usual_slips_are_named(expression, shapes, hand, slip):
-    found = report(expression, shapes, hand)
-    assert found.verdict is Verdict.HAND
-    assert found.slip == slip
+@pytest.mark.parametrize(
+    ("expression", "x"),
+    [
+        ("max(x, 0)[0]", [1.0, 2, 2, 0]),
+        ("amax(x)", [1.0, 1, 1]),
+        ("sort(x)[0]@tensor([1., 2, 3])", [1.0, 1, 2]),
+        ("kthvalue(x, 2)[0]", [1.0, 1, 2]),
+        ("clamp(x, 0, 1).sum()", [0.0, 0.5, 1, 2, -3]),
+        ("hardtanh(x).sum()", [-1.0, 1, 0]),
+        ("hardswish(x).sum()", [-3.0, 3, 0]),
+        ("leaky_relu(x).sum()", [0.0, 0.5, -3]),
+        ("max_pool1d(x.view(1, 1, -1), 2).sum()", [1.0, 1, 2, 3]),
+        ("abs(x).sum()", [0.0, 1e-9, -1e-12]),
+        ("(x > 0)*x", 0.0),
+    ],
+)
+def test_kinks_are_no_mistakes(expression, x):
+    assert report(expression, {}, x=x).verdict is Verdict.KINK
 
 
-def test_a_mistake_that_is_no_usual_slip_is_not_explained_away():
-    found = report("sum(x**3)", {"x": "n"}, "x: 3*x**2 + sin(x)")
-    assert (found.verdict, found.slip) == (Verdict.HAND, None)
-    assert found.worst[0].hand != pytest.approx(found.worst[0].autodiff)
-    assert found.worst[0].differences == pytest.approx(found.worst[0].autodiff, rel=1e-8)
+def test_a_value_with_a_shape_of_its_own_decides_the_sizes():
+    """A name stands for other sizes at other points, unless that fits nothing."""
+    found = report(
+        "-sum(p*log_softmax(z, 0))", {"z": "k"}, "z: softmax(z, 0) - p", p=[0.2, 0.5, 0.3]
+    )
+    assert found.verdict is Verdict.AGREE
+    assert report("sum(x**2)", {"x": "n"}, "x: 2*x*tensor([1., 1, 1])").verdict is Verdict.AGREE
 
 
 def test_one_wrong_entry_is_found_and_shown_first():
@@ -206,9 +237,12 @@ def test_random_numbers_in_the_expression_stay_the_same():
 )
 def test_differences_of_polynomials_are_exact_up_to_their_error(coefficients, x):
     function = np.polynomial.Polynomial(coefficients)
-    found = slope(
-        lambda p: np.asarray(function(p[0])), np.array([x]), (0,), np.asarray(function(x))
-    )
+    point, middle = np.array([x]), np.asarray(function(x))
+
+    def at(p):
+        return np.asarray(function(p[0]))
+
+    found = slope(at, point, (0,), middle, rounding(at, point, middle, 2.0**-52))
     assert abs(found.value - function.deriv()(x)) <= 1e-6 * max(1, abs(function.deriv()(x)))
 
 

@@ -34,9 +34,10 @@ Examples:
   gradcli check checks.toml --format github        a file of checks, in CI
 
 \b
-A shape x:m,n gets random values, a name one prime size; x: is a scalar; a
+A shape x:m,n gets random values, each name a prime size; x: is a scalar; a
 variable without shape gets one. Everything is computed in float64. The verdict
-says who is wrong, and names the usual slips. Exit status 1 where a check fails.
+says who is wrong, and names the usual slips or the wrong place in the formula.
+Exit status 1 where a check fails.
 
 \b
 A file of checks is TOML:
