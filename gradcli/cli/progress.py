@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from tempfile import gettempdir
 from time import monotonic
 from typing import Any
 
@@ -63,12 +64,14 @@ class Bar(Watch):
         rows = task.sweep.rows
         along = [v for x, v in task.values.items() if x in rows.axis]
         names = {self.names.get(id(v)) or getattr(v, "name", "") for v in along}
-        read = sum(v.nbytes for v in task.values.values() if isinstance(v, Stored))
+        stored = [v for v in task.values.values() if isinstance(v, Stored)]
+        read = sum(v.nbytes for v in stored)
         named = ", ".join(sorted(names - {""})) or "what was computed before"
         most = max(b - a for a, b in chunks)
         return (
             f"pass {self.passes}: {self.total} rows of {named} "
-            f"({human(read * self.total / task.extent)} from files), {most} at a time"
+            f"({human(read * self.total / task.extent)} from files{_parsed(stored)}), "
+            f"{most} at a time"
         )
 
     def _show(self) -> None:
@@ -91,3 +94,16 @@ class Bar(Watch):
 
     def _speed(self) -> str:
         return f"{self.rows / (monotonic() - self.start):,.0f} rows/s"
+
+
+def _parsed(stored: list[Stored]) -> str:
+    """What becomes of text that is parsed."""
+    kept = [each for value in stored for each in value.keep()]
+    if not kept:
+        return ""
+    if all(each.complete for each in kept):
+        return ", parsed before"
+    room = human(sum(each.nbytes for each in kept))
+    if all(each.room for each in kept):
+        return f", parsed, kept as {room} in {gettempdir()}"
+    return f", parsed in each pass: too little room for {room} in {gettempdir()}"

@@ -205,6 +205,9 @@ def run_here(sweep: Sweep, known: Known, sinks: Sinks) -> None:
     task = Task(sweep, known)
     targets = {node: sinks.get(node) or place(node, sweep) for node in task.kept}
     borders = task.borders(task.chunk_rows())
+    for value in task.values.values():
+        if isinstance(value, Stored):
+            value.keep()
     total = Partial([Tree.of(node, sweep.rows) for node in sweep.crosses], [])
     settings.watch.begin(task, borders)
     try:

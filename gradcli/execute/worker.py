@@ -252,7 +252,7 @@ class _Mine(Task):
 def identity(value: Any) -> Any:
     """What says which array in which file something stored is; equal for equal ones."""
     if isinstance(value, Stored):
-        return (type(value).__name__, *(identity(part) for part in vars(value).values()))
+        return (type(value).__name__, *map(identity, value.facts()))
     if isinstance(value, (list, tuple)):
         return tuple(identity(part) for part in value)
     if isinstance(value, np.ndarray):

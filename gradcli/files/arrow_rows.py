@@ -7,9 +7,10 @@ nothing twice. Other tables of pyarrow are read whole.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
@@ -65,7 +66,7 @@ class ArrowRows(Stored):
     ) -> None:
         shape = (starts[-1],) if len(names) == 1 else (starts[-1], len(names))
         super().__init__(name, shape, dtype)
-        self.path = path
+        self.path = Path(os.path.abspath(path))  # another process may work elsewhere
         self.names = names
         self.starts = starts
         self._cursor: tuple[int, Iterator[Array]] | None = None
@@ -76,6 +77,10 @@ class ArrowRows(Stored):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=Lock())
+
+    def facts(self) -> Sequence[Any]:
+        """See `Stored.facts`."""
+        return [self.path, self.names, self.starts]
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""

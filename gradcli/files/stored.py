@@ -72,6 +72,18 @@ class Stored:
         """
         raise NotImplementedError
 
+    def facts(self) -> Sequence[Any]:
+        """What says which elements these are: the same for the same ones, in any process."""
+        return list(vars(self).values())
+
+    def keep(self) -> list[Any]:
+        """Has what must be parsed kept for the next pass over the rows.
+
+        Returns:
+            What holds it (`spill.Parsed`); nothing where elements lie in the file as in memory.
+        """
+        return []
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """All of it, whatever memory that takes."""
         found = self.read(0, 0, self.shape[0])
@@ -222,6 +234,10 @@ class Joined(Stored):
         super().__init__(name, (sum(p.shape[0] for p in parts), *first.shape[1:]), first.dtype)
         self.parts = list(parts)
 
+    def keep(self) -> list[Any]:
+        """See `Stored.keep`."""
+        return [kept for part in self.parts if isinstance(part, Stored) for kept in part.keep()]
+
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
         if into is None:
@@ -253,6 +269,10 @@ class Cast(Stored):
         super().__init__(source.name, source.shape, dtype)
         self.source = source
 
+    def keep(self) -> list[Any]:
+        """See `Stored.keep`."""
+        return self.source.keep()
+
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
         found = self.source.read(axis, first, last)
@@ -273,6 +293,10 @@ class Part(Stored):
         super().__init__(source.name, tuple(length for _, length, _ in slices), source.dtype)
         self.source = source
         self.slices = tuple(slices)
+
+    def keep(self) -> list[Any]:
+        """See `Stored.keep`."""
+        return self.source.keep()
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""

@@ -1,15 +1,18 @@
 """A table of text that stays in its file: an index of its lines, of which blocks are read.
 
 Constraints: one pass over the bytes counts the rows; a block is read by the same code as a whole
-table, and names the same lines. Tables with quoted line ends, or with other line ends than \\n, are
-not indexed.
+table, and names the same lines. What was parsed may be kept in a temporary file, so that the next
+pass reads numbers; another process parses its own. Tables with quoted line ends, or with other line
+ends than \\n, are not indexed.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import numpy as np
 from gradcli.files.csv_layout import Layout
 from gradcli.files.csv_table import exact, fast
 from gradcli.files.data import Data
+from gradcli.files.spill import Parsed
 from gradcli.files.stored import Array, Stored
 from gradcli.files.text import MARK, check, not_utf8
 
@@ -81,33 +85,51 @@ class TextRows(Stored):
         count = blocks[-1][2]
         shape = (count,) if width == 1 else (count, width)
         super().__init__(name, shape, np.dtype(np.float64))
-        self.path = path
+        self.path = Path(os.path.abspath(path))  # another process may work elsewhere
         self.layout = layout
         self.blocks = blocks
+        self._starts = [block[2] for block in blocks]
         self._last: tuple[int, Array] | None = None
+        self._parsed: Parsed | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": None}
+        return {**self.__dict__, "_last": None, "_parsed": None}
+
+    def facts(self) -> Sequence[Any]:
+        """See `Stored.facts`."""
+        return [self.path, self.layout.chosen, self.blocks]
+
+    def keep(self) -> list[Parsed]:
+        """See `Stored.keep`."""
+        self._parsed = self._parsed or Parsed(self.shape, self.dtype, self._starts)
+        return [self._parsed]
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
         if axis % self.ndim:
             return _put(self.read(0, 0, self.shape[0])[:, first:last], into)
-        starts = [block[2] for block in self.blocks]
+        blocks = range(bisect_right(self._starts, first) - 1, bisect_left(self._starts, last))
+        if self._parsed is not None and self._parsed.holds(blocks):
+            return self._parsed.read(first, last, into)
         parts = []
-        number = bisect_right(starts, first) - 1
-        while number < len(self.blocks) - 1 and starts[number] < last:
+        for number in blocks:
             # Chunks end where tiles do, so the next one begins in the block where this one ended.
             last_block = self._last
             part = last_block[1] if last_block and last_block[0] == number else self._block(number)
             self._last = number, part
-            a = starts[number]
+            a = self._starts[number]
             parts.append(part[max(first - a, 0) : last - a])
-            number += 1
         found = np.concatenate(parts) if parts else np.empty((0, *self.shape[1:]))
         return _put(found.reshape(last - first, *self.shape[1:]), into)
 
     def _block(self, number: int) -> Array:
+        """The rows of a block."""
+        found = self._read_block(number)
+        if self._parsed is not None:
+            self._parsed.put(number, found)
+        return found
+
+    def _read_block(self, number: int) -> Array:
         """The rows of a block, (rows, columns)."""
         (start, line, _), (end, _, _) = self.blocks[number], self.blocks[number + 1]
         data = Data(self.name, io.BytesIO(), 0, sys.maxsize)

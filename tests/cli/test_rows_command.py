@@ -9,12 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradcli.errors import GradcliError
+from gradcli.files import read
+from gradcli.files.spill import Parsed
 from tests.cli.conftest import ROOT, Run, clean_environment
 
 ROWS, WIDTH = 280_000, 16
@@ -201,15 +205,47 @@ def test_tables_of_text_are_read_by_blocks(tmp_path: Path, gradcli: Run) -> None
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     text = "mean(tanh(X - X.mean(0)), 0)"
     whole = gradcli("eval", text, "X=@t.csv", "--no-grad")
-    found = gradcli("eval", text, "X=@t.csv", "--no-grad", "--max-memory=20MB", "-v")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    arguments = ["eval", text, "X=@t.csv", "--no-grad", "--max-memory=20MB", "-v"]
+    found = gradcli(*arguments, TMPDIR=str(kept))
     assert (found.returncode, found.stdout) == (0, whole.stdout), found.stderr
-    assert "pass 2: 529999 rows of X" in found.stderr
+    assert f"X (17.0 MB from files, parsed, kept as 33.9 MB in {kept}), " in found.stderr
+    assert "pass 2: 529999 rows of X (17.0 MB from files, parsed before), " in found.stderr
+    assert not list(kept.iterdir())
     lines[500_000] += ",1"
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     done = gradcli("eval", text, "X=@t.csv", "--no-grad", "--max-memory=20MB")
     assert done.returncode == 2
     assert "t.csv: line 500001 has 9 cells, the header has 8" in done.stderr
     assert "--> t.csv:500001:" in done.stderr
+
+
+def test_a_disk_that_fills_up_only_ends_the_keeping(disk: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(disk))
+    kept = Parsed((100_000, 2), np.dtype(np.float64), [0, 50_000, 100_000])
+    kept.put(0, np.ones((50_000, 2)))
+    assert kept.holds(range(1))
+    assert kept.read(10, 12, None).tolist() == [[1, 1], [1, 1]]
+    (disk / "other").write_bytes(bytes(3 << 20))
+    kept.put(1, np.ones((50_000, 2)))
+    assert not kept.holds(range(1))
+    assert not kept.room
+    assert [path.name for path in disk.iterdir()] == ["other"]
+
+
+def test_what_was_parsed_is_not_parsed_again(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f"{i},{i % 5}.5\n" for i in range(40_000)))
+    rows = read(f"{path}", keep=0)
+    rows.keep()
+    first = [rows.read(0, a, a + 9_000) for a in (0, 9_000, 18_000)]
+    path.write_text("no table")
+    for array, a in zip(first, (0, 9_000, 18_000), strict=True):
+        assert np.array_equal(array[:, 0], np.arange(a, a + 9_000))
+        assert np.array_equal(rows.read(0, a, a + 9_000), array)
+    with pytest.raises(GradcliError, match="became shorter while it was read"):
+        rows.read(0, 35_000, 36_000)
 
 
 def test_parquet_is_read_by_batches(data: Path, table: Any, gradcli: Run) -> None:
@@ -234,21 +270,37 @@ def test_rows_that_are_none(data: Path, gradcli: Run) -> None:
 # -- what goes wrong on the way
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root may mount")
-def test_a_full_disk_leaves_nothing(data: Path, gradcli: Run) -> None:
-    disk = data / "disk"
-    disk.mkdir()
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MB."""
+    if os.name != "posix" or os.getuid() != 0:
+        pytest.skip("only root may mount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
     mount = shutil.which("mount") or "mount"
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]).returncode:
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]).returncode:
         pytest.skip("no tmpfs can be mounted here")
-    try:
-        for name in ("r.npy", "r.csv", "r.npz"):
-            done = gradcli("eval", "X*2", "X=@X.npy", "--no-grad", SMALL, f"-odisk/{name}")
-            assert done.returncode == 2
-            assert f"disk/{name} cannot be written: no space left on device" in done.stderr
-            assert not list(disk.iterdir())
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_leaves_nothing(data: Path, disk: Path, gradcli: Run) -> None:
+    for name in ("r.npy", "r.csv", "r.npz"):
+        done = gradcli("eval", "X*2", "X=@X.npy", "--no-grad", SMALL, f"-odisk/{name}")
+        assert done.returncode == 2
+        assert f"disk/{name} cannot be written: no space left on device" in done.stderr
+        assert not list(disk.iterdir())
+
+
+def test_text_is_parsed_in_each_pass_where_the_disk_has_no_room(
+    tmp_path: Path, disk: Path, gradcli: Run
+) -> None:
+    (tmp_path / "t.csv").write_text("".join(f"{i},1,2,3,4,5,6,{i % 5}.5\n" for i in range(530_000)))
+    arguments = ["eval", "std(X)", "X=@t.csv", "--no-grad", "--chunk-rows=30000", "-v"]
+    done = gradcli(*arguments, TMPDIR=str(disk))
+    assert f"parsed in each pass: too little room for 33.9 MB in {disk}" in done.stderr
+    assert "pass 2: " in done.stderr
+    assert (done.returncode, done.stdout) == (0, gradcli(*arguments[:4]).stdout)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -20,7 +20,8 @@ from gradcli.execute.rows import Known, Partial
 from gradcli.execute.threads import THREADS
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.worker import Share, identity, keeper, ordered, work
-from gradcli.files.stored import Joined, Plain
+from gradcli.files import read
+from gradcli.files.stored import Joined, Plain, Stored
 from gradcli.source import Source, Span
 from tests.execute.test_rows import EXPRESSIONS, ROWS, WIDTH, bits, tensor
 
@@ -183,3 +184,19 @@ def test_what_is_stored_is_known_by_what_it_is(tmp_path: Path):
     a, b = in_files(np.zeros((ROWS, WIDTH)), tmp_path), in_files(np.ones((ROWS, WIDTH)), tmp_path)
     assert identity(a) == identity(pickle.loads(pickle.dumps(b)))
     assert identity(a) != identity(a.parts[0])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_is_known_again_after_it_was_read(suffix: str, tmp_path: Path):
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "csv":
+        path.write_text("".join(f"{i};{i % 5},5\n" for i in range(40_000)))
+    else:
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.table({"a": np.arange(4e4), "b": np.arange(4e4)}), path)
+    a = read(str(path), keep=0)
+    b = pickle.loads(pickle.dumps(a))
+    b.read(0, 100, 20_000)
+    assert isinstance(a, Stored)
+    assert identity(a) == identity(b)
+    assert identity(a) != identity(read(f"{path}:0", keep=0) if suffix == "csv" else 0)
