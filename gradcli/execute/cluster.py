@@ -27,6 +27,8 @@ from gradcli.execute.worker import Done, Sent, Share, forget, ordered, unpacked,
 from gradcli.files.spill import Spill
 from gradcli.files.stored import Cast, Joined, Part, Stored
 
+INLINE = 1 << 17
+"""Bytes of a task up to which each share brings it along."""
 SHARES = 4
 """Shares of a thread: so many that a lost or slow one costs little."""
 
@@ -86,7 +88,9 @@ class Cluster:
         threads = client.nthreads()
         places = [address for address in sorted(threads) for _ in range(threads[address])]
         shares = _shares(borders, 1 if task.kept else SHARES * len(places))
-        here = client.submit(unpacked, pickle.dumps(task), pure=False)
+        content = pickle.dumps(task)
+        # Small, it goes with each share: nobody waits for one process to hand it to the others.
+        here = content if len(content) <= INLINE else client.submit(unpacked, content, pure=False)
 
         def submitted(number: int) -> Any:
             chunks = shares[number]

@@ -6,7 +6,9 @@ files by path, spans not at all.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -21,11 +23,13 @@ from gradcli.graph.op import DATA, OPS
 FAMILIES = ("special", "fft", "order", "scatter", "window", "matrices", "matrix_functions")
 """Modules of gradcli.ops that are loaded when a function of theirs is first used."""
 
-Packed = tuple[list[Any], list[Any], dict[int, Any]]
+PLANS = 16
+"""Sweeps that a process keeps compiled, to run again on other values."""
+Packed = tuple[bytes, dict[int, Any]]
 
 
 def pack(sweep: Sweep, values: Mapping[Node, Any]) -> Packed:
-    """The nodes, what the rows are to them, and the values by position."""
+    """The nodes and what the rows are to them, pickled; and the values by position."""
     rows = sweep.rows
     nodes = {x for node in sweep.nodes for x in (node, *node.inputs)}
     order = sorted(nodes, key=lambda node: node.serial)
@@ -43,14 +47,23 @@ def pack(sweep: Sweep, values: Mapping[Node, Any]) -> Packed:
         place[node]: Laid(value) if isinstance(value, np.ndarray) else value
         for node, value in values.items()
     }
-    return flat, [rows.extent, rows.heavy], known
+    return pickle.dumps((flat, rows.extent, rows.heavy, set(known))), known
 
 
-def unpack(
-    flat: list[Any], about: list[Any], known: dict[int, Any]
-) -> tuple[Sweep, dict[Node, Any]]:
-    """What `pack` was given."""
-    rows = Rows(about[0], {}, {}, about[1])
+def unpack(plan: bytes, known: dict[int, Any]) -> tuple[Sweep, dict[Node, Any]]:
+    """What `pack` was given; the same sweep for the same plan, so that it is compiled once."""
+    sweep, nodes = _unpacked(plan)
+    values = {
+        nodes[i]: value.array() if isinstance(value, Laid) else value for i, value in known.items()
+    }
+    return sweep, values
+
+
+@lru_cache(maxsize=PLANS)
+def _unpacked(plan: bytes) -> tuple[Sweep, list[Node]]:
+    """A sweep, and all of its nodes in the order of `pack`."""
+    flat, extent, heavy, known = pickle.loads(plan)
+    rows = Rows(extent, {}, {}, heavy)
     nodes: list[Node] = []
     computed: list[Node] = []
     kept: set[Node] = set()
@@ -65,10 +78,7 @@ def unpack(
             computed.append(node)
         if is_kept:
             kept.add(node)
-    values = {
-        nodes[i]: value.array() if isinstance(value, Laid) else value for i, value in known.items()
-    }
-    return Sweep(computed, kept, set(values), rows), values
+    return Sweep(computed, kept, {nodes[i] for i in known}, rows), nodes
 
 
 def _op(name: str) -> Any:

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -226,7 +227,8 @@ def run_here(sweep: Sweep, known: Known, sinks: Sinks) -> None:
 
 def chunks_of(task: Task, borders: list[Chunk]) -> Iterator[tuple[int, int, Known]]:
     """Each chunk with its values, the next one on its way."""
-    buffers: tuple[Known, Known] = ({}, {})
+    idle = _buffers.setdefault(task.sweep, [])
+    buffers: tuple[Known, Known] = idle.pop() if idle else ({}, {})
     with ThreadPoolExecutor(1) as reader:
         ahead = [reader.submit(task.loaded, *borders[0], buffers[0])]
         for number, (first, last) in enumerate(borders):
@@ -235,6 +237,7 @@ def chunks_of(task: Task, borders: list[Chunk]) -> Iterator[tuple[int, int, Know
                 following = buffers[(number + 1) % 2]
                 ahead.append(reader.submit(task.loaded, *borders[number + 1], following))
             yield first, last, values
+    idle.append(buffers)
 
 
 class _Memory(Sink):
@@ -273,3 +276,5 @@ def place(node: Node, sweep: Sweep) -> Sink:
 
 
 settings = Settings()
+_buffers: WeakKeyDictionary[Sweep, list[tuple[Known, Known]]] = WeakKeyDictionary()
+"""Arrays that nobody reads into now, for the next share of a sweep: fresh memory is slow."""

@@ -86,12 +86,13 @@ def ordered(task: Task) -> list[Node]:
     return sorted(task.values, key=lambda node: node.serial)
 
 
-def work(task: Task, share: Share) -> Done:
-    """Does a share.
+def work(given: Task | bytes, share: Share) -> Done:
+    """Does a share of a task, which may come pickled.
 
     Raises:
         GradcliError: what reading or computing raises, with a note that says where.
     """
+    task = unpacked(given) if isinstance(given, bytes) else given
     THREADS[0] = 1  # a cluster gives each thread of a process a share of its own
     mine = _Mine(task, share)
     first, last = share.chunks[0][0], share.chunks[-1][1]
