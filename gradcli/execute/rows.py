@@ -21,6 +21,7 @@ takes `task.combined(partial)`:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -82,7 +83,7 @@ class Watch:
         """The pass is over, or has failed."""
 
 
-class Sink:
+class Sink(ABC):
     """Takes the rows of a node as they are computed, in order."""
 
     def room(self, task: Task, node: Node, first: int, last: int) -> Array:
@@ -90,12 +91,12 @@ class Sink:
         shape = local_shape(node, task.sweep.rows, last - first)
         return np.empty(shape, NUMPY_DTYPES[node.dtype])
 
-    def write(self, first: int, rows: Array) -> None:
-        """Takes the rows from `first` on, in what `room` gave."""
+    def write(self, first: int, rows: Array) -> None:  # noqa: B027 - most have nothing to do
+        """Takes the rows from `first` on, in what `room` gave; they may be there already."""
 
+    @abstractmethod
     def value(self) -> Any:
         """What the node's value is when all rows were written."""
-        raise NotImplementedError
 
 
 class Partial:

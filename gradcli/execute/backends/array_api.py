@@ -16,16 +16,11 @@ import numpy as np
 
 from gradcli.execute.backends import composed
 from gradcli.execute.backends.base import Library
+from gradcli.execute.backends.shared import Axes, Slices, taken
 from gradcli.graph.dtype import DType
 from gradcli.graph.shape import Shape, numel
 
 Array = Any
-Axes = tuple[int, ...]
-Slices = tuple[tuple[int, int, int], ...]
-
-FFT = {"none": "backward", "root": "ortho", "all": "forward"}
-BACK = {"none": "forward", "root": "ortho", "all": "backward"}
-"""What the standard calls a scale, by direction."""
 
 
 def _number(value: complex, dtype: DType) -> complex:
@@ -73,13 +68,18 @@ def scan(name: str) -> Callable[..., Array]:
     return kernel
 
 
-def _argsort(b: ArrayAPI, x: Array, *, axis: int, descending: bool = False) -> Array:
-    if not x.ndim:
-        return b.xp.zeros((), dtype=b.xp.int64)
-    if not descending:
-        return b.xp.argsort(x, axis=axis, stable=True)
-    turned = b.xp.argsort(b.xp.flip(x, axis=axis), axis=axis, stable=True)
-    return x.shape[axis] - 1 - b.xp.flip(turned, axis=axis)
+def argsort(**stable: Any) -> Callable[..., Array]:
+    """The order of an axis; `stable` is how the library is asked to keep that of equal ones."""
+
+    def kernel(b: ArrayAPI, x: Array, *, axis: int, descending: bool = False) -> Array:
+        if not x.ndim:
+            return b.xp.zeros((), dtype=b.xp.int64)
+        if not descending:
+            return b.xp.argsort(x, axis=axis, **stable)
+        turned = b.xp.argsort(b.xp.flip(x, axis=axis), axis=axis, **stable)
+        return x.shape[axis] - 1 - b.xp.flip(turned, axis=axis)
+
+    return kernel
 
 
 def _logical(name: str) -> Callable[..., Array]:
@@ -124,13 +124,9 @@ def _matrices(
 # -- movement
 
 
-def _slices(slices: Slices) -> tuple[Any, ...]:
-    return (..., *(slice(i, i + max(n - 1, 0) * step + (n > 0), step) for i, n, step in slices))
-
-
 def _embed(b: ArrayAPI, x: Array, *, slices: Slices, shape: Shape) -> Array:
     out = b.xp.zeros((*x.shape[: x.ndim - len(shape)], *shape), dtype=x.dtype)
-    out[_slices(slices)] = x
+    out[taken(slices)] = x
     return out
 
 
@@ -139,19 +135,8 @@ def _slice_put(b: ArrayAPI, x: Array, y: Array, *, slices: Slices) -> Array:
     lead = np.broadcast_shapes(x.shape[: x.ndim - core], y.shape[: y.ndim - core])
     wide = b.xp.broadcast_to(x, (*lead, *x.shape[x.ndim - core :]))
     out = b.xp.asarray(wide, copy=True)
-    out[_slices(slices)] = y
+    out[taken(slices)] = y
     return out
-
-
-def _expand(b: ArrayAPI, x: Array, *, shape: Shape) -> Array:
-    core = min(x.ndim, len(shape))
-    kept = np.broadcast_shapes(x.shape[x.ndim - core :], shape)
-    return b.xp.broadcast_to(x, (*x.shape[: x.ndim - core], *kept))
-
-
-def _permute(b: ArrayAPI, x: Array, *, axes: Axes) -> Array:
-    order = (*range(x.ndim - len(axes)), *(x.ndim + a for a in axes))
-    return b.xp.permute_dims(x, order)
 
 
 def _index(b: ArrayAPI, x: Array, *indices: Array, axes: int) -> Array:
@@ -304,42 +289,17 @@ def _doubling(combine: str) -> Callable[..., Array]:
     return kernel
 
 
-# -- Fourier transforms
-
-
-def _complex_fft(b: ArrayAPI, x: Array, *, axes: Axes, scale: str, forward: bool) -> Array:
-    if not axes or not numel(tuple(x.shape)):
-        return x
-    if forward:
-        return b.xp.fft.fftn(x, axes=axes, norm=FFT[scale])
-    return b.xp.fft.ifftn(x, axes=axes, norm=BACK[scale])
-
-
-def _real_fft(b: ArrayAPI, x: Array, *, axes: Axes, scale: str, half: bool) -> Array:
-    if half:
-        return b.xp.fft.rfftn(x, axes=axes, norm=FFT[scale])
-    return b.xp.fft.fftn(b.as_complex(x), axes=axes, norm=FFT[scale])
-
-
-def _half_fft(b: ArrayAPI, x: Array, *, axes: Axes, scale: str, size: int) -> Array:
-    sizes = (*(x.shape[axis] for axis in axes[:-1]), size)
-    return b.xp.fft.irfftn(x, s=sizes, axes=axes, norm=BACK[scale])
-
-
 OWN: dict[str, Callable[..., Any]] = {
     **{"sum": _sum, "prod": _prod, "max": _reduction("max"), "min": _reduction("min")},
-    **{"any": _truth("any"), "all": _truth("all"), "argsort": _argsort},
+    **{"any": _truth("any"), "all": _truth("all"), "argsort": argsort(stable=True)},
     **{"argmax": _reduction("argmax"), "argmin": _reduction("argmin")},
     **{"cumulative_sum": scan("cumulative_sum"), "cumulative_prod": scan("cumulative_prod")},
     **{"logcumsumexp": _doubling("logaddexp"), "logaddexp": _logaddexp},
     **{name: _logical(name) for name in ("logical_and", "logical_or", "logical_xor")},
     **{"logical_not": _logical("logical_not"), "contract": _contract},
     "where": lambda b, c, x, y: b.xp.where(b.ne_zero(c), x, y),
-    "reshape": lambda b, x, *, axes, shape: b.xp.reshape(x, (*x.shape[: x.ndim - axes], *shape)),
-    **{"permute_dims": _permute, "expand": _expand, "embed": _embed, "slice_put": _slice_put},
-    "slice": lambda b, x, *, slices: x[_slices(slices)],
+    **{"embed": _embed, "slice_put": _slice_put},
     "flip": lambda b, x, *, axis: b.xp.flip(x, axis=axis),
-    "concat": lambda b, *arrays, axis: b.xp.concat(arrays, axis=axis),
     "tril": lambda b, x, *, diagonal: b.xp.tril(x, k=diagonal),
     "triu": lambda b, x, *, diagonal: b.xp.triu(x, k=diagonal),
     "diagonal": lambda b, x, *, offset: b.xp.linalg.diagonal(x, offset=offset),
@@ -357,7 +317,6 @@ OWN: dict[str, Callable[..., Any]] = {
     "exp2": lambda b, x: b.xp.pow(b.xp.full_like(x, 2), x),
     "special_ldexp": lambda b, x, y: x * b.xp.pow(b.xp.full_like(y, 2), y),
     "view_as_real": lambda b, x: b.xp.stack((b.xp.real(x), b.xp.imag(x)), axis=-1),
-    **{"fft_r2c": _real_fft, "fft_c2c": _complex_fft, "fft_c2r": _half_fft},
     "linalg_det": lambda b, x: b.xp.linalg.det(x),
     "linalg_slogdet": lambda b, x: tuple(b.xp.linalg.slogdet(x)),
     "linalg_svd": lambda b, x, *, full: tuple(b.xp.linalg.svd(x, full_matrices=full)),
@@ -381,7 +340,6 @@ class ArrayAPI(Library):
 
     def __init__(self, xp: Any, device: str, *spaces: Any) -> None:
         super().__init__((xp, *spaces), device)
-        self.xp = xp
 
     def from_numpy(self, array: Any) -> Any:
         """The library's copy or view of an array."""

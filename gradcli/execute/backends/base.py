@@ -8,6 +8,7 @@ namespaces, then among those composed of others, and last on the host, which is 
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Protocol
@@ -17,6 +18,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, NumPy, stored
 from gradcli.execute.backends.reuse import fitting, reused
+from gradcli.execute.backends.shared import SHARED
 from gradcli.execute.work import Work
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
@@ -54,14 +56,15 @@ class Backend(Protocol):
         """The library's name for a dtype."""
 
 
-class Library:
+class Library(ABC):
     """A library other than NumPy; what differs between them is a table and a few methods.
 
     Attributes:
         renamed: kernel name -> the library's name of it, where that is another.
         missing: kernel names whose function of that name in the library means something else, or is
             less exact.
-        own: kernels under no single name: `(library, *values, **attrs) -> value`.
+        own: kernels under no single name: `(library, *values, **attrs) -> value`; they come before
+            those that are shared.
         over: kernels that take `out`, which may be an operand of the result's shape and dtype.
         fresh: other kernels whose result is in memory of its own.
         spaces: the library's modules, searched in this order.
@@ -82,30 +85,43 @@ class Library:
         self.kernels: dict[str, Kernel | None] = {}
         self.said: set[str] = set()
 
+    @property
+    def xp(self) -> Any:
+        """The library's main module."""
+        return self.spaces[0]
+
     # -- what each library says
 
+    @abstractmethod
     def from_numpy(self, array: Array) -> Array:
         """The library's array of a NumPy array, on the device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_numpy(self, array: Array) -> Array:
         """The NumPy array of the library's array."""
-        raise NotImplementedError
 
+    @abstractmethod
     def full(self, shape: Shape, value: complex, dtype: DType) -> Array:
         """An array that holds one number everywhere."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cast(self, array: Array, dtype: DType) -> Array:
         """`array` in another dtype."""
-        raise NotImplementedError
 
     def dtype(self, dtype: DType) -> Any:
         """The library's name for a dtype."""
         return getattr(self.spaces[0], NUMPY_DTYPES[dtype].name)
 
-    def finish(self, arrays: Sequence[Array]) -> None:
+    def finish(self, arrays: Sequence[Array]) -> None:  # noqa: B027 - most compute at once
         """Waits until `arrays` are computed."""
+
+    def transform(self, name: str, x: Array, axes: Any, norm: str, sizes: Any = None) -> Array:
+        """A Fourier transform by its name in the library."""
+        return getattr(self.xp.fft, name)(x, s=sizes, axes=axes, norm=norm)
+
+    def as_complex(self, x: Array) -> Array:
+        """Real numbers as complex ones, where a transform wants them so."""
+        return x
 
     def computing(self) -> AbstractContextManager[Any]:
         """The block in which its functions are called."""
@@ -156,8 +172,9 @@ class Library:
     def _found(self, name: str) -> Kernel | None:
         from gradcli.execute.backends.composed import COMPOSED, NEEDS
 
-        if name in self.own:
-            return self._bound(self.own[name])
+        own = self.own.get(name) or SHARED.get(name)
+        if own is not None:
+            return self._bound(own)
         if name not in self.missing:
             for space in self.spaces:
                 found = getattr(space, self.renamed.get(name, name), None)

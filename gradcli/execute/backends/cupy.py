@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends.array_api import OWN, ArrayAPI, scan
+from gradcli.execute.backends.array_api import OWN, ArrayAPI, argsort, scan
 from gradcli.execute.backends.choice import found_device
+from gradcli.execute.backends.shared import places
 from gradcli.graph.shape import Shape
 
 Array = Any
@@ -53,13 +54,9 @@ def _contract(b: CuPy, x: Array, y: Array, *, spec: str) -> Array:
     return b.xp.einsum(f"...{left},...{right}->...{result}", x, y)
 
 
-def _places(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
-    return (..., *indices, *(slice(None),) * (axes - len(indices)))
-
-
 def _index_put(b: CuPy, x: Array, y: Array, *indices: Array, axes: int) -> Array:
     out = x.copy()
-    out[_places(axes, indices)] = y
+    out[places(axes, indices)] = y
     return out
 
 
@@ -93,6 +90,8 @@ CUPY: dict[str, Callable[..., Any]] = {
     "linalg_qr": lambda b, x, *, mode: (
         b.xp.linalg.qr(x, mode=mode) if mode != "r" else (x[..., :0, 0], b.xp.linalg.qr(x, "r"))
     ),
+    "argsort": argsort(kind="stable"),
+    "linalg_eigh": lambda b, x, *, uplo: tuple(b.xp.linalg.eigh(x, UPLO=uplo)),
     "cumulative_sum": scan("cumsum"),
     "cumulative_prod": scan("cumprod"),
 }

@@ -18,6 +18,7 @@ from gradcli.execute.backends import composed
 from gradcli.execute.backends.base import Library, Run, guarded
 from gradcli.execute.backends.choice import found_device
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.backends.shared import Axes, Slices, places, taken
 from gradcli.execute.work import Step, Work
 from gradcli.graph.dtype import DType
 from gradcli.graph.shape import Shape, numel
@@ -28,13 +29,9 @@ lax: Any = import_module("jax.lax")
 special: Any = import_module("jax.scipy.special")
 special_linalg: Any = import_module("jax.scipy.linalg")
 Array = Any
-Axes = tuple[int, ...]
-Slices = tuple[tuple[int, int, int], ...]
 
 EXACT = lax.Precision.HIGHEST
 """Of products: float32, where XLA would take shorter numbers on some devices."""
-FFT = {"none": "backward", "root": "ortho", "all": "forward"}
-BACK = {"none": "forward", "root": "ortho", "all": "backward"}
 
 
 def devices() -> list[str]:
@@ -80,14 +77,6 @@ def _scan(scan: Callable[..., Array]) -> Callable[..., Array]:
     return lambda b, x, *, axis: scan(x, axis % x.ndim) if x.ndim else x
 
 
-def _slices(slices: Slices) -> tuple[Any, ...]:
-    return (..., *(slice(i, i + max(n - 1, 0) * step + (n > 0), step) for i, n, step in slices))
-
-
-def _slice(b: Jax, x: Array, *, slices: Slices) -> Array:
-    return x[_slices(slices)]
-
-
 def _embed(b: Jax, x: Array, *, slices: Slices, shape: Shape) -> Array:
     core = len(shape)
     config = [(0, 0, 0)] * (x.ndim - core)
@@ -100,13 +89,7 @@ def _slice_put(b: Jax, x: Array, y: Array, *, slices: Slices) -> Array:
     core = len(slices)
     lead = jnp.broadcast_shapes(x.shape[: x.ndim - core], y.shape[: y.ndim - core])
     x = jnp.broadcast_to(x, lead + x.shape[x.ndim - core :])
-    return x.at[_slices(slices)].set(y)
-
-
-def _expand(b: Jax, x: Array, *, shape: Shape) -> Array:
-    core = min(x.ndim, len(shape))
-    kept = jnp.broadcast_shapes(x.shape[x.ndim - core :], shape)
-    return jnp.broadcast_to(x, x.shape[: x.ndim - core] + kept)
+    return x.at[taken(slices)].set(y)
 
 
 def _overlap_add(b: Jax, x: Array, *, stride: Axes, dilation: Axes, shape: Shape) -> Array:
@@ -124,24 +107,20 @@ def _overlap_add(b: Jax, x: Array, *, stride: Axes, dilation: Axes, shape: Shape
     return out
 
 
-def _places(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
-    return (..., *indices, *(slice(None),) * (axes - len(indices)))
-
-
 def _index_add(b: Jax, x: Array, *indices: Array, shape: Shape) -> Array:
     picked = jnp.broadcast_shapes(*(i.shape for i in indices))
     rest = len(shape) - len(indices)
     lead = x.shape[: x.ndim - len(picked) - rest]
-    return jnp.zeros(lead + shape, x.dtype).at[_places(len(shape), indices)].add(x)
+    return jnp.zeros(lead + shape, x.dtype).at[places(len(shape), indices)].add(x)
 
 
 def _scatter_reduce(
     b: Jax, x: Array, y: Array, *indices: Array, axes: int, reduce: str, include: bool
 ) -> Array:
-    places = _places(axes, indices)
+    where = places(axes, indices)
     if not include:
-        x = x.at[places].set(_identity(reduce, x.dtype))
-    at = x.at[places]
+        x = x.at[where].set(_identity(reduce, x.dtype))
+    at = x.at[where]
     return {"prod": at.multiply, "amax": at.max, "amin": at.min}[reduce](y)
 
 
@@ -231,23 +210,6 @@ def _running_place(b: Jax, x: Array, *, axis: int, largest: bool) -> Array:
     return lax.cummax(jnp.where((x == best) | (x != x), places, 0), axis)
 
 
-def _complex_fft(b: Jax, x: Array, *, axes: Axes, scale: str, forward: bool) -> Array:
-    if not axes or not x.size:
-        return x
-    if forward:
-        return jnp.fft.fftn(x, axes=axes, norm=FFT[scale])
-    return jnp.fft.ifftn(x, axes=axes, norm=BACK[scale])
-
-
-def _real_fft(b: Jax, x: Array, *, axes: Axes, scale: str, half: bool) -> Array:
-    return (jnp.fft.rfftn if half else jnp.fft.fftn)(x, axes=axes, norm=FFT[scale])
-
-
-def _half_fft(b: Jax, x: Array, *, axes: Axes, scale: str, size: int) -> Array:
-    sizes = (*(x.shape[axis] for axis in axes[:-1]), size)
-    return jnp.fft.irfftn(x, s=sizes, axes=axes, norm=BACK[scale])
-
-
 def _half(x: Array) -> Array:
     return lax.reduce_precision(x, 5, 10)
 
@@ -301,20 +263,13 @@ OWN: dict[str, Callable[..., Any]] = {
     "argsort": lambda b, x, *, axis, descending=False: jnp.argsort(
         x, axis=axis, stable=True, descending=descending
     ),
-    **{"embed": _embed, "slice_put": _slice_put, "expand": _expand, "overlap_add": _overlap_add},
-    "reshape": lambda b, x, *, axes, shape: x.reshape(x.shape[: x.ndim - axes] + shape),
-    "permute_dims": lambda b, x, *, axes: x.transpose(
-        (*range(x.ndim - len(axes)), *(x.ndim + a for a in axes))
-    ),
-    "slice": _slice,
+    **{"embed": _embed, "slice_put": _slice_put, "overlap_add": _overlap_add},
     "flip": lambda b, x, *, axis: jnp.flip(x, axis),
-    "concat": lambda b, *arrays, axis: jnp.concatenate(arrays, axis),
     "tril": lambda b, x, *, diagonal: jnp.tril(x, diagonal),
     "triu": lambda b, x, *, diagonal: jnp.triu(x, diagonal),
     "diagonal": lambda b, x, *, offset: jnp.diagonal(x, offset, -2, -1),
     "diagonal_embed": _diagonal_embed,
-    "index": lambda b, x, *indices, axes: x[_places(axes, indices)],
-    "index_put": lambda b, x, y, *indices, axes: x.at[_places(axes, indices)].set(y),
+    "index_put": lambda b, x, y, *indices, axes: x.at[places(axes, indices)].set(y),
     **{"index_add": _index_add, "scatter_reduce": _scatter_reduce},
     "iota": lambda b, *, shape, axis: jnp.arange(shape[axis]).reshape(shape),
     **{"bitwise_left_shift": _shift(jnp.left_shift, False)},
@@ -334,7 +289,6 @@ OWN: dict[str, Callable[..., Any]] = {
     "logaddexp": lambda b, x, y: (
         composed.logaddexp(b, x, y) if x.dtype.kind == "c" else jnp.logaddexp(x, y)
     ),
-    **{"fft_r2c": _real_fft, "fft_c2c": _complex_fft, "fft_c2r": _half_fft},
     **{"linalg_lu_factor_ex": _lu_factor, "linalg_inv_ex": _inv_ex, "linalg_solve_ex": _solve_ex},
     **{"linalg_solve_triangular": _solve_triangular, "linalg_eigh": _eigh},
     "linalg_det": lambda b, x: jnp.linalg.det(x),
@@ -400,7 +354,7 @@ class Jax(Library):
         sizes = [max(n - 1, 0) * step + (n > 0) for _, n, step in slices]
         first = [0] * lead + [starts[i] for i in range(len(slices))]
         cut = lax.dynamic_slice(x, first, (*x.shape[:lead], *sizes))
-        return _slice(self, cut, slices=tuple((0, n, step) for _, n, step in slices))
+        return cut[taken(tuple((0, n, step) for _, n, step in slices))]
 
     def compiled(self, work: Work) -> Run:
         """One compiled function, where nothing looks at values or runs on the host."""

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends.shared import BACK, FFT
+
 Array = Any
-FORWARD = {"none": "backward", "root": "ortho", "all": "forward"}
-BACK = {"none": "forward", "root": "ortho", "all": "backward"}
-"""What NumPy and SciPy call a scale, by direction."""
 
 
 def _library(x: Array) -> Any:
@@ -29,12 +28,12 @@ def _complex(x: Array, *, axes: tuple[int, ...], scale: str, forward: bool) -> A
     if not x.size or not axes:
         return x
     if forward:
-        return _library(x).fftn(x, axes=axes, norm=FORWARD[scale])
+        return _library(x).fftn(x, axes=axes, norm=FFT[scale])
     return _library(x).ifftn(x, axes=axes, norm=BACK[scale])
 
 
 def _from_real(x: Array, *, axes: tuple[int, ...], scale: str, half: bool) -> Array:
-    found = _library(x).rfftn(x, axes=axes, norm=FORWARD[scale])
+    found = _library(x).rfftn(x, axes=axes, norm=FFT[scale])
     if half:
         return found
     # Every other frequency along the axis is the mirror image of one that is there.

@@ -17,17 +17,12 @@ import numpy as np
 from gradcli.execute.backends.base import Library
 from gradcli.execute.backends.choice import found_device
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.backends.shared import Axes, Slices, places, taken
 from gradcli.graph.dtype import DType
 from gradcli.graph.shape import Shape, numel
 
 torch: Any = import_module("torch")
 Array = Any
-Axes = tuple[int, ...]
-Slices = tuple[tuple[int, int, int], ...]
-
-FFT = {"none": "backward", "root": "ortho", "all": "forward"}
-BACK = {"none": "forward", "root": "ortho", "all": "backward"}
-"""What PyTorch calls a scale, by direction."""
 
 
 def devices() -> list[str]:
@@ -79,31 +74,17 @@ def _where(b: Torch, condition: Array, x: Array, y: Array, *, out: Array = None)
     return torch.where(truth, x, y, out=out)
 
 
-def _slices(slices: Slices) -> tuple[Any, ...]:
-    return (..., *(slice(i, i + max(n - 1, 0) * step + (n > 0), step) for i, n, step in slices))
-
-
 def _embed(b: Torch, x: Array, *, slices: Slices, shape: Shape) -> Array:
     out = x.new_zeros((*x.shape[: x.ndim - len(shape)], *shape))
-    out[_slices(slices)] = x
+    out[taken(slices)] = x
     return out
 
 
 def _slice_put(b: Torch, x: Array, y: Array, *, slices: Slices) -> Array:
     lead = torch.broadcast_shapes(x.shape[: -len(slices)], y.shape[: y.ndim - len(slices)])
     out = x.expand(*lead, *x.shape[x.ndim - len(slices) :]).clone() if slices else x.clone()
-    out[_slices(slices)] = y
+    out[taken(slices)] = y
     return out
-
-
-def _expand(b: Torch, x: Array, *, shape: Shape) -> Array:
-    core = min(x.ndim, len(shape))
-    kept = torch.broadcast_shapes(x.shape[x.ndim - core :], shape)
-    return x.expand((*x.shape[: x.ndim - core], *kept))
-
-
-def _places(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
-    return (..., *indices, *(slice(None),) * (axes - len(indices)))
 
 
 def _index_put(
@@ -111,7 +92,7 @@ def _index_put(
 ) -> Array:
     if out is None:
         out = x.clone(memory_format=torch.contiguous_format)
-    out[_places(axes, indices)] = y
+    out[places(axes, indices)] = y
     return out
 
 
@@ -201,25 +182,6 @@ def _imag(b: Torch, x: Array) -> Array:
     return torch.imag(x) if x.is_complex() else torch.zeros_like(x)
 
 
-def _real_fft(b: Torch, x: Array, *, axes: Axes, scale: str, half: bool) -> Array:
-    if half:
-        return torch.fft.rfftn(x, dim=axes, norm=FFT[scale])
-    return torch.fft.fftn(x, dim=axes, norm=FFT[scale])
-
-
-def _complex_fft(b: Torch, x: Array, *, axes: Axes, scale: str, forward: bool) -> Array:
-    if not axes or not x.numel():
-        return x
-    if forward:
-        return torch.fft.fftn(x, dim=axes, norm=FFT[scale])
-    return torch.fft.ifftn(x, dim=axes, norm=BACK[scale])
-
-
-def _half_fft(b: Torch, x: Array, *, axes: Axes, scale: str, size: int) -> Array:
-    sizes = [*(x.shape[axis] for axis in axes[:-1]), size]
-    return torch.fft.irfftn(x, s=sizes, dim=axes, norm=BACK[scale])
-
-
 def _permutation(b: Torch, pivots: Array, *, size: int, dtype: Any) -> Array:
     """The matrix that LU's row exchanges make."""
     packed = torch.zeros((*pivots.shape[:-1], size, pivots.shape[-1]), device=pivots.device)
@@ -243,7 +205,7 @@ OWN: dict[str, Callable[..., Any]] = {
     **{"max": _extreme(torch.amax), "min": _extreme(torch.amin)},
     **{"any": _truth(torch.any), "all": _truth(torch.all)},
     **{"argmax": _position(torch.argmax), "argmin": _position(torch.argmin)},
-    **{"sum": _sum, "where": _where, "embed": _embed, "slice_put": _slice_put, "expand": _expand},
+    **{"sum": _sum, "where": _where, "embed": _embed, "slice_put": _slice_put},
     "prod": lambda b, x, *, axis, keepdims: (
         torch.prod(x, axis, keepdims, dtype=x.dtype) if x.ndim else x
     ),
@@ -267,18 +229,11 @@ OWN: dict[str, Callable[..., Any]] = {
     "softplus": lambda b, x: torch.logaddexp(x, torch.zeros_like(x)),
     "real": lambda b, x: torch.real(x) if x.is_complex() else x,
     "imag": _imag,
-    "reshape": lambda b, x, *, axes, shape: x.reshape((*x.shape[: x.ndim - axes], *shape)),
-    "permute_dims": lambda b, x, *, axes: x.permute(
-        (*range(x.ndim - len(axes)), *(x.ndim + a for a in axes))
-    ),
-    "slice": lambda b, x, *, slices: x[_slices(slices)],
     "flip": lambda b, x, *, axis: torch.flip(x, axis),
-    "concat": lambda b, *arrays, axis: torch.cat(arrays, axis),
     "tril": lambda b, x, *, diagonal: torch.tril(x, diagonal),
     "triu": lambda b, x, *, diagonal: torch.triu(x, diagonal),
     "diagonal": lambda b, x, *, offset: torch.diagonal(x, offset, -2, -1),
     "diagonal_embed": _diagonal_embed,
-    "index": lambda b, x, *indices, axes: x[_places(axes, indices)],
     **{"index_put": _index_put, "index_add": _index_add, "scatter_reduce": _scatter_reduce},
     "windows": _windows,
     "special_frexp": lambda b, x: torch.frexp(x)[0],
@@ -294,7 +249,6 @@ OWN: dict[str, Callable[..., Any]] = {
     "cholesky_solve": lambda b, y, x, *, upper: torch.cholesky_solve(y, x, upper=upper),
     "iota": lambda b, *, shape, axis: torch.arange(shape[axis], device=b.place).reshape(shape),
     "view_as_complex": lambda b, x: torch.complex(x[..., 0], x[..., 1]),
-    **{"fft_r2c": _real_fft, "fft_c2c": _complex_fft, "fft_c2r": _half_fft},
     **{"lu_permutation": _permutation, "linalg_lstsq": _lstsq, "linalg_solve_ex": _solve_ex},
     "linalg_solve_triangular": lambda b, x, y, *, upper, left, unit: torch.linalg.solve_triangular(
         x, y, upper=upper, left=left, unitriangular=unit
@@ -337,7 +291,13 @@ class Torch(Library):
     name = "torch"
     own = OWN
     renamed = {
-        **{"conj": "conj_physical", "equal": "eq", "special_gcd": "gcd", "special_lcm": "lcm"},
+        **{
+            "permute_dims": "permute",
+            "conj": "conj_physical",
+            "equal": "eq",
+            "special_gcd": "gcd",
+            "special_lcm": "lcm",
+        },
         **{"special_igamma": "special_gammainc", "special_igammac": "special_gammaincc"},
     }
     missing = frozenset(
@@ -398,6 +358,10 @@ class Torch(Library):
             torch.cuda.synchronize(self.place)
         elif self.place.type == "mps":
             torch.mps.synchronize()
+
+    def transform(self, name: str, x: Any, axes: Any, norm: str, sizes: Any = None) -> Any:
+        """A Fourier transform by its name in PyTorch."""
+        return getattr(torch.fft, name)(x, s=sizes, dim=axes, norm=norm)
 
     def computing(self) -> AbstractContextManager[Any]:
         """A block without autograd."""
