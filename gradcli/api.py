@@ -12,7 +12,6 @@ from typing import Any, TextIO
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.backends.choice import using
-from gradcli.execute.evaluate import evaluate as compute
 from gradcli.execute.whole import fits, stays
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
@@ -240,7 +239,10 @@ def _differentiate(
     parts = autograd.grad(
         [output], [*inputs, *inner], [seed], retain_graph=steps, allow_unused=True
     )
-    compute(x.node for x in (output, *parts) if x is not None and fits(x.node))
+    nodes = [x.node for x in (output, *parts) if x is not None]
+    result.late = [node for node in nodes if fits(node)]
+    if len(result.late) == len(nodes):
+        result.settle()
     result.gradients = dict(zip(variables, parts[: len(inputs)], strict=True))
     result.steps = [
         Step(_text(x.node.span), name_of(x.node), x, part)

@@ -1,13 +1,16 @@
 """What an evaluation gives: the value, its grad_fn, its derivatives, its steps.
 
-Constraints: holds tensors and converts them to NumPy arrays when they are read; computes nothing
-itself.
+Constraints: holds tensors and converts them to NumPy arrays when they are read; what has no value
+yet is computed then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from gradcli.execute.evaluate import evaluate
+from gradcli.graph.node import Node
 from gradcli.tensor import Tensor
 
 Derivatives = dict[str, "Tensor | None"]
@@ -50,12 +53,14 @@ class Result:
         tangent: the derivative in the directions that `jvp` gave.
         products: variable -> the Hessian times the vectors that `hvp` gave.
         steps: the subexpressions in the order of computation, when they were asked for.
+        late: what is to be computed in one go: beside a derivative that does not fit into memory,
+            whoever writes that has it on the way.
         backend: what computed it.
     """
 
     __slots__ = (
         *("backend", "expression", "gradients", "hessians", "jacobians", "output", "products"),
-        *("steps", "tangent"),
+        *("late", "steps", "tangent"),
     )
 
     def __init__(self, expression: str, output: Any) -> None:
@@ -68,10 +73,18 @@ class Result:
         self.tangent: Tensor | None = None
         self.products: Derivatives = {}
         self.steps: list[Step] = []
+        self.late: Sequence[Node] = ()
+
+    def settle(self) -> None:
+        """Computes what is late."""
+        nodes, self.late = self.late, ()
+        evaluate(nodes)
 
     @property
     def value(self) -> Any:
         """The value: a NumPy array of a tensor, else the Python value."""
+        if self.late:
+            self.settle()
         return self.output.array() if isinstance(self.output, Tensor) else self.output
 
     @property
@@ -83,6 +96,8 @@ class Result:
     @property
     def grads(self) -> dict[str, Any]:
         """Variable -> gradient as a NumPy array of the variable's shape and dtype, or None."""
+        if self.late:
+            self.settle()
         return _arrays(self.gradients)
 
     @property

@@ -25,7 +25,8 @@ from gradcli.execute.tree import Tree
 from gradcli.execute.whole import chunks as asked
 from gradcli.execute.worker import Done, Sent, Share, forget, ordered, unpacked, work
 from gradcli.files.spill import Spill
-from gradcli.files.stored import Cast, Joined, Part, Stored
+from gradcli.files.stored import Stored
+from gradcli.files.views import Cast, Joined, Part
 
 INLINE = 1 << 17
 """Bytes of a task up to which each share brings it along."""
@@ -88,9 +89,7 @@ class Cluster:
         threads = client.nthreads()
         places = [address for address in sorted(threads) for _ in range(threads[address])]
         shares = _shares(borders, 1 if task.kept else SHARES * len(places))
-        content = pickle.dumps(task)
-        # Small, it goes with each share: nobody waits for one process to hand it to the others.
-        here = content if len(content) <= INLINE else client.submit(unpacked, content, pure=False)
+        here = _sent(task, client)
 
         def submitted(number: int) -> Any:
             chunks = shares[number]
@@ -172,6 +171,13 @@ def spread(scheduler: str | None = None) -> Cluster:
 
 
 _known: dict[str, Cluster] = {}
+
+
+def _sent(task: Task, client: Any) -> Any:
+    """What a share has of its task: small, the task itself, so that nobody waits for another
+    process to hand it on; else the future of one that does."""
+    content = pickle.dumps(task)
+    return content if len(content) <= INLINE else client.submit(unpacked, content, pure=False)
 
 
 def _divided(sweep: Sweep, known: Known) -> tuple[Task, Known]:

@@ -5,7 +5,7 @@ Constraints: rows come in order, each once; the node that they are of stays with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,16 @@ Put = Callable[[Array], object]
 class Computed:
     """An array that is computed when it is asked for, some rows at a time.
 
+    Args:
+        beside: nodes of which those without a value get theirs on the way.
+
     Attributes:
         shape, ndim, size, dtype: as of a NumPy array.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, beside: Sequence[Node] = ()) -> None:
         self.node = node
+        self.beside = beside
         self.shape = node.shape
         self.ndim = node.ndim
         self.size = node.size
@@ -41,7 +45,7 @@ class Computed:
         if node.value is None:
             sink = settings.sinks[node] = _Feed(put)
             try:
-                evaluate([node])
+                evaluate([node, *self.beside])
             finally:
                 del settings.sinks[node]
             if sink.fed:

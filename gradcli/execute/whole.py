@@ -12,7 +12,8 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import human, memory
-from gradcli.files.stored import Part, Stored
+from gradcli.files.stored import Stored
+from gradcli.files.views import Part
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, LEAF
 from gradcli.graph.shape import text

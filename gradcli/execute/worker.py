@@ -21,7 +21,8 @@ from gradcli.execute.local import local_shape, rows_of
 from gradcli.execute.rows import NOTHING, Array, Chunk, Known, Task, chunks_of
 from gradcli.execute.threads import THREADS
 from gradcli.execute.tree import Tree
-from gradcli.files.stored import Joined, Stored
+from gradcli.files.stored import Stored
+from gradcli.files.views import Joined
 from gradcli.graph.node import Node
 
 ROOM = 0.4

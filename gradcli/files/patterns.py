@@ -15,7 +15,8 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.files.data import amount, shown
-from gradcli.files.stored import Joined, Stored
+from gradcli.files.stored import Stored
+from gradcli.files.views import Joined
 
 Parts = Sequence[tuple[str, Any]]
 

@@ -14,7 +14,8 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.execute.whole import LARGE, stays
-from gradcli.files.stored import Cast, Stored
+from gradcli.files.stored import Stored
+from gradcli.files.views import Cast
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import default
 from gradcli.graph.node import current
@@ -73,7 +74,7 @@ def save(file: Any, *values: Any, **named: Any) -> None:
                 "G014", f"save(): {name} is {type(value).__name__}, not a Tensor", kind=TypeError
             )
     format = path.suffix.lstrip(".") or "npy"
-    write(path, {name: to_write(value) for name, value in arrays.items()}, format)
+    write(path, to_write(arrays), format)
 
 
 def _text(file: Any) -> str:

@@ -17,6 +17,7 @@ from gradcli.tensor.ends import to_write
 
 def result_text(result: Result) -> str:
     """The value with its grad_fn, then each gradient under its variable's name."""
+    result.settle()
     blocks = [str(result.output)]
     blocks += [f"{name}:\n{part!s}" for name, part in derivatives(result).items()]
     return "\n".join(blocks)
@@ -59,6 +60,7 @@ def result_json(result: Result) -> str:
     """The contract's JSON object, on one line."""
     from gradcli.files import json_text
 
+    result.settle()
     return json_text(_record(result, Tensor.array))
 
 
@@ -133,9 +135,9 @@ def _plain(value: Any, show: Callable[[Tensor], Any]) -> Any:
 
 def result_arrays(result: Result) -> dict[str, Any]:
     """The members of an npz: `value`, `grad.NAME`, `jacobian.NAME`, `hessian.NAME.NAME`, ..."""
-    arrays = {"value": to_write(result.output)}
+    named = {"value": result.output}
     for name, part in derivatives(result).items():
         if part is not None:
             *variables, kind = name.split(".")
-            arrays[".".join([kind, *variables])] = to_write(part)
-    return arrays
+            named[".".join([kind, *variables])] = part
+    return to_write(named)

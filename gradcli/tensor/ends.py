@@ -5,6 +5,7 @@ Constraints: the ends are slices of the graph, so that only the tiles that they 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,17 @@ def to_show(node: Node) -> Any:
     return array(node) if fits(node) else Ends(node)
 
 
-def to_write(tensor: Any) -> Any:
-    """An array to write: all of it where it fits, else what gives its rows as they are computed."""
+def to_write(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays to write: all of each where it fits, else what gives its rows as they are computed.
+
+    What does not fit comes first: the others are computed on the way, in the order of sums that
+    they have in memory.
+    """
     from gradcli.execute.feeding import Computed
 
-    node = tensor.value_node
-    return np.asarray(array(node)) if fits(node) else Computed(node)
+    nodes = {name: tensor.value_node for name, tensor in tensors.items()}
+    small = [node for node in nodes.values() if fits(node)]
+    if len(small) == len(nodes):
+        return {name: np.asarray(array(node)) for name, node in nodes.items()}
+    order = sorted(nodes, key=lambda name: fits(nodes[name]))
+    return {name: Computed(nodes[name], small) for name in order}

@@ -17,7 +17,8 @@ from gradcli.execute.plan import find_rows
 from gradcli.execute.threads import THREADS
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.whole import chunks
-from gradcli.files.stored import Joined, Part, Plain, Stored
+from gradcli.files.stored import Plain, Stored
+from gradcli.files.views import Joined, Part
 from gradcli.functions.create import from_array, made
 from gradcli.graph.node import data
 from gradcli.graph.walk import ancestors

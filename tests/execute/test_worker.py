@@ -21,7 +21,8 @@ from gradcli.execute.threads import THREADS
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.worker import Share, identity, keeper, ordered, work
 from gradcli.files import read
-from gradcli.files.stored import Joined, Plain, Stored
+from gradcli.files.stored import Plain, Stored
+from gradcli.files.views import Joined
 from gradcli.source import Source, Span
 from tests.execute.test_rows import EXPRESSIONS, ROWS, WIDTH, bits, tensor
 

@@ -11,7 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,24 +36,6 @@ FINITE = frozenset(("linalg_svd", "linalg_eig", "linalg_pinv"))
 """Kernels that refuse what is not finite."""
 CHECKED = FINITE | {"checked", "cholesky_inverse"}
 """Kernels that look at values and may refuse them."""
-
-
-class Backend(Protocol):
-    """Executes ops on one array library."""
-
-    name: str
-
-    def run(self, node: Node, values: list[Any]) -> Any:
-        """The value of `node`, given the values of its inputs."""
-
-    def from_numpy(self, array: Any) -> Any:
-        """The library's array of a NumPy array."""
-
-    def to_numpy(self, array: Any) -> Any:
-        """The NumPy array of the library's array."""
-
-    def dtype(self, dtype: DType) -> Any:
-        """The library's name for a dtype."""
 
 
 class Library(ABC):
