@@ -6,6 +6,7 @@ be evaluated, or options that do not fit, raise.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -79,7 +80,9 @@ def check(
     points = Points(variables, settings.samples, settings.seed, noises)
     for label, problem in problems.items():
         report = Report(name, label, points.words, place)
+        began = time.perf_counter()
         _fill(report, problem, points.values(), hands.get(label), settings)
+        report.seconds = time.perf_counter() - began
         yield report
 
 

@@ -34,6 +34,7 @@ class Report:
         slip: the slip that explains a wrong hand-written derivative.
         shape: of the derivative; `where`: the points; `notes`: more to know.
         place: of the check in a file; None for one on the command line.
+        seconds: how long it took.
         error: why it could not be checked, where it could not.
     """
 
@@ -51,6 +52,7 @@ class Report:
         self.slip: str | None = None
         self.shape: tuple[int, ...] = ()
         self.notes: list[str] = []
+        self.seconds = 0.0
         self.error: Diagnostic | None = None
 
     @property

@@ -29,11 +29,13 @@ def checks_text(reports: Sequence[Report], paint: Paint, *, named: bool) -> str:
 
 def _block(report: Report, paint: Paint, named: bool) -> str:
     head = paint("ok  ", "help") if report.ok else paint("FAIL", "error")
-    title = f"{report.name}: {report.variable}" if named else report.variable
+    name = " ".join(report.name.split())
+    title = f"{name}: {report.variable}" if named else report.variable
     if report.error is not None:
         block = render_diagnostic(report.error).replace("\n", "\n      ")
-        return f"{head}  {paint(report.name, 'strong')}\n      {block}"
-    lines = [f"{head}  {paint(title, 'strong')}  {shape_text(report.shape)}, {report.where}"]
+        return f"{head}  {paint(name, 'strong')}{_place(report)}\n      {block}"
+    about = f"{shape_text(report.shape)}, {report.where}{_place(report)}"
+    lines = [f"{head}  {paint(title, 'strong')}  {about}"]
     code = CODES.get(report.verdict)
     error = f" [{code}]" if code else f", largest relative error {report.max_error:.2g}"
     lines.append(f"      {report.sentence}{error}")
@@ -43,6 +45,14 @@ def _block(report: Report, paint: Paint, named: bool) -> str:
     if report.worst:
         lines += _table(report)
     return "\n".join(lines)
+
+
+def _place(report: Report) -> str:
+    """Where a check that failed stands in its file, as editors read it."""
+    if report.ok or report.place is None:
+        return ""
+    source = report.place.source
+    return f"  {source.name}:{source.position(report.place.start)[0]}"
 
 
 def _table(report: Report) -> list[str]:

@@ -6,7 +6,11 @@ Constraints: valid whatever the names and messages are; GitHub shows at most ten
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from gradcli import __version__
@@ -15,6 +19,7 @@ from gradcli.checks.report import Report
 from gradcli.errors import CODES
 
 ANNOTATIONS = 10
+MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&$#@]")
 FORBIDDEN = frozenset((*map(chr, range(0xD800, 0xE000)), "\ufffe", "\uffff"))
 
 
@@ -45,8 +50,9 @@ def summary(reports: Sequence[Report]) -> str:
     ]
     for report in reports:
         mark = ":white_check_mark:" if report.ok else ":x:"
-        cells = [mark, report.name, report.variable, f"{report.max_error:.2g}", _message(report)]
-        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+        error = "" if report.error is not None else f"{report.max_error:.2g}"
+        cells = [_cell(text) for text in (report.name, report.variable, error, _message(report))]
+        lines.append(f"| {mark} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -55,11 +61,16 @@ def junit(reports: Sequence[Report]) -> str:
     failures = sum(not r.ok and r.error is None for r in reports)
     errors = sum(r.error is not None for r in reports)
     counts = f'tests="{len(reports)}" failures="{failures}" errors="{errors}"'
+    counts += f' skipped="0" time="{sum(r.seconds for r in reports):.3f}"'
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites {counts}>"]
     lines.append(f'<testsuite name="gradcli check" {counts}>')
     for report in reports:
         name = _attribute(report.variable or "expression")
         head = f"<testcase classname={_attribute(report.name)} name={name}"
+        head += f' time="{report.seconds:.3f}"'
+        if report.place is not None:
+            line = report.place.source.position(report.place.start)[0]
+            head += f' file={_attribute(report.place.source.name)} line="{line}"'
         if report.ok:
             lines.append(f"{head}/>")
             continue
@@ -88,19 +99,33 @@ def sarif(reports: Sequence[Report]) -> str:
             "level": "error",
             "message": {"text": f"{_title(report)}: {_message(report)}"},
         }
-        span = report.place
-        if span is not None:
-            line, column = span.source.position(span.start)
-            region = {"startLine": line, "startColumn": column}
-            place = {"artifactLocation": {"uri": span.source.name}, "region": region}
-            result["locations"] = [{"physicalLocation": place}]
+        result["locations"] = [_location(report)]
         results.append(result)
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     document = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [run],
     }
     return json.dumps(document, indent=2)
+
+
+def _location(report: Report) -> dict[str, object]:
+    """Where a check stands: its name, and of one in a file the place."""
+    found: dict[str, object] = {"logicalLocations": [{"fullyQualifiedName": _title(report)}]}
+    span = report.place
+    if span is not None:
+        line, column = span.source.position(span.start)
+        end = span.source.position(span.end)[1]
+        region = {"startLine": line, "startColumn": column, "endColumn": end}
+        artifact = {"uri": _uri(span.source.name)}
+        found["physicalLocation"] = {"artifactLocation": artifact, "region": region}
+    return found
+
+
+def _uri(path: str) -> str:
+    """A path as a URI reference: relative, as it was given, or absolute."""
+    return Path(path).as_uri() if os.path.isabs(path) else quote(path.replace(os.sep, "/"))
 
 
 def _code(report: Report) -> str:
@@ -113,6 +138,8 @@ def _title(report: Report) -> str:
 
 def _message(report: Report) -> str:
     said = [report.sentence, *(["slip: " + report.slip] if report.slip else []), *report.notes]
+    if report.error is not None:
+        said += [f"help: {help}" for help in report.error.help]
     return "; ".join(said)
 
 
@@ -125,7 +152,8 @@ def _property(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("\n", " ").replace("|", "\\|")
+    """Text in a cell of a table, with what Markdown, HTML and GitHub's formulas would read."""
+    return MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def _printable(text: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,18 +168,65 @@ def test_junit_and_sarif_are_well_formed(gradcli, tmp_path: Path):
         ("wrong, by: 1/n | %", "x", 1),
         ("broken", "expression", 1),
     ]
-    assert (tree.get("tests"), tree.get("failures"), tree.get("errors")) == ("3", "1", "1")
+    for element in (tree, *tree.findall("testsuite")):
+        assert [element.get(k) for k in ("tests", "failures", "errors")] == ["3", "1", "1"]
+    assert [(c.get("file"), c.get("line")) for c in cases] == [
+        ("checks.toml", line) for line in ("2", "8", "14")
+    ]
+    assert all(float(c.get("time", "")) >= 0 for c in cases)
     done = gradcli("check", "checks.toml", "-f", "sarif", "-o", "r.sarif")
     assert (done.stdout, done.returncode) == ("", 2)
     log = json.loads((tmp_path / "r.sarif").read_text())
-    (run,) = log["runs"]
-    assert log["version"] == "2.1.0"
-    assert {r["ruleId"] for r in run["results"]} == {
-        r["id"] for r in run["tool"]["driver"]["rules"]
-    }
-    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert_sarif(log)
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "checks.toml"
     assert place["region"]["startLine"] == 8
+
+
+def assert_sarif(log: dict[str, Any]) -> None:
+    """What the schema of SARIF 2.1.0 asks of the parts that are written."""
+    assert set(log) <= {"$schema", "version", "runs", "inlineExternalProperties", "properties"}
+    assert log["version"] == "2.1.0"
+    for run in log["runs"]:
+        driver = run["tool"]["driver"]
+        assert isinstance(driver["name"], str)
+        rules = [rule["id"] for rule in driver["rules"]]
+        assert len(set(rules)) == len(rules)
+        assert all(isinstance(rule["shortDescription"]["text"], str) for rule in driver["rules"])
+        assert run["columnKind"] in ("utf16CodeUnits", "unicodeCodePoints")
+        for result in run["results"]:
+            assert result["ruleId"] in rules
+            assert result["level"] in ("none", "note", "warning", "error")
+            assert isinstance(result["message"]["text"], str)
+            for place in result["locations"]:
+                assert set(place) <= {"logicalLocations", "physicalLocation"}
+                assert place["logicalLocations"][0]["fullyQualifiedName"]
+                if "physicalLocation" in place:
+                    uri = place["physicalLocation"]["artifactLocation"]["uri"]
+                    assert re.fullmatch(r"[\w.~!$&'()*+,;=:@/%-]+", uri, re.ASCII)
+                    region = place["physicalLocation"]["region"]
+                    assert region["startLine"] >= 1
+                    assert 1 <= region["startColumn"] <= region["endColumn"]
+
+
+def test_names_and_paths_cannot_break_a_report(gradcli, tmp_path: Path):
+    """Line ends would be commands to GitHub, bars and stars Markdown, blanks no URI."""
+    (tmp_path / "my checks é.toml").write_text(
+        '[[check]]\nname = "a\\n::error::b | *c* <img> `d`"\nexpression = "x**2"\nexpect = "x"\n'
+    )
+    summary = tmp_path / "summary.md"
+    done = gradcli("check", "my checks é.toml", "-f", "github", GITHUB_STEP_SUMMARY=str(summary))
+    commands = [line for line in done.stdout.splitlines() if line.startswith("::")]
+    assert len(commands) == 1
+    assert "title=G080 a%0A%3A%3Aerror%3A%3Ab | *c* <img>" in commands[0]
+    row = summary.read_text().splitlines()[-1]
+    assert r"a ::error::b \| \*c\* \<img\> \`d\`" in row
+    assert len(re.findall(r"(?<!\\)\|", row)) == 6
+    done = gradcli("check", "my checks é.toml", "-f", "sarif")
+    assert_sarif(json.loads(done.stdout))
+    assert '"my%20checks%20%C3%A9.toml"' in done.stdout
+    done = gradcli("check", "x**2", "-e", "x", "-f", "sarif")
+    assert_sarif(json.loads(done.stdout))
 
 
 def blocks(path: str) -> list[str]:
