@@ -17,9 +17,12 @@ import numpy as np
 from gradcli.execute.backends.base import Library
 from gradcli.execute.elsewhere import Engine, elsewhere
 from gradcli.execute.evaluate import SMALL, guarded, let_go
+from gradcli.execute.foreign import by_rows
 from gradcli.execute.forms import FORMS, Form, Sent, forms, is_numpy, is_open, prepared
 from gradcli.execute.limits import VIRTUAL, memory
+from gradcli.execute.whole import fits
 from gradcli.execute.work import form, numbered
+from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, UNKNOWN
 from gradcli.graph.walk import ancestors
@@ -59,7 +62,7 @@ class Delayed:
     ) -> None:
         try:
             if error is None:
-                self.compute(())
+                self.compute(self._held())
         finally:
             elsewhere.engine = self.before
             for node in self.given:
@@ -105,11 +108,14 @@ class Delayed:
         return self.library.fetched(value)
 
     def compute(self, targets: Sequence[Node]) -> None:
-        """Gives `targets`, and whatever waits in living tensors, values."""
+        """Gives `targets`, and whatever waits in living tensors and fits into memory, values."""
         self.waiting, self.passed = 0, False
         wanted = dict.fromkeys(node for node in targets if node.value is None)
         held = self._held()
         order = ancestors([*wanted, *held], is_open)
+        if _reads_files(order):
+            held = [node for node in held if fits(node)]
+            order = ancestors([*wanted, *held], is_open)
         unknown = _unknown(order)
         wanted.update((node, None) for node in held if node not in unknown)
         if unknown:
@@ -119,14 +125,12 @@ class Delayed:
                     guarded(node, [])
         if not order:
             return
-        for node in order:
-            if node.op.name not in VIRTUAL:
-                memory.refuse_node(node)
         nodes = list(wanted)
         with self.library.computing():
             for node, value in zip(nodes, self._values(order, nodes), strict=True):
                 node.value = value
-                self.given.add(node)
+                if not isinstance(value, Stored):
+                    self.given.add(node)
         for node in nodes:
             let_go(node)
 
@@ -143,6 +147,12 @@ class Delayed:
         return list(found)
 
     def _values(self, order: list[Node], targets: list[Node]) -> list[Any]:
+        if _reads_files(order):
+            found = by_rows(self.library, targets)
+            return [v if isinstance(v, Stored) else self.library.sent(v) for v in found]
+        for node in order:
+            if node.op.name not in VIRTUAL:
+                memory.refuse_node(node)
         key, inputs, numbers = form(order, targets)
         known = forms.setdefault((self.library.name, self.library.device, key), Form(numbers))
         if len(forms) > FORMS:
@@ -156,6 +166,10 @@ class Delayed:
         if node.op is FULL:
             return self.library.full((), node.attrs["value"], node.dtype)
         return np.array([start for start, _, _ in node.attrs["slices"]])
+
+
+def _reads_files(order: Sequence[Node]) -> bool:
+    return any(isinstance(x.value, Stored) for node in order for x in node.inputs)
 
 
 def _unknown(order: Sequence[Node]) -> set[Node]:

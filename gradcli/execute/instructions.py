@@ -28,7 +28,7 @@ from gradcli.execute.calls import (
     turned,
     write_of,
 )
-from gradcli.execute.local import local_attributes, local_shape, rows_of
+from gradcli.execute.local import local_attributes, local_shape, rows_of, window
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
@@ -214,18 +214,7 @@ class Program:
     def _window(self, node: Node) -> Callable[..., Any]:
         """What takes the rows of a slice that lie in the present tile."""
         axis = self.rows.axis[node.inputs[0]]
-        start, length, step = node.attrs["slices"][axis]
-
-        def window(x: Any, *, slices: tuple[tuple[int, int, int], ...]) -> Any:
-            begin = start - self.first
-            skipped = max(0, -(begin // step)) if begin < 0 else 0
-            begin += skipped * step
-            count = min(length - skipped, -(-(self.height - begin) // step))
-            taken = [slice(a, a + n * s, s) for a, n, s in slices]
-            taken[axis] = slice(begin, begin + max(0, count) * step, step)
-            return x[(..., *taken)]
-
-        return window
+        return lambda x, *, slices: x[window(node, axis, self.first, self.height)]
 
     def _puts_rows_last(self, node: Node) -> bool:
         axis = self.rows.axis

@@ -42,3 +42,16 @@ def local_attributes(node: Node, rows: Rows, height: int) -> dict[str, Any]:
             changed[axis] = height if name == "shape" else (0, height, 1)
             attrs[name] = tuple(changed)
     return attrs
+
+
+def window(node: Node, axis: int, first: int, height: int) -> tuple[Any, ...]:
+    """The index of what a slice of all rows takes of the tile that begins with row `first`."""
+    slices = node.attrs["slices"]
+    start, length, step = slices[axis]
+    begin = start - first
+    skipped = max(0, -(begin // step)) if begin < 0 else 0
+    begin += skipped * step
+    count = min(length - skipped, -(-(height - begin) // step))
+    taken = [slice(a, a + n * s, s) for a, n, s in slices]
+    taken[axis] = slice(begin, begin + max(0, count) * step, step)
+    return (..., *taken)

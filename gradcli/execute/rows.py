@@ -61,12 +61,14 @@ class Settings:
         runner: does a sweep that reads something stored; what goes row by row goes into the sinks
             of `sinks` or `place`.
         sinks: where the rows of a node that is asked for go instead of into memory.
+        tiles: computes the tiles of some rows; another one than `Sweep.run_rows` does all sweeps.
         watch: is told of every pass.
     """
 
     def __init__(self) -> None:
         self.runner: Callable[[Sweep, Known, Sinks], None] = run_here
         self.sinks: Sinks = {}
+        self.tiles: Callable[[Sweep, Known, int, int, int], dict[Node, Tree]] = Sweep.run_rows
         self.watch: Watch = chunks.watch() if chunks.watch else Watch()
 
 
@@ -188,7 +190,7 @@ class Task:
     def computed(self, values: Known, first: int, last: int) -> list[Tree]:
         """Runs the tiles on loaded values; the rows of `kept` go where `values` says."""
         with one_thread, np.errstate(all="ignore"):
-            trees = self.sweep.run_rows(values, first, last, first)
+            trees = settings.tiles(self.sweep, values, first, last, first)
         return [trees[node] for node in self.sweep.crosses]
 
     def chunk_rows(self) -> int:

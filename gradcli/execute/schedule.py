@@ -102,7 +102,8 @@ class Plan:
         return {node: known[value] for node, value in found.items()}
 
     def _sweep(self, sweep: Sweep, known: dict[Node, Any], sinks: Sinks) -> None:
-        if any(isinstance(known.get(x), Stored) for node in sweep.nodes for x in node.inputs):
+        inputs = (known.get(x) for node in sweep.nodes for x in node.inputs)
+        if settings.tiles is not Sweep.run_rows or any(isinstance(x, Stored) for x in inputs):
             wanted = {self.found[node] for node in self.targets}
             for node in sweep.kept:
                 if node in wanted and node not in sinks and not fits(node):

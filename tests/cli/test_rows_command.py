@@ -107,6 +107,19 @@ def test_a_result_that_only_a_file_can_hold_is_refused_kindly(data: Path, gradcl
     assert "-o result.npy" in done.stderr
 
 
+def test_a_backend_computes_losses_over_rows_and_leaves_large_results_to_numpy(
+    data: Path, gradcli: Run
+) -> None:
+    pytest.importorskip("torch")
+    arguments = ["X=@X.npy", "y=@y.npy", "w=full([16],0.1)", "-ww", SMALL, "--backend", "torch"]
+    done = gradcli("eval", LOSS, *arguments, "-v")
+    assert (done.returncode, done.stdout) == (0, gradcli("eval", LOSS, *arguments[:4]).stdout)
+    assert "pass 1: 280000 rows of X" in done.stderr
+    done = gradcli("eval", "exp(X)", "X=@X.npy", "--no-grad", *arguments[4:], "-or.npy")
+    assert done.returncode == 2
+    assert "help: results larger than memory go to a file with --backend numpy" in done.stderr
+
+
 def test_what_couples_rows_is_refused_with_its_place(data: Path, gradcli: Run) -> None:
     done = gradcli("eval", "sum(X.cumsum(0)**2)", "X=@X.npy", "--max-memory=2MB")
     assert done.returncode == 2

@@ -44,3 +44,11 @@ def test_the_samples(backend: str) -> None:
         pytest.skip(f"{BACKENDS[backend]} is not installed")
     done = run("backend_samples.py", backend)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("backend", [*BACKENDS, "cupy"])
+def test_rows_in_files(backend: str) -> None:
+    if backend in BACKENDS and find_spec(BACKENDS[backend]) is None:
+        pytest.skip(f"{BACKENDS[backend]} is not installed")
+    done = run("backend_rows.py", backend)
+    assert done.returncode == 0, done.stderr
