@@ -16,8 +16,9 @@ from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradientEdge
 from gradcli.tensor.hooks import Handle, hooked
 from gradcli.tensor.kept import history
-from gradcli.tensor.refusals import no_gradient
+from gradcli.tensor.refusals import no_gradient, refuse_retained
 from gradcli.tensor.storage import value_of
+from gradcli.tensor.write import compose
 
 
 def _sequence(value: Any) -> list[Any]:
@@ -154,6 +155,7 @@ def detach(input: Any) -> Any:
 @composite("Tensor.detach_", "detach_")
 def detach_(input: Any) -> Any:
     """Cuts the tensor itself from its history."""
+    compose(input)
     view = input._view
     if view is not None and view.base is not None:
         raise GradcliError(
@@ -174,12 +176,7 @@ def detach_(input: Any) -> Any:
 @composite("Tensor.retain_grad")
 def retain_grad(self: Any) -> None:
     """Keeps the gradient of a tensor that is no leaf in its `.grad`."""
-    if not self.requires_grad:
-        raise GradcliError(
-            "G030",
-            "can't retain_grad on Tensor that has requires_grad=False",
-            help="make an input with requires_grad=True",
-        )
+    refuse_retained(self)
     keeper = self.autograd
     node = history(self.node)
     if node.op is LEAF or keeper.retain is not None:

@@ -20,6 +20,7 @@ from gradcli.tensor.function import composite
 from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import as_number
+from gradcli.tensor.wrapping import laid_out
 
 
 def _filled(name: str, value: complex) -> tuple[Any, Any]:
@@ -40,7 +41,7 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
         requires_grad: bool = False,
     ) -> Any:
         kind, shape = like_what(f"{name}_like", input, dtype)
-        return of(kind, (shape,), requires_grad)
+        return _laid_like(of(kind, (shape,), requires_grad), input)
 
     @composite(f"Tensor.new_{name}")
     def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
@@ -50,6 +51,13 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
     like.doc = f"A tensor of {name} of the shape and dtype of `input`."
     new.doc = f"A tensor of {name} of the dtype of `input`."
     return filled, like
+
+
+def _laid_like(fresh: Tensor, input: Tensor) -> Tensor:
+    """A new tensor with the layout in memory of one of its shape."""
+    placed = laid_out(fresh.value_node, [input], True)
+    placed._requires = fresh._requires
+    return placed
 
 
 def _given(name: str, size: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -110,7 +118,7 @@ def full_like(
 ) -> Any:
     """A tensor of one number, of the shape and dtype of `input`."""
     kind, shape = like_what("full_like", input, dtype)
-    return full(shape, fill_value, dtype=kind, requires_grad=requires_grad)
+    return _laid_like(full(shape, fill_value, dtype=kind, requires_grad=requires_grad), input)
 
 
 @composite("Tensor.new_full")

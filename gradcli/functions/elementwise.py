@@ -106,7 +106,7 @@ def rad2deg(input: Any) -> Node:
     return _real_only("rad2deg", input) * 57.29577951308232
 
 
-@function("nan_to_num")
+@function("nan_to_num", layout=True)
 def nan_to_num(
     input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Node:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import checkable
 from gradcli.functions.activation import log_sigmoid_of
-from gradcli.functions.nn import add_number, floating, internal, kept_above, only
+from gradcli.functions.nn import add_number, floating, internal, kept_above
 from gradcli.functions.reduce import mean, sum
 from gradcli.graph.dtype import COMPLEX, INTEGER, SCALAR_TYPES, float32
 from gradcli.graph.node import Node, constant, current
@@ -136,11 +136,11 @@ def l1_loss(
 
 
 def _rounded_corner(d: Node, width: float, divisor: float, slope: float) -> Node:
-    """`d**2/2/divisor` where `|d|` is below `width`, `slope*(|d| - width/2)` beyond."""
+    """`d**2/2/divisor` where `|d|` is below `width` or NaN, `slope*(|d| - width/2)` beyond."""
     size = ops.absolute(d)
-    near = ops.lt(size, constant(width, d.dtype))
-    inside = only(near, d)
-    return ops.where(near, 0.5 * inside * inside / divisor, slope * (size - 0.5 * width))
+    far = ops.ge(size, constant(width, d.dtype))
+    inside = ops.where(far, constant(0, d.dtype), d)
+    return ops.where(far, slope * (size - 0.5 * width), 0.5 * inside * inside / divisor)
 
 
 @composite("nn.functional.smooth_l1_loss")

@@ -24,7 +24,7 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.operands import cannot_cast, other_dtype
 
 
-@function("nn.functional.soft_margin_loss")
+@function("nn.functional.soft_margin_loss", edges=("input",))
 def soft_margin_loss(
     input: Any,
     target: Any,

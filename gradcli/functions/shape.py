@@ -230,6 +230,8 @@ def _matrix_transpose(input: Node) -> Node:
             "G023",
             "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.",
         )
+    if not input.ndim:
+        return input
     return _swap(input, -1, -2)
 
 

@@ -66,6 +66,12 @@ class Point:
         """The Jacobians of every output by input number `j`, in forward mode."""
         x = self.varied[j]
         rows = [self._pushed(x, unit(x, place)) for place in range(x.array().size)]
+        return self._stacked(rows)
+
+    def _stacked(self, rows: list[list[Array]]) -> list[Array]:
+        """For each output, its rows: one for each element of an input, which may have none."""
+        if not rows:
+            return [np.zeros((0, y.numel())) for y in self.outputs()]
         return [np.stack(columns) for columns in zip(*rows, strict=True)]
 
     def _pushed(self, x: Tensor, tangent: Tensor) -> list[Array]:
@@ -89,7 +95,7 @@ class Point:
                 turned = self._slope(x, place, self.eps * 1j, part)
                 columns = [a + b * 1j for a, b in zip(columns, turned, strict=True)]
             rows.append(columns)
-        return [np.stack(column) for column in zip(*rows, strict=True)]
+        return self._stacked(rows)
 
     def _slope(self, x: Tensor, place: int, step: complex, part: str) -> list[Array]:
         low, high = (self._at(x, place, by, part) for by in (-step, step))

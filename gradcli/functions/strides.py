@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcli.execute.evaluate import settle
 from gradcli.functions.scatter import scatter_error
 from gradcli.functions.shape import permuted, reshaped, select_at, sizes_of, whole
 from gradcli.graph.node import Node
@@ -84,12 +85,18 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     view, storage = input._view, input._storage
     offset = layout.offset_of(input) if storage_offset is None else storage_offset
     root = input if view is None or view.base is None else view.base
+    steps = () if view is None else view.steps
     if root.view_path:  # an alias of a part, without history: the memory is there without any
         root = Tensor(storage.node, storage, View(None, (), own=root._view.own))
+        steps = input.view_path
     strides = (storage and storage.strides) or None
     made = _as_strided(root, size, stride, offset, strides)
+    if input._requires and root is not input:  # a leaf of its own in memory without history
+        memory = put_through(root.value_node, steps, input.node)
+        made.adopt(_as_strided.body(memory, size, stride, offset, strides))
+        settle(made.node)
     if made.node.tracked and root is not input:
-        made.node.call = (made.node.call[0], (input.node,))
+        made.node.call = ("AsStridedBackward0", (input.node,))
     return made
 
 

@@ -18,6 +18,7 @@ from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.hooks import replacements
 from gradcli.tensor.kept import history
 from gradcli.tensor.passing import Pass, seed
+from gradcli.tensor.refusals import refuse_retained
 from gradcli.tensor.storage import Stop, value_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import write
@@ -37,6 +38,11 @@ def backward(
     pass_ = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
     targets = None if inputs is None else Targets(inputs)
     pass_.adds = True
+    for number, (y, cotangent) in enumerate(zip(tensors, cotangents, strict=True)):
+        if inputs:
+            seed(y, cotangent, number)  # its errors come before those about inputs
+    for x in inputs or ():
+        refuse_retained(x)
 
     def arrived(node: Node, part: Node) -> None:
         leaf = node.attrs["owner"].tensor()

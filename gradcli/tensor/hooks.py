@@ -86,16 +86,21 @@ def _called(hook: Hook, arguments: Sequence[Sequence[Node | None]], *, single: b
         tensors = tuple(None if node is None else wrap(node) for node in nodes)
         given.append(tensors[0] if single else tensors)
     found = hook(*given)
-    return list(found) if isinstance(found, tuple) and not single else [found]
+    if single or found is None:
+        return [found]
+    if not isinstance(found, tuple):
+        raise _not_a("tuple", found)
+    return list(found)
+
+
+def _not_a(wanted: str, found: Any) -> GradcliError:
+    sentence = f"expected {wanted}, but hook returned '{type(found).__name__}'"
+    return GradcliError("G014", sentence, kind=TypeError)
 
 
 def _fitting(hook: Hook, before: Node, after: Any) -> Node:
     if not isinstance(after, registry.find("torch.Tensor")):
-        raise GradcliError(
-            "G014",
-            f"expected Variable, but hook returned '{type(after).__name__}'",
-            kind=TypeError,
-        )
+        raise _not_a("Variable", after)
     node: Node = after.node
     if node.dtype is not before.dtype:
         old, new = (f"torch.{SCALAR_TYPES[x.dtype]}Tensor" for x in (before, node))

@@ -150,6 +150,16 @@ def refuse_implicit(node: Node) -> None:
         )
 
 
+def refuse_retained(x: Tensor) -> None:
+    """Raises G030 where a gradient is to be kept for a tensor that needs none."""
+    if not x.requires_grad:
+        raise GradcliError(
+            "G030",
+            "can't retain_grad on Tensor that has requires_grad=False",
+            help="make an input with requires_grad=True",
+        )
+
+
 def no_gradient(node: Node, number: int) -> GradcliError:
     """PyTorch's error for a result that no gradient flows to, with the op that cut it."""
     error = GradcliError(

@@ -103,22 +103,41 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
     seen = Seen(_in_order(node, given), next(iter(given)), arguments)
     named, used = [], set[int]()
     for x, part in sorted(parts, key=lambda pair: pair[1] not in seen.cotangents):
-        position = next((i for i, y in enumerate(arguments) if y is x and i not in used), -1)
+        places = [i for i, y in enumerate(arguments) if y is x and i not in used]
+        position = places[0] if places else -1
         used.add(position)
         if part.serial > newest:
-            formulas = _formulas(name, position) if position >= 0 else ()
-            repeated = part.op is total and part.tracked and x.shape != seen.out.shape
-            if formulas:
-                formula = formulas[-1 if _is_turned(x) else 0]
-                if repeated and formula[1]:
-                    part.call = _added_up(part, _operand(formula, seen)[0], seen.out.ndim)
-                else:
-                    part = _named(part, formula, seen)
-            elif repeated and node.op.broadcasts:
-                part.call = _summed(part, seen.cotangents[0] or part)
+            whole = len(places) > 1 and sum(y is x for y, _ in parts) == 1
+            if whole and all(_formulas(name, i) for i in places):
+                operands = [_operand(_formulas(name, i)[0], seen)[0] for i in places]
+                part = _as_sum(part, operands)
+            else:
+                part = _part_named(part, x, _formulas(name, position) if places else (), seen, node)
         named.append((position, x, part))
     named.sort(key=lambda entry: entry[0])
     return [(x, part) for _, x, part in named]
+
+
+def _part_named(part: Node, x: Node, formulas: tuple[Formula, ...], seen: Seen, node: Node) -> Node:
+    """What goes to an argument, under the name of its formula; summed where `x` was repeated."""
+    repeated = part.op is total and part.tracked and x.shape != seen.out.shape
+    if formulas:
+        formula = formulas[-1 if _is_turned(x) else 0]
+        if not (repeated and formula[1]):
+            return _named(part, formula, seen)
+        part.call = _added_up(part, _operand(formula, seen)[0], seen.out.ndim)
+    elif repeated and node.op.broadcasts:
+        part.call = _summed(part, seen.cotangents[0] or part)
+    return part
+
+
+def _as_sum(part: Node, operands: Sequence[Node]) -> Node:
+    """`part`, the sum of what goes to an argument that a function was given several times."""
+    first, *rest = operands
+    for other in rest[:-1]:
+        first = _showing("AddBackward0", first, other)
+    part.call = ("AddBackward0", (first, rest[-1]))
+    return part
 
 
 def _in_order(node: Node, given: Given) -> list[Node | None]:

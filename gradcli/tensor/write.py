@@ -46,7 +46,7 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
         GradcliError: G033 where autograd forbids the write; G020 when the shapes do not fit.
     """
     new = value.node if isinstance(value, Tensor) else value
-    _compose(target)
+    compose(target)
     refuse(target, new.tracked)
     _refuse_examples(target, new)
     new = _fitted(new, target)
@@ -75,7 +75,7 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     Raises:
         GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
-    _compose(target)
+    compose(target)
     tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
     tracked = current.tracking and any(x.requires_grad for x in tensors)
     refuse(target, tracked)
@@ -95,7 +95,7 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     return write(target, new)
 
 
-def _compose(target: Tensor) -> None:
+def compose(target: Tensor) -> None:
     """Makes `target` the view that it is where PyTorch composes it so, before it is written to."""
     if target._storage is not None or not target._node.tracked:
         return

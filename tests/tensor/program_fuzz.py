@@ -50,6 +50,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--start", type=int, default=1_000_000, help="the first seed")
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--statements", type=int, default=6)
+    parser.add_argument("--further", action="store_true", help="draw rarer statements as well")
+    parser.add_argument("--as-found", action="store_true", help="make no program smaller")
     options = parser.parse_args()
     options.log.mkdir(parents=True, exist_ok=True)
     return options
@@ -59,19 +61,19 @@ def _batch(start: int, options: argparse.Namespace) -> None:
     """In the fork: the programs from seed `start` on; never returns."""
     import program_generator as programs
 
-    current = start
+    current, lines = start, list[str]()
 
     def late(number: int, frame: FrameType | None) -> None:
-        _note(options.log / f"hang-{current}.txt", programs.program(current), "", "hangs")
+        _note(options.log / f"hang-{current}.txt", "\n".join(lines), "", "hangs")
         os._exit(1)
 
     signal.signal(signal.SIGALRM, late)
     for current in range(start, start + BATCH):
         signal.alarm(PATIENCE)
-        lines = programs.Programs(current, options.statements).lines
+        lines = programs.Programs(current, options.statements, options.further).lines
         try:
             how = _apart(lines)
-            if how == "text":
+            if how == "text" and not options.as_found:
                 lines = smaller(lines)
                 how = _apart(lines)
             if how:

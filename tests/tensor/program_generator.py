@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import program_further as more
 from program_parts import ELEMENTWISE, WRITES, Shape, copies, partial_writes, views
 
 HEAD = """\
@@ -89,11 +90,15 @@ class Programs:
     Args:
         choose: a seed, or what to take random numbers from.
         statements: how many there are between the first tensors and the last look at them.
+        further: whether it draws from program_further.py as well.
     """
 
-    def __init__(self, choose: int | random.Random, statements: int = 6) -> None:
+    def __init__(
+        self, choose: int | random.Random, statements: int = 6, further: bool = False
+    ) -> None:
         self.choose = random.Random(choose) if isinstance(choose, int) else choose
-        self.lines = [HEAD]
+        self.further = further
+        self.lines = [HEAD + more.HEAD if further else HEAD]
         self.shapes: dict[str, Shape] = {}
         self.leaves: list[str] = []
         if self.one_in(4):
@@ -191,6 +196,8 @@ class Programs:
             self.transform: 1,
             self.saving: 1,
         }
+        if self.further:
+            kinds |= {self.layer: 6, self.apart: 20}
         self.pick([kind for kind, weight in kinds.items() for _ in range(weight)])()
 
     def elementwise(self) -> None:
@@ -206,6 +213,26 @@ class Programs:
         """A new tensor with the elements of others, or numbers made of several."""
         a = self.any()
         self.new(*self.pick(copies(a, self.shapes[a], self.pick)))
+
+    def layer(self) -> None:
+        """A new tensor by a function of layers, or a rarer one."""
+        a = self.any()
+        self.new(*self.pick(more.layers(a, self.shapes[a], self.pick)))
+
+    def apart(self) -> None:
+        """Statements with names of their own, and the gradients that they leave."""
+        a, x = self.any(), self.pick(self.leaves)
+        shape = self.shapes[a]
+        same = self.pick([n for n, s in self.shapes.items() if s == shape])
+        kinds = (more.several, more.complex_numbers, more.dtypes, more.indexed, more.chained)
+        kind = self.pick(range(len(kinds) + 2))
+        if kind < len(kinds):
+            options = kinds[kind](a, shape, self.pick)
+        elif kind == len(kinds):
+            options = more.passes(a, x, shape, self.pick)
+        else:
+            options = more.transforms(a, same, shape, self.pick)
+        self.passing(self.pick(options))
 
     def write(self) -> None:
         """A write to a whole tensor."""
@@ -430,6 +457,6 @@ def _broadcasts(shape: Shape, target: Shape) -> bool:
     return extra >= 0 and all(n in (1, m) for n, m in zip(shape, target[extra:], strict=True))
 
 
-def program(seed: int, statements: int = 6) -> str:
+def program(seed: int, statements: int = 6, further: bool = False) -> str:
     """The program of a seed."""
-    return Programs(seed, statements).text()
+    return Programs(seed, statements, further).text()

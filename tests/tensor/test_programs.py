@@ -28,6 +28,13 @@ def test_program_prints_what_pytorch_prints(seed: int) -> None:
     assert runs.run_gradcli(source) == runs.run_pytorch(source)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_program_of_rarer_statements_prints_what_pytorch_prints(seed: int) -> None:
+    pytest.importorskip("torch")
+    source = programs.program(seed, statements=4, further=True)
+    assert runs.run_gradcli(source) == runs.run_pytorch(source)
+
+
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
 @settings(max_examples=8, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_program_that_fails_is_shrunk(choose: random.Random, statements: int) -> None:
