@@ -18,6 +18,7 @@ from gradcli.graph.dtype import (
     uint8,
 )
 from gradcli.graph.node import Node, lift
+from gradcli.graph.op import DETACH
 from gradcli.graph.shape import axis_from_right, numel
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
@@ -197,7 +198,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Node:
             f"{SCALAR_TYPES[x.dtype]}, but found {lambd:g}",
         )
     moved = ops.where(ops.gt(x, zero(x)), x - lambd, x + lambd)
-    return ops.where(_within(x, lambd), x * 0, moved)
+    return ops.where(_within(x, lambd), DETACH(x) * 0, moved)
 
 
 def _within(x: Node, size: float) -> Node:

@@ -11,7 +11,7 @@ import math
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType, bfloat16, complex32
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
 from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Check, Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.rows import elementwise, lacks, magnitude, predicate, same, to_real, zero
@@ -273,7 +273,7 @@ absolute = elementwise(
 )
 sgn: Op = elementwise(
     "sgn",
-    lambda g, out, x: _turn(g, out, x) if x.dtype.is_complex else g * 0,
+    lambda g, out, x: _turn(g, out, x) if x.dtype.is_complex else constant(0, x.dtype, g.shape),
     promotes="same",
 )
 sign = elementwise(
