@@ -32,8 +32,28 @@ class MemoryLimit:
 
     def refuse_node(self, node: Node) -> None:
         """Refuses a result that does not fit; raises G060 with the place."""
-        if node.size * node.dtype.itemsize > self.limit and node.op.name not in VIRTUAL:
+        if _bytes(node) > self.limit and node.op.name not in VIRTUAL:
             raise self.error([node])
+
+    def refuse_together(self, nodes: Sequence[Node]) -> None:
+        """Refuses results that do not fit when all are needed at a time.
+
+        Raises:
+            GradcliError: G060 at the place of the largest.
+        """
+        need = sum(map(_bytes, nodes))
+        if need <= self.limit:
+            return
+        node = max(nodes, key=_bytes)
+        if _bytes(node) > self.limit:
+            raise self.error([node])
+        raise GradcliError(
+            "G060",
+            f"{len(nodes)} results are needed at a time, of which the largest has the shape "
+            f"{text(node.shape)}: {human(need)}, the limit is {human(self.limit)}",
+            node.span,
+            help="raise it with --max-memory, or work on smaller pieces",
+        )
 
     def refuse(self, count: int, itemsize: int) -> None:
         """Refuses an array of `count` elements that does not fit.
@@ -52,7 +72,7 @@ class MemoryLimit:
     def error(self, nodes: Sequence[Node]) -> GradcliError:
         """G060 for a node that does not fit."""
         node = nodes[0]
-        need = node.size * node.dtype.itemsize
+        need = _bytes(node)
         return GradcliError(
             "G060",
             f"a result of shape {text(node.shape)} needs {human(need)}, "
@@ -60,6 +80,10 @@ class MemoryLimit:
             node.span,
             help="raise it with --max-memory, or work on smaller pieces",
         )
+
+
+def _bytes(node: Node) -> int:
+    return node.size * node.dtype.itemsize
 
 
 VIRTUAL = frozenset({"full", "expand"})

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gradcli.execute.backends.blas import one_thread
+from gradcli.execute.limits import VIRTUAL, memory
 from gradcli.execute.narrow import rows_last
 from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows, goes
 from gradcli.execute.rows import Sinks, settings
@@ -48,6 +49,7 @@ class Plan:
         self.inputs = {x for n in order for x in n.inputs if x.value is not None}
         self.inputs |= {node for node in wanted if node.value is not None}
         self.steps: list[Node | Sweep] = []
+        self.made: list[set[Node]] = []
         self.drops: list[list[Node]] = []
         stored = {x for x in self.inputs if isinstance(x.value, Stored)}
         rows = self._rows(order, stored) if stored else find_rows(order)
@@ -91,6 +93,8 @@ class Plan:
         known = {x: held(x.value) for x in self.inputs}
         known.update(values or {})
         asked = {self.found[n]: sink for n, sink in settings.sinks.items() if n in self.targets}
+        if not any(isinstance(value, Stored) for value in known.values()):
+            self._refuse_excess(asked)  # of what is in files, rows may stay there
         for step, drop in zip(self.steps, self.drops, strict=True):
             if isinstance(step, Sweep):
                 self._sweep(step, known, asked)
@@ -100,6 +104,17 @@ class Plan:
                 del known[node]
         found = {**self.also, **self.found} if also else self.found
         return {node: known[value] for node, value in found.items()}
+
+    def _refuse_excess(self, sinks: Sinks) -> None:
+        """Refuses work whose results would not fit into memory at some time on the way."""
+        held: dict[Node, None] = {}
+        for makes, drop in zip(self.made, self.drops, strict=True):
+            for node in makes:
+                if node not in sinks and not node.op.view and node.op.name not in VIRTUAL:
+                    held[node] = None
+            memory.refuse_together(list(held))
+            for node in drop:
+                held.pop(node, None)
 
     def _sweep(self, sweep: Sweep, known: dict[Node, Any], sinks: Sinks) -> None:
         inputs = (known.get(x) for node in sweep.nodes for x in node.inputs)
@@ -146,6 +161,7 @@ class Plan:
     def _find_last_uses(
         self, made: list[set[Node]], read: list[set[Node]], wanted: set[Node]
     ) -> None:
+        self.made = made
         later = wanted | self.inputs | set(self.also.values())
         for makes, reads in zip(reversed(made), reversed(read), strict=True):
             self.drops.append([node for node in makes | reads if node not in later])

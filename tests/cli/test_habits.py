@@ -222,6 +222,15 @@ def test_memory_is_refused_before_it_is_allocated(gradcli):
     assert "40.0 GB" in done.stderr
 
 
+def test_memory_is_refused_for_what_is_needed_at_a_time(gradcli):
+    text = "sum(tanh(x@x.T)@exp(x.T@x))"
+    for limit, code in (("24MB", 2), ("100MB", 0)):  # a matrix takes 16
+        done = gradcli("eval", text, "x=ones(2000, 2000)/2000", f"--max-memory={limit}")
+        assert done.returncode == code, done.stderr
+        assert ("2 results are needed at a time" in done.stderr) == (code == 2)
+        assert ("32.0 MB" in done.stderr) == (code == 2)
+
+
 def test_settings_come_from_the_environment(gradcli):
     done = gradcli("eval", "x/3", "x=1", GRADCLI_PRECISION="8")
     assert done.stdout.startswith("tensor(0.33333334,")
