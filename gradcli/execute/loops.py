@@ -15,7 +15,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
 from gradcli.execute.evaluate import silence
-from gradcli.execute.program import Writer, copy
+from gradcli.execute.program import Writer
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
 
@@ -67,15 +67,16 @@ class Loop:
 
     def _move(self, writer: Writer, carried: Sequence[tuple[Node, Node]]) -> None:
         """The lines that put the results where the next time finds them; sources first."""
-        put, late = writer.name(copy), []
+        late = []
         for before, after in carried:
             source, target = writer.arrays[after], self.cells[before]
             if any(np.may_share_memory(source, cell) for cell in self.cells.values()):
                 held = np.empty_like(source)
-                writer.lines.append(f"{put}({writer.name(held)}, {writer.name(source)})")
+                writer.put(held, source)
                 source = held
-            late.append(f"{put}({writer.name(target)}, {writer.name(source)})")
-        writer.lines += late
+            late.append((target, source))
+        for target, source in late:
+            writer.put(target, source)
 
     def run(
         self, count: int, values: Sequence[Array], numbers: Sequence[Any]

@@ -8,17 +8,13 @@ copies, views made anew. The text that is compiled names ops and registers only,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends import cascade
-from gradcli.execute.backends.contraction import Product, recipe
-from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, repeated
-from gradcli.execute.backends.pointwise import WRITERS
-from gradcli.execute.backends.precise import PRECISE
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array, repeated
 from gradcli.execute.evaluate import backend
+from gradcli.execute.steps import taken
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 from gradcli.graph.op import DATA, FULL, ITEM, OVERWRITE
@@ -31,9 +27,8 @@ VIEWS = frozenset(
     ("reshape", "permute_dims", "slice", "expand", "diagonal", "flip", "real", "imag")
 )
 """Kernels that give a view of their input, where NumPy can."""
-copy = partial(np.copyto, casting="unsafe")
-"""Writes its second argument to the first, as whatever type that is."""
 NOTHING: Mapping[str, Callable[..., Any]] = {}
+NOWHERE: Mapping[Node, Array] = {}
 
 
 class Unplannable(Exception):
@@ -47,6 +42,7 @@ class Writer:
         made: the recorded nodes with their inputs.
         inputs: the nodes whose values are given anew each time; the array of each is fixed.
         operations: what the signs of traced numbers do.
+        targets: where the values of some nodes are to be computed, if they are computed.
 
     Attributes:
         lines: the statements so far.
@@ -60,13 +56,16 @@ class Writer:
         made: Sequence[Made],
         inputs: Mapping[Node, Array],
         operations: Mapping[str, Callable[..., Any]] = NOTHING,
+        targets: Mapping[Node, Array] = NOWHERE,
     ) -> None:
         self.sources = dict(made)
         self.operations = operations
+        self._targets = targets
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
         self.arrays: dict[Node, Any] = dict(inputs)
         self.constant: set[Node] = set()
+        self.memo: dict[Any, Any] = {}
         self._known: dict[int, str] = {}
         self._same: dict[Any, Node] = {}
         self._numbers: dict[int, str] = {}
@@ -180,12 +179,9 @@ class Writer:
             self._several(node, arrays)
         elif node.op is ITEM:
             self.arrays[node] = arrays[0][node.attrs["index"]]
-        elif node.op.name == "contract":
-            self._contract(node, *arrays)
-        elif node.op.name == "sum" and arrays[0].dtype == NUMPY_DTYPES[node.dtype]:
-            self._sum(node, arrays[0])
         else:
-            self._elementwise(node, inputs, arrays)
+            found = taken(self, node, inputs, arrays)
+            self.arrays[node] = self._general(node, arrays) if found is None else found
 
     def _is_view(self, node: Node, arrays: list[Any]) -> bool:
         """Whether the result shows its input's memory, so that it need not be made again."""
@@ -205,65 +201,50 @@ class Writer:
             for target, value in zip(targets, kernel(*given, **attrs), strict=True):
                 np.copyto(target, value, casting="unsafe")
 
-        self._add(run, arrays)
+        self.add(run, *arrays)
         self.arrays[node] = targets
 
-    def _contract(self, node: Node, x: Array, y: Array) -> None:
-        multiply = recipe(node.attrs["spec"], x.ndim, y.ndim)
-        if multiply is not np.matmul and not isinstance(multiply, Product):
-            return self._general(node, [x, y])
-        pair = multiply.operands(x, y) if isinstance(multiply, Product) else (x, y)
-        made = np.matmul(*pair)
-        out = np.empty(np.shape(made), made.dtype)
-        self._add(np.matmul, [*pair, out])
-        self.arrays[node] = multiply.arranged(out) if isinstance(multiply, Product) else out
-
-    def _sum(self, node: Node, x: Array) -> None:
-        """A sum: of few elements its steps."""
-        axis = node.attrs["axis"] if x.ndim else ()
-        found = cascade.total(x, axis, lambda function, *values: self._add(function, values))
-        if found is None:
-            return self._general(node, [x])
-        self.arrays[node] = found.reshape(node.shape)
-
-    def _elementwise(self, node: Node, inputs: tuple[Node, ...], arrays: list[Any]) -> None:
-        write = _writer(node, arrays)
-        if write is None:
-            return self._general(node, arrays)
-        out = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
-        if write in (np.maximum, np.minimum):  # alone in wanting the name
-            plain = self._listed([*map(self._unexpanded, inputs)])
-            self.lines.append(f"{self.name(write)}({plain}, out={self.name(out)})")
-        elif isinstance(write, np.ufunc):
-            self._add(write, [*map(self._unexpanded, inputs), out])
-        elif node.op.name == "pow" and _is_square(inputs[1]):
-            self._add(np.square, [arrays[0], out])
-        else:
-            self.lines.append(f"{self.name(write)}({self._listed(arrays)}, out={self.name(out)})")
-        self.arrays[node] = out
-
-    def _unexpanded(self, node: Node) -> Any:
-        """What an elementwise call reads: NumPy repeats the smaller value itself."""
+    def unexpanded(self, node: Node) -> Any:
+        """The value of a node, or of what it is expanded from: NumPy repeats it itself."""
         while node.op.name == "expand" and node in self.sources:
             (node,) = self.sources[node]
         return self.arrays[node]
 
-    def _general(self, node: Node, arrays: list[Any]) -> None:
+    def _general(self, node: Node, arrays: list[Any]) -> Array:
         """Any kernel: its result is copied into the node's buffer."""
-        out = np.empty(node.shape, NUMPY_DTYPES[node.dtype])
-        call = self._listed(arrays)
+        out = self.new(node)
         if node.op.name == "cast":
             narrows = arrays[0].dtype.kind == "c" and out.dtype.kind in "iuf"
-            call = f"{call}.real" if narrows else call
+            self.put(out, arrays[0].real if narrows else arrays[0])
         else:
             kernel = backend.kernel(node.op.name, node.op.kernel)
             attrs = f", **{self.name(dict(node.attrs))}" if node.attrs else ""
-            call = f"{self.name(kernel)}({call}{attrs})"
-        self.lines.append(f"{self.name(copy)}({self.name(out)}, {call})")
-        self.arrays[node] = out
+            call = f"{self.name(kernel)}({self._listed(arrays)}{attrs})"
+            self.lines.append(f"{self.name(out)}[...] = {call}")
+        return out
 
-    def _add(self, function: Callable[..., Any], values: Iterable[Any]) -> None:
-        self.lines.append(f"{self.name(function)}({self._listed(values)})")
+    def new(self, node: Node) -> Array:
+        """The array for a node's value."""
+        given = self._targets.get(node)
+        return np.empty(node.shape, NUMPY_DTYPES[node.dtype]) if given is None else given
+
+    def add(self, function: Callable[..., Any], *values: Any) -> None:
+        """A call, without names."""
+        self.call(function, values)
+
+    def call(self, function: Callable[..., Any], values: Sequence[Any], **named: Any) -> None:
+        """A call with names."""
+        keywords = "".join([f", {key}={self.name(value)}" for key, value in named.items()])
+        self.lines.append(f"{self.name(function)}({self._listed(values)}{keywords})")
+
+    def put(self, target: Array, source: Array) -> None:
+        """`target[...] = source`."""
+        self.lines.append(f"{self.name(target)}[...] = {self.name(source)}")
+
+    def put_result(self, target: Array, function: Callable[..., Any], *values: Any) -> None:
+        """`target[...] = function(*values)`."""
+        call = f"{self.name(function)}({self._listed(values)})"
+        self.lines.append(f"{self.name(target)}[...] = {call}")
 
     def _listed(self, values: Iterable[Any]) -> str:
         return ", ".join(map(self.name, values))
@@ -276,23 +257,3 @@ def _key(node: Node, sources: list[int]) -> Any:
     except TypeError:
         return node
     return key
-
-
-def _writer(node: Node, arrays: list[Any]) -> Callable[..., Any] | None:
-    """What computes an elementwise node into a buffer, to the bit as its kernel does."""
-    wanted = NUMPY_DTYPES[node.dtype]
-    if not node.op.elementwise or node.attrs or wanted.kind not in "fb":
-        return None
-    kinds = {array.dtype for array in arrays}
-    kernel = KERNELS.get(node.op.kernel) or getattr(np, node.op.kernel, None)
-    if isinstance(kernel, np.ufunc) and kernel.nout == 1:
-        return kernel if len(kinds) == 1 and (wanted.kind == "b" or kinds == {wanted}) else None
-    if node.op.name == "where":
-        kinds = {array.dtype for array in arrays[1:]}
-    write = PRECISE.get(node.op.kernel) or WRITERS.get(node.op.kernel)
-    return write if kinds == {wanted} and wanted.kind == "f" else None
-
-
-def _is_square(exponent: Node) -> bool:
-    value = exponent.attrs.get("value") if exponent.op is FULL else None
-    return not exponent.shape and not isinstance(value, Traced) and value == 2
