@@ -1,13 +1,15 @@
 """A loop's body as a program on what it carries from one iteration to the next.
 
-Constraints: an iteration that would answer a check otherwise than the recorded one, or that fails,
-is not done at all, nor is the one before it: what nobody carries on is not computed here, and
-whoever fails in the middle of an iteration may look at what the one before left behind.
+Constraints: an iteration that goes none of the recorded ways, or that fails, is not done at all,
+nor is the one before it: what nobody carries on is not computed here, and whoever fails in the
+middle of an iteration may look at what the one before left behind. Until an iteration is done,
+nothing that it started from is written to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,121 +17,189 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
 from gradcli.execute.evaluate import silence
-from gradcli.execute.program import Writer
+from gradcli.execute.program import Writer, source
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
 
 GROWTH = 1 << 20
 """Iterations at a time where lists grow, so that somebody else can see to their length."""
+ALIGNED = 64
+"""Bytes to a multiple of which each value of an `Arena` begins."""
 
-STRETCH = 64
-"""Iterations from one point that can be gone back to until the next."""
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way that an iteration goes.
+
+    Attributes:
+        recording: an iteration that went it.
+        carried: (node before, node after): the value of the second is the first one's, next time.
+        numbers: the traced or plain numbers after, in the order of the inputs `c0`, `c1`, ...
+    """
+
+    recording: Recording
+    carried: Sequence[tuple[Node, Node]]
+    numbers: Sequence[Any]
+
+    @property
+    def written(self) -> list[int]:
+        """The places of the values that it changes."""
+        return [i for i, (before, after) in enumerate(self.carried) if before is not after]
+
+
+class Arena:
+    """Arrays for the values of nodes, side by side, so that one copy moves them all."""
+
+    __slots__ = ("views", "whole")
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        kinds = [np.dtype(NUMPY_DTYPES[node.dtype]) for node in nodes]
+        sizes = [node.size * kind.itemsize for node, kind in zip(nodes, kinds, strict=True)]
+        starts = [0]
+        for size in sizes:
+            starts.append(starts[-1] + -(-size // ALIGNED) * ALIGNED)
+        self.whole = np.zeros(starts[-1], np.uint8)
+        self.views: list[Array] = [
+            self.whole[start : start + size].view(kind).reshape(node.shape)
+            for node, kind, start, size in zip(nodes, kinds, starts[:-1], sizes, strict=True)
+        ]
 
 
 class Loop:
     """Recorded work that is done again and again on what it left behind the last time.
 
     Args:
-        recording: an iteration.
-        carried: (node before, node after): the value of the second is the first one's, next time.
-        numbers: the traced or plain numbers after, in the order of the inputs `c0`, `c1`, ...
+        ways: the ways that an iteration may go, which carry the same values and numbers; the first
+            one is taken whose checks are answered as they were.
         operations: what the signs of numbers and checks do.
+
+    Attributes:
+        loads: where the lists are that grow, for each time that one grows, of all ways.
 
     Raises:
         Unplannable: when a value comes from nowhere.
     """
 
     def __init__(
-        self,
-        recording: Recording,
-        carried: Sequence[tuple[Node, Node]],
-        numbers: Sequence[Any],
-        operations: Mapping[str, Callable[..., Any]],
+        self, ways: Sequence[Way], operations: Mapping[str, Callable[..., Any]]
     ) -> None:
-        self.cells = {
-            before: np.empty(before.shape, NUMPY_DTYPES[before.dtype]) for before, _ in carried
-        }
-        writer = Writer(recording.made, self.cells, operations)
-        writer.need(after for _, after in carried)
-        results = [writer.number(number) for number in numbers]
-        for (sign, *parts), truth in recording.checks:
+        nodes = [before for before, _ in ways[0].carried]
+        self._now, self._before, self._next = Arena(nodes), Arena(nodes), Arena(nodes)
+        self._ways = ways
+        self.loads = [load for way in ways for load, _ in way.recording.appended]
+        names: dict[str, Any] = {}
+        blocks, grown = [], 0
+        for way in ways:
+            blocks.append(self._block(way, operations, names, grown))
+            grown += len(way.recording.appended)
+        self._run = _compiled(blocks, names, len(ways[0].numbers), grown)
+
+    def _block(
+        self,
+        way: Way,
+        operations: Mapping[str, Callable[..., Any]],
+        names: dict[str, Any],
+        grown: int,
+    ) -> list[str]:
+        """The lines of an iteration that goes a way; `break` where it would go another.
+
+        The first list that grows is the `grown`th.
+        """
+        before = [node for node, _ in way.carried]
+        cells = dict(zip(before, self._now.views, strict=True))
+        results: dict[Node, Array] = {}
+        for i in way.written:
+            results.setdefault(source(way.carried[i][1], dict(way.recording.made)), self._next.views[i])
+        writer = Writer(way.recording.made, cells, operations, results, names)
+        for (sign, *parts), truth in way.recording.checks:
             call = "bool" if sign == "truth" else writer.name(operations[sign])
             answer = ", ".join([writer.number(part) for part in parts])
             writer.lines.append(f"if {call}({answer}) is not {truth}: break")
-        grown = [(items.append, writer.number(value)) for items, value in recording.appended]
-        self._lists = list({id(items): items for items, _ in recording.appended}.values())
-        self._move(writer, carried)
-        writer.lines += [f"{writer.name(append)}({number})" for append, number in grown]
-        names = [f"c{i}" for i in range(len(numbers))]
-        if names:
-            writer.lines.append(f"{', '.join(names)}, = {', '.join(results)},")
-        self._run = _compiled(writer, names)
+        writer.need(way.carried[i][1] for i in way.written)
+        after = [writer.number(number) for number in way.numbers]
+        added = [writer.number(value) for _, value in way.recording.appended]
+        self._move(writer, way)
+        writer.lines += [f"a{i}({number})" for i, number in enumerate(added, grown)]
+        if after:
+            now = [f"c{i}" for i in range(len(after))]
+            then = [f"p{i}" for i in range(len(after))]
+            writer.lines.append(f"{', '.join(then)}, = {', '.join(now)},")
+            writer.lines.append(f"{', '.join(now)}, = {', '.join(after)},")
+        return writer.lines
 
-    def _move(self, writer: Writer, carried: Sequence[tuple[Node, Node]]) -> None:
-        """The lines that put the results where the next time finds them; sources first."""
-        late = []
-        for before, after in carried:
-            source, target = writer.arrays[after], self.cells[before]
-            if any(np.may_share_memory(source, cell) for cell in self.cells.values()):
-                held = np.empty_like(source)
-                writer.put(held, source)
-                source = held
-            late.append((target, source))
-        for target, source in late:
-            writer.put(target, source)
+    def _move(self, writer: Writer, way: Way) -> None:
+        """The lines that put the results where the next time finds them."""
+        for i in way.written:
+            result = writer.arrays[way.carried[i][1]]
+            if result is not self._next.views[i]:
+                writer.put(self._next.views[i], result)
+        arenas = self._before, self._now, self._next
+        if len(way.written) == len(way.carried):
+            pairs = [tuple(arena.whole for arena in arenas)] if way.written else []
+        else:
+            pairs = [tuple(arena.views[i] for arena in arenas) for i in way.written]
+        for before, now, following in pairs:
+            writer.put(before, now)
+            writer.put(now, following)
 
     def run(
-        self, count: int, values: Sequence[Array], numbers: Sequence[Any]
-    ) -> tuple[int, list[Array], list[Any]]:
+        self, count: int, values: Sequence[Array], numbers: Sequence[Any], lists: Sequence[Any]
+    ) -> tuple[list[int], bool, list[Array], list[Any]]:
         """Does the work up to `count` times, from `values` of the carried nodes and `numbers`.
 
+        Args:
+            lists: what `loads` found.
+
         Returns:
-            How often it was done, to before the last time that nothing answered otherwise and
-            nothing failed, and the values and numbers after that.
+            How often each way was gone, to before the last time that went a recorded one and did
+            not fail; whether there was such a last time; the values and numbers before it.
         """
-        count = min(count, GROWTH) if self._lists else count
-        self._restore(values, [len(items) for items in self._lists])
-        done, made, start = 0, STRETCH, self._point(numbers)
-        with silence:
-            while done < count and made == STRETCH:
-                before, start = start, self._point(numbers)
-                made, *numbers = self._run(min(STRETCH, count - done), *numbers)
-                done += made
-            if done and done < count:
-                start, made = (start, made) if made else (before, STRETCH)
-                self._restore(*start[:2])
-                _, *numbers = self._run(made - 1, *start[2])
-                done -= 1
-        return done, [np.array(cell) for cell in self.cells.values()], list(numbers)
-
-    def _point(self, numbers: Sequence[Any]) -> tuple[list[Array], list[int], Sequence[Any]]:
-        """All that an iteration starts from."""
-        values = [np.array(cell) for cell in self.cells.values()]
-        return values, [len(items) for items in self._lists], numbers
-
-    def _restore(self, values: Sequence[Array], lengths: Sequence[int]) -> None:
-        for cell, value in zip(self.cells.values(), values, strict=True):
+        count = min(count, GROWTH) if lists else count
+        for cell, value in zip(self._now.views, values, strict=True):
             np.copyto(cell, value)
-        for items, length in zip(self._lists, lengths, strict=True):
-            del items[length:]
+        with silence:
+            counts, last, now, before = self._run(count, *[items.append for items in lists], *numbers)
+        done = sum(counts)
+        last_is_left = 0 < done < count
+        if last_is_left:
+            now = before
+            counts[last] -= 1
+            for i in self._ways[last].written:
+                np.copyto(self._now.views[i], self._before.views[i])
+            first = sum([len(way.recording.appended) for way in self._ways[:last]])
+            for items in lists[first : first + len(self._ways[last].recording.appended)]:
+                del items[-1]
+        return counts, last_is_left, [np.array(cell) for cell in self._now.views], list(now)
 
 
-def _compiled(writer: Writer, numbers: list[str]) -> Callable[..., Any]:
-    body = "\n            ".join(writer.lines or ["pass"])
-    text = (
-        f"def run({', '.join(['count', *numbers])}):\n"
-        "    done = 0\n"
-        "    try:\n"
-        "        while done < count:\n"
-        f"            {body}\n"
-        "            done += 1\n"
+def _compiled(
+    blocks: list[list[str]], names: dict[str, Any], count: int, grown: int
+) -> Callable[..., Any]:
+    """`run(count, a0, a1, ..., c0, c1, ...)`: how often each way was gone, the last one, the
+    numbers after it and before."""
+    appends = "".join([f"a{i}, " for i in range(grown)])
+    numbers = "".join([f"c{i}, " for i in range(count)])
+    previous = "".join([f"p{i}, " for i in range(count)])
+    ways = "".join([f"t{i}, " for i in range(len(blocks))])
+    text = f"def run(count, {appends}{numbers}):\n    done = last = {ways.replace(',', ' =')} 0\n"
+    text += f"    {previous} = {numbers}\n" if count else ""
+    text += "    try:\n        while done < count:\n"
+    for place, block in enumerate(blocks):
+        following = place + 1 < len(blocks)
+        indent = "    " * (4 if following else 3)
+        text += "            for _ in once:\n" if following else ""
+        lines = [*block, "done += 1", f"t{place} += 1", f"last = {place}"]
+        text += "".join([f"{indent}{line}\n" for line in lines])
+        text += "            else: continue\n" if following else ""
+    text += (
         "    except Exception as error:\n"
         "        if lasts(error): raise\n"
-        f"    return {', '.join(['done', *numbers])},\n"
+        f"    return [{ways}], last, ({numbers}), ({previous})\n"
     )
-    scope = {**writer.names, "lasts": _lasts, "bool": bool, "Exception": Exception}
-    exec(compile(text, "<loop>", "exec"), {"__builtins__": {}, **scope}, scope)
-    return scope["run"]  # type: ignore[no-any-return]  # a fresh namespace holds anything
+    scope = {**names, "lasts": _lasts, "bool": bool, "Exception": Exception, "once": (None,)}
+    scope["__builtins__"] = {}
+    exec(compile(text, "<loop>", "exec"), scope)
+    return scope.pop("run")  # type: ignore[no-any-return]  # a fresh namespace holds anything
 
 
 def _lasts(error: Exception) -> bool:

@@ -35,6 +35,18 @@ class Unplannable(Exception):
     """The record does not say where a value comes from."""
 
 
+def source(node: Node, sources: Mapping[Node, tuple[Node, ...]]) -> Node:
+    """The node whose array is that of `node`."""
+    while node in sources and node.op is not DATA:
+        if node.op.name in ALIASES:
+            node = sources[node][0]
+        elif node.op is OVERWRITE:
+            node = sources[node][1]
+        else:
+            break
+    return node
+
+
 class Writer:
     """The lines of a program and the arrays that they name.
 
@@ -43,6 +55,7 @@ class Writer:
         inputs: the nodes whose values are given anew each time; the array of each is fixed.
         operations: what the signs of traced numbers do.
         targets: where the values of some nodes are to be computed, if they are computed.
+        names: what other lines of the same program name.
 
     Attributes:
         lines: the statements so far.
@@ -57,12 +70,13 @@ class Writer:
         inputs: Mapping[Node, Array],
         operations: Mapping[str, Callable[..., Any]] = NOTHING,
         targets: Mapping[Node, Array] = NOWHERE,
+        names: dict[str, Any] | None = None,
     ) -> None:
         self.sources = dict(made)
         self.operations = operations
         self._targets = targets
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {}
+        self.names: dict[str, Any] = {} if names is None else names
         self.arrays: dict[Node, Any] = dict(inputs)
         self.constant: set[Node] = set()
         self.memo: dict[Any, Any] = {}
@@ -76,7 +90,7 @@ class Writer:
         """The name of an array or a function in the program."""
         known = self._known.get(id(value))
         if known is None:
-            known = self._known[id(value)] = f"v{len(self._known)}"
+            known = self._known[id(value)] = f"v{len(self.names)}"
             self.names[known] = value
         return known
 

@@ -31,11 +31,16 @@ class Recording:
         asked: (node, question, answer): what was asked about a value; the same follows wherever
             the answer is the same.
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
-        appended: (list, number or text): what was put at the ends of lists.
+        items: the nodes whose only element became a number that is followed.
+        roots: the nodes at which a backward pass began.
+        appended: (where a list is, number or text): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
     """
 
-    __slots__ = ("_numbers", "appended", "asked", "before", "checks", "looked", "made", "obstacle")
+    __slots__ = (
+        *("_numbers", "appended", "asked", "before", "checks", "items", "looked", "made"),
+        *("obstacle", "roots"),
+    )
 
     def __init__(self, *, numbers: bool = True) -> None:
         self._numbers = numbers
@@ -43,7 +48,9 @@ class Recording:
         self.looked: list[Node] = []
         self.asked: list[tuple[Node, Callable[[Any], Any], Any]] = []
         self.checks: list[tuple[Expression, bool]] = []
-        self.appended: list[tuple[list[Any], Any]] = []
+        self.items: list[Node] = []
+        self.roots: list[Node] = []
+        self.appended: list[tuple[Callable[[Any], list[Any]], Any]] = []
         self.obstacle = ""
         self.before: Recording | None = None
 
@@ -63,6 +70,7 @@ class Recording:
         if not self._numbers:
             self.looked.append(node)
             return value
+        self.items.append(node)
         return self.number(value, ("item", node))
 
     def varying(self, inputs: Iterable[Node]) -> set[Node]:

@@ -1,27 +1,30 @@
-"""The plan of a recorded iteration: which values and numbers it hands on, and their program.
+"""The plan of a loop: which values and numbers its iterations hand on, and their program.
 
-Constraints: a plan is made only if the record explains everything that an iteration reads, and is
-used only where the state is the recorded one up to what is handed on.
+Constraints: a plan is made only of records that explain everything that an iteration reads, and is
+used only where the state is the recorded one up to what is handed on and what nobody reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcli.execute.evaluate import SMALL
-from gradcli.execute.loops import Loop
+from gradcli.execute.loops import Loop, Way
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF
 from gradcli.graph.recording import Recording, Traced
 from gradcli.graph.walk import ancestors
 from gradcli.lowering import limits
+from gradcli.lowering.scope import Frame
 from gradcli.lowering.state import State, Unclear
 
 LONGEST = 4000
 """Nodes of an iteration that is worth a program."""
+WAYS = 6
+"""Ways of an iteration that are worth a program."""
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **limits.BINARY,
@@ -32,89 +35,174 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 """What signs of numbers do: what the interpreter does."""
 
 
-class Plan:
-    """What can be done instead of iterations.
+class Trace:
+    """A recorded iteration.
 
     Args:
-        before, after: the states around the recorded iteration.
+        before, after: the states around it.
         recording: what it did.
         numbers: (key, value after it) of the variables that it saw as traced numbers.
 
     Attributes:
-        done: how many iterations it has done so far.
+        keys: the keys of these variables.
+        moved: how much each version counts on.
+        read: the nodes that it reads and does not make.
 
     Raises:
-        Unclear: when the record does not explain the iteration.
-        Unplannable: when it cannot be made a program.
+        Unclear: when it cannot be repeated.
     """
 
-    __slots__ = ("_after", "_carried", "_keys", "_loop", "_moved", "done")
+    __slots__ = ("after", "before", "keys", "made", "moved", "numbers", "read", "recording")
 
     def __init__(
         self, before: State, after: State, recording: Recording, numbers: Sequence[tuple[Any, Any]]
     ) -> None:
         _refuse(recording.obstacle)
         _refuse("the variables are others" if before.entries != after.entries else "")
-        self._after = after
-        self._keys = [key for key, _ in numbers]
-        pairs = list(zip(before.nodes, after.nodes, strict=True))
-        self._carried = [i for i, (old, new) in enumerate(pairs) if old is not new]
-        self._moved = _moves(before, after)
-        self.done = 0
-        if any(
-            not isinstance(new, Traced) and not _equal(old, new)
-            for old, new in zip(before.numbers, after.numbers, strict=True)
-        ):
+        _refuse("too long" if len(recording.made) > LONGEST else "")
+        _refuse("large values" if any(node.size > SMALL for node, _ in recording.made) else "")
+        if not _same_numbers(before.numbers, after.numbers):
             raise Unclear("a number changes in a way that the record does not show")
-        carried = [pairs[i] for i in self._carried]
-        _require_explained(recording, before, dict(carried))
-        numbers_after = [value for _, value in numbers]
-        self._loop = Loop(recording, carried, numbers_after, OPERATIONS)
+        self.before, self.after, self.recording = before, after, recording
+        self.keys = [key for key, _ in numbers]
+        self.numbers = [value for _, value in numbers]
+        self.moved = _moves(before, after)
+        self.made = {node for node, _ in recording.made}
+        looked = [*recording.looked, *(node for node, _, _ in recording.asked), *recording.items]
+        inputs = [x for _, sources in recording.made for x in sources]
+        self.read = {x for x in (*looked, *inputs) if x not in self.made}
 
-    def forward(self, state: State, box: Any, limit: int) -> int:
-        """Does up to `limit` iterations from `state`; returns how many.
+    def changed(self) -> Iterable[int]:
+        """The places of the nodes that it replaces."""
+        pairs = zip(self.before.nodes, self.after.nodes, strict=True)
+        return (i for i, (old, new) in enumerate(pairs) if old is not new)
+
+    def require_explained(self, carried: Mapping[Node, Node]) -> None:
+        """Raises `Unclear` unless all that was read is handed on or stays as it is."""
+        recording = self.recording
+        known = set(self.before.nodes)
+        kept = [n for n in self.before.nodes if n not in carried]
+        known.update(ancestors(kept, lambda n: n.tracked))
+        known.update([x for node in list(known) if node.tracked for x in node.inputs])
+        for x in self.read:
+            if x not in known and x.op is not FULL:
+                raise Unclear(f"{x} comes from elsewhere")
+        varying = recording.varying(carried)
+        looked = [*recording.looked, *(node for node, _, _ in recording.asked)]
+        _refuse("a value was looked at" if any(x in varying for x in looked) else "")
+        for new in carried.values():
+            if new not in self.made and new not in known:
+                raise Unclear(f"{new} comes from elsewhere")
+        self._require_own_history(carried)
+
+    def _require_own_history(self, carried: Mapping[Node, Node]) -> None:
+        """Raises `Unclear` unless what can be differentiated has begun in this iteration."""
+        old = {node for node in carried if node.tracked and node.op is not LEAF}
+        reached = [x for node in self.made if node.tracked for x in node.inputs]
+        reached += self.recording.roots
+        _refuse("its history grows" if any(x in old for x in reached) else "")
+        for before, after in carried.items():
+            if before in old and (after is before or after not in self.made):
+                raise Unclear("its history stays")
+
+
+class Plan:
+    """What can be done instead of iterations.
+
+    Args:
+        traces: recorded iterations, each of another way.
+        state: what is there now.
+
+    Attributes:
+        done: how many iterations it has done so far.
+
+    Raises:
+        Unclear: when the records do not explain the iterations.
+        Unplannable: when they cannot be made a program.
+    """
+
+    __slots__ = ("_carried", "_known", "_loop", "_read", "_traces", "done")
+
+    def __init__(self, traces: Sequence[Trace], state: State) -> None:
+        first = traces[0]
+        self._traces, self._known, self.done = traces, list(state.nodes), 0
+        self._read = {
+            i for trace in traces for i, node in enumerate(trace.before.nodes) if node in trace.read
+        }
+        for trace in traces:
+            same = trace.keys == first.keys and trace.after.entries == state.entries
+            if not (same and _same_numbers(trace.after.numbers, state.numbers)):
+                raise Unclear("the variables are others")
+        carried = {i for trace in traces for i in trace.changed()}
+        for i in self._read - carried:
+            if any(trace.before.nodes[i] is not state.nodes[i] for trace in traces):
+                _require_loose(state.nodes[i])
+                carried.add(i)
+        self._carried = sorted(carried)
+        ways = []
+        for trace in traces:
+            pairs = [(trace.before.nodes[i], trace.after.nodes[i]) for i in self._carried]
+            trace.require_explained(dict(pairs))
+            ways.append(Way(trace.recording, pairs, trace.numbers))
+        self._loop = Loop(ways, OPERATIONS)
+
+    def with_trace(self, trace: Trace) -> Plan:
+        """The plan that knows another way as well; raises as the constructor does."""
+        _refuse("too many ways" if len(self._traces) >= WAYS else "")
+        return self._again([*self._traces, trace], trace.after)
+
+    def suited(self, state: State) -> Plan:
+        """This plan, or one that is made anew because other values are read now.
 
         Raises:
             Unclear: when the state is another one than was recorded.
         """
-        self._require_same(state)
+        after = self._traces[0].after
+        if state.entries != after.entries or not _same_numbers(after.numbers, state.numbers):
+            raise Unclear("the variables are others")
+        if any(state.nodes[i].value is None for i in self._carried):
+            raise Unclear("a value is not known")
+        fixed = self._read.difference(self._carried)
+        if any(state.nodes[i] is not self._known[i] for i in fixed):
+            return self._again(self._traces, state)
+        return self
+
+    def _again(self, traces: Sequence[Trace], state: State) -> Plan:
+        made = Plan(traces, state)
+        made.done = self.done
+        return made
+
+    def forward(self, state: State, box: Any, frame: Frame, limit: int) -> tuple[int, bool]:
+        """Does up to `limit` iterations from a state that suits it.
+
+        Returns:
+            How many, and whether another one goes a known way, and the one after it does not.
+        """
         nodes = [state.nodes[i] for i in self._carried]
         values = [np.asarray(node.value) for node in nodes]
-        numbers = [box[key] for key in self._keys]
-        done, after, found = self._loop.run(limit, values, numbers)
+        keys = self._traces[0].keys
+        numbers = [box.get(key) if isinstance(box, dict) else box[key] for key in keys]
+        lists = [load(frame) for load in self._loop.loads]
+        counts, last_is_left, after, found = self._loop.run(limit, values, numbers, lists)
+        done = sum(counts)
         self.done += done
         if done:
-            shared = {id(node.value): value for node, value in zip(nodes, after, strict=True)}
-            new = [shared[id(node.value)] for node in nodes]
-            for node, value in zip(nodes, new, strict=True):
+            for node, value in zip(nodes, after, strict=True):
                 node.value = value
-            for key, number in zip(self._keys, found, strict=True):
+            for key, number in zip(keys, found, strict=True):
                 box[key] = number
-            self._count_writes(state, done)
-        return done
+            self._count_writes(state, counts)
+        return done, last_is_left
 
-    def _require_same(self, state: State) -> None:
-        after = self._after
-        same = state.entries == after.entries
-        same = same and all(
-            isinstance(old, Traced) or _equal(old, new)
-            for old, new in zip(after.numbers, state.numbers, strict=True)
-        )
-        carried = set(self._carried)
-        same = same and all(
-            new.value is not None if i in carried else new is old
-            for i, (old, new) in enumerate(zip(after.nodes, state.nodes, strict=True))
-        )
-        if not same:
-            raise Unclear("the variables are others")
-
-    def _count_writes(self, state: State, times: int) -> None:
+    def _count_writes(self, state: State, counts: Sequence[int]) -> None:
         """Versions count on, and so does what remembers them."""
+        growths = zip(*(trace.moved for trace in self._traces), strict=True)
         moved = {}
-        for (version, _), growth in zip(state.versions, self._moved, strict=True):
-            if growth:
-                version.number += growth * times
-                moved[version] = growth * times
+        for (version, _), growth in zip(state.versions, growths, strict=True):
+            total = sum([n * times for n, times in zip(growth, counts, strict=True)])
+            if total:
+                version.number += total
+                moved[version] = total
         for node in state.nodes:
             if node.stale is not None and node.stale[0] in moved:
                 version, number, *steps = node.stale
@@ -124,6 +212,12 @@ class Plan:
 def _refuse(why: str) -> None:
     if why:
         raise Unclear(why)
+
+
+def _same_numbers(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Whether the numbers that are not traced are the same."""
+    pairs = zip(before, after, strict=True)
+    return all(isinstance(x, Traced) or isinstance(y, Traced) or _equal(x, y) for x, y in pairs)
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -138,24 +232,8 @@ def _moves(before: State, after: State) -> list[int]:
     return growth
 
 
-def _require_explained(recording: Recording, before: State, carried: Mapping[Node, Node]) -> None:
-    """Raises `Unclear` unless all that was read is handed on or stays as it is."""
-    _refuse("too long" if len(recording.made) > LONGEST else "")
-    inside: set[Node] = set()
-    varying = recording.varying(carried)
-    known = set(before.nodes)
-    known.update(ancestors([n for n in before.nodes if n not in carried], lambda n: n.tracked))
-    known.update([x for node in list(known) if node.tracked for x in node.inputs])
-    for node, inputs in recording.made:
-        _refuse("large values" if node.size > SMALL else "")
-        for x in inputs:
-            if x not in inside and x not in known and x.op is not FULL:
-                raise Unclear(f"{x} comes from elsewhere")
-        inside.add(node)
-    looked = [*recording.looked, *(node for node, _, _ in recording.asked)]
-    _refuse("a value was looked at" if any(x in varying for x in looked) else "")
-    for new in carried.values():
-        if new not in inside and new not in known:
-            raise Unclear(f"{new} comes from elsewhere")
-        if new.tracked and new.op is not LEAF:
-            raise Unclear("its history grows")
+def _require_loose(node: Node) -> None:
+    """Raises `Unclear` unless another value may take this one's place in a program."""
+    bound = node.tracked and node.op is not LEAF
+    _refuse("another history is read" if bound else "")
+    _refuse("large values" if node.size > SMALL or node.value is None else "")

@@ -15,7 +15,7 @@ from gradcli.execute.program import Unplannable
 from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced
 from gradcli.language import ast
-from gradcli.lowering.carried import Plan
+from gradcli.lowering.carried import Plan, Trace
 from gradcli.lowering.lower import lower_block, lower_used
 from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
 from gradcli.lowering.state import State, Unclear
@@ -23,8 +23,12 @@ from gradcli.lowering.watch import Watch, can_be_watched, growing, inside, writt
 
 ATTEMPTS = 8
 """Iterations that are recorded at most until one can be repeated."""
+OTHERS = 2
+"""Iterations that go another way, and cannot be repeated, that are recorded at most."""
 POOR = 3
-"""How often a program may stop after fewer than four iterations."""
+"""How often a program may stop after fewer than four iterations, more often than after more."""
+STRANGE = 2
+"""Iterations in a row that a plan may not suit before it is forgotten."""
 FOREVER = 1 << 60
 
 
@@ -53,17 +57,34 @@ class Repeated:
     Args:
         node: the loop.
         scope: where it stands.
+        body: an iteration, interpreted.
+
+    Attributes:
+        plan: what can be done instead of iterations, if that is known.
+        attempts: how many iterations may still be recorded.
+        others: how many of those that go another way.
+        poor: how often the plan stopped early.
     """
 
-    __slots__ = ("_codes", "_node", "_scope", "counter", "names", "possible", "skipped")
+    __slots__ = (
+        *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
+        *("poor", "possible", "skipped"),
+    )
 
-    def __init__(self, node: ast.While | ast.For, scope: Scope) -> None:
-        self._node, self._scope = node, scope
+    def __init__(self, node: ast.While | ast.For, scope: Scope, body: Code) -> None:
+        self._node, self._scope, self.body = node, scope, body
+        self.plan: Plan | None = None
+        self.poor, self.others = 0, OTHERS
         self._codes: tuple[Watch, Code, Code | None] | None = None
         self.possible = can_be_watched(node.body)
+        self.attempts = ATTEMPTS if self.possible else 0
         self.names: list[str] = []
         self.skipped: frozenset[str] = frozenset()
         self.counter: Any = None
+
+    def __call__(self, frame: Frame) -> Replay:
+        """A run of the loop."""
+        return Replay(self, frame)
 
     def codes(self) -> tuple[Watch, Code, Code | None]:
         """The watch, and the body and the test as it looks at them."""
@@ -120,17 +141,14 @@ class Replay:
     Args:
         loop: what is known of it.
         frame: its frame.
-        body: an iteration, interpreted.
     """
 
-    __slots__ = ("_attempts", "_body", "_frame", "_leaving", "_loop", "_plan", "_poor")
+    __slots__ = ("_frame", "_leaving", "_loop", "_strange")
 
-    def __init__(self, loop: Repeated, frame: Frame, body: Code) -> None:
-        self._loop, self._frame, self._body = loop, frame, body
-        self._attempts = ATTEMPTS if loop.possible and may_replay() else 0
-        self._plan: Plan | None = None
-        self._poor = 0
+    def __init__(self, loop: Repeated, frame: Frame) -> None:
+        self._loop, self._frame = loop, frame
         self._leaving = False
+        self._strange = 0
 
     def turn(self, remaining: int = FOREVER, step: int = 0) -> tuple[int, Any, bool | None]:
         """At least one iteration, the last one for real.
@@ -143,62 +161,77 @@ class Replay:
             How many, the last one's signal, and the answer of the test after it, where it was
             asked.
         """
-        done = 0
-        if self._leaving:
-            self._leaving = False
-        elif self._plan is not None and remaining > 2:
-            done = self._forward(self._plan, remaining - 2)
-            self._leaving = done > 0
-        elif self._attempts and remaining > 3 and not switch.busy:
-            self._attempts -= 1
-            return (1, *self._record(step))
-        return done + 1, self._body(self._frame), None
+        loop, done = self._loop, 0
+        if switch.busy or not may_replay():
+            return 1, loop.body(self._frame), None
+        other, self._leaving = self._leaving, False
+        if loop.plan is not None and not other and remaining > 2:
+            done, other = self._forward(remaining - 2)
+        if remaining - done > 3 and (loop.others if other else loop.plan is None and loop.attempts):
+            return (1, *self._record(step, other))
+        return done + 1, loop.body(self._frame), None
 
-    def _forward(self, plan: Plan, limit: int) -> int:
-        box = self._loop.box(self._frame)
+    def _forward(self, limit: int) -> tuple[int, bool]:
+        """How many iterations the plan did, and whether the next one goes a way of its own."""
+        loop = self._loop
+        assert loop.plan is not None
         try:
-            done = plan.forward(self._loop.state(self._frame), box, limit)
-        except Unclear:
+            state = loop.state(self._frame)
+            loop.plan = loop.plan.suited(state)
+        except (Unclear, Unplannable):
             # Something else has changed; as long as that is rare, another record pays.
-            self._plan = None
-            self._attempts += plan.done > 50
-            return 0
+            self._strange += 1
+            if self._strange > STRANGE:
+                loop.attempts += loop.plan.done > 50
+                loop.plan = None
+            return 0, False
+        self._strange = 0
+        done, self._leaving = loop.plan.forward(state, loop.box(self._frame), self._frame, limit)
         switch.done += done
-        self._poor += done < 4
-        if self._poor > POOR:
-            self._plan, self._attempts = None, 0
-        return done
+        loop.poor = max(0, loop.poor + (1 if done < 4 else -1))
+        if loop.poor > POOR and limit > 4:
+            loop.plan, loop.attempts = None, 0
+        return done, not done and not self._leaving
 
-    def _record(self, step: int) -> tuple[Any, bool | None]:
-        """A real iteration, recorded, and the test after it; makes a plan of it if it can."""
-        watch, body, test = self._loop.codes()
-        box = self._loop.box(self._frame)
+    def _record(self, step: int, other: bool) -> tuple[Any, bool | None]:
+        """A real iteration, recorded, and the test after it; makes a plan of it if it can.
+
+        Args:
+            other: whether it goes another way than the plan knows.
+        """
+        loop = self._loop
+        loop.attempts -= not other
+        loop.others -= other
+        watch, body, test = loop.codes()
+        box = loop.box(self._frame)
         try:
-            before = self._loop.state(self._frame)
+            before = loop.state(self._frame)
         except Unclear:
-            self._attempts = 0
-            return self._body(self._frame), None
+            loop.attempts = 0
+            return loop.body(self._frame), None
         watch.recording = recording = Recording()
         switch.busy, tracking, going = True, current.tracking, None
-        traced = _traced(box, self._loop.keys(), recording)
+        traced = _traced(box, loop.keys(), recording)
         try:
             with recording:
-                counter = None if self._loop.counter is None else box[self._loop.counter]
+                counter = None if loop.counter is None else box[loop.counter]
                 signal = body(self._frame)
                 if signal is not None and signal is not CONTINUE:
                     return signal, None
                 if test is not None:
                     going = bool(test(self._frame))
                 if counter is not None:
-                    box[self._loop.counter] = counter + step
+                    box[loop.counter] = counter + step
             if tracking is current.tracking and going is not False:
-                after = self._loop.state(self._frame)
-                self._plan = Plan(before, after, recording, [(k, box[k]) for k in traced])
+                after = loop.state(self._frame)
+                trace = Trace(before, after, recording, [(k, box[k]) for k in traced])
+                loop.plan = loop.plan.with_trace(trace) if loop.plan else Plan([trace], after)
+                loop.others += other
         except (Unclear, Unplannable):
             pass
         finally:
             switch.busy = False
-            _untraced(box, self._loop.keys())
+            _untraced(box, loop.keys())
         return signal, going
 
 

@@ -19,8 +19,10 @@ from gradcli.lowering.lower import lower, lower_block, lower_used, lowers
 from gradcli.lowering.scope import BREAK, CONTINUE, RESULT, RETURN, Code, Frame, Scope
 from gradcli.lowering.targets import loop_target, store, store_name
 
-WARM = 12
+WARM = 8
 """Iterations of a loop that are interpreted before it is worth while to look at it closely."""
+MANY = 40
+"""Iterations of which it is worth while from the third on."""
 
 
 @lowers(ast.ExpressionStatement)
@@ -93,13 +95,13 @@ def while_(node: ast.While, scope: Scope) -> Code:
     otherwise, replay_of = lower_block(node.otherwise, scope), _replays(node, scope, body)
 
     def run(frame: Frame) -> Any:
-        count, replay, going = 0, None, test(frame)
+        count, replay, going = 0, replay_of(frame), test(frame)
         while going:
             going, count = None, count + 1
-            if count < WARM:
+            if replay is None and count < WARM:
                 signal = body(frame)
             else:
-                replay = replay or replay_of(frame)
+                replay = replay or replay_of(frame, True)
                 _, signal, going = replay.turn()
             if signal is not None and signal is not CONTINUE:
                 return None if signal is BREAK else signal
@@ -140,7 +142,12 @@ def for_(node: ast.For, scope: Scope) -> Code:
 
 def _iteration(statements: list[ast.Statement], scope: Scope) -> Code:
     """An iteration; an engine that puts work off is told of its end."""
-    body = lower_block(statements, scope)
+    environment = scope.environment
+    environment.nesting += 1
+    try:
+        body = lower_block(statements, scope)
+    finally:
+        environment.nesting -= 1
     if elsewhere.engine is None:
         return body
 
@@ -158,14 +165,15 @@ def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
     replay_of, span = _replays(node, scope, body), node.iterable.span
 
     def run(frame: Frame, box: Any, slot: Any, numbers: range) -> Any:
-        replay, position = None, 0
+        replay, position = replay_of(frame), 0
         first, step, count = numbers.start, numbers.step, _length(numbers)
+        warm = WARM if count < MANY else 2
         while position < count:
             box[slot] = first + position * step
-            if position < WARM:
+            if replay is None and position < warm:
                 done, signal = 1, body(frame)
             else:
-                replay = replay or replay_of(frame)
+                replay = replay or replay_of(frame, True)
                 done, signal, _ = replay.turn(count - position, step)
             if signal is not None and signal is not CONTINUE:
                 return signal
@@ -176,15 +184,23 @@ def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
     return run
 
 
-def _replays(node: ast.While | ast.For, scope: Scope, body: Code) -> Callable[[Frame], Any]:
-    """What makes the `Replay` of a run of the loop; the means are loaded by the first long one."""
-    known: list[Any] = []
+def _replays(node: ast.While | ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
+    """What makes the `Replay` of a run of the loop; the means are loaded by the first long one.
 
-    def replay_of(frame: Frame) -> Any:
-        replay = importlib.import_module("gradcli.lowering.replay")
-        if not known:
-            known.append(replay.Repeated(node, scope))
-        return replay.Replay(known[0], frame, body)
+    What makes it gives None where nothing is known of the loop, unless it is told that it pays.
+    """
+    known: list[Any] = []
+    again = not scope.is_module or scope.environment.nesting > 0
+
+    def replay_of(frame: Frame, pays: bool = False) -> Any:
+        if known:
+            return known[0](frame) if pays or known[0].plan is not None else None
+        if not pays:
+            return None
+        loop = importlib.import_module("gradcli.lowering.replay").Repeated(node, scope, body)
+        if again:
+            known.append(loop)
+        return loop(frame)
 
     return replay_of
 

@@ -111,7 +111,7 @@ class Watch:
             if isinstance(items, list) and isinstance(items[-1], (int, float, str)):
                 value, items[-1] = items[-1], plain(items[-1])
                 if recording is not None:
-                    recording.appended.append((items, value))
+                    recording.appended.append((load, value))
             elif recording is not None:
                 recording.fail("a list grows by something else than numbers")
 

@@ -76,6 +76,8 @@ class Pass:
                 for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))
             ]
             self.ends = [node for node, _ in seeds], targets
+            if current.recording is not None:
+                current.recording.roots += self.ends[0]
             plain = not (self.shows or Version.any_unseen or Kept.used)
             found = engine.backward(
                 seeds,
