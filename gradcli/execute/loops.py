@@ -106,15 +106,22 @@ class Loop:
         The first list that grows is the `grown`th.
         """
         before = [node for node, _ in way.carried]
+        varying = way.recording.varying(before)
         cells = dict(zip(before, self._now.views, strict=True))
         results: dict[Node, Array] = {}
         for i in way.written:
             results.setdefault(source(way.carried[i][1], dict(way.recording.made)), self._next.views[i])
-        writer = Writer(way.recording.made, cells, operations, results, names)
+        windows = way.recording.windows
+        writer = Writer(way.recording.made, cells, operations, results, names, windows)
         for (sign, *parts), truth in way.recording.checks:
             call = "bool" if sign == "truth" else writer.name(operations[sign])
             answer = ", ".join([writer.number(part) for part in parts])
             writer.lines.append(f"if {call}({answer}) is not {truth}: break")
+        for node, question, answer in way.recording.asked:
+            if node in varying:
+                writer.need([node])
+                asked = f"{writer.name(question)}({writer.name(writer.arrays[node])})"
+                writer.lines.append(f"if {asked} != {writer.name(answer)}: break")
         writer.need(way.carried[i][1] for i in way.written)
         after = [writer.number(number) for number in way.numbers]
         added = [writer.number(value) for _, value in way.recording.appended]

@@ -29,6 +29,7 @@ VIEWS = frozenset(
 """Kernels that give a view of their input, where NumPy can."""
 NOTHING: Mapping[str, Callable[..., Any]] = {}
 NOWHERE: Mapping[Node, Array] = {}
+NO_WINDOWS: Mapping[Node, tuple[Node, Any]] = {}
 
 
 class Unplannable(Exception):
@@ -56,6 +57,7 @@ class Writer:
         operations: what the signs of traced numbers do.
         targets: where the values of some nodes are to be computed, if they are computed.
         names: what other lines of the same program name.
+        windows: node -> (node, index): parts of values at places that traced numbers say.
 
     Attributes:
         lines: the statements so far.
@@ -71,10 +73,12 @@ class Writer:
         operations: Mapping[str, Callable[..., Any]] = NOTHING,
         targets: Mapping[Node, Array] = NOWHERE,
         names: dict[str, Any] | None = None,
+        windows: Mapping[Node, tuple[Node, Any]] = NO_WINDOWS,
     ) -> None:
         self.sources = dict(made)
         self.operations = operations
         self._targets = targets
+        self._windows = windows
         self.lines: list[str] = []
         self.names: dict[str, Any] = {} if names is None else names
         self.arrays: dict[Node, Any] = dict(inputs)
@@ -110,6 +114,8 @@ class Writer:
             self._compute(node)
 
     def _inputs(self, node: Node) -> tuple[Node, ...]:
+        if node in self._windows:
+            return (self._windows[node][0],)
         inputs = self.sources.get(node, ())
         if node.op.name in ALIASES:
             return inputs[:1]
@@ -121,12 +127,28 @@ class Writer:
             if node.value is None or isinstance(node.value, Stored):
                 raise Unplannable(f"{node} has no value in memory")
             self._hold(node, node.value if node.op.multiple else np.asarray(node.value))
+        elif node in self._windows:
+            self._window(node, *self._windows[node])
         elif node.op is FULL:
             self._constant(node)
         elif node.op.name in ALIASES or node.op is OVERWRITE:
             self._alias(node, inputs[0])
         else:
             self._call(node, inputs)
+
+    def _window(self, node: Node, x: Node, index: Any) -> None:
+        """The part at an index; elsewhere there may be less."""
+        out, place = self.new(node), ", ".join(map(self._index, _items(index)))
+        self.lines.append(f"part = {self.name(self.arrays[x])}[{place},]")
+        self.lines.append(f"if part.shape != {self.name(out)}.shape: break")
+        self.lines.append(f"{self.name(out)}[...] = part")
+        self.arrays[node] = out
+
+    def _index(self, item: Any) -> str:
+        if isinstance(item, slice):
+            bounds = (item.start, item.stop, item.step)
+            return ":".join(["" if bound is None else self.number(bound) for bound in bounds])
+        return self.number(item)
 
     def number(self, value: Any) -> str:
         """The name of a number: a known one, or one that the lines so far compute."""
@@ -145,7 +167,8 @@ class Writer:
             text = f"{self.name(self.arrays[parts[0]])}.item()"
         else:
             operands = ", ".join([self.number(part) for part in parts])
-            text = f"{self.name(self.operations[sign])}({operands})"
+            function = sign if callable(sign) else self.operations[sign]
+            text = f"{self.name(function)}({operands})"
         made = self._texts.get(text)
         if made is None:
             made = self._texts[text] = f"n{len(self._texts)}"
@@ -262,6 +285,10 @@ class Writer:
 
     def _listed(self, values: Iterable[Any]) -> str:
         return ", ".join(map(self.name, values))
+
+
+def _items(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
 
 
 def _key(node: Node, sources: list[int]) -> Any:

@@ -15,7 +15,7 @@ from gradcli.graph.node import Node, constant, current
 
 Made = tuple[Node, tuple[Node, ...]]
 Expression = tuple[Any, ...]
-"""(sign, operands) of a number: operands are plain or `Traced` numbers; ("item", node) reads a
+"""(sign or function, operands) of a number: operands are plain or `Traced` numbers; ("item", node) reads a
 tensor, ("constant", value) is known, ("input", key) stands for a number that comes from outside."""
 
 
@@ -32,6 +32,7 @@ class Recording:
             the answer is the same.
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
         items: the nodes whose only element became a number that is followed.
+        windows: node -> (node, index): the part of a value at places that numbers say.
         roots: the nodes at which a backward pass began.
         appended: (where a list is, number or text): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
@@ -39,7 +40,7 @@ class Recording:
 
     __slots__ = (
         *("_numbers", "appended", "asked", "before", "checks", "items", "looked", "made"),
-        *("obstacle", "roots"),
+        *("obstacle", "roots", "windows"),
     )
 
     def __init__(self, *, numbers: bool = True) -> None:
@@ -50,6 +51,7 @@ class Recording:
         self.checks: list[tuple[Expression, bool]] = []
         self.items: list[Node] = []
         self.roots: list[Node] = []
+        self.windows: dict[Node, tuple[Node, Any]] = {}
         self.appended: list[tuple[Callable[[Any], list[Any]], Any]] = []
         self.obstacle = ""
         self.before: Recording | None = None
@@ -77,7 +79,7 @@ class Recording:
         """The nodes whose values follow from `inputs` or from traced numbers."""
         found = set(inputs)
         for node, sources in self.made:
-            if any(x in found for x in sources) or is_traced(node):
+            if any(x in found for x in sources) or is_traced(node) or node in self.windows:
                 found.add(node)
         return found
 

@@ -88,8 +88,9 @@ class Trace:
             if x not in known and x.op is not FULL:
                 raise Unclear(f"{x} comes from elsewhere")
         varying = recording.varying(carried)
-        looked = [*recording.looked, *(node for node, _, _ in recording.asked)]
-        _refuse("a value was looked at" if any(x in varying for x in looked) else "")
+        _refuse("a value was looked at" if any(x in varying for x in recording.looked) else "")
+        for x, _ in recording.windows.values():
+            _refuse("what is read in parts changes" if x in self.made or x in carried else "")
         for new in carried.values():
             if new not in self.made and new not in known:
                 raise Unclear(f"{new} comes from elsewhere")

@@ -10,16 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced, plain
 from gradcli.language import ast
-from gradcli.lowering.lower import LOWERINGS
+from gradcli.lowering.expressions import item
+from gradcli.lowering.lower import LOWERINGS, lower
+from gradcli.lowering.mathematics import MATH
 from gradcli.lowering.scope import Code, Frame, Scope, target_names
+from gradcli.lowering.values import constructor
 from gradcli.tensor import Tensor
 
 _OPERATIONS = (ast.Chain, ast.Compare, ast.Power, ast.Unary)
 _ARITHMETIC = ("abs", "max", "min")
 _PASSING = (*_OPERATIONS, ast.Boolean, ast.Conditional, ast.If, ast.While, ast.Assert)
 _PASSING_ON = (*_PASSING, ast.ExpressionStatement)
+NUMERIC = frozenset(
+    [function for name, function in MATH.items() if callable(function)]
+    + [constructor(float), constructor(int), round, pow]
+)
+"""Functions of numbers that answer the same whenever they are asked."""
 _REFUSED = (ast.Try, ast.Raise, ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom)
 
 
@@ -47,7 +56,7 @@ class Watch:
         parent = self.parents[-1] if self.parents else None
         self.parents.append(node)
         try:
-            code = lowering(node, scope)
+            code = _subscript(self, node, scope) if _reads_at(node) else lowering(node, scope)
         finally:
             self.parents.pop()
         if isinstance(node, ast.AugmentedAssign):
@@ -62,6 +71,8 @@ class Watch:
             code = self._operation(code)
         if _computes(parent) or _is_arithmetic(parent, scope):
             return self._operand(code)
+        if isinstance(parent, ast.Call) and _is_plain(parent) and not _is_appending(self.parents):
+            return self._callee(code) if node is parent.function else code
         return code if _passes(parent, self.parents) else self._ordinary(code)
 
     def _operation(self, code: Code) -> Code:
@@ -117,6 +128,30 @@ class Watch:
 
         return run
 
+    def _callee(self, code: Code) -> Code:
+        """A function of numbers is on record; any other gets ordinary ones."""
+
+        def run(frame: Frame) -> Any:
+            callee = code(frame)
+
+            def call(*values: Any) -> Any:
+                function = constructor(callee) if isinstance(callee, type) else callee
+                if not any(isinstance(value, Traced) for value in values):
+                    return function(*values)
+                recording = self.recording
+                moves = any(isinstance(v, Traced) and not v.is_constant for v in values)
+                result = function(*map(plain, values))
+                if not moves or recording is None:
+                    return result
+                if function not in NUMERIC or not isinstance(result, (int, float)):
+                    self.fail()
+                    return result
+                return recording.number(result, (function, *values))
+
+            return call
+
+        return run
+
     def _checks(self) -> int:
         return len(self.recording.checks) if self.recording is not None else 0
 
@@ -124,7 +159,7 @@ class Watch:
         """What came of a traced number is a number or tensor, or an answer that is on record."""
         followed = isinstance(value, (Traced, Tensor))
         if not followed and not (isinstance(value, bool) and self._checks() > checks):
-            self._fail()
+            self.fail()
 
     def _operand(self, code: Code) -> Code:
         def run(frame: Frame) -> Any:
@@ -143,15 +178,74 @@ class Watch:
             value = code(frame)
             if isinstance(value, Traced):
                 if not value.is_constant:
-                    self._fail()
+                    self.fail()
                 return value.plain
             return value
 
         return run
 
-    def _fail(self) -> None:
+    def fail(self) -> None:
+        """Notes that a number went where it cannot be followed."""
         if self.recording is not None:
             self.recording.fail("a number of the loop is used in another way than arithmetic")
+
+
+def _subscript(watch: Watch, node: Any, scope: Scope) -> Code:
+    """`value[index]` at places that move with the numbers of the loop."""
+    owner, index, span = lower(node.value, scope), lower(node.index, scope), node.span
+
+    def run(frame: Frame) -> Any:
+        value, key = owner(frame), index(frame)
+        current.span = span
+        still, moves = _still(key)
+        result = item(value, still)
+        if moves and watch.recording is not None:
+            known = isinstance(value, Tensor) and not value.node.tracked
+            if known and _is_basic(still) and not _steps(key):
+                watch.recording.windows[result.node] = value.node, key
+            else:
+                watch.fail()
+        return result
+
+    return run
+
+
+def _still(key: Any) -> tuple[Any, bool]:
+    """An index of ordinary numbers, and whether it is another one in each run."""
+    if isinstance(key, Traced):
+        return key.plain, not key.is_constant
+    if isinstance(key, slice):
+        parts = [_still(part) for part in (key.start, key.stop, key.step)]
+        return slice(*[part for part, _ in parts]), any(moves for _, moves in parts)
+    if key.__class__ is tuple:
+        items = [_still(part) for part in key]
+        return tuple([part for part, _ in items]), any(moves for _, moves in items)
+    return key, False
+
+
+def _steps(key: Any) -> bool:
+    """Whether the step of a slice is a number of the loop, which might become negative."""
+    items = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(i, slice) and isinstance(i.step, Traced) for i in items)
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether an index makes a view, in NumPy as in PyTorch."""
+    items = key if isinstance(key, tuple) else (key,)
+    return all(i is None or i is ... or i.__class__ in (int, slice) for i in items)
+
+
+def _reads_at(node: ast.Node) -> bool:
+    return isinstance(node, ast.Subscript)
+
+
+def _is_plain(call: ast.Call) -> bool:
+    """Whether a call has positional arguments only."""
+    return not call.keywords and not any(isinstance(x, ast.Starred) for x in call.arguments)
+
+
+def _is_appending(parents: Sequence[ast.Node]) -> bool:
+    return len(parents) > 1 and is_append(parents[-2])
 
 
 def _computes(parent: ast.Node | None) -> bool:
@@ -198,7 +292,9 @@ def _asks_members(node: ast.Node) -> bool:
 
 def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
     """Whether a number may go on from an expression to `parent` as it is."""
-    if isinstance(parent, ast.Call) and len(parents) > 1 and is_append(parents[-2]):
+    if isinstance(parent, ast.Call) and _is_appending(parents):
+        return True
+    if isinstance(parent, (ast.Subscript, ast.Slice)):
         return True
     if parent is None or isinstance(parent, _PASSING_ON):
         return not (parent is not None and _asks_members(parent))
@@ -206,6 +302,8 @@ def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
         return all(_is_pattern(target) for target in parent.targets)
     if isinstance(parent, ast.Tuple):
         owner = parents[-2] if len(parents) > 1 else None
+        if isinstance(owner, ast.Subscript):
+            return parent is owner.index
         return isinstance(owner, ast.Assign) and _passes(owner, ())
     return False
 
