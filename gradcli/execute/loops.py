@@ -80,9 +80,7 @@ class Loop:
         Unplannable: when a value comes from nowhere.
     """
 
-    def __init__(
-        self, ways: Sequence[Way], operations: Mapping[str, Callable[..., Any]]
-    ) -> None:
+    def __init__(self, ways: Sequence[Way], operations: Mapping[str, Callable[..., Any]]) -> None:
         nodes = [before for before, _ in ways[0].carried]
         self._now, self._before, self._next = Arena(nodes), Arena(nodes), Arena(nodes)
         self._ways = ways
@@ -92,6 +90,13 @@ class Loop:
         for way in ways:
             blocks.append(self._block(way, operations, names, grown))
             grown += len(way.recording.appended)
+        streams = {id(s): s for way in ways for s, _ in way.recording.draws.values()}
+        self._streams = list(streams.values())
+        if streams:
+            blocks[0].insert(0, "before, now = now, mark()")
+            for block in blocks[1:]:
+                block.insert(0, "back(now)")
+            names |= {"mark": self._mark, "back": self._back}
         self._run = _compiled(blocks, names, len(ways[0].numbers), grown)
 
     def _block(
@@ -110,9 +115,13 @@ class Loop:
         cells = dict(zip(before, self._now.views, strict=True))
         results: dict[Node, Array] = {}
         for i in way.written:
-            results.setdefault(source(way.carried[i][1], dict(way.recording.made)), self._next.views[i])
+            results.setdefault(
+                source(way.carried[i][1], dict(way.recording.made)), self._next.views[i]
+            )
         windows = way.recording.windows
         writer = Writer(way.recording.made, cells, operations, results, names, windows)
+        for node, (_, draw) in way.recording.draws.items():
+            writer.draw(node, draw)
         for (sign, *parts), truth in way.recording.checks:
             call = "bool" if sign == "truth" else writer.name(operations[sign])
             answer = ", ".join([writer.number(part) for part in parts])
@@ -133,6 +142,14 @@ class Loop:
             writer.lines.append(f"{', '.join(then)}, = {', '.join(now)},")
             writer.lines.append(f"{', '.join(now)}, = {', '.join(after)},")
         return writer.lines
+
+    def _mark(self) -> list[Any]:
+        """Where the random streams are."""
+        return [stream.mark() for stream in self._streams]
+
+    def _back(self, marks: Sequence[Any]) -> None:
+        for stream, mark in zip(self._streams, marks, strict=True):
+            stream.back(mark)
 
     def _move(self, writer: Writer, way: Way) -> None:
         """The lines that put the results where the next time finds them."""
@@ -165,9 +182,13 @@ class Loop:
         for cell, value in zip(self._now.views, values, strict=True):
             np.copyto(cell, value)
         with silence:
-            counts, last, now, before = self._run(count, *[items.append for items in lists], *numbers)
+            counts, last, now, before, *marks = self._run(
+                count, *[items.append for items in lists], *numbers
+            )
         done = sum(counts)
         last_is_left = 0 < done < count
+        if done < count and self._streams:
+            self._back(marks[0] if last_is_left else marks[1])
         if last_is_left:
             now = before
             counts[last] -= 1
@@ -183,12 +204,13 @@ def _compiled(
     blocks: list[list[str]], names: dict[str, Any], count: int, grown: int
 ) -> Callable[..., Any]:
     """`run(count, a0, a1, ..., c0, c1, ...)`: how often each way was gone, the last one, the
-    numbers after it and before."""
+    numbers after it and before, the marks of the random streams before the last two iterations."""
     appends = "".join([f"a{i}, " for i in range(grown)])
     numbers = "".join([f"c{i}, " for i in range(count)])
     previous = "".join([f"p{i}, " for i in range(count)])
     ways = "".join([f"t{i}, " for i in range(len(blocks))])
     text = f"def run(count, {appends}{numbers}):\n    done = last = {ways.replace(',', ' =')} 0\n"
+    text += "    before = now = None\n"
     text += f"    {previous} = {numbers}\n" if count else ""
     text += "    try:\n        while done < count:\n"
     for place, block in enumerate(blocks):
@@ -201,7 +223,7 @@ def _compiled(
     text += (
         "    except Exception as error:\n"
         "        if lasts(error): raise\n"
-        f"    return [{ways}], last, ({numbers}), ({previous})\n"
+        f"    return [{ways}], last, ({numbers}), ({previous}), before, now\n"
     )
     scope = {**names, "lasts": _lasts, "bool": bool, "Exception": Exception, "once": (None,)}
     scope["__builtins__"] = {}

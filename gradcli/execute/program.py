@@ -113,6 +113,11 @@ class Writer:
         for node in sorted(order, key=lambda n: n.serial):
             self._compute(node)
 
+    def draw(self, node: Node, draw: Callable[[], Any]) -> None:
+        """Adds the line that draws the node's random numbers."""
+        self.arrays[node] = self.new(node)
+        self.put_result(self.arrays[node], draw)
+
     def _inputs(self, node: Node) -> tuple[Node, ...]:
         if node in self._windows:
             return (self._windows[node][0],)

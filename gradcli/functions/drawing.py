@@ -5,6 +5,7 @@ Constraints: inside vmap, what is drawn is the same for all examples or each has
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import DType, bfloat16
+from gradcli.graph.node import current
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, levels, random_checks
 from gradcli.tensor.generator import default_generator
@@ -25,7 +27,36 @@ def stream(generator: Any = None) -> Any:
 
 def drawing(generator: Any = None) -> Any:
     """The stream to draw from."""
-    return OfEachExample(stream(generator)) if levels.vmaps() else stream(generator)
+    if levels.vmaps():
+        return OfEachExample(stream(generator))
+    return stream(generator) if current.recording is None else Followed(stream(generator))
+
+
+class Followed:
+    """A stream whose draws are on record, so that they can be made again."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        draw, recording = getattr(self._stream, name), current.recording
+
+        def drawn(*args: Any, **kwargs: Any) -> Any:
+            current.recording = None
+            try:
+                array = draw(*args, **kwargs)
+            finally:
+                current.recording = recording
+            if recording is not None:
+                plain = all(isinstance(a, _PLAIN) for a in (*args, *kwargs.values()))
+                recording.drew(array, self._stream, partial(draw, *args, **kwargs), plain)
+            return array
+
+        return drawn
+
+
+_PLAIN = (int, float, str, tuple, type, np.dtype, type(None))
+"""What a draw may be made again with: what it was given does not change."""
 
 
 class OfEachExample:
@@ -74,6 +105,8 @@ def drawn_as(dtype: DType) -> np.dtype[Any]:
 def drawn_tensor(array: Any, dtype: DType | None = None, **options: Any) -> Any:
     """The tensor of what was drawn; inside vmap one example's, where each has its own."""
     made = from_array(array, dtype, **options)
+    if current.recording is not None:
+        current.recording.drawn(array, made.node)
     for level in _apart():
         made = Tensor(level.example(made.node))
     return made

@@ -15,8 +15,8 @@ from gradcli.graph.node import Node, constant, current
 
 Made = tuple[Node, tuple[Node, ...]]
 Expression = tuple[Any, ...]
-"""(sign or function, operands) of a number: operands are plain or `Traced` numbers; ("item", node) reads a
-tensor, ("constant", value) is known, ("input", key) stands for a number that comes from outside."""
+"""(sign or function, operands) of a number: operands are plain or `Traced` numbers; ("item", node)
+reads a tensor, ("constant", value) is known, ("input", key) stands for a number from outside."""
 
 
 class Recording:
@@ -33,6 +33,7 @@ class Recording:
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
         items: the nodes whose only element became a number that is followed.
         windows: node -> (node, index): the part of a value at places that numbers say.
+        draws: node -> (stream, draw): random numbers, in the order in which they were drawn.
         roots: the nodes at which a backward pass began.
         appended: (where a list is, number or text): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
@@ -40,7 +41,7 @@ class Recording:
 
     __slots__ = (
         *("_numbers", "appended", "asked", "before", "checks", "items", "looked", "made"),
-        *("obstacle", "roots", "windows"),
+        *("_drew", "draws", "obstacle", "roots", "windows"),
     )
 
     def __init__(self, *, numbers: bool = True) -> None:
@@ -53,6 +54,8 @@ class Recording:
         self.roots: list[Node] = []
         self.windows: dict[Node, tuple[Node, Any]] = {}
         self.appended: list[tuple[Callable[[Any], list[Any]], Any]] = []
+        self.draws: dict[Node, tuple[Any, Callable[[], Any]]] = {}
+        self._drew: tuple[Any, Any, Callable[[], Any]] | None = None
         self.obstacle = ""
         self.before: Recording | None = None
 
@@ -62,6 +65,8 @@ class Recording:
 
     def __exit__(self, *exception: object) -> None:
         current.recording = self.before
+        if self._drew is not None:
+            self.fail("random numbers were drawn")
 
     def fail(self, why: str) -> None:
         """Notes why this cannot be repeated; the first reason stays."""
@@ -75,11 +80,26 @@ class Recording:
         self.items.append(node)
         return self.number(value, ("item", node))
 
+    def drew(self, array: Any, stream: Any, draw: Callable[[], Any], again: bool) -> None:
+        """Notes an array of random numbers, and how more of them are drawn."""
+        if not (self._numbers and again) or self._drew is not None:
+            self.fail("random numbers were drawn")
+        self._drew = array, stream, draw
+
+    def drawn(self, array: Any, node: Node) -> None:
+        """Notes the node whose value the last draw is."""
+        last, self._drew = self._drew, None
+        if last is None or last[0] is not array or node.value is not array:
+            self.fail("random numbers were drawn")
+        else:
+            self.draws[node] = last[1:]
+
     def varying(self, inputs: Iterable[Node]) -> set[Node]:
         """The nodes whose values follow from `inputs` or from traced numbers."""
         found = set(inputs)
         for node, sources in self.made:
-            if any(x in found for x in sources) or is_traced(node) or node in self.windows:
+            moves = is_traced(node) or node in self.windows or node in self.draws
+            if moves or any(x in found for x in sources):
                 found.add(node)
         return found
 

@@ -222,8 +222,8 @@ class Replay:
                     going = bool(test(self._frame))
                 if counter is not None:
                     box[loop.counter] = counter + step
-            if tracking is current.tracking and going is not False:
                 after = loop.state(self._frame)
+            if tracking is current.tracking and going is not False:
                 trace = Trace(before, after, recording, [(k, box[k]) for k in traced])
                 loop.plan = loop.plan.with_trace(trace) if loop.plan else Plan([trace], after)
                 loop.others += other

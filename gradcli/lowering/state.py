@@ -1,7 +1,8 @@
 """What a loop's next iteration starts from: everything that its variables lead to, as a list.
 
-Constraints: reads only. Two states with equal `entries` differ at most in the values of nodes, in
-numbers and in how often memory was written to, so the same iteration follows from both.
+Constraints: changes nothing that shows. Two states with equal `entries` differ at most in the
+values of nodes, in numbers and in how often memory was written to, so the same iteration follows
+from both.
 """
 
 from __future__ import annotations
@@ -139,6 +140,8 @@ def _is_script_function(value: Any) -> bool:
 
 
 def _tensor(state: State, x: Tensor) -> None:
+    if x._requires and x._view is None:
+        x.node  # noqa: B018  # its leaf is made when it is asked for, sooner or later
     state.add(("tensor", x._requires), x._node, x._storage, x._seen, x._view, x._autograd)
 
 

@@ -14,6 +14,7 @@ from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced, plain
 from gradcli.language import ast
 from gradcli.lowering.expressions import item
+from gradcli.lowering.limits import COMPARE
 from gradcli.lowering.lower import LOWERINGS, lower
 from gradcli.lowering.mathematics import MATH
 from gradcli.lowering.scope import Code, Frame, Scope, target_names
@@ -26,7 +27,7 @@ _PASSING = (*_OPERATIONS, ast.Boolean, ast.Conditional, ast.If, ast.While, ast.A
 _PASSING_ON = (*_PASSING, ast.ExpressionStatement)
 NUMERIC = frozenset(
     [function for name, function in MATH.items() if callable(function)]
-    + [constructor(float), constructor(int), round, pow]
+    + [constructor(float), constructor(int)]
 )
 """Functions of numbers that answer the same whenever they are asked."""
 _REFUSED = (ast.Try, ast.Raise, ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom)
@@ -56,7 +57,9 @@ class Watch:
         parent = self.parents[-1] if self.parents else None
         self.parents.append(node)
         try:
-            code = _subscript(self, node, scope) if _reads_at(node) else lowering(node, scope)
+            special = _SPECIAL.get(type(node))
+            code = special(self, node, scope) if special is not None else None
+            code = lowering(node, scope) if code is None else code
         finally:
             self.parents.pop()
         if isinstance(node, ast.AugmentedAssign):
@@ -235,8 +238,36 @@ def _is_basic(key: Any) -> bool:
     return all(i is None or i is ... or i.__class__ in (int, slice) for i in items)
 
 
-def _reads_at(node: ast.Node) -> bool:
-    return isinstance(node, ast.Subscript)
+def _membership(watch: Watch, node: Any, scope: Scope) -> Code | None:
+    """`number in numbers`: the answer is on record."""
+    if len(node.rest) != 1 or not _asks_members(node):
+        return None
+    ((sign, operand),) = node.rest
+    first, container, place = lower(node.first, scope), lower(operand, scope), node.span
+    operate = COMPARE[sign]
+
+    def run(frame: Frame) -> Any:
+        value, items = first(frame), container(frame)
+        current.span = place
+        answer = operate(plain(value), items)
+        recording = watch.recording
+        if isinstance(value, Traced) and not value.is_constant and recording is not None:
+            if items.__class__ in (tuple, list) and all(i.__class__ in (int, float) for i in items):
+                recording.checks.append(((sign, value, list(items)), answer))
+            elif items.__class__ is range:
+                recording.checks.append(((sign, value, items), answer))
+            else:
+                watch.fail()
+        return answer
+
+    return run
+
+
+_SPECIAL: dict[type[ast.Node], Callable[[Watch, Any, Scope], Code | None]] = {
+    ast.Compare: _membership,
+    ast.Subscript: _subscript,
+}
+"""What is lowered in another way than elsewhere; None where it is not."""
 
 
 def _is_plain(call: ast.Call) -> bool:
@@ -296,8 +327,10 @@ def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
         return True
     if isinstance(parent, (ast.Subscript, ast.Slice)):
         return True
+    if isinstance(parent, ast.Compare) and _asks_members(parent):
+        return len(parent.rest) == 1
     if parent is None or isinstance(parent, _PASSING_ON):
-        return not (parent is not None and _asks_members(parent))
+        return True
     if isinstance(parent, ast.Assign):
         return all(_is_pattern(target) for target in parent.targets)
     if isinstance(parent, ast.Tuple):

@@ -7,7 +7,7 @@ small draws stay in NumPy's core, because loading `numpy.random` costs a start-u
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,14 @@ class Mersenne:
         if self._key is None:
             self._key = _spread(self.seed)
         return self._key, self._next
+
+    def mark(self) -> Any:
+        """The present position, for `back`; no words are copied."""
+        return self._key, self._next, self._block
+
+    def back(self, mark: Any) -> None:
+        """Goes on from a position of `mark`."""
+        self._key, self._next, self._block = mark
 
     def words(self, count: int) -> Words:
         """The next `count` words, shape (count,), uint32; not to be written to."""

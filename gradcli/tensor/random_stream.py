@@ -44,6 +44,7 @@ class Stream:
 
     def manual_seed(self, seed: int) -> Self:
         """Starts the stream of `seed` (-2**63 ... 2**64 - 1; negative ones wrap around)."""
+        _note("the random numbers started anew")
         engine = Mersenne(seed_word(seed))
         self._engine, self._spare, self._single_spare = engine, None, (0.0, False)
         return self
@@ -68,6 +69,7 @@ class Stream:
 
     def restore(self, state: ArrayLike) -> None:
         """Continues from a `state` of this one or of PyTorch: shape (5056,), uint8."""
+        _note("the random numbers started anew")
         array = np.asarray(state)
         if array.dtype != np.uint8:
             raise refused("RNG state must be a torch.ByteTensor", "G025", TypeError)
@@ -83,11 +85,21 @@ class Stream:
         self._spare = spare if has_spare else None
         self._single_spare = (single, has_single)
 
+    def mark(self) -> Any:
+        """The present position, for `back`; costs nothing."""
+        engine = self._engine
+        return engine, engine and engine.mark(), self._spare, self._single_spare
+
+    def back(self, mark: Any) -> None:
+        """Goes on from a position of `mark`."""
+        self._engine, place, self._spare, self._single_spare = mark
+        if self._engine is not None:
+            self._engine.back(place)
+
     @property
     def engine(self) -> Mersenne:
         """The engine at its present position; seeds it if that has not happened yet."""
-        if current.recording is not None:
-            current.recording.fail("random numbers were drawn")
+        _note("random numbers were drawn")
         if self._engine is None:
             self.seed()
         assert self._engine is not None
@@ -137,3 +149,9 @@ class Stream:
 # PyTorch's state: the seed, the words left, whether seeded, the next word, the words, three slots
 # of which the middle one is the spare normal, whether it is there, and a single-precision spare.
 _STATE = struct.Struct(f"<QiiQ{SIZE}Q3di4xf?3x")
+
+
+def _note(what: str) -> None:
+    """Tells a recording of what it cannot repeat."""
+    if current.recording is not None:
+        current.recording.fail(what)

@@ -110,18 +110,51 @@ PIECES = [
     "s = max(s, 0.5)",
     "s = abs(s - a.mean().item()) / 2",
     "t = -t if s > 2 else t + 1",
+    "a = a * 0.9 + torch.randn(3) * 0.1",
+    "r = torch.rand(2); s = s + r[0].item()",
+    "q = torch.randint(0, 4, (2,)); b = b + rows[q].sum(0) * 0.1",
+    "if torch.rand(1).item() < 0.3: a = a + 1",
+    "b = b * 0.9 + rows[i % 4] * 0.1",
+    "a = a * 0.5 + rows[t % 3 : t % 3 + 2].mean(0)",
+    "a = a + rows[-1 - i % 4, 1:].sum() * rows[i % 4, t % 3]",
+    "rows = rows * 0.99",
+    "s = s * 0.5 + math.sin(i) + float(t) / 9 + int(s)",
+    "if i % 2: a = a * 0.9",
+    "if i % 3 == 1: w.data.mul_(0.99)",
+    "if i % 4 == 2: b.add_(0.1)",
+    "if i in (20, 33): b = b + 1",
+    "if t % 4 == 2: vals.append(s)",
+    "if s > 1.5: more.append(t)",
+    "x = x.detach() * 0.5 + (w * a).sum()",
+    "x = (x.detach().requires_grad_() * w).sum() / 9",
+    "if i % 5 == 3: x = (w * w).sum()",
+    "z = w * 3 if i % 7 == 5 else z",
+    "c = step(a, 0.5); b = b - c * 0.1",
+    "a = train(a, 3)",
+    "with torch.no_grad(): w[0] += 0.01",
+    "while a.abs().sum() > 4: a = a * 0.5",
+    "for j in range(2 + i % 2): b = b * 0.9 + j",
 ]
 """Statements of random loops."""
 
-FRAME = """import torch
+FRAME = """import torch, math
 a, b = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.0, -0.5])
 w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 xs, d, t, s, i, old, kept = [a, b], {"k": a * 0, "n": 0}, 0, 1.0, 0, b, None
-vals, more = [], []
+vals, more, x, z = [], [], torch.tensor(1.0), torch.tensor(2.0)
+rows = torch.arange(12.0).reshape(4, 3) / 10
+torch.manual_seed(0)
+def step(v, rate):
+    return torch.tanh(v * rate) * w.detach()
+def train(v, n):
+    for k in range(n + 9):
+        v = v * 0.9 + 0.01 * k
+    return v
 """
 SHOWN = (
     "print(t, s, i, a, b, w, w.grad, xs, d, old, a._version, b._version, w._version, "
-    "w.is_leaf, kept is xs, vals, len(more))\n"
+    "w.is_leaf, kept is xs, vals, len(more), x, z, rows, torch.rand(1))\n"
+    "try: (x * 2).backward(); print(w.grad)\nexcept RuntimeError as e: print(str(e)[:70])\n"
     "try: print(loss, loss.grad_fn, u, v, y)\nexcept NameError as e: print(e)\n"
 )
 
