@@ -72,6 +72,7 @@ class Loop:
         ways: the ways that an iteration may go, which carry the same values and numbers; the first
             one is taken whose checks are answered as they were.
         operations: what the signs of numbers and checks do.
+        known: what does the first of them already, and carries the same.
 
     Attributes:
         loads: where the lists are that grow, for each time that one grows, of all ways.
@@ -80,31 +81,34 @@ class Loop:
         Unplannable: when a value comes from nowhere.
     """
 
-    def __init__(self, ways: Sequence[Way], operations: Mapping[str, Callable[..., Any]]) -> None:
-        nodes = [before for before, _ in ways[0].carried]
-        self._now, self._before, self._next = Arena(nodes), Arena(nodes), Arena(nodes)
-        self._ways = ways
-        self.loads = [load for way in ways for load, _ in way.recording.appended]
-        names: dict[str, Any] = {}
-        blocks, grown = [], 0
-        for way in ways:
-            blocks.append(self._block(way, operations, names, grown))
-            grown += len(way.recording.appended)
+    def __init__(
+        self,
+        ways: Sequence[Way],
+        operations: Mapping[str, Callable[..., Any]],
+        known: Loop | None = None,
+    ) -> None:
+        if known is None:
+            nodes = [before for before, _ in ways[0].carried]
+            self._now, self._before, self._next = Arena(nodes), Arena(nodes), Arena(nodes)
+            self._blocks: list[list[str]] = []
+            self._names: dict[str, Any] = {}
+        else:
+            self._now, self._before, self._next = known._now, known._before, known._next
+            self._blocks, self._names = list(known._blocks), known._names
+        self.ways = ways
+        self.loads: list[Callable[[Any], Any]] = []
+        for place, way in enumerate(ways):
+            if place == len(self._blocks):
+                self._blocks.append(self._block(way, operations, len(self.loads)))
+            self.loads += [load for load, _ in way.recording.appended]
         streams = {id(s): s for way in ways for s, _ in way.recording.draws.values()}
         self._streams = list(streams.values())
-        if streams:
-            blocks[0].insert(0, "before, now = now, mark()")
-            for block in blocks[1:]:
-                block.insert(0, "back(now)")
-            names |= {"mark": self._mark, "back": self._back}
-        self._run = _compiled(blocks, names, len(ways[0].numbers), grown)
+        names = {**self._names, "mark": self._mark, "back": self._back}
+        draws = bool(streams)
+        self._run = _compiled(self._blocks, names, len(ways[0].numbers), len(self.loads), draws)
 
     def _block(
-        self,
-        way: Way,
-        operations: Mapping[str, Callable[..., Any]],
-        names: dict[str, Any],
-        grown: int,
+        self, way: Way, operations: Mapping[str, Callable[..., Any]], grown: int
     ) -> list[str]:
         """The lines of an iteration that goes a way; `break` where it would go another.
 
@@ -119,7 +123,7 @@ class Loop:
                 source(way.carried[i][1], dict(way.recording.made)), self._next.views[i]
             )
         windows = way.recording.windows
-        writer = Writer(way.recording.made, cells, operations, results, names, windows)
+        writer = Writer(way.recording.made, cells, operations, results, self._names, windows)
         for node, (_, draw) in way.recording.draws.items():
             writer.draw(node, draw)
         for (sign, *parts), truth in way.recording.checks:
@@ -192,19 +196,22 @@ class Loop:
         if last_is_left:
             now = before
             counts[last] -= 1
-            for i in self._ways[last].written:
+            for i in self.ways[last].written:
                 np.copyto(self._now.views[i], self._before.views[i])
-            first = sum([len(way.recording.appended) for way in self._ways[:last]])
-            for items in lists[first : first + len(self._ways[last].recording.appended)]:
+            first = sum([len(way.recording.appended) for way in self.ways[:last]])
+            for items in lists[first : first + len(self.ways[last].recording.appended)]:
                 del items[-1]
         return counts, last_is_left, [np.array(cell) for cell in self._now.views], list(now)
 
 
 def _compiled(
-    blocks: list[list[str]], names: dict[str, Any], count: int, grown: int
+    blocks: Sequence[list[str]], names: dict[str, Any], count: int, grown: int, draws: bool
 ) -> Callable[..., Any]:
     """`run(count, a0, a1, ..., c0, c1, ...)`: how often each way was gone, the last one, the
-    numbers after it and before, the marks of the random streams before the last two iterations."""
+    numbers after it and before, the marks of the random streams before the last two iterations.
+
+    The way that was found last is tried first.
+    """
     appends = "".join([f"a{i}, " for i in range(grown)])
     numbers = "".join([f"c{i}, " for i in range(count)])
     previous = "".join([f"p{i}, " for i in range(count)])
@@ -213,13 +220,14 @@ def _compiled(
     text += "    before = now = None\n"
     text += f"    {previous} = {numbers}\n" if count else ""
     text += "    try:\n        while done < count:\n"
-    for place, block in enumerate(blocks):
-        following = place + 1 < len(blocks)
-        indent = "    " * (4 if following else 3)
-        text += "            for _ in once:\n" if following else ""
-        lines = [*block, "done += 1", f"t{place} += 1", f"last = {place}"]
+    text += "            before, now = now, mark()\n" if draws else ""
+    for place in range(len(blocks) - 1, -1, -1):
+        again = ["back(now)"] if draws and place + 1 < len(blocks) else []
+        lines = [*again, *blocks[place], "done += 1", f"t{place} += 1", f"last = {place}"]
+        indent = "    " * (4 if place else 3)
+        text += "            for _ in once:\n" if place else ""
         text += "".join([f"{indent}{line}\n" for line in lines])
-        text += "            else: continue\n" if following else ""
+        text += "            else: continue\n" if place else ""
     text += (
         "    except Exception as error:\n"
         "        if lasts(error): raise\n"

@@ -27,9 +27,7 @@ VIEWS = frozenset(
     ("reshape", "permute_dims", "slice", "expand", "diagonal", "flip", "real", "imag")
 )
 """Kernels that give a view of their input, where NumPy can."""
-NOTHING: Mapping[str, Callable[..., Any]] = {}
-NOWHERE: Mapping[Node, Array] = {}
-NO_WINDOWS: Mapping[Node, tuple[Node, Any]] = {}
+NOTHING: Mapping[Any, Any] = {}
 
 
 class Unplannable(Exception):
@@ -71,9 +69,9 @@ class Writer:
         made: Sequence[Made],
         inputs: Mapping[Node, Array],
         operations: Mapping[str, Callable[..., Any]] = NOTHING,
-        targets: Mapping[Node, Array] = NOWHERE,
+        targets: Mapping[Node, Array] = NOTHING,
         names: dict[str, Any] | None = None,
-        windows: Mapping[Node, tuple[Node, Any]] = NO_WINDOWS,
+        windows: Mapping[Node, tuple[Node, Any]] = NOTHING,
     ) -> None:
         self.sources = dict(made)
         self.operations = operations
@@ -143,7 +141,8 @@ class Writer:
 
     def _window(self, node: Node, x: Node, index: Any) -> None:
         """The part at an index; elsewhere there may be less."""
-        out, place = self.new(node), ", ".join(map(self._index, _items(index)))
+        items = index if isinstance(index, tuple) else (index,)
+        out, place = self.new(node), ", ".join(map(self._index, items))
         self.lines.append(f"part = {self.name(self.arrays[x])}[{place},]")
         self.lines.append(f"if part.shape != {self.name(out)}.shape: break")
         self.lines.append(f"{self.name(out)}[...] = part")
@@ -290,10 +289,6 @@ class Writer:
 
     def _listed(self, values: Iterable[Any]) -> str:
         return ", ".join(map(self.name, values))
-
-
-def _items(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
 
 
 def _key(node: Node, sources: list[int]) -> Any:

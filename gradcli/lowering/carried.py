@@ -23,7 +23,7 @@ from gradcli.lowering.state import State, Unclear
 
 LONGEST = 4000
 """Nodes of an iteration that is worth a program."""
-WAYS = 6
+WAYS = 5
 """Ways of an iteration that are worth a program."""
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -113,6 +113,7 @@ class Plan:
     Args:
         traces: recorded iterations, each of another way.
         state: what is there now.
+        known: the plan of the first of them, if there is one.
 
     Attributes:
         done: how many iterations it has done so far.
@@ -124,7 +125,7 @@ class Plan:
 
     __slots__ = ("_carried", "_known", "_loop", "_read", "_traces", "done")
 
-    def __init__(self, traces: Sequence[Trace], state: State) -> None:
+    def __init__(self, traces: Sequence[Trace], state: State, known: Plan | None = None) -> None:
         first = traces[0]
         self._traces, self._known, self.done = traces, list(state.nodes), 0
         self._read = {
@@ -140,16 +141,21 @@ class Plan:
                 _require_loose(state.nodes[i])
                 carried.add(i)
         self._carried = sorted(carried)
+        old: Loop | None = None
+        if known is not None and known._carried == self._carried:
+            old = known._loop
         ways = []
         for trace in traces:
             pairs = [(trace.before.nodes[i], trace.after.nodes[i]) for i in self._carried]
             trace.require_explained(dict(pairs))
             ways.append(Way(trace.recording, pairs, trace.numbers))
-        self._loop = Loop(ways, OPERATIONS)
+        self._loop: Loop = Loop(ways, OPERATIONS, old)
 
     def with_trace(self, trace: Trace) -> Plan:
-        """The plan that knows another way as well; raises as the constructor does."""
-        _refuse("too many ways" if len(self._traces) >= WAYS else "")
+        """The plan that knows another way as well, or alone where there are too many; raises as the
+        constructor does."""
+        if len(self._traces) >= WAYS:
+            return Plan([trace], trace.after)
         return self._again([*self._traces, trace], trace.after)
 
     def suited(self, state: State) -> Plan:
@@ -169,7 +175,7 @@ class Plan:
         return self
 
     def _again(self, traces: Sequence[Trace], state: State) -> Plan:
-        made = Plan(traces, state)
+        made = Plan(traces, state, self)
         made.done = self.done
         return made
 

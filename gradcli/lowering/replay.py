@@ -16,10 +16,11 @@ from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced
 from gradcli.language import ast
 from gradcli.lowering.carried import Plan, Trace
+from gradcli.lowering.iteration import can_be_watched, growing, inside, written_first
 from gradcli.lowering.lower import lower_block, lower_used
 from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
 from gradcli.lowering.state import State, Unclear
-from gradcli.lowering.watch import Watch, can_be_watched, growing, inside, written_first
+from gradcli.lowering.watch import Watch
 
 ATTEMPTS = 8
 """Iterations that are recorded at most until one can be repeated."""
@@ -190,7 +191,7 @@ class Replay:
         switch.done += done
         loop.poor = max(0, loop.poor + (1 if done < 4 else -1))
         if loop.poor > POOR and limit > 4:
-            loop.plan, loop.attempts = None, 0
+            loop.plan, loop.attempts, loop.others = None, 0, 0
         return done, not done and not self._leaving
 
     def _record(self, step: int, other: bool) -> tuple[Any, bool | None]:
@@ -224,15 +225,20 @@ class Replay:
                     box[loop.counter] = counter + step
                 after = loop.state(self._frame)
             if tracking is current.tracking and going is not False:
-                trace = Trace(before, after, recording, [(k, box[k]) for k in traced])
-                loop.plan = loop.plan.with_trace(trace) if loop.plan else Plan([trace], after)
-                loop.others += other
+                self._learn(Trace(before, after, recording, [(k, box[k]) for k in traced]), other)
         except (Unclear, Unplannable):
             pass
         finally:
             switch.busy = False
             _untraced(box, loop.keys())
         return signal, going
+
+    def _learn(self, trace: Trace, other: bool) -> None:
+        """Makes a plan that knows a recorded iteration."""
+        loop = self._loop
+        loop.plan = loop.plan.with_trace(trace) if loop.plan else Plan([trace], trace.after)
+        loop.others += other
+        loop.poor -= other
 
 
 def _traced(box: Any, keys: list[Any], recording: Recording) -> list[Any]:

@@ -7,17 +7,16 @@ told that it cannot be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced, plain
 from gradcli.language import ast
-from gradcli.lowering.expressions import item
-from gradcli.lowering.limits import COMPARE
-from gradcli.lowering.lower import LOWERINGS, lower
+from gradcli.lowering.followed import membership, subscript
+from gradcli.lowering.iteration import asks_members, is_append, is_pattern
+from gradcli.lowering.lower import LOWERINGS
 from gradcli.lowering.mathematics import MATH
-from gradcli.lowering.scope import Code, Frame, Scope, target_names
+from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.lowering.values import constructor
 from gradcli.tensor import Tensor
 
@@ -30,7 +29,6 @@ NUMERIC = frozenset(
     + [constructor(float), constructor(int)]
 )
 """Functions of numbers that answer the same whenever they are asked."""
-_REFUSED = (ast.Try, ast.Raise, ast.ClassDef, ast.FunctionDef, ast.Import, ast.ImportFrom)
 
 
 class Watch:
@@ -193,79 +191,9 @@ class Watch:
             self.recording.fail("a number of the loop is used in another way than arithmetic")
 
 
-def _subscript(watch: Watch, node: Any, scope: Scope) -> Code:
-    """`value[index]` at places that move with the numbers of the loop."""
-    owner, index, span = lower(node.value, scope), lower(node.index, scope), node.span
-
-    def run(frame: Frame) -> Any:
-        value, key = owner(frame), index(frame)
-        current.span = span
-        still, moves = _still(key)
-        result = item(value, still)
-        if moves and watch.recording is not None:
-            known = isinstance(value, Tensor) and not value.node.tracked
-            if known and _is_basic(still) and not _steps(key):
-                watch.recording.windows[result.node] = value.node, key
-            else:
-                watch.fail()
-        return result
-
-    return run
-
-
-def _still(key: Any) -> tuple[Any, bool]:
-    """An index of ordinary numbers, and whether it is another one in each run."""
-    if isinstance(key, Traced):
-        return key.plain, not key.is_constant
-    if isinstance(key, slice):
-        parts = [_still(part) for part in (key.start, key.stop, key.step)]
-        return slice(*[part for part, _ in parts]), any(moves for _, moves in parts)
-    if key.__class__ is tuple:
-        items = [_still(part) for part in key]
-        return tuple([part for part, _ in items]), any(moves for _, moves in items)
-    return key, False
-
-
-def _steps(key: Any) -> bool:
-    """Whether the step of a slice is a number of the loop, which might become negative."""
-    items = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(i, slice) and isinstance(i.step, Traced) for i in items)
-
-
-def _is_basic(key: Any) -> bool:
-    """Whether an index makes a view, in NumPy as in PyTorch."""
-    items = key if isinstance(key, tuple) else (key,)
-    return all(i is None or i is ... or i.__class__ in (int, slice) for i in items)
-
-
-def _membership(watch: Watch, node: Any, scope: Scope) -> Code | None:
-    """`number in numbers`: the answer is on record."""
-    if len(node.rest) != 1 or not _asks_members(node):
-        return None
-    ((sign, operand),) = node.rest
-    first, container, place = lower(node.first, scope), lower(operand, scope), node.span
-    operate = COMPARE[sign]
-
-    def run(frame: Frame) -> Any:
-        value, items = first(frame), container(frame)
-        current.span = place
-        answer = operate(plain(value), items)
-        recording = watch.recording
-        if isinstance(value, Traced) and not value.is_constant and recording is not None:
-            if items.__class__ in (tuple, list) and all(i.__class__ in (int, float) for i in items):
-                recording.checks.append(((sign, value, list(items)), answer))
-            elif items.__class__ is range:
-                recording.checks.append(((sign, value, items), answer))
-            else:
-                watch.fail()
-        return answer
-
-    return run
-
-
 _SPECIAL: dict[type[ast.Node], Callable[[Watch, Any, Scope], Code | None]] = {
-    ast.Compare: _membership,
-    ast.Subscript: _subscript,
+    ast.Compare: membership,
+    ast.Subscript: subscript,
 }
 """What is lowered in another way than elsewhere; None where it is not."""
 
@@ -283,7 +211,7 @@ def _computes(parent: ast.Node | None) -> bool:
     """Whether a number is an operand of something whose result is looked at."""
     if isinstance(parent, ast.AugmentedAssign):
         return isinstance(parent.target, ast.Name)
-    return isinstance(parent, _OPERATIONS) and not _asks_members(parent)
+    return isinstance(parent, _OPERATIONS) and not asks_members(parent)
 
 
 def _is_arithmetic(node: ast.Node | None, scope: Scope) -> bool:
@@ -299,99 +227,21 @@ def _is_arithmetic(node: ast.Node | None, scope: Scope) -> bool:
     )
 
 
-def is_append(node: ast.Node | None) -> bool:
-    """Whether `node` is a statement `name.append(value)`."""
-    call = node.value if isinstance(node, ast.ExpressionStatement) else None
-    return (
-        isinstance(call, ast.Call)
-        and isinstance(call.function, ast.Attribute)
-        and call.function.name == "append"
-        and isinstance(call.function.value, ast.Name)
-        and len(call.arguments) == 1
-        and not call.keywords
-    )
-
-
-def growing(body: Sequence[ast.Node]) -> list[ast.Name]:
-    """Where `body` names the lists that it appends to."""
-    return [node.value.function.value for node in inside(body) if is_append(node)]  # type: ignore[attr-defined]
-
-
-def _asks_members(node: ast.Node) -> bool:
-    return isinstance(node, ast.Compare) and any(sign in ("in", "not in") for sign, _ in node.rest)
-
-
 def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
     """Whether a number may go on from an expression to `parent` as it is."""
     if isinstance(parent, ast.Call) and _is_appending(parents):
         return True
     if isinstance(parent, (ast.Subscript, ast.Slice)):
         return True
-    if isinstance(parent, ast.Compare) and _asks_members(parent):
+    if isinstance(parent, ast.Compare) and asks_members(parent):
         return len(parent.rest) == 1
     if parent is None or isinstance(parent, _PASSING_ON):
         return True
     if isinstance(parent, ast.Assign):
-        return all(_is_pattern(target) for target in parent.targets)
+        return all(is_pattern(target) for target in parent.targets)
     if isinstance(parent, ast.Tuple):
         owner = parents[-2] if len(parents) > 1 else None
         if isinstance(owner, ast.Subscript):
             return parent is owner.index
         return isinstance(owner, ast.Assign) and _passes(owner, ())
     return False
-
-
-def _is_pattern(target: ast.Expression) -> bool:
-    """Whether a target is names only."""
-    if isinstance(target, ast.Tuple):
-        return all(_is_pattern(item) for item in target.items)
-    return isinstance(target, ast.Name)
-
-
-def can_be_watched(body: Sequence[ast.Statement]) -> bool:
-    """Whether a body has only statements whose repetition a record can describe."""
-    return not any(isinstance(node, _REFUSED) for node in inside(body))
-
-
-def inside(nodes: Sequence[ast.Node]) -> Iterator[ast.Node]:
-    """Every node of these trees."""
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(ast.children(node))
-
-
-def written_first(body: Sequence[ast.Statement]) -> set[str]:
-    """The names that every run of `body` binds before it reads them."""
-    first: set[str] = set()
-    read: set[str] = set()
-    for statement in _certain(body):
-        read |= _reads(statement)
-        if isinstance(statement, ast.Assign):
-            names = (name for target in statement.targets for name in target_names(target))
-            first |= {name for name in names if name not in read}
-    return first
-
-
-_JUMPS = (ast.Break, ast.Continue, ast.Return, ast.Assert)
-
-
-def _certain(body: Sequence[ast.Statement]) -> Iterator[ast.Statement]:
-    """The statements that run in every iteration, from the first up to where one may leave."""
-    for statement in body:
-        if isinstance(statement, ast.With):
-            for context, _ in statement.items:
-                yield ast.ExpressionStatement(context, span=statement.span)
-            yield from _certain(statement.body)
-        else:
-            yield statement
-        if any(isinstance(node, _JUMPS) for node in inside([statement])):
-            return
-
-
-def _reads(statement: ast.Statement) -> set[str]:
-    parts: list[ast.Node] = [statement]
-    if isinstance(statement, ast.Assign):
-        parts = [statement.value, *(t for t in statement.targets if not _is_pattern(t))]
-    return {node.id for node in inside(parts) if isinstance(node, ast.Name)}
