@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.case import Case, Data, Target
+from benchmarks.further import FURTHER
 from benchmarks.small import SMALL
 
 COMPILERS = ("jax", "compile")
@@ -219,5 +220,6 @@ CASES: list[Case] = [
         wrt=["A", "a", "B", "b"],
         targets=(Target(LIBRARIES, 1.0, 0.85),),
     ),
+    *FURTHER,
     *SMALL,
 ]
