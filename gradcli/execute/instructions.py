@@ -186,7 +186,7 @@ class Program:
         if not count:
             return write_of(writer, operands, slot)
         turned = [
-            self._line(i, count) if x.size > 1 and x not in self.rows.axis else i
+            self._line(i, count) if lines.is_repeated(x, node, self.rows) else i
             for x, i in zip(inputs, operands, strict=True)
         ]
         return lines.along(writer, operands, turned, slot)

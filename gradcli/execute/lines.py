@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcli.execute.plan import Rows
 from gradcli.graph.node import Node
+from gradcli.graph.op import FULL
 
 Array = Any
 LINE = 4096
@@ -32,9 +33,10 @@ def rows_of_line(node: Node, inputs: Sequence[Node], rows: Rows, height: int) ->
     if node.ndim < 2 or rows.axis.get(node) != -node.ndim:
         return 0
     width = node.size // rows.extent
-    repeated = [x for x in inputs if _is_repeated(x, node, rows)]
-    others = [x for x in inputs if x not in repeated and x.size != 1]
-    if not repeated or not all(x.shape == node.shape and x in rows.axis for x in others):
+    others = [x for x in inputs if x.op is not FULL and x.size > 1]
+    repeated = [x for x in others if is_repeated(x, node, rows)]
+    by_rows = [x.shape == node.shape and x in rows.axis for x in others if x not in repeated]
+    if not repeated or not all(by_rows):
         return 0
     count = 1
     while count * width < LINE:
@@ -42,10 +44,12 @@ def rows_of_line(node: Node, inputs: Sequence[Node], rows: Rows, height: int) ->
     return count if 1 < count <= height and height % count == 0 else 0
 
 
-def _is_repeated(x: Node, node: Node, rows: Rows) -> bool:
+def is_repeated(x: Node, node: Node, rows: Rows) -> bool:
+    """Whether an input is an array that is the same for all rows of `node`, one row of it."""
     lead = node.ndim - x.ndim
     whole = lead <= 1 and (x.shape if lead else x.shape[1:]) == node.shape[1:]
-    return x not in rows.axis and x.size > 1 and whole and x.size * rows.extent == node.size
+    many = x.op is not FULL and x.size > 1
+    return many and x not in rows.axis and whole and x.size * rows.extent == node.size
 
 
 def repeated(value: Array, count: int) -> Array:

@@ -253,8 +253,11 @@ def test_rows_that_are_repeated_along_lines_are_found(monkeypatch: pytest.Monkey
     monkeypatch.setattr(lines, "LINE", 100)
     rng = np.random.default_rng(4)
     x, v, u = rng.standard_normal((301, 30)), rng.standard_normal(30), rng.standard_normal(301)
-    same("sum(where(x*v > v, x, x*v)*x*u[:,None])", {"x": x, "v": v, "u": u})
+    bindings = {"x": x, "v": v, "u": u}
+    same("sum(where(x*v > v, x, x*v)*x*u[:,None])", bindings)
     assert len(made) >= 3
+    same("sum(where(x > 0, v, full((30,), 2., dtype=float64))*u[:,None])", bindings)
+    same("sum(where(x > v, full((30,), 3., dtype=float64), v)*u[:,None]*ones(301, 30))", bindings)
     made.clear()
     same("sum(x*v[None]*u[:,None])", {"x": np.asfortranarray(x), "v": v, "u": u})
     assert made
