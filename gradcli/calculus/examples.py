@@ -18,6 +18,7 @@ from gradcli.source import Source
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import Function
 from gradcli.tensor.kept import name_of
+from gradcli.tensor.symbols import placeholder
 
 VALUES = {
     "x": "[0.5,0.25]",
@@ -133,6 +134,11 @@ class Example:
         self.variables = variables
         self.output = output
 
+    def symbolic(self) -> Example | None:
+        """The same call of variables without values; None where it needs the values."""
+        known = {n: placeholder(n, tuple(v.shape)) for n, v in self.variables.items()}
+        return _made(self.expression, known, name_of(self.output.node))
+
 
 def example(name: str, makers: Mapping[str, Function]) -> Example | None:
     """The first call that makes a node of the grad_fn `name`; None when none of those tried does.
@@ -144,17 +150,23 @@ def example(name: str, makers: Mapping[str, Function]) -> Example | None:
     variables = {key: api.evaluate(text, gradients=False).output for key, text in VALUES.items()}
     for expression in islice(_calls(name.replace("Backward", ""), makers), ATTEMPTS):
         used = {key: api.as_leaf(key, value) for key, value in variables.items()}
-        for value in used.values():
-            value.requires_grad = True
-        try:
-            output = Interpreter(dict(used)).evaluate(parse_expression(Source("", expression)))
-        except GradcliError:
-            continue
-        for item in output if isinstance(output, (tuple, list)) else [output]:
-            if isinstance(item, Tensor) and item.grad_fn is not None:
-                node = item.node
-                if name_of(node) == name:
-                    return Example(expression, used, item)
+        found = _made(expression, used, name)
+        if found is not None:
+            return found
+    return None
+
+
+def _made(expression: str, variables: dict[str, Any], name: str) -> Example | None:
+    """The call as an example, where a result of it has the name."""
+    for value in variables.values():
+        value.requires_grad = True
+    try:
+        output = Interpreter(dict(variables)).evaluate(parse_expression(Source("", expression)))
+    except GradcliError:
+        return None
+    for item in output if isinstance(output, (tuple, list)) else [output]:
+        if isinstance(item, Tensor) and item.grad_fn is not None and name_of(item.node) == name:
+            return Example(expression, variables, item)
     return None
 
 

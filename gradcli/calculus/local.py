@@ -18,7 +18,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.create import from_array
 from gradcli.graph.backward import Cotangents, propagate
-from gradcli.graph.dtype import BOOL, FLOATING
+from gradcli.graph.dtype import BOOL, FLOATING, INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF, SYMBOL
 from gradcli.graph.walk import ancestors
@@ -35,6 +35,8 @@ from gradcli.tensor.storage import Stop
 
 LARGEST = 4_000_000
 """Elements of the largest operand with which a formula is tried."""
+FEW = 16
+"""Positions that are written out."""
 ATOM = re.compile(r"[\w.]+(\[[^]]*\]|\([^()]*\))?")
 
 
@@ -109,10 +111,17 @@ def _formula(part: Node, names: Mapping[Node, str]) -> str:
     for x, name in names.items():
         rewrite.name(x, symbol(name, x.shape))
     for known in ancestors([part], lambda x: x not in names):
-        if not known.inputs and known.op not in (FULL, SYMBOL):
+        if known.op.name == "iota":
+            rewrite.name(known, Node(known.op, (), known.attrs, known.shape, known.dtype))
+        elif not known.inputs and known.op not in (FULL, SYMBOL) and not _is_short(known):
             raise GradcliError("G038", "a value inside has no name")
     shapes = {name: x.shape for x, name in names.items() if x.tracked}
     return unparse(Writer(variables=shapes)(rewrite(part)).tree)
+
+
+def _is_short(x: Node) -> bool:
+    """Whether a value is a few positions or truth values, which stand in a formula as they are."""
+    return x.dtype.category < FLOATING and x.size <= FEW
 
 
 def holds(text: str, part: Node, names: Mapping[Node, str]) -> bool:
@@ -139,7 +148,9 @@ def holds(text: str, part: Node, names: Mapping[Node, str]) -> bool:
 
 
 def _drawn(node: Node, random: np.random.Generator) -> Any:
-    """Random numbers in the shape of a node; truth values for a condition."""
+    """Random numbers in the shape of a node; truth values for a condition, the same positions."""
+    if node.dtype.category == INTEGER and node.value is not None:
+        return node.value
     numbers = random.uniform(0.2, 0.9, tuple(map(int, node.shape)))
     return numbers > 0.55 if node.dtype.category == BOOL else numbers
 

@@ -98,15 +98,22 @@ def makers(name: str) -> tuple[dict[str, Function], bool]:
 
 def _shown(found: Example) -> list[str]:
     """The gradients that the arguments of an example get, and the example to run."""
-    node = found.output.node
-    texts = operand_texts(node, found.variables)
-    lines = [f"  gradient by {texts[x]}: {f}" for x, f in local_formulas(node, texts).items()]
+    lines = _gradients(found.symbolic()) or _gradients(found)
     if lines:
         lines.append("  g is the gradient of the result, out the result")
     names = unbound(parse_expression(Source("", found.expression)), ())
     used = [f"{key}={VALUES[key]}" for key in names]
     command = shlex.join(["gradcli", "eval", found.expression, *used])
     return [*lines, f"\nexample: {command}", str(found.output)]
+
+
+def _gradients(found: Example | None) -> list[str]:
+    """A line for each argument that gets a gradient with a formula."""
+    if found is None:
+        return []
+    node = found.output.node
+    texts = operand_texts(node, found.variables)
+    return [f"  gradient by {texts[x]}: {f}" for x, f in local_formulas(node, texts).items()]
 
 
 def _plain(name: str) -> str:

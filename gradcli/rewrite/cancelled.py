@@ -34,7 +34,8 @@ def _sigmoid_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
     if a.node.op.name != "sigmoid" or b.node.op.name not in ("exp", "sigmoid"):
         return None
     count, u = min(a.power, b.power), b.node.inputs[0]
-    if count <= 0 or a.node.inputs[0] is not terms.times(Fraction(-1), u):
+    other = a.node.inputs[0]
+    if count <= 0 or not (other is _negated(terms, u) or u is _negated(terms, other)):
         return None
     made = [Factor(_sigmoid_of(terms, u), a.labels, count)]
     if b.node.op.name == "sigmoid":
@@ -82,8 +83,15 @@ def _logistic(terms: Terms, f: Factor) -> list[Factor] | None:
     u = _is_one_plus_exp(f.node) if f.power < 0 else None
     if u is None:
         return None
-    turned = terms.times(Fraction(-1), u)
-    return [Factor(_sigmoid_of(terms, turned), f.labels, -f.power)]
+    return [Factor(_sigmoid_of(terms, _negated(terms, u)), f.labels, -f.power)]
+
+
+def _negated(terms: Terms, u: Node) -> Node:
+    """`-u`; of a sum each term, so that `-(y - x)` is `x - y`."""
+    if u.op is not TOTAL:
+        return terms.times(Fraction(-1), u)
+    pairs = zip(u.attrs["scales"], u.inputs, strict=True)
+    return terms.total([(-scale, x) for scale, x in pairs], u.shape)
 
 
 def _cancelled(first: str, second: str, made: Any) -> Any:

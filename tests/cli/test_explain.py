@@ -23,10 +23,18 @@ def test_every_name_of_pytorch_has_an_example_that_makes_it():
         assert found.output.grad_fn.name() == name
 
 
-@pytest.mark.parametrize("name", NAMES[::16])
+POSITIONS = [
+    *("GatherBackward0", "IndexBackward0", "IndexSelectBackward0", "MaskedSelectBackward0"),
+    *("MaxBackward0", "MinBackward0", "NllLossBackward0", "TakeBackward0"),
+]
+"""Steps whose gradients depend on positions."""
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES[::16], *POSITIONS}))
 def test_every_name_is_explained(name):
     text = explained(name)
     assert text.startswith(f"{name}: the backward step of ")
+    assert "\n  gradient by " in text
     assert f"grad_fn=<{name}" in text
 
 
