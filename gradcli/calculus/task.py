@@ -6,7 +6,8 @@ nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from gradcli.calculus import derive
@@ -65,7 +66,16 @@ class Task:
         for name, value in traced.variables.items():
             if isinstance(value, Tensor) and value.value_node.op is DATA:
                 self.names[value.value_node] = name
-        self.terms = self._terms()
+        with self._located():
+            self.terms = self._terms()
+
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        """A block whose errors have a place: the whole expression, where they say no other."""
+        try:
+            yield
+        except GradcliError as error:
+            raise error.at(self.traced.expression.span) from None
 
     def _chosen(self, wrt: Sequence[str] | None) -> list[str]:
         known = self.traced.shapes
@@ -132,7 +142,8 @@ class Task:
     def keep_guards(self) -> None:
         """Writes again, with the choices around singular points: they may be everywhere."""
         self.rewrite = Rewriter(self.traced.dims.values(), self.output.serial, guards=True)
-        self.terms = self._terms()
+        with self._located():
+            self.terms = self._terms()
 
     # -- terms
 
@@ -192,6 +203,8 @@ class Task:
             found = Interpreter(dict(self.traced.variables)).evaluate(
                 parse_expression(Source("<formula>", text))
             )
+        if not isinstance(found, Tensor):
+            return first
         node: Node = found.node
         self.rewrite.last = node.serial
         self.rewrite(node)
@@ -229,10 +242,8 @@ class Task:
     def written(self, *, plain: bool, cse: bool) -> Derivatives:
         """The terms as formulas."""
         writer = self.writer(diagonals=self.kind in ("jacobian", "hessian"), plain=plain)
-        try:
+        with self._located():
             trees = {name: self._formula(writer, name, term) for name, term in self.terms.items()}
-        except GradcliError as error:
-            raise error.at(self.traced.expression.span) from None
         meanings: dict[str, Tree] = {}
         if cse:
             trees, meanings = shared(
@@ -285,5 +296,5 @@ class Task:
     def wrong(self, found: Derivatives, *, poles: bool = False) -> str | None:
         """The name of a formula that fails its check, its `poles` left out; None when all pass."""
         formulas = {n: Formula(d.formula, d.where) for n, d in found.items()}
-        reference = Reference(self)
-        return mismatch(formulas, reference, poles=poles)
+        with self._located():
+            return mismatch(formulas, Reference(self), poles=poles)

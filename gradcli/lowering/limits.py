@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.graph.dim import Dim
 
 MAX_BITS = 1 << 23
 """The longest integer: about 2.5 million decimal digits."""
@@ -140,6 +141,8 @@ def _check_shift(value: Any, count: Any) -> None:
 
 
 def _add(left: Any, right: Any) -> Any:
+    if type(right) is Dim and type(left) is float:
+        return right + left
     result = left + right
     return _grown(result) if type(result) in _GROWING else result
 
@@ -171,11 +174,22 @@ def _remainder(operate: Callable[[Any, Any], Any]) -> Any:
     return run
 
 
+def _of_sizes(operate: Callable[[Any, Any], Any], turned: Callable[[Dim, float], Any]) -> Any:
+    """The operation; `turned` for a size behind a float, because Python's float does not ask it."""
+
+    def run(left: Any, right: Any) -> Any:
+        if type(right) is Dim and type(left) is float:
+            return turned(right, left)
+        return operate(left, right)
+
+    return run
+
+
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": _add,
-    "-": operator.sub,
-    "*": _guarded(_check_product, operator.mul),
-    "/": operator.truediv,
+    "-": _of_sizes(operator.sub, Dim.__rsub__),
+    "*": _guarded(_check_product, _of_sizes(operator.mul, Dim.__rmul__)),
+    "/": _of_sizes(operator.truediv, Dim.__rtruediv__),
     "//": operator.floordiv,
     "%": _remainder(operator.mod),
     "@": operator.matmul,

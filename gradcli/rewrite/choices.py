@@ -85,6 +85,8 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         return r.spread(x, node.shape)
     if condition.value is not None and condition.size == 1:
         return r.spread(x if condition.value else y, node.shape)
+    if (number := number_of(condition)) is not None:
+        return r.spread(x if number else y, node.shape)
     for stable, other, holds in ((y, x, condition), (x, y, opposite(r.terms, condition))):
         # softplus is its argument itself far from 0: two forms of one function.
         if _is_softplus(r.terms, stable, condition) and other.op.name != "softplus":
