@@ -51,17 +51,27 @@ def _best(trees: list[Tree]) -> Tree | None:
     first: dict[str, Tree] = {}
     for root in trees:
         for node in subtrees(root):
-            if isinstance(node, (ast.Call, ast.Chain, ast.Power, ast.Subscript)):
+            named = isinstance(node, (ast.Call, ast.Chain, ast.Power, ast.Subscript))
+            if named and not _is_size(node):
                 text = unparse(node)
                 counts[text] = counts.get(text, 0) + 1
                 first.setdefault(text, node)
     saved = {
         text: (count - 1) * (len(text) - 1) - CHEAP.get(called(first[text]), COST)
         for text, count in counts.items()
-        if count > 1 and len(text) >= LEAST and not text.startswith(("numel(", "math."))
+        if count > 1 and len(text) >= LEAST and not text.startswith("math.")
     }
     best = max(saved, key=lambda text: saved[text], default=None)
     return first[best] if best is not None and saved[best] > 0 else None
+
+
+def _is_size(node: Any) -> bool:
+    """Whether it is a number computed from sizes: as a binding it would be a tensor."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Attribute) and node.value.name == "shape"
+    if isinstance(node, (ast.Chain, ast.Power, ast.Unary)):
+        return all(_is_size(x) for x in ast.children(node))
+    return isinstance(node, ast.Constant) or called(node) == "numel"
 
 
 def subtrees(root: ast.Node) -> list[Any]:

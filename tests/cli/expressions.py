@@ -38,7 +38,7 @@ SPECIAL: dict[str, list[tuple[str, ...]]] = {
         *(("mean({0})", "mn"), ("({0})@({1})", "n", "n"), ("({0})@({1})", "m", "m")),
         *(("({0})@({1})@({2})", "n", "nn", "n"), ("({0})@({1})@({2})", "m", "mn", "n")),
         *(("({0})[0]", "n"), ("({0})[-1]", "m"), ("({0})[0, 1]", "mn"), ("({0})[1, 1]", "nn")),
-        *(("trace({0})", "nn"), ("logdet(({0})@({0}).T + eye(n))", "nn"), ("det({0})", "nn")),
+        *(("trace({0})", "nn"), ("logdet(({0})@({0}).T + eye(len(A)))", "nn"), ("det({0})", "nn")),
         *(("logsumexp({0}, 0)", "n"), ("norm({0})", "n"), ("norm({0})", "mn"), ("max({0})", "n")),
         *(("cross_entropy({0}, softmax({1}, 1))", "mn", "mn"), ("mse_loss({0}, {1})", "n", "n")),
         *(("cosine_similarity({0}, {1}, 0)", "n", "n"), ("einsum('i,ij,j->', {0}, {1}, {2})", "m")),
@@ -52,8 +52,11 @@ SPECIAL: dict[str, list[tuple[str, ...]]] = {
             ("roll({0}, 1)", "n"),
             ("flip({0}, (0,))", "n"),
         ),
-        *(("sort({0})[0]", "n"), ("inv(({0})@({0}).T + eye(n))@({1})", "nn", "n")),
-        *(("solve(({0})@({0}).T + eye(n), {1})", "nn", "n"), ("layer_norm({0}, (n,))", "n")),
+        *(("sort({0})[0]", "n"), ("inv(({0})@({0}).T + eye(len(A)))@({1})", "nn", "n")),
+        *(
+            ("solve(({0})@({0}).T + eye(len(A)), {1})", "nn", "n"),
+            ("layer_norm({0}, ({0}).shape[-1:])", "n"),
+        ),
         *(("normalize({0}, dim=0)", "n"), ("einsum('ij,i->j', {0}, {1})", "mn", "m")),
         *(("stack([{0}, {1}])[0]", "n", "n"), ("logsumexp({0}, 0)", "mn"), ("var({0}, 0)", "mn")),
     ],
@@ -64,13 +67,17 @@ SPECIAL: dict[str, list[tuple[str, ...]]] = {
     "nn": [
         *(("({0})@({1})", "nn", "nn"), ("({0}).T", "nn"), ("outer({0}, {1})", "n", "n")),
         *(("({0}).T@({1})", "mn", "mn"), ("diag({0})", "n"), ("tril({0})", "nn")),
-        *(("inv(({0})@({0}).T + eye(n))", "nn"), ("({0})[:, None] - ({1})", "n", "n")),
+        *(("inv(({0})@({0}).T + eye(len(A)))", "nn"), ("({0})[:, None] - ({1})", "n", "n")),
         *(("softmax({0}, 1)", "nn"), ("({0}) + ({1})", "nn", "n")),
     ],
     "mn": [
         *(("({0})@({1})", "mn", "nn"), ("outer({0}, {1})", "m", "n"), ("({0}) + ({1})", "mn", "n")),
         *(("softmax({0}, 1)", "mn"), ("({0})[:, None]*({1})", "m", "mn"), ("normalize({0})", "mn")),
-        *(("layer_norm({0}, (n,))", "mn"), ("log_softmax({0}, 0)", "mn"), ("cumsum({0}, 1)", "mn")),
+        *(
+            ("layer_norm({0}, ({0}).shape[-1:])", "mn"),
+            ("log_softmax({0}, 0)", "mn"),
+            ("cumsum({0}, 1)", "mn"),
+        ),
     ],
 }
 """Kind -> forms that give it, with the kinds of their operands."""
