@@ -102,8 +102,31 @@ def _trace(n: Any, tree: ast.Call) -> Piece:
     return n.m.row(n.m.function("tr", known=False), n.m.fenced(inner)), ATOM
 
 
+def _stack(n: Any, tree: ast.Call) -> Piece | None:
+    """A vector as a column, vectors as the rows of a matrix."""
+    items = _listed(tree)
+    if items is None or len(tree.arguments) > 1:
+        return None
+    rows = [_listed(x) if called(x) == "stack" else [x] for x in items]
+    if any(row is None or any(n.rank(x) for x in row) for row in rows):
+        return None
+    return n.m.matrix([[n(x) for x in row] for row in rows if row is not None]), ATOM
+
+
+def _listed(tree: Any) -> list[Tree] | None:
+    """What stands in the list that a function is called with."""
+    first = tree.arguments[0]
+    return list(first.items) if isinstance(first, ast.List) else None
+
+
+def _tensor(n: Any, tree: ast.Call) -> Piece | None:
+    """A number alone; what is in a list stays as it is."""
+    return None if _listed(tree) is not None else n._piece(tree.arguments[0])
+
+
 FUNCTIONS: dict[str, Any] = {
     **{"norm": _norm, "abs": _abs, "inv": _inv, "outer": _outer, "sqrt": _sqrt, "exp": _exp},
     **{"numel": _numel, "where": _where, "eye": _eye, "ones": _ones, "ones_like": _ones},
     **{"zeros": _zeros, "zeros_like": _zeros, "trace": _trace},
+    **{"stack": _stack, "tensor": _tensor},
 }

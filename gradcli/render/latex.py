@@ -93,6 +93,11 @@ class Latex(Markup):
         lines = r" \\ ".join(rf"{value} & {condition}" for value, condition in rows)
         return rf"\begin{{cases}} {lines} \end{{cases}}"
 
+    def matrix(self, rows: list[list[str]]) -> str:
+        """Elements in rows and columns."""
+        lines = r" \\ ".join(" & ".join(row) for row in rows)
+        return rf"\begin{{pmatrix}} {lines} \end{{pmatrix}}"
+
     def text(self, words: str) -> str:
         """Plain words."""
         return rf"\text{{{_escaped(words)}}}"

@@ -58,6 +58,10 @@ class Markup:
         """A choice: (value, condition) rows."""
         raise NotImplementedError
 
+    def matrix(self, rows: list[list[str]]) -> str:
+        """Elements in rows and columns, in brackets."""
+        raise NotImplementedError
+
     def text(self, words: str) -> str:
         """Plain words."""
         raise NotImplementedError

@@ -68,15 +68,15 @@ class MathML(Markup):
 
     def power(self, base: str, exponent: str) -> str:
         """A superscript."""
-        return f"<msup>{self.row(base)}{self.row(exponent)}</msup>"
+        return f"<msup><mrow>{base}</mrow><mrow>{exponent}</mrow></msup>"
 
     def index(self, base: str, place: str) -> str:
         """A subscript."""
-        return f"<msub>{base}{place}</msub>"
+        return f"<msub><mrow>{base}</mrow><mrow>{place}</mrow></msub>"
 
     def fraction(self, above: str, below: str) -> str:
         """A quotient."""
-        return f"<mfrac>{above}{below}</mfrac>"
+        return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
 
     def root(self, inner: str) -> str:
         """A square root."""
@@ -93,18 +93,31 @@ class MathML(Markup):
         )
         return f"<mrow><mo>{{</mo><mtable>{lines}</mtable></mrow>"
 
+    def matrix(self, rows: list[list[str]]) -> str:
+        """Elements in rows and columns."""
+        lines = ("".join(f"<mtd>{x}</mtd>" for x in row) for row in rows)
+        table = "".join(f"<mtr>{line}</mtr>" for line in lines)
+        return f"<mrow><mo>(</mo><mtable>{table}</mtable><mo>)</mo></mrow>"
+
     def text(self, words: str) -> str:
         """Plain words."""
         return f"<mtext>{escape(words)}</mtext>"
 
     def lines(self, formulas: Mapping[str, str], named: Mapping[str, str]) -> str:
         """A `math` element a line."""
-        shown = []
-        for variable, formula in {**formulas, **named}.items():
-            if variable in named or variable:
-                names = self.row(*(self.name(n) for n in variable.split(",")))
-                formula = self.row(names, self.sign("eq"), formula)
-            shown.append(
-                f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{formula}</math>'
-            )
-        return "\n".join(shown)
+        shown = [
+            self.row(self._derivative(variable), self.sign("eq"), formula) if variable else formula
+            for variable, formula in formulas.items()
+        ]
+        where = self.text("where\u00a0")
+        shown += [self.row(where, self.name(n), self.sign("eq"), t) for n, t in named.items()]
+        return "\n".join(
+            f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{line}</math>'
+            for line in shown
+        )
+
+    def _derivative(self, variable: str) -> str:
+        """A partial derivative of f by a variable, or by two."""
+        by, f = variable.split(","), "<mi>f</mi>"
+        above = "<mo>∂</mo>" if len(by) == 1 else self.power("<mo>∂</mo>", self.number("2"))
+        return self.fraction(above + f, "".join(f"<mo>∂</mo>{self.name(x)}" for x in by))

@@ -50,6 +50,8 @@ def _call(tree: ast.Call, known: Mapping[str, int]) -> int:
     if name in NUMBERS:
         along = len(tree.arguments) > 1 or bool(tree.keywords)
         return max(0, inner - 1) if along else 0
+    if name == "stack" and isinstance(tree.arguments[0], ast.List):
+        return 1 + max(rank(x, known) for x in tree.arguments[0].items)
     if name == "diag":
         return 2 if inner == 1 else 1
     if name in MATRICES:

@@ -139,6 +139,43 @@ def test_latex_and_mathml(gradcli) -> None:  # type: ignore[no-untyped-def]
         assert ElementTree.fromstring(mathml).tag.endswith("math")
 
 
+MARKED = [
+    *(
+        "stack([x[0]*cos(x[1]), x[0]*sin(x[1])]) | x:2",
+        "sum(softmax(X@W, 1)*Y) | X:m,n W:n,k Y:m,k",
+    ),
+    *("hardswish(x) | x:n", "sum(huber_loss(X@w, y)) | X:m,n w:n y:m", "a*x**2*y | a: x: y:"),
+    *("sum((x[1:] - x[:-1])**2) | x:n", "sum(layer_norm(X, (n,))*X) | X:m,n", "erf(x1/2) | x1:"),
+]
+
+
+@pytest.mark.parametrize("case", MARKED)
+@pytest.mark.parametrize("order", [1, 2])
+def test_every_element_of_mathml_has_its_parts(case: str, order: int) -> None:
+    """A browser shows an index or a fraction with other than two parts as an error, or badly."""
+    from xml.etree import ElementTree
+
+    expression, shapes = case.split(" | ")
+    values = bind(shapes.split(), Standard(), shapes=True)
+    scalar = order == 1 or expression.startswith(("sum", "a*", "erf"))
+    found = differentiate(expression, values=values, order=order if scalar else 1)
+    several = len(found) > 1
+    lines = derivatives_text(found, "mathml").splitlines()
+    assert (lines[0].count("∂") >= 2) is several
+    for line in lines:
+        for element in ElementTree.fromstring(line).iter():
+            if element.tag.rpartition("}")[2] in ("msub", "msup", "mfrac"):
+                assert len(element) == 2, line
+
+
+def test_a_small_vector_is_set_as_one() -> None:
+    values = bind(["x:2"], Standard(), shapes=True)
+    found = differentiate("stack([x[0]*x[1], x[0] + 2*x[1]])", values=values)
+    shown = r"\begin{pmatrix} {x}_{1} & {x}_{0} \\ 1 & 2 \end{pmatrix}"
+    assert derivatives_text(found, "latex") == shown
+    assert derivatives_text(found, "mathml").count("<mtd>") == 4
+
+
 def test_what_a_language_has_no_word_for_is_said(gradcli) -> None:  # type: ignore[no-untyped-def]
     done = gradcli("diff", "sum(x**2)", "x:n", "--to", "python")
     assert (done.returncode, done.stdout) == (2, "")
