@@ -43,6 +43,48 @@ for step in range(1, 1001):
             p.grad = None
 """
 
+_BATCHES = """import torch
+w = torch.zeros(8, requires_grad=True); b = torch.zeros(1, requires_grad=True)
+losses = []
+for step in range(2000):
+    k = (step * 32) % 256
+    xb, tb = X[k:k+32], t[k:k+32]
+    loss = ((xb @ w + b - tb)**2).mean()
+    loss.backward()
+    with torch.no_grad():
+        for p in (w, b):
+            p -= 0.01 * (1 + step)**-0.5 * p.grad
+            p.grad = None
+    losses.append(loss.item())
+"""
+_RANDOM_BATCHES = """import torch
+torch.manual_seed(0)
+w = torch.zeros(8, requires_grad=True)
+for step in range(2000):
+    rows = torch.randint(0, 256, (32,))
+    loss = ((X[rows] @ w - t[rows])**2).mean()
+    g, = torch.autograd.grad(loss, w)
+    w = (w - 0.01 * g).detach().requires_grad_()
+"""
+_IN_TURNS = """import torch
+A, B = A0.clone().requires_grad_(), B0.clone().requires_grad_()
+best, previous = float("inf"), float("inf")
+for step in range(2000):
+    loss = ((A @ B - M)**2).mean() + 0.001 * (A.pow(2).sum() + B.pow(2).sum())
+    loss.backward()
+    with torch.no_grad():
+        if step % 2 == 0:
+            A -= 0.1 * A.grad
+        else:
+            B -= 0.1 * B.grad
+    A.grad, B.grad = None, None
+    if loss.item() < best:
+        best = loss.item()
+    if abs(previous - loss.item()) < 1e-12:
+        break
+    previous = loss.item()
+"""
+
 
 _CHAIN = """import torch
 x.requires_grad_()
@@ -73,6 +115,16 @@ def _network(rng: Any) -> Data:
         "A0": rng.standard_normal((2, 16), np.float32) / 2,
         "B0": rng.standard_normal((16, 1), np.float32) / 4,
     }
+
+
+def _table(rng: Any) -> Data:
+    X = rng.standard_normal((256, 8), np.float32)
+    return {"X": X, "t": X @ np.arange(8, dtype=np.float32) + 1}
+
+
+def _matrix(rng: Any) -> Data:
+    names = {"A0": (12, 3), "B0": (3, 10), "M": (12, 10)}
+    return {name: rng.standard_normal(shape, np.float32) for name, shape in names.items()}
 
 
 def _logistic(rng: Any) -> Data:
@@ -106,6 +158,14 @@ SMALL: list[Case] = [
         targets=(Target(("torch",), 0.2, 0.1),),
         # A thousand steps enlarge a rounding: PyTorch's own float32 is 3 % from its float64 here.
         tolerance=1e-1,
+    ),
+    *(
+        Case(name, data, {"gradcli": source, "torch": source}, wrt=wrt, kind="script")
+        for name, data, source, wrt in (
+            ("batches in turn with a falling rate, 2,000 steps", _table, _BATCHES, ["w", "b"]),
+            ("random batches, 2,000 steps", _table, _RANDOM_BATCHES, ["w"]),
+            ("two factors in turns, 2,000 steps", _matrix, _IN_TURNS, ["A", "B"]),
+        )
     ),
     Case(
         "Hessian, logistic regression 600 x 300, float64",
