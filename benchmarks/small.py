@@ -160,7 +160,14 @@ SMALL: list[Case] = [
         tolerance=1e-1,
     ),
     *(
-        Case(name, data, {"gradcli": source, "torch": source}, wrt=wrt, kind="script")
+        Case(
+            name,
+            data,
+            {"gradcli": source, "torch": source},
+            wrt=wrt,
+            kind="script",
+            targets=(Target(("torch",), 0.3, 0.15),),
+        )
         for name, data, source, wrt in (
             ("batches in turn with a falling rate, 2,000 steps", _table, _BATCHES, ["w", "b"]),
             ("random batches, 2,000 steps", _table, _RANDOM_BATCHES, ["w"]),

@@ -137,7 +137,7 @@ class Loop:
                 writer.lines.append(f"if {asked} != {writer.name(answer)}: break")
         writer.need(way.carried[i][1] for i in way.written)
         after = [writer.number(number) for number in way.numbers]
-        added = [writer.number(value) for _, value in way.recording.appended]
+        added = [_shown(writer, value) for _, value in way.recording.appended]
         self._move(writer, way)
         writer.lines += [f"a{i}({number})" for i, number in enumerate(added, grown)]
         if after:
@@ -204,6 +204,13 @@ class Loop:
         return counts, last_is_left, [np.array(cell) for cell in self._now.views], list(now)
 
 
+def _shown(writer: Writer, value: Any) -> str:
+    """The name of a number or text, or a display of a tuple of such."""
+    if value.__class__ is tuple:
+        return f"({''.join([f'{_shown(writer, item)}, ' for item in value])})"
+    return writer.number(value)
+
+
 def _compiled(
     blocks: Sequence[list[str]], names: dict[str, Any], count: int, grown: int, draws: bool
 ) -> Callable[..., Any]:
@@ -216,6 +223,7 @@ def _compiled(
     numbers = "".join([f"c{i}, " for i in range(count)])
     previous = "".join([f"p{i}, " for i in range(count)])
     ways = "".join([f"t{i}, " for i in range(len(blocks))])
+    counts = ways if len(blocks) > 1 else "done"
     text = f"def run(count, {appends}{numbers}):\n    done = last = {ways.replace(',', ' =')} 0\n"
     text += "    before = now = None\n"
     text += f"    {previous} = {numbers}\n" if count else ""
@@ -223,7 +231,8 @@ def _compiled(
     text += "            before, now = now, mark()\n" if draws else ""
     for place in range(len(blocks) - 1, -1, -1):
         again = ["back(now)"] if draws and place + 1 < len(blocks) else []
-        lines = [*again, *blocks[place], "done += 1", f"t{place} += 1", f"last = {place}"]
+        told = [f"t{place} += 1", f"last = {place}"] if len(blocks) > 1 else []
+        lines = [*again, *blocks[place], "done += 1", *told]
         indent = "    " * (4 if place else 3)
         text += "            for _ in once:\n" if place else ""
         text += "".join([f"{indent}{line}\n" for line in lines])
@@ -231,7 +240,7 @@ def _compiled(
     text += (
         "    except Exception as error:\n"
         "        if lasts(error): raise\n"
-        f"    return [{ways}], last, ({numbers}), ({previous}), before, now\n"
+        f"    return [{counts}], last, ({numbers}), ({previous}), before, now\n"
     )
     scope = {**names, "lasts": _lasts, "bool": bool, "Exception": Exception, "once": (None,)}
     scope["__builtins__"] = {}

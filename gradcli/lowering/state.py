@@ -165,10 +165,8 @@ def _version(state: State, version: Version) -> None:
 
 
 def _view(state: State, view: View) -> None:
-    if view.caution:
-        raise Unclear("a view that must not be written to")
     steps = tuple((op.name, tuple(sorted(attrs.items()))) for op, attrs in view.steps)
-    state.add(("view", steps), view.base, view.own)
+    state.add(("view", steps, view.caution), view.base, view.own)
 
 
 def _autograd(state: State, kept: Autograd) -> None:

@@ -120,8 +120,8 @@ class Watch:
         def run(frame: Frame) -> None:
             code(frame)
             items, recording = load(frame), self.recording
-            if isinstance(items, list) and isinstance(items[-1], (int, float, str)):
-                value, items[-1] = items[-1], plain(items[-1])
+            if isinstance(items, list) and _is_plain_data(items[-1]):
+                value, items[-1] = items[-1], _ordinary(items[-1])
                 if recording is not None:
                     recording.appended.append((load, value))
             elif recording is not None:
@@ -207,6 +207,18 @@ def _is_appending(parents: Sequence[ast.Node]) -> bool:
     return len(parents) > 1 and is_append(parents[-2])
 
 
+def _is_plain_data(value: Any) -> bool:
+    """Whether a value is a number or text, or a tuple of such."""
+    if value.__class__ is tuple:
+        return all(map(_is_plain_data, value))
+    return isinstance(value, (int, float, str))
+
+
+def _ordinary(value: Any) -> Any:
+    """A value of such with ordinary numbers."""
+    return tuple(map(_ordinary, value)) if value.__class__ is tuple else plain(value)
+
+
 def _computes(parent: ast.Node | None) -> bool:
     """Whether a number is an operand of something whose result is looked at."""
     if isinstance(parent, ast.AugmentedAssign):
@@ -243,5 +255,7 @@ def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
         owner = parents[-2] if len(parents) > 1 else None
         if isinstance(owner, ast.Subscript):
             return parent is owner.index
+        if isinstance(owner, ast.Call):
+            return _is_appending(parents[:-1])
         return isinstance(owner, ast.Assign) and _passes(owner, ())
     return False

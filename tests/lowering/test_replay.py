@@ -132,6 +132,9 @@ PIECES = [
     "c = step(a, 0.5); b = b - c * 0.1",
     "a = train(a, 3)",
     "with torch.no_grad(): w[0] += 0.01",
+    "more.append((t, s, a.sum().item()))",
+    "for row in rows: a = a * 0.9 + row * 0.1",
+    "if t in (9, 21) or i not in range(30): a = a * 0.5",
     "while a.abs().sum() > 4: a = a * 0.5",
     "for j in range(2 + i % 2): b = b * 0.9 + j",
 ]
