@@ -11,7 +11,7 @@ import math
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType, bfloat16, complex32
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Check, Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.rows import elementwise, lacks, magnitude, predicate, same, to_real, zero
@@ -321,9 +321,13 @@ remainder = elementwise(
 
 
 def _no_floor_divide(g: Node, out: Node, x: Node, y: Node) -> Node:
+    said = "derivative for aten::floor_divide is not implemented"
+    if current.forward:
+        said = "Trying to use forward AD with aten::floor_divide that does not support it."
     raise GradcliError(
         "G037",
-        "derivative for aten::floor_divide is not implemented",
+        said,
+        kind=NotImplementedError if current.forward else RuntimeError,
         help="div(x, y, rounding_mode='floor') has one: zero",
     )
 

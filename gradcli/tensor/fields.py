@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gradcli.graph.call import is_composed, results_of, tensors_of
 from gradcli.graph.node import Node
+from gradcli.graph.op import LEAF
 
 
 class Field(NamedTuple):
@@ -102,7 +103,10 @@ def keeps(node: Node) -> bool:
 
 
 def _wanted(tensors: Sequence[Node], place: int) -> bool:
-    return -len(tensors) <= place < len(tensors) and tensors[place].tracked
+    if not -len(tensors) <= place < len(tensors):
+        return False
+    x = tensors[place]
+    return x.tracked and (x.op is not LEAF or x.attrs["counts"])
 
 
 def by_place(node: Node) -> list[tuple[tuple[str, int], Field, Node]]:

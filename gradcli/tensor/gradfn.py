@@ -62,6 +62,8 @@ class GradFn:
             inputs = node.call[1] if node.call else _differentiable(node.inputs)
             if node.op is LEAF:
                 inputs = ()
+            if name_of(node) == "NotImplemented":
+                inputs = tuple(filter(_has_grad_fn, inputs))
             self._next = tuple(
                 (GradFn.of(x), getattr(x.call, "output", 0)) if _has_grad_fn(x) else (None, 0)
                 for x in inputs

@@ -150,7 +150,7 @@ class Tensor(Operators, Values):
     def _leaf(self) -> Node:
         grad = self.autograd
         leaf, inner = grad.leaf, self._node
-        if leaf is None:
+        if leaf is None or leaf.attrs["counts"] is not self._requires:
             kind = {"owner": grad, "counts": self._requires}
             leaf = Node(LEAF, (inner,), kind, inner.shape, inner.dtype, True)
             grad.leaf = leaf

@@ -5,6 +5,9 @@
 A program that differs is made smaller, statement by statement, before it is written down; programs
 that come down to the same text but for numbers are written down once.
 
+About 76,800 programs have run so, 1,250 of them with `--further`. Of what they found is left: some
+names inside of gradients, which of equal elements kthvalue and topk choose, last digits.
+
 Constraints: PyTorch is imported once. Every batch runs in a fork of that process, which imports
 gradcli as it stands then; a program that hangs or dies takes its batch's fork with it, not the run.
 """
@@ -22,7 +25,7 @@ from types import FrameType
 
 BATCH = 250
 PATIENCE = 60
-"""Seconds that one program may take, and be made smaller in."""
+"""Seconds of the processor that one program may take, and be made smaller in."""
 
 
 def main() -> None:
@@ -32,13 +35,14 @@ def main() -> None:
 
     torch.set_num_threads(1)
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-    began = time.monotonic()
-    for start in range(options.start, options.start + options.count, BATCH):
+    began, start, end = time.monotonic(), options.start, options.start + options.count
+    while start < end:
         child = os.fork()
         if child == 0:
-            _batch(start, options)
+            _batch(start, min(start + BATCH, end), options)
         os.waitpid(child, 0)
-        done = start + BATCH - options.start
+        start = int((options.log / "next").read_text(encoding="utf-8"))
+        done = start - options.start
         found = sum(1 for _ in options.log.glob("text-*")) if options.log.exists() else 0
         with open(options.log / "progress", "a", encoding="utf-8") as file:
             file.write(f"{done} programs, {found} kinds, {time.monotonic() - began:.0f} s\n")
@@ -57,8 +61,11 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _batch(start: int, options: argparse.Namespace) -> None:
-    """In the fork: the programs from seed `start` on; never returns."""
+def _batch(start: int, end: int, options: argparse.Namespace) -> None:
+    """In the fork: the programs of seeds `start` to `end`; never returns.
+
+    Leaves in the file `next` where the next batch begins: after a program that hangs or dies.
+    """
     import program_generator as programs
 
     current, lines = start, list[str]()
@@ -67,9 +74,10 @@ def _batch(start: int, options: argparse.Namespace) -> None:
         _note(options.log / f"hang-{current}.txt", "\n".join(lines), "", "hangs")
         os._exit(1)
 
-    signal.signal(signal.SIGALRM, late)
-    for current in range(start, start + BATCH):
-        signal.alarm(PATIENCE)
+    signal.signal(signal.SIGPROF, late)
+    for current in range(start, end):
+        (options.log / "next").write_text(str(current + 1), encoding="utf-8")
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE)
         lines = programs.Programs(current, options.statements, options.further).lines
         try:
             how = _apart(lines)
