@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import BOOL, DType
+from gradcli.graph.dtype import BOOL, C_TYPES
 from gradcli.graph.node import Node
 from gradcli.tensor.operands import no_kernel, other_dtype
 
@@ -94,7 +94,7 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
     if bias is not None and bias.dtype is not x.dtype:
         raise GradcliError(
             "G025",
-            f"Input type ({_c_type(x.dtype)}) and bias type ({_c_type(bias.dtype)}) should be the "
+            f"Input type ({C_TYPES[x.dtype]}) and bias type ({C_TYPES[bias.dtype]}) should be the "
             "same",
             help="convert one of them: .to(other.dtype)",
         )
@@ -102,14 +102,6 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
         raise other_dtype(x.dtype, weight.dtype)
     if x.dtype.category == BOOL:
         raise no_kernel("slow_conv2d_cpu", x)
-
-
-def _c_type(dtype: DType) -> str:
-    names = {
-        **{"float32": "float", "float64": "double", "int64": "long int", "float16": "c10::Half"},
-        **{"complex64": "c10::complex<float>", "complex128": "c10::complex<double>"},
-    }
-    return names.get(dtype.name, dtype.name)
 
 
 def check_convolution(

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.functions.devices import Device
 from gradcli.graph.dtype import DTYPES, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import Node
 from gradcli.ops.elementwise import ROUNDING, cast
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, internal
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.refusals import check_device
 
 
 @internal("to_copy")
@@ -22,12 +24,14 @@ def _to_dtype(input: Any, dtype: DType) -> Node:
 
 @composite("Tensor.to")
 def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options: Any) -> Any:
-    """The tensor as another dtype; device and layout arguments change nothing here."""
-    for value in (*args, options.get("other")):
+    """The tensor as another dtype; raises G071 for a device that is not there."""
+    for value in (*args, options.get("other"), options.get("device")):
         if isinstance(value, DType) or value in (float, int, bool, complex):
             dtype = value
         elif isinstance(value, Tensor):
             dtype = value.dtype
+        elif isinstance(value, (str, Device)):
+            check_device(value)
     wanted = input.dtype if dtype is None else as_dtype(dtype)
     if wanted is input.dtype:
         return input.clone() if copy else input

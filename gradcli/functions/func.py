@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.functions import trees
 from gradcli.functions.transform import (
     Scope,
@@ -18,7 +19,7 @@ from gradcli.functions.transform import (
     varied,
     zeros_of,
 )
-from gradcli.tensor import Tensor, derivatives
+from gradcli.tensor import Tensor, derivatives, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
 from gradcli.tensor.storage import Stop
@@ -219,3 +220,20 @@ def _check_primals(primals: Any, tangents: Any) -> None:
 def functionalize(func: Function, *, remove: str = "mutations") -> Function:
     """`func` itself: writes to tensors are functional here anyway."""
     return func
+
+
+def _of_modules(name: str) -> None:
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise GradcliError(
+            "G002",
+            f"{name}() takes a torch.nn.Module, and classes are outside the language",
+            help="call a function of the parameters instead: f(params, x)",
+            kind=TypeError,
+        )
+
+    refused.__name__ = refused.__qualname__ = name
+    registry.register(f"torch.func.{name}", refused)
+
+
+for _name in ("functional_call", "stack_module_state"):  # scripts import them without calling them
+    _of_modules(_name)

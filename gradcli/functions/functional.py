@@ -22,6 +22,7 @@ from gradcli.functions.transform import identity_of, zeros_of
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite
+from gradcli.tensor.refusals import refuse_complex
 from gradcli.tensor.storage import Stop
 
 
@@ -114,6 +115,9 @@ def jacobian(
     problem = Problem("jacobian", func, inputs, create_graph, strict)
     if not vectorize and any(0 in y.shape for y in problem.outputs):
         refuse("stack expects a non-empty TensorList")
+    if not vectorize:
+        for y in problem.outputs:
+            refuse_complex(y.dtype)
     rows = [_row(problem, i) for i in range(len(problem.outputs))]
     blocks = tuple(problem.result(row, problem.several_inputs) for row in rows)
     return blocks if problem.several_outputs else blocks[0]

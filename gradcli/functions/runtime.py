@@ -58,5 +58,6 @@ def typename(obj: Any) -> str:
     return type(obj).__name__
 
 
+registry.register("torch.__version__", "2.13.0")  # the PyTorch whose language and numbers these are
 for _entry in (set_flush_denormal, set_default_tensor_type, typename):
     registry.register(f"torch.{_entry.__name__}", _entry)

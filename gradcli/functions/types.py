@@ -93,7 +93,7 @@ for _name, _dtype in {**DTYPES, **ALIASES}.items():
 for _name, _value in {
     **{"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None},
     **{"Tensor": Tensor, "Size": Size, "dtype": DType, "device": Device},
-    **{"finfo": FInfo, "iinfo": IInfo, "autograd.Variable": lambda data, requires_grad=False: data},
+    **{"finfo": FInfo, "iinfo": IInfo},
 }.items():
     registry.register(f"torch.{_name}", _value)
 

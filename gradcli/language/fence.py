@@ -35,7 +35,7 @@ FENCE: dict[str, tuple[str, str]] = {
     "except*": ("exception groups are outside the language", "write 'except' without '*'"),
     "relative import": (
         "relative imports are outside the language",
-        "only torch, math and parts of functools are built in",
+        "only torch, math, parts of functools and typing are built in",
     ),
     "star import": (
         "'from ... import *' is outside the language",
@@ -49,7 +49,7 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "import": (
         "{name} cannot be imported",
-        "torch, math and parts of functools are built in, nothing else",
+        "torch, math, parts of functools and typing are built in, nothing else",
     ),
     "class": (
         "classes are outside the language",
@@ -117,8 +117,17 @@ MODULES = frozenset(
         ],
         *["torch.autograd", "torch.autograd.functional", "torch.autograd.function", "torch.fft"],
         *["torch.autograd.graph", "torch.autograd.forward_ad"],
-        *["torch.masked", "torch.nn.init", "torch.random", "torch.signal", "torch.signal.windows"],
-        *["functools", "math"],
+        *[
+            "torch.masked",
+            "torch.nn.init",
+            "torch.nn.parameter",
+            "torch.nn.utils",
+            "torch.signal",
+            "torch.signal.windows",
+        ],
+        *["torch.cuda", "torch.mps", "torch.xpu", "torch.accelerator", "torch.backends"],
+        *["torch.backends.cuda", "torch.backends.cudnn", "torch.backends.mps"],
+        *["functools", "math", "typing"],
     ]
 )
 """The modules that are built in."""
@@ -152,7 +161,7 @@ DECORATORS = frozenset(
         "once_differentiable",
     ]
 )
-ALLOWED_DUNDERS = frozenset(["__name__"])
+ALLOWED_DUNDERS = frozenset(["__name__", "__version__"])
 
 
 def refusal(construct: str, span: Span, name: str = "") -> GradcliError:

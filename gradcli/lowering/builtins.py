@@ -7,6 +7,7 @@ where they are called (`values.constructor`); nothing here opens, imports, evalu
 from __future__ import annotations
 
 import builtins
+import typing
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
 from typing import Any, TextIO
@@ -211,6 +212,15 @@ def _reduce(function: Callable[..., Any], iterable: Iterable[Any], *initial: Any
 
 FUNCTOOLS: dict[str, Any] = {"partial": partial, "reduce": _reduce}
 """What `functools` has."""
+
+TYPING: dict[str, Any] = {
+    name: getattr(typing, name)
+    for name in (
+        *("Any", "Callable", "Dict", "FrozenSet", "Iterable", "Iterator", "List", "Literal"),
+        *("Mapping", "Optional", "Sequence", "Set", "Tuple", "Type", "Union"),
+    )
+}
+"""What `typing` has: the names that annotations are written with, which nothing evaluates."""
 
 EXCEPTIONS: dict[str, type[BaseException]] = {
     name: value

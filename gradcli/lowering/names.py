@@ -13,8 +13,8 @@ from typing import Any
 
 from gradcli import functions
 from gradcli.errors import GradcliError, did_you_mean
-from gradcli.language.fence import MODULES
-from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON
+from gradcli.language.fence import ALLOWED_DUNDERS, MODULES
+from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON, TYPING
 from gradcli.lowering.outside import reason
 from gradcli.source import Span
 from gradcli.tensor import Tensor, registry
@@ -44,6 +44,12 @@ BARE_MODULES = {
 }
 """Modules that need no import."""
 
+PYTHON_MODULES = {"functools": FUNCTOOLS, "typing": TYPING}
+"""Modules of Python of which a part is there."""
+
+HELD = frozenset(["torch.backends.cudnn"])
+"""Modules that scripts set something in: objects of the function table."""
+
 ON_TENSORS = ("abs", "all", "any", "max", "min", "pow", "round", "sum")
 """Python's names that mean PyTorch's function when the first argument is a tensor."""
 
@@ -59,7 +65,7 @@ class Module:
     def member(self, name: str) -> Any:
         """What `module.name` is; G011 (kind `AttributeError`) where there is no such thing."""
         qualified = f"{self.qualified}.{name}"
-        if qualified in MODULES:
+        if qualified in MODULES and qualified not in HELD:
             return Module(qualified)
         found = _find(qualified)
         if found is None:
@@ -105,16 +111,16 @@ def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:
     return GradcliError("G010", message, span, help=help, kind=NameError)
 
 
-def module(qualified: str) -> Module:
+def module(qualified: str) -> Any:
     """The module that `import qualified` names; G002 (kind `ModuleNotFoundError`) for any other."""
     if qualified not in MODULES:
         raise GradcliError(
             "G002",
             f"No module named '{qualified}'",
-            help="gradcli has torch, math and parts of functools built in; no other modules",
+            help="torch, math, parts of functools and typing are built in; no other modules",
             kind=ModuleNotFoundError,
         )
-    return Module(qualified)
+    return _find(qualified) if qualified in HELD else Module(qualified)
 
 
 _known: dict[str, Any] = {}
@@ -141,9 +147,10 @@ def _find(qualified: str) -> Any:
         from gradcli.lowering.mathematics import MATH
 
         return MATH.get(name)
-    if prefix == "functools":
-        return FUNCTOOLS.get(name)
-    return None if name[:1] == "_" else functions.find(qualified)
+    if prefix in PYTHON_MODULES:
+        return PYTHON_MODULES[prefix].get(name)
+    hidden = name[:1] == "_" and name not in ALLOWED_DUNDERS
+    return None if hidden else functions.find(qualified)
 
 
 def _on_tensors(name: str, python: Callable[..., Any]) -> Callable[..., Any]:
@@ -163,8 +170,8 @@ def _members(qualified: str) -> list[str]:
         from gradcli.lowering.mathematics import MATH
 
         return list(MATH)
-    if qualified == "functools":
-        return list(FUNCTOOLS)
+    if qualified in PYTHON_MODULES:
+        return list(PYTHON_MODULES[qualified])
     prefix = f"{qualified}."
     return [name[len(prefix) :] for name in functions.names() if name.startswith(prefix)]
 

@@ -23,7 +23,7 @@ CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 
 _OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype", "torch")
 """By the names that scripts see: tensors and sizes say that they are of `torch`."""
-_SHOWN = ("_version", "__name__")
+_SHOWN = ("_version", "_base", "_is_view", "__name__")
 _SAVED = ("_saved_", "_raw_saved_")
 _ASSIGNABLE = ("data", "grad", "requires_grad")
 

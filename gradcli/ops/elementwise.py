@@ -110,8 +110,9 @@ def _pow_base(g: Node, out: Node, x: Node, y: Node) -> Node:
     if y.op is FULL:
         n = y.attrs["value"]
         if n == 0:
-            return g * 0
-        return g * conj(n * (x if n == 2 else x ** (n - 1)))
+            return constant(0, g.dtype, g.shape)
+        lower = x if n == 2 and not current.tracking else x ** (n - 1)
+        return g * conj(n * lower)
     return where(eq(y, zero(y)), zero(g), g * conj(y * x ** (y - 1)))
 
 

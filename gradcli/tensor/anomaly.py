@@ -48,15 +48,17 @@ class Watch:
         last, call = made
         if call is None:
             return
-        for x, part in parts:
+        for i, (x, part) in enumerate(parts):
             if x not in call[1] and x.call is None and x.op is not LEAF:
                 self._functions[x] = (last, call)
             elif x.op is not ITEM and np.isnan(array(part)).any():
-                raise _found(last, call, x)
+                raise _found(last, call, x, sum(y is x for y, _ in parts[:i]))
 
 
-def _found(node: Node, call: Call, x: Node) -> GradcliError:
-    place = next((i for i, argument in enumerate(call[1]) if argument is x), 0)
+def _found(node: Node, call: Call, x: Node, before: int) -> GradcliError:
+    """The error about the gradient of `x`, which the function also took `before` places ahead."""
+    places = [i for i, argument in enumerate(call[1]) if argument is x]
+    place = places[before] if before < len(places) else 0
     error = GradcliError(
         "G027",
         f"Function '{call[0]}' returned nan values in its {place}th output.",

@@ -15,6 +15,7 @@ from gradcli.graph.node import Node
 from gradcli.tensor.kinds import MISFIT, TENSOR, Parameter
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.operands import number_node
+from gradcli.tensor.refusals import check_device
 from gradcli.tensor.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -228,8 +229,8 @@ def in_python(function: Function) -> bool:
 
 
 def _refuse_elsewhere(name: str, value: Any) -> None:
-    if name == "device" and str(value).partition(":")[0] not in ("None", "cpu"):
-        raise GradcliError("G071", f"there is no device {value} here", help="device='cpu'")
+    if name == "device":
+        check_device(value)
 
 
 MISFITS = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gradcli.errors import GradcliError
+from gradcli.graph.dtype import INTEGER
 from gradcli.tensor import registry
 from gradcli.tensor.misuse import Misuse
 
@@ -19,7 +21,7 @@ BINARY = {
 }
 """Python's binary operators and their functions; `x += y` is `__iadd__`, `1 + x` is `__radd__`."""
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-UNARY = {"neg": "neg", "pos": "positive", "invert": "bitwise_not", "abs": "abs"}
+UNARY = {"neg": "neg", "pos": "positive", "abs": "abs"}
 
 
 class Operators:
@@ -36,6 +38,16 @@ class Operators:
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __invert__(self: Any) -> Any:
+        if self.dtype.category > INTEGER:
+            raise GradcliError(
+                "G025",
+                "~ (operator.invert) is only implemented on integer and Boolean-type tensors",
+                help="make a mask by a comparison: x > 0",
+                kind=TypeError,
+            )
+        return registry.method("bitwise_not")(self)
 
 
 class Method:

@@ -13,6 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.files.dtypes import BFLOAT16 as BFLOAT16
 from gradcli.graph.dim import bases
+from gradcli.graph.dtype import C_TYPES, DTYPES, SCALAR_TYPES
 
 if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     from numpy.typing import NDArray
@@ -22,24 +23,6 @@ ORDINARY = FLOATING | set(map(np.dtype, ("uint8", "int8", "int16", "int32", "int
 MOST_DECLARED = 1 << 22
 """Random numbers that are drawn for a shape of declared sizes."""
 WITH_BOOL = ORDINARY | {np.dtype(bool)}
-
-_NAMES: dict[str, tuple[str, str]] = {
-    "bool": ("Bool", "bool"),
-    "uint8": ("Byte", "unsigned char"),
-    "int8": ("Char", "signed char"),
-    "int16": ("Short", "short int"),
-    "int32": ("Int", "int"),
-    "int64": ("Long", "long int"),
-    "uint16": ("UInt16", "short unsigned int"),
-    "uint32": ("UInt32", "unsigned int"),
-    "uint64": ("UInt64", "long unsigned int"),
-    "float16": ("Half", "c10::Half"),
-    "bfloat16": ("BFloat16", "c10::BFloat16"),
-    "float32": ("Float", "float"),
-    "float64": ("Double", "double"),
-    "complex64": ("ComplexFloat", "c10::complex<float>"),
-    "complex128": ("ComplexDouble", "c10::complex<double>"),
-}
 
 
 def refused(
@@ -52,7 +35,8 @@ def refused(
 def names(dtype: np.dtype[Any]) -> tuple[str, str]:
     """PyTorch's name of a dtype and the C++ type it stands for, as its messages show them."""
     name = dtype.metadata["name"] if dtype.metadata else dtype.name
-    return _NAMES.get(name, (name, name))
+    kind = DTYPES.get(name)
+    return (name, name) if kind is None else (SCALAR_TYPES[kind], C_TYPES[kind])
 
 
 def is_half(dtype: np.dtype[Any]) -> bool:

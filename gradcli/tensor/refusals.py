@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, Label, did_you_mean
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, NoDerivative
 from gradcli.graph.shape import text
@@ -16,6 +16,7 @@ from gradcli.source import Span
 from gradcli.tensor import registry
 from gradcli.tensor.inference import refuse_requiring
 from gradcli.tensor.kept import name_of
+from gradcli.tensor.operators import Operators
 
 if TYPE_CHECKING:
     from gradcli.tensor.storage import Version
@@ -82,7 +83,7 @@ def no_attribute(name: str) -> GradcliError:
 
 def check_gradient(tensor: Tensor, value: Any) -> None:
     """Raises G014 or G036 for what cannot be assigned to `.grad`."""
-    if not isinstance(value, type(tensor)):
+    if not issubclass(type(value), Operators):
         raise GradcliError(
             "G014",
             "assigned grad expected to be a Tensor or None but got grad of type "
@@ -101,18 +102,33 @@ def check_gradient(tensor: Tensor, value: Any) -> None:
     if value.dtype is not tensor.dtype:
         raise GradcliError(
             "G036",
-            f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor of dtype "
-            f"'{tensor.dtype.name}'",
+            f"attempting to assign a gradient with dtype '{C_TYPES[value.dtype]}' to a tensor with "
+            f"grad_dtype '{SCALAR_TYPES[tensor.dtype]}'. The gradient must match the tensor's "
+            "grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
+            "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
+            "caution. Diverging the dtypes of a tensor and its gradient may break downstream "
+            "systems that assume they match.",
+            help="convert it: .to(x.dtype)",
         )
 
 
 def check_data(tensor: Tensor, value: Any) -> None:
     """Raises G014 for what cannot be assigned to `.data`."""
-    if not isinstance(value, type(tensor)):
+    if not issubclass(type(value), Operators):
         raise GradcliError(
             "G014",
             f"Variable data has to be a tensor, but got {type(value).__name__}",
             kind=TypeError,
+        )
+
+
+def check_leaf(dtype: DType, wanted: bool) -> None:
+    """Raises G025 for a new leaf that could not get the gradient it wants."""
+    if wanted and not dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            "Only Tensors of floating point and complex dtype can require gradients",
+            help="say dtype=torch.float32",
         )
 
 
@@ -126,6 +142,36 @@ def check_requires(tensor: Tensor, wanted: bool) -> None:
         )
     if wanted:
         refuse_requiring(tensor)
+
+
+DEVICES = (
+    *("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga"),
+    *("maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone"),
+)
+"""What PyTorch takes for the type of a device."""
+
+
+def check_device_type(name: str) -> None:
+    """Raises G071 for a name that is no type of device."""
+    if name not in DEVICES:
+        raise GradcliError(
+            "G071",
+            f"Expected one of {', '.join(DEVICES)} device type at start of device string: {name}",
+            help="everything is on the CPU here: torch.device('cpu')",
+        )
+
+
+def check_device(device: Any) -> None:
+    """Raises G071, as PyTorch without accelerators does, for a device that is not the CPU."""
+    name = str(device).partition(":")[0]
+    if name in ("None", "cpu"):
+        return
+    check_device_type(name)
+    help = ["leave the device out: gradcli eval --device says where an expression is computed"]
+    if name in ("cuda", "xpu"):
+        fact = f"Torch not compiled with {name.upper()} enabled"
+        raise GradcliError("G071", fact, help=help, kind=AssertionError)
+    raise GradcliError("G071", f"PyTorch is not linked with support for {name} devices", help=help)
 
 
 # -- of backward passes
@@ -143,10 +189,16 @@ def refuse_implicit(node: Node) -> None:
                 "or give a cotangent of its shape: .backward(v)",
             ],
         )
-    if node.dtype.is_complex:
+    refuse_complex(node.dtype)
+
+
+def refuse_complex(dtype: DType) -> None:
+    """Raises G034 for an output whose gradient would start from a complex 1."""
+    if dtype.is_complex:
         raise GradcliError(
             "G034",
-            f"grad can be implicitly created only for real scalar outputs but got {node.dtype!r}",
+            f"grad can be implicitly created only for real scalar outputs but got {dtype!r}",
+            help="take a real number of it, such as .abs() or .real",
         )
 
 

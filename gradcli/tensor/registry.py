@@ -22,7 +22,7 @@ FAMILIES = (
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
     *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),
     *("memory", "custom", "gradcheck", "vmap", "func", "functional", "anomaly", "forward_ad"),
-    *("saving", "devices", "recurrent", "runtime"),
+    *("saving", "devices", "recurrent", "runtime", "parameter", "clipping"),
 )
 """The modules of gradcli/functions, the most used first."""
 

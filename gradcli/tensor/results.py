@@ -28,4 +28,8 @@ class Results(tuple[Any, ...]):
 def named_results(name: str, *fields: str) -> type[Results]:
     """A class of results: `named_results("sort", "values", "indices")`."""
     places = {field: property(itemgetter(i)) for i, field in enumerate(fields)}
-    return type(name, (Results,), {"__slots__": (), "_fields": fields, **places})
+    return type(
+        name,
+        (Results,),
+        {"__slots__": (), "_fields": fields, "__module__": "torch.return_types", **places},
+    )

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from gradcli.graph.backward import Given, Parts
 from gradcli.graph.call import Part, results_of, tensors_of
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import DETACH, LEAF, REPLACE
+from gradcli.graph.op import DETACH, FULL, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
 from gradcli.ops.reduction import total
 from gradcli.tensor.kept import name_of
@@ -182,6 +182,8 @@ def _named(part: Node, formula: Formula, seen: Seen) -> Node:
             return found if found.shape == part.shape and _is_copy(part, found) else part
         name, used = found.call
     if not part.tracked:
+        if part.op is FULL and part.attrs["value"] == 0:
+            return part
         connected = next((x for x in used if x.tracked), None)
         if connected is None:
             return part
