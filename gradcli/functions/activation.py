@@ -14,6 +14,8 @@ from gradcli.functions.nn import floating, internal, only
 from gradcli.functions.shape import part
 from gradcli.graph.dtype import (
     BOOL,
+    COMPLEX,
+    INTEGER,
     SCALAR_TYPES,
     uint8,
 )
@@ -22,7 +24,7 @@ from gradcli.graph.op import DETACH
 from gradcli.graph.shape import axis_from_right, numel
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
-from gradcli.ops.rows import zero
+from gradcli.ops.rows import lacks, zero
 from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
@@ -265,7 +267,7 @@ def glu(input: Any, dim: int = -1) -> Node:
     return part(x, axis, 0, half) * ops.sigmoid(part(x, axis, half, half))
 
 
-@composite("prelu", "nn.functional.prelu")
+@composite("prelu", "nn.functional.prelu", refuses=lacks("prelu_cpu", BOOL, INTEGER, COMPLEX))
 def prelu(input: Any, weight: Any) -> Any:
     """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
     rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1

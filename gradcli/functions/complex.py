@@ -11,15 +11,23 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import select_at
-from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, bool_
+from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, bfloat16, bool_, float16
 from gradcli.graph.node import Node, constant
+from gradcli.graph.op import Check
 from gradcli.ops import complexes
 from gradcli.ops import elementwise as ops
+from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 
 # -- making them
+
+PAIRS = "Expected both inputs to be Half, Float or Double tensors but got {dtype} and {dtype}"
+VIEWED = (
+    "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
+    "scalar type: {dtype}"
+)
 
 
 def _parts(first: Any, second: Any) -> tuple[Node, Node]:
@@ -40,13 +48,17 @@ def _parts(first: Any, second: Any) -> tuple[Node, Node]:
     return x, y
 
 
-@function("complex", method=False)
+@function("complex", method=False, refuses={bfloat16: Check(PAIRS)})
 def complex(real: Any, imag: Any) -> Node:
     """`real + imag*1j`."""
     return ops.make_complex(*_parts(real, imag))
 
 
-@function("polar", method=False)
+@function(
+    "polar",
+    method=False,
+    refuses={**lacks("polar_cpu", float16), bfloat16: Check(PAIRS)},
+)
 def polar(abs: Any, angle: Any) -> Node:
     """`abs * (cos(angle) + 1j*sin(angle))`."""
     size, turn = _parts(abs, angle)
@@ -92,7 +104,7 @@ def _view_as_real(input: Any) -> Node:
     return complexes.view_as_real(input)
 
 
-@function("view_as_complex", view=True, method=False)
+@function("view_as_complex", view=True, method=False, refuses={bfloat16: Check(VIEWED)})
 def view_as_complex(input: Any) -> Node:
     """Pairs along a last dim of length 2 as complex numbers, sharing memory."""
     x = tensor(input)

@@ -22,8 +22,11 @@ from gradcli.functions.conv_checks import (
 from gradcli.functions.nn import internal
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.shape import reshaped
+from gradcli.graph.dtype import BOOL, SMALL_INTEGERS
 from gradcli.graph.node import Node
+from gradcli.graph.op import Refusals
 from gradcli.ops.linalg import contract
+from gradcli.ops.rows import lacks
 from gradcli.ops.window import overlap_add, windows
 from gradcli.tensor.function import Function, composite
 from gradcli.tensor.function import tensor_operand as tensor
@@ -61,7 +64,8 @@ def _conv(count: int) -> Function:
         else:
             around = one_each("padding", padding, count, weight)
         check_numbers(steps, around, gaps, groups)
-        made = _run(_convolution, x, weight, bias, steps, around, gaps, groups)
+        refuses = _lacking(count, gaps)
+        made = _run(_convolution, refuses, x, weight, bias, steps, around, gaps, groups)
         return made if x.ndim == input.ndim else made.squeeze(0)
 
     conv.doc = (
@@ -97,11 +101,18 @@ def _padding(
     return constant_pad_nd(x, odd) if any(map(any, odd)) else x, tuple(n // 2 for n in total)
 
 
-def _run(body: Callable[..., Node], x: Any, *operands: Any) -> Any:
+def _lacking(count: int, dilation: Numbers) -> Refusals:
+    """What PyTorch's kernel for such a convolution lacks."""
+    if any(gap != 1 for gap in dilation):
+        return lacks("slow_conv_dilated<>", BOOL, *SMALL_INTEGERS)
+    return lacks("slow_conv2d_cpu" if count < 3 else "compute_columns3d", BOOL)
+
+
+def _run(body: Callable[..., Node], refuses: Refusals, x: Any, *operands: Any) -> Any:
     """`body` under the name that PyTorch's has: its complex ones are sums of real ones."""
     if x.dtype.is_complex:
         return internal("add")(body)(x, *operands)
-    entry = internal("convolution", edges=("input", "weight", "bias"))
+    entry = internal("convolution", edges=("input", "weight", "bias"), refuses=refuses)
     return entry(body)(x, *operands)
 
 
@@ -146,6 +157,8 @@ def _with_bias(x: Node, bias: Node | None) -> Node:
 
 def _conv_transpose(count: int) -> Function:
     name = f"conv_transpose{count}d"
+    kernel = f"slow_conv_transpose{max(count, 2)}d_out_cpu"
+    refuses = lacks(kernel, BOOL, *SMALL_INTEGERS)
 
     @composite(name, f"nn.functional.{name}", method=False)
     def conv_transpose(
@@ -172,7 +185,7 @@ def _conv_transpose(count: int) -> Function:
         around = one_each("padding", padding, count, weight)
         extra = one_each("output_padding", output_padding, count, weight)
         check_numbers(steps, around, gaps, groups, extra)
-        made = _run(_transposed, x, weight, bias, steps, around, gaps, groups, extra)
+        made = _run(_transposed, refuses, x, weight, bias, steps, around, gaps, groups, extra)
         return made if x.ndim == input.ndim else made.squeeze(0)
 
     conv_transpose.doc = (

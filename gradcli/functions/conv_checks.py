@@ -10,9 +10,9 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import BOOL, C_TYPES
+from gradcli.graph.dtype import C_TYPES
 from gradcli.graph.node import Node
-from gradcli.tensor.operands import no_kernel, other_dtype
+from gradcli.tensor.operands import other_dtype
 
 Numbers = tuple[int, ...]
 
@@ -100,8 +100,6 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
         )
     if weight.dtype is not x.dtype:
         raise other_dtype(x.dtype, weight.dtype)
-    if x.dtype.category == BOOL:
-        raise no_kernel("slow_conv2d_cpu", x)
 
 
 def check_convolution(

@@ -13,11 +13,12 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
 from gradcli.execute.evaluate import array
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, bool_, int32, int64
+from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, bool_, int32, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
+from gradcli.ops.rows import lacks
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand, Value
@@ -130,7 +131,7 @@ def isin(
     return data(found, found.shape, bool_)
 
 
-@function("searchsorted", method=False)
+@function("searchsorted", method=False, refuses=lacks("searchsorted_out_cpu", BOOL, COMPLEX))
 def searchsorted(
     sorted_sequence: Any,
     input: Value,
@@ -194,7 +195,7 @@ def _places(rows: Array, values: Array, right: bool, dtype: Any) -> Node:
     return ops.cast(known_node(found.astype(np.int64)), dtype)
 
 
-@function("bucketize", method=False)
+@function("bucketize", method=False, refuses=lacks("searchsorted_out_cpu", BOOL, COMPLEX))
 def bucketize(
     input: Value, boundaries: Any, *, out_int32: bool = False, right: bool = False
 ) -> Node:

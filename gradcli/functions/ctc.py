@@ -15,12 +15,13 @@ from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import floating, internal
 from gradcli.functions.shape import part, reshaped, whole
-from gradcli.graph.dtype import bool_
+from gradcli.graph.dtype import HALVES, bool_
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.op import OVERWRITE
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
 from gradcli.ops.indexing import index
+from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite
 
@@ -28,7 +29,7 @@ Array = Any
 IMPOSSIBLE = -1e30
 
 
-@composite("nn.functional.ctc_loss", method=False)
+@composite("nn.functional.ctc_loss", method=False, refuses=lacks("ctc_loss_cpu", *HALVES))
 def ctc_loss(
     log_probs: Any,
     targets: Any,

@@ -17,12 +17,13 @@ from gradcli.functions.matrix_checks import (
     succeed,
 )
 from gradcli.graph.dim import steps
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import NARROW, SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.ops import decompositions as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.matrices import adjoint, as_matrix, block, identity, idle, product
 from gradcli.ops.movement import reshape, slice_, tril
+from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -35,6 +36,7 @@ Eigh = named_results("linalg_eigh", "eigenvalues", "eigenvectors")
 SVD = named_results("linalg_svd", "U", "S", "Vh")
 OldSVD = named_results("svd", "U", "S", "V")
 Geqrf = named_results("geqrf", "a", "tau")
+_REFLECTIONS: Any = {"columns": (0,), "refuses": lacks("orgqr_cpu", *NARROW)}
 
 # -- Cholesky
 
@@ -150,7 +152,7 @@ def _number(scales: Node, place: int) -> Node:
     return as_matrix(reshape(slice_(scales, slices=((place, 1, 1),)), axes=1, shape=()))
 
 
-@function("linalg.householder_product", "orgqr", shown="linalg_householder_product", columns=(0,))
+@function("linalg.householder_product", "orgqr", shown="linalg_householder_product", **_REFLECTIONS)
 def householder_product(input: Any, tau: Any) -> Node:
     """The first columns of a product of reflections `1 - tau * v @ v.mH`, v below the diagonal."""
     vectors, scales = _reflectors("torch.linalg.householder_product", input, tau)
@@ -158,7 +160,7 @@ def householder_product(input: Any, tau: Any) -> Node:
     return _reflected(vectors, scales, start, transpose=False, left=True)
 
 
-@function("ormqr", columns=(0,))
+@function("ormqr", columns=(0,), refuses=lacks("ormqr_cpu", *NARROW))
 def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Node:
     """A matrix times the product of reflections, or its adjoint, from the left or the right."""
     vectors, scales = _reflectors("torch.ormqr", input, tau)

@@ -7,16 +7,18 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import einsum_composed, tensordot_composed
 from gradcli.functions.linalg import one_dtype, tensor_shape
-from gradcli.graph.dtype import promote_pair
+from gradcli.graph.dtype import BOOL, promote_pair
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
+from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.operands import no_kernel
 
 
 @composite("inner")
@@ -62,6 +64,8 @@ def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
             factors = promoted(*factors)
         else:
             one_dtype("bmm", *factors)
+            if factors[0].dtype.category == BOOL:
+                raise no_kernel("bmm", factors[0])
         result, labels = _pair(factors[0], labels, factors[1], inputs[i], wanted)
     result, labels = _summed(result, labels, set(output))
     return _ordered(result, labels, output)
@@ -210,7 +214,12 @@ def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
     return _tensordot([left, "".join(right)], "".join(kept), [a, b])
 
 
-_tensordot = function("Tensor._tensordot", shown="view", composed=tensordot_composed)(_einsum)
+_tensordot = function(
+    "Tensor._tensordot",
+    shown="view",
+    composed=tensordot_composed,
+    refuses=lacks("addmm_impl_cpu_", BOOL),
+)(_einsum)
 
 
 @function("kron", shown="unsafe_view")

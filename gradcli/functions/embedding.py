@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import internal
-from gradcli.graph.dtype import SCALAR_TYPES, int64
+from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, OVERWRITE
 from gradcli.ops import elementwise as ops
@@ -112,6 +112,17 @@ def _check_dtype(name: str, chosen: Node) -> None:
         )
 
 
+def _check_weights(name: str, weight: Any) -> None:
+    if weight.dtype.category != FLOATING:
+        raise GradcliError(
+            "G025",
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: "
+            f"Half, BFloat16, Float, Double; but got torch.{SCALAR_TYPES[weight.dtype]}Tensor "
+            f"instead (while checking arguments for {name})",
+            help="convert it: .float()",
+        )
+
+
 def _rows(x: Node, number: Node, by_frequency: bool) -> Node:
     rows = index(x, number, axes=2)
     if not by_frequency:
@@ -149,6 +160,7 @@ def embedding_bag(
     if max_norm is not None:
         _shorten(weight, known, max_norm, norm_type)
     _check_dtype("embedding_bag", input.node)
+    _check_weights("embedding_bag", weight)
     size = weight.shape[0]
     _check_range(known, size, weight)
     if padding_idx is not None:

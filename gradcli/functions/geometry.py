@@ -18,11 +18,13 @@ from gradcli.functions.index import positions
 from gradcli.functions.join import stack
 from gradcli.functions.reduce import root_or_zero, vector_norm_of
 from gradcli.functions.shape import meshgrid, part, permuted, reshaped
-from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, as_dtype, int64
+from gradcli.graph.dtype import BOOL, FLOATING, HALVES, INTEGER, SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node, constant
+from gradcli.graph.op import Check
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, linalg, movement, reduction
+from gradcli.ops.rows import lacks
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
@@ -59,7 +61,7 @@ _MODES = {
 }
 
 
-@composite("cdist", method=False)
+@composite("cdist", method=False, refuses=lacks("cdist", *HALVES))
 def cdist(
     x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"
 ) -> Any:
@@ -106,7 +108,7 @@ def _by_product(input: Any, other: Any) -> Node:
     return root_or_zero(ops.clamp_min(square, constant(0, x.dtype)))
 
 
-@function("nn.functional.pdist", "pdist", method=False)
+@function("nn.functional.pdist", "pdist", method=False, refuses=lacks("pdist", *HALVES))
 def pdist(input: Any, p: float = 2.0) -> Node:
     """The distances between each two rows, first with second, first with third ..."""
     x = tensor(input)
@@ -121,7 +123,16 @@ def pdist(input: Any, p: float = 2.0) -> Node:
     return vector_norm_of(first - second, float(p), (-1,), False)
 
 
-@function("renorm", layout=False)
+@function(
+    "renorm",
+    layout=False,
+    refuses=dict.fromkeys(
+        (BOOL, INTEGER),
+        Check(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype}"
+        ),
+    ),
+)
 def renorm(input: Any, p: Number, dim: int, maxnorm: Number) -> Node:
     """`input` with each slice along `dim` scaled down to the norm `maxnorm` where it is longer."""
     x = tensor(input)

@@ -13,10 +13,11 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.evaluate import array
 from gradcli.functions.counting import known_node
-from gradcli.graph.dtype import FLOATING, INTEGER, float32, float64
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, float32, float64
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.opaque import opaque
+from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -85,7 +86,7 @@ HISTOGRAM = named_results("histogram", "hist", "bin_edges")
 HISTOGRAMDD = named_results("histogramdd", "hist", "bin_edges")
 
 
-@function("histogram")
+@function("histogram", refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES))
 def histogram(
     input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
@@ -110,7 +111,9 @@ def _edges(bins: Any, known: Array, limits: Any) -> Array:
     return np.linspace(low, high, bins + 1).astype(known.dtype)
 
 
-@composite("histogramdd", method=False)
+@composite(
+    "histogramdd", method=False, refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES)
+)
 def histogramdd(
     input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:

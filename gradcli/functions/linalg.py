@@ -17,6 +17,7 @@ from gradcli.graph.shape import axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
+from gradcli.ops.rows import lacks
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
@@ -91,7 +92,14 @@ def one_dtype(kernel: str, x: Node, y: Node, added: Node | None = None) -> None:
     )
 
 
-_NO_BOOL = {"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "dot": "dot", "bmm": "bmm"}
+_NO_BOOL = {
+    "mv": "addmv_impl_cpu",
+    "addmv": "addmv_impl_cpu",
+    "mm": "addmm_impl_cpu_",
+    "addmm": "addmm_impl_cpu_",
+    "dot": "dot",
+    "bmm": "bmm",
+}
 """Products that PyTorch does not have for truth values, and their kernels."""
 
 
@@ -230,8 +238,8 @@ def _batched(input: Any, other: Any) -> Node:
     x, y = tensor(input), tensor(other)
     _fitting(x, y)
     kernel = {1: "mv", 2: "mm"}.get(y.ndim, "bmm")
-    if kernel == "bmm" and x.dtype.category == BOOL:
-        raise no_kernel(kernel, x)
+    if x.dtype.category == BOOL:
+        raise no_kernel(_NO_BOOL[kernel], x)
     one_dtype(kernel, x, y)
     return _matrix_product(x, y)
 
@@ -296,6 +304,7 @@ def tensor_shape(value: Any) -> Any:
     shown="squeeze",
     overload=4,
     composed=lambda input, other: input.unsqueeze(0).mm(other).squeeze(0),
+    refuses=lacks("addmm_impl_cpu_", BOOL),
 )
 def _vector_matrix(input: Any, other: Any) -> Node:
     """A vector times a matrix."""
@@ -371,7 +380,7 @@ def multi_dot(*tensors: Any) -> Any:
     return _chain(list(given))
 
 
-@function("Tensor._chain", shown="view")
+@function("Tensor._chain", shown="view", refuses=lacks("addmm_impl_cpu_", BOOL))
 def _chain(tensors: list[Node]) -> Node:
     result = tensors[0]
     for i, factor in enumerate(tensors):

@@ -14,7 +14,7 @@ from gradcli.execute.evaluate import checkable
 from gradcli.functions.activation import log_sigmoid_of
 from gradcli.functions.nn import add_number, floating, internal, kept_above
 from gradcli.functions.reduce import mean, sum
-from gradcli.graph.dtype import COMPLEX, INTEGER, SCALAR_TYPES, float32
+from gradcli.graph.dtype import C_TYPES, COMPLEX, INTEGER, SCALAR_TYPES, float32
 from gradcli.graph.node import Node, constant, current
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
@@ -299,6 +299,9 @@ def gaussian_nll_loss(
     if reduction not in ("none", "mean", "sum"):
         raise GradcliError("G026", f"{reduction} is not valid", kind=ValueError)
     var = _variance(input, var)
+    if var.dtype.category == INTEGER:
+        message = f"result type Float can't be cast to the desired output type {C_TYPES[var.dtype]}"
+        raise GradcliError("G025", message, help="convert it: .float()")
     var = kept_above(var, eps)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)
     if full:

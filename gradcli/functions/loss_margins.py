@@ -15,11 +15,12 @@ from gradcli.functions.math import sub, where
 from gradcli.functions.nn import add_number, floating, only, pairwise_distance, sub_number
 from gradcli.functions.reduce import sum
 from gradcli.functions.shape import reshaped
-from gradcli.graph.dtype import bool_, float32, int64
+from gradcli.graph.dtype import HALVES, bool_, float32, int64
 from gradcli.graph.node import Node, data
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
+from gradcli.ops.rows import lacks
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.operands import cannot_cast, other_dtype
 
@@ -171,7 +172,7 @@ def triplet_margin_with_distance_loss(
     return reduced((add_number(near, margin) - far).clamp_min(0), reduction)
 
 
-@function("nn.functional.multi_margin_loss")
+@function("nn.functional.multi_margin_loss", refuses=lacks("multi_margin_loss_cpu_kernel", *HALVES))
 def multi_margin_loss(
     input: Any,
     target: Any,
@@ -246,7 +247,10 @@ def _by_row(losses: Node, input: Node, how: str) -> Node:
     return reduced(reshaped(sum.body(losses, -1), shape), how)
 
 
-@function("nn.functional.multilabel_margin_loss")
+@function(
+    "nn.functional.multilabel_margin_loss",
+    refuses=lacks("multilabel_margin_loss_forward_out_frame", *HALVES),
+)
 def multilabel_margin_loss(
     input: Any,
     target: Any,

@@ -15,10 +15,11 @@ from gradcli.functions.matrix_checks import (
     system,
 )
 from gradcli.functions.systems import from_left
-from gradcli.graph.dtype import int32
+from gradcli.graph.dtype import HALVES, int32
 from gradcli.graph.node import Node, constant
 from gradcli.ops import decompositions as own
 from gradcli.ops.matrices import adjoint, emptied, product, transposed
+from gradcli.ops.rows import lacks
 from gradcli.ops.systems import solve_triangular
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -123,7 +124,13 @@ def _lu_solved(packed: Node, pivots: Node, b: Node, left: bool, adjoint_of: bool
     return product(order, solve_triangular(back, half, upper=True, left=True, unit=True))
 
 
-@function("linalg.lu_solve", shown="linalg_lu_solve", method=False, columns=from_left)
+@function(
+    "linalg.lu_solve",
+    shown="linalg_lu_solve",
+    method=False,
+    columns=from_left,
+    refuses=lacks("linalg.lu_solve_cpu", *HALVES),
+)
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Node:
     """The solution of AX = B (XA = B) from the LU factors of A, or of its adjoint."""
     packed, b = system("linalg.lu_solve", LU, B, left)
@@ -150,7 +157,13 @@ def _old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
 # -- LDL
 
 
-@function("linalg.ldl_factor", shown="NotImplemented", method=False, columns=(0,))
+@function(
+    "linalg.ldl_factor",
+    shown="NotImplemented",
+    method=False,
+    columns=(0,),
+    refuses=lacks("ldl_factor_kernel_cpu", *HALVES),
+)
 def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
     """Factors of a symmetric (Hermitian) A as LAPACK stores them, and the exchanges of rows."""
     x = square("torch.linalg.ldl_factor_ex", A)
@@ -159,7 +172,13 @@ def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
     return LDLFactor(packed, pivots)
 
 
-@function("linalg.ldl_factor_ex", shown="NotImplemented", method=False, columns=(0,))
+@function(
+    "linalg.ldl_factor_ex",
+    shown="NotImplemented",
+    method=False,
+    columns=(0,),
+    refuses=lacks("ldl_factor_kernel_cpu", *HALVES),
+)
 def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Results:
     """As `linalg.ldl_factor`, and for each matrix the pivot that was zero, or 0."""
     x = square("torch.linalg.ldl_factor_ex", A)
@@ -169,7 +188,13 @@ def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False
     return LDLFactorEx(packed, pivots, info)
 
 
-@function("linalg.ldl_solve", shown="NotImplemented", method=False, columns=(0,))
+@function(
+    "linalg.ldl_solve",
+    shown="NotImplemented",
+    method=False,
+    columns=(0,),
+    refuses=lacks("ldl_solve_kernel_cpu", *HALVES),
+)
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Node:
     """The solution of AX = B from what `linalg.ldl_factor` returns for A."""
     packed, b = system("torch.linalg.ldl_solve", LD, B, True)

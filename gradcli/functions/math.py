@@ -288,9 +288,11 @@ def sign(input: Any) -> Node:
 @function(
     "round", "special.round", overload=lambda input, *, decimals=None: int(decimals is not None)
 )
-def round(input: Any, *, decimals: int = 0) -> Node:
+def round(input: Any, *, decimals: int | None = None) -> Node:
     """The nearest whole number, halves to even; to `decimals` digits after the point."""
     x = tensor_operand(input)
+    if decimals is not None and x.dtype.category <= INTEGER:
+        raise no_kernel("round_cpu" if decimals else "round_vml_cpu", x)
     return ops.rounded(x, decimals=decimals) if decimals else ops.rounded(x)
 
 
@@ -422,7 +424,7 @@ def _bits(name: str) -> Any:
     logical = OPS[f"logical_{name}"]
     bitwise = OPS[f"bitwise_{name}"]
 
-    @function(f"Tensor.__{name}__", f"Tensor.__r{name}__", shown=f"bitwise_{name}")
+    @function(f"Tensor.__{name}__", f"Tensor.__r{name}__", shown=f"bitwise_{name}", exact=True)
     def operator(input: Any, other: Operand) -> Node:
         x, y = promoted(input, other)
         return logical(x, y) if x.dtype is bool_ else bitwise(x, y)

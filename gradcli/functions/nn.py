@@ -19,6 +19,7 @@ from gradcli.functions.linalg import addmm, matmul
 from gradcli.functions.reduce import mean_of, vector_norm_of
 from gradcli.functions.shape import reshaped
 from gradcli.graph.dtype import (
+    BOOL,
     SCALAR_TYPES,
     int64,
     result_type,
@@ -29,7 +30,7 @@ from gradcli.graph.shape import axis_from_right, broadcast, numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
-from gradcli.ops.rows import zero
+from gradcli.ops.rows import lacks, zero
 from gradcli.tensor.function import Function, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.operands import no_kernel
@@ -126,7 +127,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
 # -- linear maps
 
 
-@composite("nn.functional.linear")
+@composite("nn.functional.linear", refuses=lacks("addmm_impl_cpu_", BOOL))
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """`input @ weight.T + bias` along the last dim; `weight` is (out, in) or (in,)."""
     rank, out = len(input.shape), weight.shape[0] if weight.shape else 1
@@ -148,7 +149,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     return result if rank == 2 else result.view(*input.shape[:-1], out)
 
 
-@composite("bilinear", "nn.functional.bilinear", method=False)
+@composite("bilinear", "nn.functional.bilinear", method=False, refuses=lacks("bmm", BOOL))
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """`input1 @ weight[k] @ input2 + bias[k]` for each k; `weight` is (out, in1, in2)."""
     _check_bilinear(input1, input2, weight, bias)

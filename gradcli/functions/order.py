@@ -12,8 +12,9 @@ from gradcli.errors import GradcliError
 from gradcli.functions.index import gather_along
 from gradcli.functions.reduce import axes_of
 from gradcli.functions.shape import part, reshaped
-from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES, as_dtype, float32, float64
+from gradcli.graph.dtype import BOOL, FLOATING, HALVES, SCALAR_TYPES, as_dtype, float32, float64
 from gradcli.graph.node import Node
+from gradcli.graph.op import Check
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import order, reduction
 from gradcli.tensor import Tensor
@@ -223,11 +224,12 @@ _running("cummin", False)
 # -- quantiles
 
 _ROUNDINGS = {"lower": "floor", "higher": "ceil", "nearest": "round"}
+NOT_WIDE = "quantile() input tensor must be either float or double dtype"
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _quantile(name: str, skip: bool) -> None:
-    @composite(name)
+    @composite(name, refuses=dict.fromkeys(HALVES, Check(NOT_WIDE)))
     def quantile(
         input: Any,
         q: float | AnyTensor,

@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import floating, internal
+from gradcli.functions.nn import internal
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.pool_checks import (
     check_adaptive,
@@ -21,15 +21,15 @@ from gradcli.functions.pool_checks import (
     check_windows,
     numbers,
 )
-from gradcli.graph.dtype import BOOL, FLOATING
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, SMALL_INTEGERS
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.linalg import contract
 from gradcli.ops.movement import reshape
+from gradcli.ops.rows import lacks
 from gradcli.ops.window import even_parts, window_sum
 from gradcli.tensor.function import Function, composite
-from gradcli.tensor.operands import no_kernel
 
 Numbers = tuple[int, ...]
 
@@ -38,13 +38,14 @@ def _avg_pool(count: int) -> Function:
     flat = max(count, 2)
     name = f"avg_pool{count}d"
 
-    @internal(f"avg_pool{flat}D")
+    kernel_name = "avg_pool2d" if flat == 2 else "avg_pool3d_out_frame"
+    missing = (BOOL, COMPLEX, *SMALL_INTEGERS, *(HALVES if flat == 3 else ()))
+
+    @internal(f"avg_pool{flat}D", refuses=lacks(kernel_name, *missing))
     def averaged(x: Node, *given: Any) -> Node:
         kernel, stride, padding, up, include, divisor = given
         check_averages(x, kernel, padding, divisor)
         counts = check_windows(x, kernel, stride, padding, (1,) * flat, up)
-        if x.dtype.category == BOOL:
-            raise no_kernel(f"avg_pool{flat}d", x)
         sizes = x.shape[x.ndim - flat :]
         each = list(zip(counts, sizes, kernel, stride, padding, strict=True))
         around = [(p, max((c - 1) * s + k - p - n, 0)) for c, n, k, s, p in each]
@@ -101,9 +102,10 @@ def _adaptive_avg_pool(count: int) -> Function:
     flat = max(count, 2)
     name = f"adaptive_avg_pool{count}d"
 
-    @internal(f"adaptive_avg_pool{flat}D")
+    kernel_name = "adaptive_avg_pool2d" if flat == 2 else "adaptive_avg_pool3d_cpu"
+
+    @internal(f"adaptive_avg_pool{flat}D", refuses=lacks(kernel_name, BOOL, INTEGER, COMPLEX))
     def averaged(x: Node, sizes: Numbers) -> Node:
-        floating(x, f"adaptive_avg_pool{flat}d")
         core = x.shape[x.ndim - flat :]
         if all(m and n % m == 0 for n, m in zip(core, sizes, strict=True)):
             kernel = tuple(n // m for n, m in zip(core, sizes, strict=True))

@@ -21,9 +21,11 @@ from gradcli.functions.pool_checks import (
     only_one,
 )
 from gradcli.functions.shape import reshaped, whole
+from gradcli.graph.dtype import BOOL, COMPLEX, INTEGER
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import numel
 from gradcli.ops.indexing import index_put
+from gradcli.ops.rows import lacks
 from gradcli.ops.window import Range
 from gradcli.tensor import registry
 from gradcli.tensor.function import Function, composite
@@ -36,7 +38,7 @@ def _max_unpool(count: int) -> Function:
     flat = max(count, 2)
     name = f"max_unpool{count}d"
 
-    @internal(f"max_unpool{flat}D")
+    @internal(f"max_unpool{flat}D", refuses=lacks(f"max_unpool{flat}d", BOOL, INTEGER, COMPLEX))
     def unpooled(input: Any, indices: Any, size: Numbers) -> Node:
         x, found = tensor(input), tensor(indices)
         lead = x.shape[: x.ndim - flat]
@@ -109,7 +111,9 @@ def _unpooled_size(
 def _fractional_of(count: int) -> Function:
     order = range(count) if count == 3 else (1, 0)
 
-    @internal(f"fractional_max_pool{count}D")
+    kernel = f"fractional_max_pool{count}d_out_frame"
+
+    @internal(f"fractional_max_pool{count}D", refuses=lacks(kernel, COMPLEX))
     def chosen(x: Node, kernel: Numbers, sizes: Numbers, samples: Node) -> tuple[Node, Node]:
         values = array(x).reshape(-1, *x.shape[-count:])
         phases = array(samples).reshape(-1, count)

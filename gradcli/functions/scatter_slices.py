@@ -17,6 +17,7 @@ from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.ops.elementwise import cast
+from gradcli.ops.rows import lacks
 from gradcli.ops.scatter import Places
 from gradcli.tensor.function import function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
@@ -176,7 +177,7 @@ def _filler(x: Node, value: Any) -> Node:
     return cast(promoted(x, value)[1], x.dtype)
 
 
-@function("index_reduce")
+@function("index_reduce", refuses=lacks("index_func_", BOOL, COMPLEX))
 def index_reduce(
     input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
 ) -> Node:

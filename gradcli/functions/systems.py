@@ -20,7 +20,7 @@ from gradcli.functions.matrix_checks import (
     succeed,
     system,
 )
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import BOOL, HALVES, INTEGER, NARROW, SCALAR_TYPES
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH
 from gradcli.graph.shape import numel
@@ -28,10 +28,10 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import systems
 from gradcli.ops.matrices import EPSILON, LinAlgError, emptied, transposed
 from gradcli.ops.movement import reshape
+from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import Results, named_results
 
 registry.register("torch.linalg.LinAlgError", LinAlgError)
@@ -81,25 +81,31 @@ def _solved(name: str, A: Any, B: Any, left: bool, check: bool) -> tuple[Node, N
     return (reshape(found, axes=2, shape=found.shape[-2:-1]) if vector else found), info
 
 
-@function("linalg.solve", shown="linalg_solve_ex", method=False, columns=from_left)
+_SOLVING: Any = {
+    **{"shown": "linalg_solve_ex", "method": False, "columns": from_left},
+    "refuses": lacks("lu_cpu", *HALVES),
+}
+
+
+@function("linalg.solve", **_SOLVING)
 def solve(A: Any, B: Any, *, left: bool = True) -> Node:
     """The solution of AX = B, or of XA = B; B is a vector where it has one dim less than A."""
     return _solved("torch.linalg.solve", A, B, left, True)[0]
 
 
-@function("linalg.solve_ex", shown="linalg_solve_ex", method=False, columns=from_left)
-def solve_ex(
-    A: Any,
-    B: Any,
-    *,
-    left: bool = True,
-    check_errors: bool = False,
-) -> Results:
+@function("linalg.solve_ex", **_SOLVING)
+def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Results:
     """The solution as of `linalg.solve`, and for each matrix the pivot that was zero, or 0."""
     return SolveEx(*_solved("torch.linalg.solve_ex", A, B, left, check_errors))
 
 
-@function("linalg.solve_triangular", shown="linalg_solve_triangular", method=False, columns=(0,))
+@function(
+    "linalg.solve_triangular",
+    shown="linalg_solve_triangular",
+    method=False,
+    columns=(0,),
+    refuses=lacks("triangular_solve_cpu", *NARROW),
+)
 def solve_triangular(
     A: Any,
     B: Any,
@@ -113,7 +119,7 @@ def solve_triangular(
     return systems.solve_triangular(a, b, upper=upper, left=left, unit=unitriangular)
 
 
-@function("triangular_solve", columns=(0, 1))
+@function("triangular_solve", columns=(0, 1), refuses=lacks("triangular_solve_cpu", *NARROW))
 def triangular_solve(
     input: Any,
     A: Any,
@@ -146,7 +152,9 @@ def _fitting(name: str, a: Node, b: Node) -> None:
         )
 
 
-@function("cholesky_solve", columns=(0,))
+@function(
+    "cholesky_solve", columns=(0,), refuses=lacks("cholesky_solve_cpu", BOOL, INTEGER, *HALVES)
+)
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
     """The solution of AX = input from the Cholesky factor of A."""
     b, a = tensor(input), tensor(L)
@@ -157,24 +165,16 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
     return systems.cholesky_solve(b, a, upper=upper)
 
 
-@function("cholesky_inverse", columns=(0,))
+@function("cholesky_inverse", columns=(0,), refuses=lacks("cholesky_inverse_out_cpu", *NARROW))
 def cholesky_inverse(L: Any, upper: bool = False) -> Node:
     """The inverse of A from its Cholesky factor."""
     x = tensor(L)
     square_shape("cholesky_inverse", x)
-    if not x.dtype.differentiable or x.dtype.itemsize < 4:
-        raise no_kernel("cholesky_inverse_out_cpu", x)
     return systems.cholesky_inverse(x, upper=upper)
 
 
 @function("linalg.lstsq", shown="linalg_lstsq", method=False, columns=(0,))
-def lstsq(
-    input: Any,
-    b: Any,
-    rcond: float | None = None,
-    *,
-    driver: str | None = None,
-) -> Results:
+def lstsq(input: Any, b: Any, rcond: float | None = None, *, driver: str | None = None) -> Results:
     """The X with the least squares of `input @ X - b`; residuals, ranks and singular values."""
     x, y, vector = _least_squares(input, b)
     method = driver or "gelsy"
@@ -227,7 +227,7 @@ def _tolerance(value: Any, kind: Any) -> Node:
     return ops.cast(value, kind) if isinstance(value, Node) else constant(value, kind)
 
 
-@function("linalg.pinv", "pinverse", shown="linalg_pinv")
+@function("linalg.pinv", "pinverse", shown="linalg_pinv", exact=True)
 def pinv(
     A: Any,
     rcond: Any = None,

@@ -123,6 +123,11 @@ C_TYPES: dict[DType, str] = {
 }
 """The element types of C++ that PyTorch's messages name where a kernel asks for another dtype."""
 
+HALVES = (float16, bfloat16)
+NARROW = (BOOL, INTEGER, *HALVES)
+"""What LAPACK has no routines for."""
+SMALL_INTEGERS = (uint8, int8, int16, int32)
+
 _COMPLEX = {float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128}
 _REAL = {complex32: float16, complex64: float32, complex128: float64}
 

@@ -16,7 +16,7 @@ from gradcli.graph.node import NO_ATTRS, Node, current
 from gradcli.graph.shape import Shape
 
 Rule = Callable[..., Node]
-NOTHING: Mapping[int, str] = {}
+NOTHING: Mapping[Any, str] = {}
 Infer = Callable[..., Any]
 """(shape, dtype) of the result, or one such pair for each of several results."""
 
@@ -46,6 +46,19 @@ class Check(str):
     """A sentence that PyTorch says with a RuntimeError, not with a NotImplementedError."""
 
     __slots__ = ()
+
+
+Refusals = Mapping[Any, str]
+"""A category of dtypes or a dtype -> PyTorch's sentence about it, with `{dtype}` in."""
+
+
+def lacking(refuses: Refusals, dtype: DType) -> GradcliError | None:
+    """G025 for a dtype that `refuses` names, itself or its category; else None."""
+    sentence = refuses.get(dtype) or refuses.get(dtype.category)
+    if sentence is None:
+        return None
+    kind = RuntimeError if isinstance(sentence, Check) else NotImplementedError
+    return GradcliError("G025", sentence.format(dtype=SCALAR_TYPES[dtype]), kind=kind)
 
 
 class Op:
@@ -103,7 +116,7 @@ class Op:
         multiple: bool = False,
         elementwise: bool = False,
         joint: Callable[..., Sequence[Node | None]] | None = None,
-        refuses: Mapping[int, str] = NOTHING,
+        refuses: Refusals = NOTHING,
         exact: bool = False,
     ) -> None:
         if name in OPS:
@@ -168,11 +181,9 @@ class Op:
 
     def refusal(self, dtype: DType) -> GradcliError:
         """G025 for a dtype that the op does not take."""
-        sentence = self.refuses[dtype.category].format(dtype=SCALAR_TYPES[dtype])
-        kind = (
-            RuntimeError if isinstance(self.refuses[dtype.category], Check) else NotImplementedError
-        )
-        return GradcliError("G025", sentence, kind=kind)
+        error = lacking(self.refuses, dtype)
+        assert error is not None
+        return error
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -29,9 +29,9 @@ def predicate(name: str, *derivatives: Derivative, **row: Any) -> Op:
     return elementwise(name, *derivatives, infer=truth, **row)
 
 
-def lacks(kernel: str, *categories: int) -> dict[int, str]:
-    """Categories of dtypes that an op does not take, in PyTorch's sentence about its kernel."""
-    return dict.fromkeys(categories, f"\"{kernel}\" not implemented for '{{dtype}}'")
+def lacks(kernel: str, *kinds: int | DType) -> dict[Any, str]:
+    """Dtypes, or categories of them, that are refused in PyTorch's sentence about its kernel."""
+    return dict.fromkeys(kinds, f"\"{kernel}\" not implemented for '{{dtype}}'")
 
 
 def same(*inputs: Node, **attrs: Any) -> tuple[Shape, DType]:

@@ -15,7 +15,7 @@ from gradcli.execute.evaluate import settle
 from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.dtype import INTEGER, bool_
 from gradcli.graph.node import Node
-from gradcli.graph.op import FULL, Op
+from gradcli.graph.op import FULL, NOTHING, Op, Refusals
 from gradcli.tensor import registry, saved
 from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.composed import compose, opened
@@ -23,6 +23,7 @@ from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.inference import inference
 from gradcli.tensor.kept import backward_name, called
+from gradcli.tensor.kernels import unless_refused
 from gradcli.tensor.kinds import AnyTensor, Parameters, takes_list
 from gradcli.tensor.operands import (
     as_floating,
@@ -59,6 +60,7 @@ class Function:
         columns: the numbers of the results whose matrices lie in memory column by column, as LAPACK
             writes them; or a function of the arguments that says so.
         exact: whether its body is given numbers of half the width as they are (see halves.py).
+        refuses: dtypes of the first tensor for which PyTorch has no kernel, and its sentence.
 
     Attributes:
         known: the classes of arguments that it has taken.
@@ -69,7 +71,7 @@ class Function:
     __slots__ = (
         *("__name__", "body", "columns", "composed", "doc", "edges", "exact", "known", "layout"),
         *("lenient", "listed", "on_nodes", "overload", "qualified", "shown", "view", "_grad_fn"),
-        *("_numbers", "_parameters"),
+        *("_numbers", "_parameters", "refuses"),
     )
 
     def __init__(
@@ -86,6 +88,7 @@ class Function:
         edges: tuple[str, ...] = (),
         composed: Body | None = None,
         exact: bool = False,
+        refuses: Refusals = NOTHING,
     ) -> None:
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
@@ -102,6 +105,7 @@ class Function:
         self.edges = edges
         self.composed = composed
         self.exact = exact or view
+        self.refuses = refuses
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
         self._numbers = self.shown in WITH_NUMBERS
         self._parameters: Parameters | None = None
@@ -114,9 +118,10 @@ class Function:
                 return into(self, args, kwargs)
             args, kwargs = taken(self, args, kwargs, seen)
         try:
-            if not self.on_nodes:
-                return self.body(*args, **kwargs)
-            return self._apply(args, kwargs)
+            run = self._apply if self.on_nodes else self.body
+            if self.refuses:
+                return unless_refused(self.refuses, run, args, kwargs)
+            return run(*args, **kwargs)
         except MISFITS as error:
             raise misfit(self, args, kwargs, error) from error
 
@@ -133,7 +138,7 @@ class Function:
         made.known, made._parameters, made.lenient, made.listed = set(), None, lenient, listed
         return made
 
-    def _apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
         tensors: list[Tensor] = []
         nodes: list[Node] = []
         given = [opened(a, tensors, nodes) for a in args]
@@ -157,9 +162,8 @@ class Function:
             return result
         if inference.blocks or saved.watchers:
             saved.keep(made, tensors, nodes)
-        if not self.columns:
+        if not (columns := self.columns):
             return made
-        columns = self.columns
         return in_columns(made, columns(*args, **kwargs) if callable(columns) else columns)
 
     def _ends(self, args: list[Any], kwargs: dict[str, Any]) -> list[Node]:
