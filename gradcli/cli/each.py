@@ -20,6 +20,7 @@ from gradcli.cli.eval import explain_steps, read, remark, vectors_of
 from gradcli.cli.inputs import Standard, no_value
 from gradcli.cli.main import report
 from gradcli.cli.outputs import chosen_format
+from gradcli.cli.rows import follow
 from gradcli.cli.tracing import Trace
 from gradcli.errors import ExitStatus, GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
@@ -49,6 +50,7 @@ def each(
     output: str | None,
     trace: Trace,
     fail_fast: bool,
+    verbose: bool,
     **asked: Any,
 ) -> int:
     """The command; `given` are the arguments of `eval.read`, `asked` those of `vectors_of`."""
@@ -56,6 +58,7 @@ def each(
     standard = Standard()
     stream = standard.take("--each")
     tree, fixed, wrt = read(standard, *given, shapes=False)
+    follow(fixed, verbose)
     said = not asked["gradients"] or any(asked[n] for n in ("vjp", "jvp", "jacobian"))
 
     def options(variables: Variables) -> Options:

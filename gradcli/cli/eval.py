@@ -58,7 +58,7 @@ def run(
     if asked.pop("each"):
         from gradcli.cli.each import each
 
-        asked |= {"gradients": not no_grad, "fail_fast": fail_fast, **place}
+        asked |= {"gradients": not no_grad, "fail_fast": fail_fast, "verbose": verbose, **place}
         return each((expression, bindings, wrt, dtype), format, output, trace, **asked)
     if fail_fast:
         raise GradcliError("G070", "--fail-fast is for --each", help="add --each, or leave it out")

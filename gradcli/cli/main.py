@@ -7,6 +7,7 @@ asks for it.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -130,8 +131,14 @@ def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence()
         return ExitStatus.OK
-    except MemoryError:
-        shown = Diagnostic("G060", "there is not enough memory", help="work on smaller pieces")
+    except (MemoryError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENOMEM:
+            return _bug(error, words)
+        shown = Diagnostic(
+            "G060",
+            "there is not enough memory",
+            help="read large files by rows: --max-memory 500MB, or work on smaller pieces",
+        )
         return report(shown, words, ExitStatus.USAGE)
     except Exception as error:
         return _bug(error, words)

@@ -89,11 +89,28 @@ def _bytes(node: Node) -> int:
 VIRTUAL = frozenset({"full", "expand"})
 """Ops whose result repeats its input without storing it again."""
 
+GROUPS = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", ("memory.stat", "inactive_file")),
+    (
+        *("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ("memory.stat", "total_inactive_file"),
+    ),
+)
+"""Where Linux says of a container its limit, what it uses, and what of that it can give back."""
+
 memory = MemoryLimit()
 
 
 def available() -> int:
-    """Bytes of memory that are free to use now; the whole memory where the system does not say."""
+    """Bytes of memory that this process may take now: what is free, within its own limits.
+
+    These are the address space (ulimit -v) and a container's memory.
+    """
+    return max(1, min([_free(), *_own()]))
+
+
+def _free() -> int:
+    """Bytes that are free on the machine; the whole memory where the system does not say."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             for line in file:
@@ -105,6 +122,34 @@ def available() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return 8 << 30
+
+
+def _own() -> list[int]:
+    """What each limit of this process leaves; nothing where the system knows none."""
+    left = []
+    try:
+        import resource
+
+        space, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if space != resource.RLIM_INFINITY:
+            with open("/proc/self/statm", encoding="ascii") as file:
+                left.append(space - int(file.read().split()[0]) * resource.getpagesize())
+    except (ImportError, OSError, ValueError):
+        pass
+    for folder, limit, used, cached in GROUPS:
+        try:
+            sizes = [_number(folder, limit), -_number(folder, used), _number(folder, *cached)]
+            left.append(sum(sizes))
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+    return left
+
+
+def _number(folder: str, name: str, key: str = "") -> int:
+    """The number in a file, or behind `key` in a line of it."""
+    with open(f"{folder}/{name}", encoding="ascii") as file:
+        words = file.read().split()
+    return int(words[words.index(key) + 1 if key else 0])
 
 
 def human(count: float) -> str:

@@ -82,9 +82,10 @@ def choose(names: list[str], key: str, data: Data) -> list[str]:
 def column(table: Any, name: str, data: Data) -> np.ndarray[Any, Any]:
     """A column of numbers without nulls; raises G051 for others."""
     values = table.column(name)
-    if values.null_count:
+    count = values.null_count
+    if count:
         raise data.malformed(
-            f"column {shown(name)!r} has {values.null_count} nulls",
+            f"column {shown(name)!r} has {count} null{'s' * (count > 1)}",
             "fill or drop them first, or choose other columns",
         )
     check_plain(str(values.type), name, data)

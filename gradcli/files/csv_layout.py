@@ -75,7 +75,7 @@ class Layout:
             delimiter = _delimiter(texts, "\t" if data.name.endswith(".tsv") else _DELIMITERS)
             rows = [cells(line, delimiter) for line in texts]
         except csv.Error as error:
-            raise data.malformed(f"{shown(str(error))} (line {looked[0][0]})") from error
+            raise _quote(looked, data) from error
         names = None
         if any(cell.strip() and not _numeric(cell, delimiter) for cell in rows[0]):
             names = [cell.strip() for cell in rows.pop(0)]
@@ -197,6 +197,15 @@ def _look(lines: Iterator[str]) -> list[tuple[int, str]]:
             if len(found) == 2:
                 break
     return found
+
+
+def _quote(looked: list[tuple[int, str]], data: Data) -> GradcliError:
+    """The error for a quote that its line does not close, in one of the first lines."""
+    number, line = next((each for each in looked if each[1].count('"') % 2), looked[0])
+    place = max(line.rfind('"'), 0)
+    fact = f"line {number} does not close its quote"
+    help = ["numbers need no quotes; a quoted cell of the first rows ends in its own line"]
+    return data.at_cell(fact, line.rstrip("\r\n"), number, (place, place + 1), help)
 
 
 def _delimiter(texts: list[str], candidates: str) -> str:

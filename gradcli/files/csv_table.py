@@ -191,7 +191,13 @@ def _bad_cell(
     return data.at_cell(fact, line, number_, (span[0], max(span[1], span[0] + 1)), help)
 
 
+MISSING = frozenset(("na", "n/a", "null", "none", "-", "--", "?", "."))
+"""What other programs write where there is no number."""
+
+
 def _number_help(cell: str, layout: Layout) -> list[str]:
+    if cell.strip().lower() in MISSING:
+        return ["write nan for a missing value"]
     if ("," in cell and "." in cell) or layout.decimal:
         return ["use one decimal sign in the whole table and no thousands separators"]
     if "," in cell and _convertible(cell.replace(",", ".")):

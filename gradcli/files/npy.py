@@ -165,7 +165,8 @@ def _check_size(header: Header, present: int, data: Data) -> None:
     if declared > present or largest >= 1 << 63:
         raise data.malformed(
             f"is cut off or damaged: its header declares {amount(declared)} "
-            f"of elements, {amount(present)} are there"
+            f"of elements, {amount(present)} are there",
+            "copy or write it again",
         )
     if declared < present:
         raise data.malformed(

@@ -78,6 +78,17 @@ def test_fixed_bindings_stand_beside_the_records_which_come_before_them(gradcli)
     assert [r["grads"] for r in found] == [{"x": [-2, -4]}, {"x": [0, 0]}, {"x": [2, 4]}]
 
 
+def test_a_fixed_binding_may_be_rows_of_a_file(gradcli, tmp_path):
+    np.save(tmp_path / "X.npy", np.ones((300_000, 16), np.float32))
+    arguments = ["eval", "mean(X)*c", "X=@X.npy", "--each", "-w", "c", "--rows"]
+    done = gradcli(*arguments, "X", "-v", stdin='{"c": 1}\n{"c": 2}\n')
+    assert [json.loads(line)["value"] for line in done.stdout.splitlines()] == [1, 2]
+    assert done.stderr.count("300000 rows of X (19.2 MB from files)") == 2
+    done = gradcli(*arguments, "Y", stdin='{"c": 1}\n')
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--rows: there is no variable Y" in done.stderr
+
+
 def test_a_write_to_a_fixed_binding_does_not_reach_the_next_record(gradcli):
     done = gradcli("eval", "c.add_(x)", "c=1", "--each", "--no-grad", stdin='{"x": 1}\n' * 3)
     assert [json.loads(line)["value"] for line in done.stdout.splitlines()] == [2, 2, 2]

@@ -150,12 +150,13 @@ def test_a_script_runs_on_files(data: Path, gradcli: Run) -> None:
     assert found.stderr.count("pass") <= 10
 
 
-def test_an_address_space_smaller_than_the_data(tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory", [["--max-memory=200MB"], []])
+def test_an_address_space_smaller_than_the_data(tmp_path: Path, memory: list[str]) -> None:
     rows = 6_000_000
     sparse(tmp_path / "X.npy", (rows, 50))  # 1.2 GB
     limit = 1100 << 20
     text = "mean((X@w - 3)**2)"
-    arguments = ["eval", text, "X=@X.npy", "w=ones(50)", "-ww", "--max-memory=200MB", "--threads=2"]
+    arguments = ["eval", text, "X=@X.npy", "w=ones(50)", "-ww", *memory, "--threads=2"]
     done = subprocess.run(
         [sys.executable, "-m", "gradcli", *arguments],
         cwd=tmp_path,

@@ -188,3 +188,12 @@ def test_csv_round_trip(
     array = table(tmp_path_factory.mktemp("t"), text)
     expected = np.array(rows)
     np.testing.assert_array_equal(array, expected if len(rows[0]) > 1 else expected[:, 0])
+
+
+def test_what_is_missing_and_what_is_not_closed_is_said(tmp_path: Path) -> None:
+    for word in ("NA", "null", "-"):
+        problem = error(tmp_path, f"a,b\n1,2\n{word},3\n")
+        assert "write nan for a missing value" in problem.diagnostic.help
+    problem = error(tmp_path, 'a,b\n"1\n2",3\n')
+    assert "line 2 does not close its quote" in str(problem)
+    assert place(problem) == (2, 1, '"')
