@@ -75,7 +75,7 @@ class Layout:
             delimiter = _delimiter(texts, "\t" if data.name.endswith(".tsv") else _DELIMITERS)
             rows = [cells(line, delimiter) for line in texts]
         except csv.Error as error:
-            raise _quote(looked, data) from error
+            raise _no_cells(error, looked, data) from error
         names = None
         if any(cell.strip() and not _numeric(cell, delimiter) for cell in rows[0]):
             names = [cell.strip() for cell in rows.pop(0)]
@@ -199,13 +199,15 @@ def _look(lines: Iterator[str]) -> list[tuple[int, str]]:
     return found
 
 
-def _quote(looked: list[tuple[int, str]], data: Data) -> GradcliError:
-    """The error for a quote that its line does not close, in one of the first lines."""
-    number, line = next((each for each in looked if each[1].count('"') % 2), looked[0])
-    place = max(line.rfind('"'), 0)
-    fact = f"line {number} does not close its quote"
-    help = ["numbers need no quotes; a quoted cell of the first rows ends in its own line"]
-    return data.at_cell(fact, line.rstrip("\r\n"), number, (place, place + 1), help)
+def _no_cells(error: csv.Error, looked: list[tuple[int, str]], data: Data) -> GradcliError:
+    """The error for first lines that are no cells: a quote that its line does not close, mostly."""
+    for number, line in looked:
+        if line.count('"') % 2 and "end of data" in str(error):
+            place = line.rindex('"')
+            fact = f"line {number} does not close its quote"
+            help = ["numbers need no quotes; a quoted cell of the first rows ends in its own line"]
+            return data.at_cell(fact, line.rstrip("\r\n"), number, (place, place + 1), help)
+    return data.malformed(f"{shown(str(error))} (line {looked[0][0]})")
 
 
 def _delimiter(texts: list[str], candidates: str) -> str:

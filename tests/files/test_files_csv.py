@@ -126,7 +126,7 @@ def test_csv_errors_point_at_the_cell(
         ("1,2\n3,4\n".encode("utf-16-le"), "UTF-16"),
         ("größe\n1\n".encode("latin-1"), "not UTF-8 text: byte 0xf6"),
         (b"1,2\n\0,4\n", "binary"),
-        ('1,"2\n3,4\n', "unexpected end of data"),
+        ('1,"2\n3,4\n', "line 1 does not close its quote"),
         ('1,2\n3,"' + "4" * 200_000, "field larger"),
         ("1,2\n" + "3," * 400 + "4\n", "line 2 has 401 cells"),
     ],
