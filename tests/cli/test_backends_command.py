@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run, clean_environment
+
+from tests.cli.conftest import ROOT, Run, clean_environment
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 LIBRARIES = ("jax", "torch", "cupy", "array_api_strict")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import in_its_own_process
 
 from gradcli.benching.peers import PEERS, Peer, Problem, own
 from gradcli.benching.timing import compare
@@ -17,6 +16,7 @@ from gradcli.errors import GradcliError
 from gradcli.language.parser import parse_expression
 from gradcli.render.benching import as_json, duration, table
 from gradcli.source import Source
+from tests.cli.conftest import in_its_own_process
 
 
 def problem(text: str, wrt: tuple[str, ...] = (), **values: Any) -> Problem:

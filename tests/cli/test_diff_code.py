@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import in_its_own_process
 
 from gradcli import evaluate
 from gradcli.calculus import differentiate
 from gradcli.cli.inputs import Standard, bind
 from gradcli.graph.dim import sized
 from gradcli.render.derivatives import derivatives_text
+from tests.cli.conftest import in_its_own_process
 
 SIZES = {"m": 4, "n": 3, "k": 2}
 CASES = [

@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.cli.conftest import ROOT
 
 TUTORIAL = ["graph", "mean(3*(x+2)**2)", "x=ones(2,2)", "--values"]
 TREE = """\

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import ROOT, Run, clean_environment
+
+from tests.cli.conftest import ROOT, Run, clean_environment
 
 SESSION = """x = tensor(3., requires_grad=True)
 y = x**2

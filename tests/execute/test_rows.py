@@ -23,8 +23,9 @@ from gradcli.functions.create import from_array, made
 from gradcli.graph.node import data
 from gradcli.graph.walk import ancestors
 from gradcli.tensor import Tensor
+from tests.execute.conftest import ROWS, WIDTH
 
-ROWS, WIDTH = 250_007, 18
+pytestmark = pytest.mark.usefixtures("as_before")
 EXPRESSIONS = {
     "logistic": "mean(log1p(exp(-y*(X@w))))",
     "normalised": "sum(((X - X.mean(0))/X.std(0))@w * y)",
@@ -36,14 +37,6 @@ EXPRESSIONS = {
     "a few rows": "sum(X[5]*w) + sum((X*2)[-4:]@w) + sum((X*2)[1:9:3]@w)",
     "in one piece": "sum(sort(X@w)[0][:100])",
 }
-
-
-@pytest.fixture(scope="module")
-def arrays() -> dict[str, Any]:
-    random = np.random.default_rng(0)
-    table = random.standard_normal((ROWS, WIDTH), np.float32)
-    y = np.sign(table[:, 0] + random.standard_normal(ROWS)).astype(np.float32)
-    return {"X": table, "y": y, "w": random.standard_normal(WIDTH).astype(np.float32) / 10}
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +58,6 @@ def tensor(value: Stored) -> Tensor:
 def bits(expression: str, values: dict[str, Any]) -> list[bytes]:
     result = gradcli.evaluate(expression, values, wrt=["w"])
     return [result.value.tobytes(), result.grads["w"].tobytes()]
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Any:
-    yield
-    rows.settings.__init__()  # type: ignore[misc]
-    chunks.__init__()  # type: ignore[misc]
-    THREADS[0] = 0
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)

@@ -24,24 +24,11 @@ from gradcli.files import read
 from gradcli.files.stored import Plain, Stored
 from gradcli.files.views import Joined
 from gradcli.source import Source, Span
-from tests.execute.test_rows import EXPRESSIONS, ROWS, WIDTH, bits, tensor
+from tests.execute.conftest import ROWS, WIDTH
+from tests.execute.test_rows import EXPRESSIONS, bits, tensor
 
 pytest.importorskip("distributed")
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Any:
-    yield
-    rows.settings.__init__()  # type: ignore[misc]
-    THREADS[0] = 0
-
-
-@pytest.fixture(scope="module")
-def arrays() -> dict[str, Any]:
-    random = np.random.default_rng(0)
-    table = random.standard_normal((ROWS, WIDTH), np.float32)
-    y = np.sign(table[:, 0] + random.standard_normal(ROWS)).astype(np.float32)
-    return {"X": table, "y": y, "w": random.standard_normal(WIDTH).astype(np.float32) / 10}
+pytestmark = pytest.mark.usefixtures("as_before")
 
 
 @pytest.fixture(scope="module")
