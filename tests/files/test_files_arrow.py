@@ -44,7 +44,7 @@ def test_parquet_and_arrow(tmp_path: Path) -> None:
         assert read(f"{path}:a").dtype == np.int64
         assert read(f"{path}:t").tolist() == [True, False, True]
         np.testing.assert_array_equal(read(f"{path}:b,a"), [[1, 0], [2, 1], [3, 2]])
-        refused(f"{path}:n", "G051", "1 nulls")
+        refused(f"{path}:n", "G051", "1 null")
         refused(f"{path}:s", "G051", "string")
         refused(f"{path}:l", "G051", "list")
         refused(path, "G051")
