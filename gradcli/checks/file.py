@@ -5,6 +5,7 @@ Constraints: knows the format, evaluates nothing; an unknown key is an error wit
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ class Record:
                 help = did_you_mean(key, KEYS) or f"keys: {', '.join(KEYS)}"
                 raise _wrong(f"a check has no key {key}", span, help)
         self.span = span
-        self.name = _typed(table, "name", str, span, f"check {number}")
+        self.name = _typed(table, "name", str, span, "") or f"check {number}"
         self.expression = _typed(table, "expression", str, span, "")
         if not self.expression.strip():
             raise _wrong(f"{self.name} has no expression", span, 'expression = "sum(x**2)"')
@@ -56,7 +57,10 @@ class Record:
                 self.settings[key] = kind(_typed(table, key, (int, kind), span, 0))
         if "wrt" in table:
             wrt = _typed(table, "wrt", (list, str), span, "")
-            self.settings["wrt"] = wrt.split(",") if isinstance(wrt, str) else list(wrt)
+            names = wrt.split(",") if isinstance(wrt, str) else list(wrt)
+            if not all(isinstance(name, str) for name in names):
+                raise _wrong("wrt must be names of variables", span, 'wrt = ["x", "y"]')
+            self.settings["wrt"] = [name.strip() for name in names]
         _bounds(self.settings, span)
 
 
@@ -98,10 +102,12 @@ def _typed(table: Mapping[str, Any], key: str, kind: Any, span: Span, default: A
 def _bounds(settings: Mapping[str, Any], span: Span) -> None:
     if settings.get("order", 1) not in (1, 2):
         raise _wrong("order must be 1 or 2", span, "order = 2 checks second derivatives")
-    if settings.get("samples", 1) < 1 or settings.get("tolerance", 1.0) <= 0:
-        raise _wrong("samples and tolerance must be positive", span, "samples = 3")
-    if settings.get("seed", 0) < 0:
-        raise _wrong("seed must not be negative", span, "seed = 0")
+    if not 1 <= settings.get("samples", 1) <= 1000:
+        raise _wrong("samples must be from 1 to 1000", span, "samples = 3")
+    if not 0 < settings.get("tolerance", 1.0) < math.inf:
+        raise _wrong("tolerance must be a positive number", span, "tolerance = 1e-6")
+    if not 0 <= settings.get("seed", 0) < 2**64:
+        raise _wrong("seed must be from 0 to 2**64 - 1", span, "seed = 0")
 
 
 def _sizes(size: Any) -> str:

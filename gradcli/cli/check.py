@@ -91,7 +91,14 @@ def _one(
 ) -> Iterator[Report]:
     standard = Standard()
     tree = parse_expression(expression_source(expression, standard))
-    expected = dict(_expectation(text) for text in expect)
+    pairs = [_expectation(text) for text in expect]
+    expected = dict(pairs)
+    if len(expected) < len(pairs):
+        raise GradcliError(
+            "G070",
+            "two derivatives are expected for one variable",
+            help="--expect x=F --expect y=G",
+        )
     return _reports(tree.span.source.text.strip(), tree, bindings, expected, settings, standard)
 
 

@@ -29,7 +29,13 @@ from gradcli.graph.shape import text as shape_text
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.unbound import unbound
-from gradcli.render.result import result_arrays, result_json, result_text, steps_text
+from gradcli.render.result import (
+    result_arrays,
+    result_json,
+    result_text,
+    steps_text,
+    too_long,
+)
 from gradcli.result import Result
 from gradcli.source import Span
 from gradcli.tensor import Tensor
@@ -188,14 +194,22 @@ def explain_steps(result: Result, variables: dict[str, Any]) -> None:
         step.passes = {texts[x]: formula for x, formula in found.items()}
 
 
-def _show(result: Result, format: str, output: str | None) -> None:
-    if format == "json":
-        write_text(result_json(result), output)
-    elif format == "text":
-        if result.output is None and output is None:
-            return  # the expression was called for its effect, as print(x) is
+def _text(result: Result, format: str) -> str:
+    """The result as text or JSON."""
+    try:
+        if format == "json":
+            return result_json(result)
         shown = result_text(result)
-        write_text(f"{steps_text(result.steps)}\n{shown}" if result.steps else shown, output)
+        return f"{steps_text(result.steps)}\n{shown}" if result.steps else shown
+    except ValueError:
+        raise too_long() from None
+
+
+def _show(result: Result, format: str, output: str | None) -> None:
+    if format in ("json", "text"):
+        if result.output is None and output is None and format == "text":
+            return  # the expression was called for its effect, as print(x) is
+        write_text(_text(result, format), output)
     else:
         if not isinstance(result.output, Tensor):
             kind = type(result.output).__name__

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,7 +90,8 @@ def bind(arguments: Sequence[str], standard: Standard, *, shapes: bool = False) 
         found = BINDING.fullmatch(argument)
         if found is None:
             raise not_a_binding(argument)
-        name, sign, text = found.groups()
+        written, sign, text = found.groups()
+        name = unicodedata.normalize("NFKC", written)  # as Python reads names in the expression
         if name in KEYWORDS:
             raise GradcliError("G070", f"{name} cannot be a variable", help="choose another name")
         if sign == "=":
@@ -168,10 +170,14 @@ def _value(name: str, text: str, variables: dict[str, Any], standard: Standard) 
 
 def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
     """The value of an expression on the command line, as a leaf."""
-    tree = parse_expression(Source(f"<{name}>", text))
+    source = Source(f"<{name}>", text)
+    tree = parse_expression(source)
     with Stop(False):
         value = Interpreter(dict(variables)).evaluate(tree)
-        return as_leaf(name, value)
+        try:
+            return as_leaf(name, value)
+        except GradcliError as error:
+            raise error.at(Span(source, 0, len(text))) from None
 
 
 def vector(name: str, text: str, variables: dict[str, Any], standard: Standard) -> Any:
@@ -230,5 +236,10 @@ def as_dtype_of(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def listed(names: str | None) -> list[str] | None:
-    """The names in `x,y`; None where none were given."""
-    return None if names is None else [w.strip() for w in names.split(",") if w.strip()]
+    """The names in `x,y`; None where none were given, G070 where the text has none."""
+    if names is None:
+        return None
+    found = [unicodedata.normalize("NFKC", w.strip()) for w in names.split(",") if w.strip()]
+    if not found:
+        raise GradcliError("G070", f"--wrt {names!r} names no variable", help="--wrt x,y")
+    return found

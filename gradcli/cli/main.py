@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +27,8 @@ from gradcli.cli.commands import COMMANDS
 from gradcli.cli.options import colour_flag
 from gradcli.errors import Diagnostic, ExitStatus, GradcliError, did_you_mean
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What the system says where a stream takes no more."""
 EXAMPLES = """\b
   gradcli eval "mean(3*(x+2)**2)" x='ones(2,2)'     value, grad_fn and gradient
   gradcli eval "sum((X@w - y)**2)" X=@X.npy y=@y.csv w='zeros(3)' -w w
@@ -83,18 +87,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # A graph is many small objects that all live: collecting them again and again only costs.
     gc.set_threshold(50_000, 20, 100)
     _leave_nothing_behind()
-    status = guarded(lambda: _run(words), words)
-    _flush()
-    sys.exit(status)
+    _encode_anything()
+    sys.exit(guarded(lambda: _run(words), words))
 
 
 def _run(words: list[str]) -> Any:
-    return group.main(
+    status = group.main(
         args=words,
         prog_name="gradcli",
         standalone_mode=False,
         default_map=settings.default_map(COMMANDS),
     )
+    sys.stdout.flush()
+    return status
 
 
 def _leave_nothing_behind() -> None:
@@ -112,6 +117,15 @@ def _leave_nothing_behind() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, leave)
+
+
+def _encode_anything() -> None:
+    """Has what a stream's encoding lacks written with escapes; a closed stream goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
@@ -139,6 +153,12 @@ def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
             "there is not enough memory",
             help="read large files by rows: --max-memory 500MB, or work on smaller pieces",
         )
+        return report(shown, words, ExitStatus.USAGE)
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            return _bug(error, words)
+        _silence()
+        shown = Diagnostic("G053", f"the result cannot be written: {_lower(error.strerror or '')}")
         return report(shown, words, ExitStatus.USAGE)
     except Exception as error:
         return _bug(error, words)
@@ -168,10 +188,14 @@ def _usage(error: click.UsageError, words: Sequence[str]) -> Diagnostic:
             whole = next((w for w in words if w.startswith(word)), word)
             help = [f"an expression that starts with a minus comes after --: -- {_quoted(whole)}"]
         help += [f"did you mean {p}?" for p in (error.possibilities or [])[:1]]
-    message = error.format_message().partition(" (Did you mean")[0].rstrip(".")
+    message = re.split(r"[.]? \(?Did you mean", error.format_message())[0].rstrip(".")
     if error.ctx is not None:
         help.append(f"{error.ctx.command_path} --help shows examples and options")
-    return Diagnostic("G070", message[:1].lower() + message[1:], help=help)
+    return Diagnostic("G070", _lower(message), help=help)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _quoted(word: str) -> str:
@@ -196,7 +220,7 @@ def _bug(error: Exception, words: Sequence[str]) -> int:
 def _flush() -> None:
     try:
         sys.stdout.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
         _silence()
 
 

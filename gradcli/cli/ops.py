@@ -17,14 +17,14 @@ from gradcli.tensor.kept import backward_name
 def run(*, name: str | None, format: str) -> None:
     """The command."""
     entries = table()
-    if name is not None:
+    if name:
         entries = found(entries, name)
     records = [describe(qualified, entry) for qualified, entry in entries.items()]
     if format == "json":
         from gradcli.files import json_text
 
         write_text(json_text(records), None)
-    elif name is not None and len(records) == 1:
+    elif name and len(records) == 1:
         write_text(_page(records[0]), None)
     else:
         write_text(_list(records), None)

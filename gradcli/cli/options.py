@@ -5,6 +5,7 @@ Constraints: imports click and nothing heavy, so that `--help` and completion ar
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -40,6 +41,22 @@ def expression(metavar: str = "EXPR") -> click.Argument:
 def bindings(metavar: str = f"[{BINDING}]...") -> click.Argument:
     """Any number of `NAME=VALUE`."""
     return click.Argument(["bindings"], nargs=-1, metavar=metavar)
+
+
+class Number(click.FloatRange):
+    """A positive number; infinity and NaN, which no range keeps out, are none."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> Any:
+        """The number; fails for anything else."""
+        number = super().convert(value, parameter, context)
+        if not math.isfinite(number):
+            self.fail(f"{number} is no number", parameter, context)
+        return number
 
 
 def option(*names: str, **settings: Any) -> click.Option:
@@ -162,7 +179,7 @@ def limits() -> list[click.Parameter]:
         ),
         option(
             "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Number(),
             metavar="S",
             envvar="GRADCLI_TIMEOUT",
             help="Stop after S seconds.",

@@ -61,7 +61,13 @@ class Session:
 
     def _show(self, value: Any) -> None:
         if value is not None:
-            print(repr(value), flush=True)
+            try:
+                shown = repr(value)
+            except ValueError:
+                from gradcli.render.result import too_long
+
+                raise too_long() from None
+            print(shown, flush=True)
             self.variables["_"] = value
 
     def complete(self, prefix: str) -> list[str]:

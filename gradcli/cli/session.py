@@ -58,6 +58,8 @@ def prepare(
     if seed is not None:
         from gradcli.tensor.generator import default_generator
 
+        if not -(2**63) <= seed < 2**64:
+            raise GradcliError("G070", f"--seed: {seed} does not fit into 64 bits", help="--seed 0")
         default_generator.manual_seed(seed)
     if precision is not None:
         from gradcli.tensor.text import set_printoptions
@@ -80,8 +82,14 @@ def byte_count(text: str) -> int:
     return int(count)
 
 
+LONGEST = 1e8
+"""Seconds, three years: more than the system's timers take."""
+
+
 def stop_after(seconds: float) -> None:
     """Raises G061 after `seconds`; ends the process a second later where one call never returns."""
+
+    seconds = min(seconds, LONGEST)
 
     def expire(number: int, frame: FrameType | None) -> None:
         raise time_limit(seconds)

@@ -64,7 +64,10 @@ def _converted(name: str, option: click.Option, value: Any, path: Path) -> Any:
 
 def _project_file() -> Settings:
     """The nearest pyproject.toml, from here upward, that has a table for gradcli."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # the directory was removed meanwhile
+        return {}
     for folder in (here, *here.parents):
         path = folder / "pyproject.toml"
         content = _content(path)

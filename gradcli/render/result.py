@@ -7,9 +7,11 @@ PyTorch's.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.result import Result, Step
 from gradcli.tensor import Tensor
 from gradcli.tensor.ends import to_write
@@ -21,6 +23,15 @@ def result_text(result: Result) -> str:
     blocks = [str(result.output)]
     blocks += [f"{name}:\n{part!s}" for name, part in derivatives(result).items()]
     return "\n".join(blocks)
+
+
+def too_long() -> GradcliError:
+    """G062, in place of the ValueError by which Python refuses to print an integer."""
+    return GradcliError(
+        "G062",
+        f"an integer of more than {sys.get_int_max_str_digits()} digits is not printed",
+        help="make it a tensor of floating-point numbers",
+    )
 
 
 def derivatives(result: Result) -> dict[str, Tensor | None]:

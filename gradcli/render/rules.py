@@ -5,6 +5,9 @@ Constraints: guards of singular points stay, because they say what PyTorch does 
 
 from __future__ import annotations
 
+from typing import Any
+
+from gradcli.errors import GradcliError
 from gradcli.graph.dtype import float64
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS, SYMBOL, NoDerivative, Op, Zero
@@ -34,8 +37,16 @@ def derivatives(op: Op) -> list[str]:
         elif isinstance(rule, Zero):
             said.append("0")
         else:
-            said.append(formula(Rewriter()(rule(cotangent, out, *inputs))))
+            said.append(_told(rule, cotangent, out, inputs))
     return said
+
+
+def _told(rule: Any, cotangent: Node, out: Node, inputs: list[Node]) -> str:
+    """The formula of a rule; the reason of one that refuses, as PyTorch does when it is needed."""
+    try:
+        return formula(Rewriter()(rule(cotangent, out, *inputs)))
+    except GradcliError as error:
+        return f"none: {error.diagnostic.message}"
 
 
 def elementwise(name: str) -> Op | None:

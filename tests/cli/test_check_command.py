@@ -110,6 +110,10 @@ def test_wrong_input_is_one_block(gradcli, arguments, code, help):
         ("[[check]]\nexpression = 'x'\nsamples = true", "samples must be a number"),
         ("[[check]]\nexpression = 'x'\nexpect = [1]", "expect"),
         ("[[check]]\nexpression = 'x'\nwrt = 3", "wrt must be"),
+        ("[[check]]\nexpression = 'x'\nwrt = [3]", "wrt must be names"),
+        ("[[check]]\nexpression = 'x'\nseed = 99999999999999999999", "seed must be from 0"),
+        ("[[check]]\nexpression = 'x'\nsamples = 100000000", "samples must be from 1 to 1000"),
+        ("[[check]]\nexpression = 'x'\ntolerance = nan", "tolerance must be a positive number"),
         ("[[check]]\nname='a'\nexpression='x'\n[[check]]\nname='a'\nexpression='x'", "two checks"),
     ],
 )

@@ -46,6 +46,16 @@ ROOT = Path(__file__).parent.parent.parent
         (["evla", "x"], "", "G070", "", "did you mean eval?"),
         (["eval", "x", "x=1", "-o", "r.xyz"], "", "G070", "", "-f"),
         (["eval", "x", "x=1", "--max-memory", "lots"], "", "G070", "", "512MB"),
+        (["eval", "x", "x=1", "--timeout", "nan"], "", "G070", "", "--help"),
+        (["eval", "x", "x=1", "--timeout", "inf"], "", "G070", "", "--help"),
+        (["eval", "x", "x=1", "--seed", "9" * 30], "", "G070", "", "--seed 0"),
+        (["eval", "x", "x=1", "-w", ","], "", "G070", "", "--wrt x,y"),
+        (["eval", "x", "x=[1,'a']"], "", "G014", "<x>:1:1", ""),
+        (["eval", "2**100000"], "", "G062", "", "floating-point"),
+        (["eval", "[2**100000]", "-f", "json"], "", "G062", "", "floating-point"),
+        (["repl"], "2**100000", "G062", "", "floating-point"),
+        (["check", "x**2", "--tolerance", "nan"], "", "G070", "", "--help"),
+        (["check", "x**2", "-e", "x=1", "-e", "x=2*x"], "", "G070", "", "-e x="),
         (["run", "missing.py"], "", "G050", "", ""),
         (["run", "-"], "while True: pass", "G061", "", "--timeout"),
         (["run", "-"], "raise ValueError('no')", "G042", "<stdin>:1:1", ""),
@@ -64,6 +74,57 @@ def test_errors_are_one_block_with_a_way_out(gradcli, arguments, stdin, code, pl
     assert place in done.stderr
     assert help in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_hint_is_given_once(gradcli):
+    error = gradcli("eval", "x", "--formt", "json").stderr
+    assert error.lower().count("did you mean") == 1
+
+
+def test_names_are_the_same_in_bindings_and_expressions(gradcli):
+    """Python reads compatibility characters as the plain ones."""
+    done = gradcli("eval", "\uff41**2", "\uff41=3", "-w", "\uff41")
+    assert (done.stderr, done.stdout.splitlines()[1:]) == ("", ["a.grad:", "tensor(6.)"])
+
+
+def test_every_function_is_listed_with_its_derivative(gradcli):
+    done = gradcli("ops")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 500
+    assert "aten::floor_divide is not implemented" in gradcli("ops", "floor_divide").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "stdout", "stderr"),
+    [
+        ("eval x x=3 >&-", 0, "", ""),
+        ("eval 'men(x)' x=3 2>&-", 2, "", ""),
+        ("eval x x=3 > /dev/full", 2, "", "error[G053]: the result cannot be written"),
+        ("graph x x=3 --to png > /dev/full", 2, "", "error[G053]: the result cannot be written"),
+        ("eval x x=3", 0, "tensor(3.", ""),
+    ],
+)
+def test_streams_that_take_nothing(tmp_path: Path, command, status, stdout, stderr):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && {sys.executable} -m gradcli {command}"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert done.returncode == status
+    assert done.stdout.startswith(stdout)
+    assert done.stderr.startswith(stderr)
+    assert bool(done.stderr) == bool(stderr)
+
+
+def test_an_encoding_without_a_character_shows_its_escape(gradcli):
+    done = gradcli("graph", "x*2", "x=3", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "\\u2514\\u2500\\u2500 x  scalar float32" in done.stdout
 
 
 def test_a_failed_assert_is_exit_code_1(gradcli):

@@ -6,6 +6,7 @@ import click
 
 from gradcli.cli.options import (
     CONTEXT,
+    Number,
     bindings,
     everywhere,
     expression,
@@ -73,7 +74,7 @@ and may say wrt, order, samples, seed and tolerance.""",
         option("--seed", type=click.IntRange(min=0), default=0, help="Of the random points (0)."),
         option(
             "--tolerance",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Number(),
             default=1e-6,
             help="Relative error that is still right (1e-6).",
         ),
