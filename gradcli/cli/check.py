@@ -97,7 +97,7 @@ def _one(
         raise GradcliError(
             "G070",
             "two derivatives are expected for one variable",
-            help="--expect x=F --expect y=G",
+            help="-e x=FORMULA -e y=FORMULA",
         )
     return _reports(tree.span.source.text.strip(), tree, bindings, expected, settings, standard)
 
