@@ -146,23 +146,26 @@ def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
         _silence()
         return ExitStatus.OK
     except (MemoryError, OSError) as error:
-        if isinstance(error, OSError) and error.errno != errno.ENOMEM:
-            return _bug(error, words)
+        return _exhausted(error, words)
+    except Exception as error:
+        return _bug(error, words)
+    return status if isinstance(status, int) else ExitStatus.OK
+
+
+def _exhausted(error: MemoryError | OSError, words: Sequence[str]) -> int:
+    """No memory, or no room where the result goes; anything else of the system is a bug."""
+    if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+        _silence()
+        shown = Diagnostic("G053", f"the result cannot be written: {_lower(error.strerror or '')}")
+    elif isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
         shown = Diagnostic(
             "G060",
             "there is not enough memory",
             help="read large files by rows: --max-memory 500MB, or work on smaller pieces",
         )
-        return report(shown, words, ExitStatus.USAGE)
-    except OSError as error:
-        if error.errno not in FULL or error.filename is not None:
-            return _bug(error, words)
-        _silence()
-        shown = Diagnostic("G053", f"the result cannot be written: {_lower(error.strerror or '')}")
-        return report(shown, words, ExitStatus.USAGE)
-    except Exception as error:
+    else:
         return _bug(error, words)
-    return status if isinstance(status, int) else ExitStatus.OK
+    return report(shown, words, ExitStatus.USAGE)
 
 
 def report(diagnostic: Diagnostic, words: Sequence[str], status: int) -> int:
