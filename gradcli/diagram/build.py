@@ -125,7 +125,9 @@ class Picture:
         if node.op is FULL:
             return f"{node.attrs['value']:g}"
         known = node.value
-        return f"{known:.4g}" if known is not None and np.size(known) == 1 else text or node.op.name
+        if known is None or np.size(known) != 1:
+            return text or node.op.name
+        return f"{np.asarray(known).item():.4g}"
 
     def gradients(self, output: Tensor) -> None:
         """Adds gradients, and the steps of the derivative where ops are drawn."""

@@ -67,6 +67,20 @@ def _in_order(values: list[Array], result: Array, attrs: Any) -> Array:
     return hit
 
 
+def _window_ties(values: list[Array], result: Array, attrs: Any) -> Array:
+    """The windows in which another element is as large as the chosen one."""
+    x, ranges = values[0], attrs["ranges"]
+    lead = x.shape[: x.ndim - len(ranges)]
+    chosen = np.take_along_axis(x.reshape(*lead, -1), result.reshape(*lead, -1), -1)
+    chosen = chosen.reshape(result.shape)
+    hit = np.zeros(result.shape, bool)
+    for window in np.ndindex(*map(len, ranges)):
+        inside = tuple(slice(*axis[at]) for axis, at in zip(ranges, window, strict=True))
+        same = x[(..., *inside)] == chosen[(..., *window)].reshape(*lead, *(1,) * len(ranges))
+        hit[(..., *window)] = same.sum(axis=tuple(range(-len(ranges), 0))) > 1
+    return hit
+
+
 def _middle(values: list[Array], result: Array, attrs: Any) -> Array:
     hit = values[0] == result
     return hit & (np.count_nonzero(hit) > 1)
@@ -105,6 +119,10 @@ KINKS: dict[str, tuple[Mask, str]] = {
     "amin": (_ties, "the smallest number is there several times: PyTorch shares the gradient"),
     "argmax": (_ties, "the largest number is there several times: PyTorch takes the first one"),
     "argmin": (_ties, "the smallest number is there several times: PyTorch takes the first one"),
+    "window_argmax": (
+        _window_ties,
+        "the largest number of a window is there several times: PyTorch takes the first one",
+    ),
     "argsort": (_in_order, "equal numbers in an order: which of them stands first is a choice"),
     "median": (_middle, "the median is there several times: PyTorch shares the gradient"),
     "median_place": (_middle_along, "the median is there several times: PyTorch takes one"),

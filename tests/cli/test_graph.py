@@ -198,3 +198,10 @@ def test_without_the_layout_package_only_pictures_are_refused(gradcli, tmp_path)
     assert refused.returncode == 2
     assert "pip install 'gradcli[graph]'" in refused.stderr
     assert not (tmp_path / "g.svg").exists()
+
+
+def test_an_array_of_one_integer_has_a_text(gradcli):
+    arguments = ("x=[1,1,2,3]", "--level", "op", "--values")
+    done = gradcli("graph", "max_pool1d(x.view(1,1,-1),2).sum()", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "index  max_pool1d(x.view(1,1,-1),2)  (1, 2) float32  = [1, 3]" in done.stdout

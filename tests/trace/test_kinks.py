@@ -26,6 +26,8 @@ HIT = [
     ("sort(x)[0][:1]", [2.0, 2.0, 3.0], "equal numbers in an order", [1.0, 0.0, 0.0]),
     ("median(x)", [2.0, 2.0, 3.0], "shares the gradient", [0.5, 0.5, 0.0]),
     ("median(x, 0)[0]", [2.0, 2.0, 3.0], "PyTorch takes one", [0.0, 1.0, 0.0]),
+    ("max_pool1d(x[None], 2).sum()", [2.0, 2.0, 3.0, 4.0], "of a window", [1.0, 0.0, 0.0, 1.0]),
+    ("max_pool2d(x.view(1, 2, 2), 2)", [2.0, 3.0, 3.0, 1.0], "of a window", [0.0, 1.0, 0.0, 0.0]),
     ("sqrt(x)", [0.0, 1.0], "slope is infinite", [np.inf, 0.5]),
 ]
 
@@ -62,6 +64,7 @@ def test_the_slopes_are_pytorch_s(case):
         ("max(x)", [1.0, 2.0]),
         ("sort(x)[0]*x", [2.0, 1.0]),
         ("median(x)", [1.0, 3.0, 2.0]),
+        ("max_pool1d(x[None], 2).sum()", [1.0, 2.0, 2.0, 3.0]),
         ("elu(x)", [0.0, 1.0]),
         ("softplus(x)", [0.0, 1.0]),
         ("tanh(x)", [0.0, 1.0]),
