@@ -127,7 +127,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
 # -- linear maps
 
 
-@composite("nn.functional.linear", refuses=lacks("addmm_impl_cpu_", BOOL))
+@composite("nn.functional.linear")
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """`input @ weight.T + bias` along the last dim; `weight` is (out, in) or (in,)."""
     rank, out = len(input.shape), weight.shape[0] if weight.shape else 1
