@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("benchmarks", reason="the benchmarks are in the source tree only")
 
+from benchmarks import eager
 from benchmarks.cases import CASES
 from benchmarks.runners import PEERS, RUNNERS, peers_of
 from gradcli.language.parser import parse_expression, parse_script
@@ -46,3 +47,18 @@ def test_the_first_steps_of_a_script_are_those_of_pytorch(case) -> None:
     found, expected = (RUNNERS["script", peer](case, data)() for peer in ("gradcli", "torch"))
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, np.asarray(b), atol=1e-6)
+
+
+@pytest.mark.parametrize("row", eager.SMALL, ids=lambda row: row.name)
+def test_a_row_of_small_ops_gives_what_pytorch_gives(row) -> None:
+    pytest.importorskip("torch")
+    ours, theirs = eager.with_gradcli(row), eager.with_torch(row)
+    for functions in (ours, theirs):
+        for _ in range(5):
+            functions["run"](functions["before"]())
+    for name in ("x", "v", "w", "p", "c"):
+        for of in (lambda t: t, lambda t: t.grad):
+            a, b = of(ours[name]), of(theirs[name])
+            assert (a is None) == (b is None)
+            if a is not None:
+                np.testing.assert_allclose(a.tolist(), b.tolist(), rtol=1e-3, atol=1e-5)

@@ -17,7 +17,8 @@ from gradcli.calculus.trace import in_float64
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.create import from_array
-from gradcli.graph.backward import Cotangents, propagate
+from gradcli.graph.backward import propagate
+from gradcli.graph.cotangents import Cotangents
 from gradcli.graph.dtype import BOOL, FLOATING, INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF, SYMBOL

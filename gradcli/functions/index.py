@@ -51,6 +51,8 @@ def nonzero_columns(condition: Node) -> tuple[Node, ...]:
 @composite("Tensor.__getitem__")
 def getitem(input: Any, index: object) -> Any:
     """`x[index]`: ints, slices, None, `...`, lists and tensors of positions, masks."""
+    if is_view(index):
+        return _part.of_two(input, index)
     x = input.node
     view, advanced = planned(x, index)
     if not advanced:
@@ -60,11 +62,33 @@ def getitem(input: Any, index: object) -> Any:
     return Tensor(found)
 
 
+_PARTS = frozenset((int, slice, type(None), type(...)))
+"""Classes of the parts of an index that make a view."""
+
+
+def is_view(index: Any) -> bool:
+    """Whether `x[index]` is a view, as far as the classes of the parts say."""
+    if index.__class__ is tuple:
+        return all([part.__class__ in _PARTS for part in index])
+    return index.__class__ in _PARTS
+
+
+@internal("select", view=True, names=True)
+def _part(input: Any, index: object) -> Node:
+    """`x[index]` where that is a view."""
+    view, _ = planned(input, index)
+    return _everything(input) if view is input else view
+
+
+def _everything(x: Node) -> Node:
+    """A view of all of `x`."""
+    return called(movement.slice_(x, slices=tuple((0, n, 1) for n in x.shape)), "alias", x)
+
+
 def _viewed(input: Tensor, view: Node) -> Tensor:
     x = input.node
     if view is x:
-        everything = tuple((0, n, 1) for n in x.shape)
-        view = called(movement.slice_(x, slices=everything), "alias", x)
+        view = _everything(x)
     steps = view_steps(view, x)
     assert steps is not None
     return viewed(input, view, steps)

@@ -18,6 +18,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import lacks
+from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
@@ -269,7 +270,10 @@ def _matrix_product(x: Node, y: Node) -> Node:
 @composite("matmul", "Tensor.__matmul__", "linalg.matmul")
 def matmul(input: Any, other: Any) -> Any:
     """The matrix product, as `@`: vectors and stacks of matrices too."""
-    ranks = (len(tensor_shape(input)), len(tensor_shape(other)))
+    if isinstance(input, Tensor) and isinstance(other, Tensor):
+        ranks = (input.ndim, other.ndim)
+    else:
+        ranks = (len(tensor_shape(input)), len(tensor_shape(other)))
     if 0 in ranks:
         raise GradcliError(
             "G021",
@@ -313,7 +317,7 @@ def _vector_matrix(input: Any, other: Any) -> Node:
     return contract(input, other, spec="k,kj->j")
 
 
-_BY_RANK = {(1, 1): dot, (2, 2): mm, (2, 1): mv}
+_BY_RANK = {(1, 1): dot.of_two, (2, 2): mm.of_two, (2, 1): mv.of_two}
 
 
 @composite("Tensor.__rmatmul__")

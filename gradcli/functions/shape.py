@@ -102,9 +102,11 @@ def view(input: Any, *size: Any) -> Any:
 def reshape(input: Any, *shape: Listed) -> Any:
     """The same elements in another shape, copied only where it has to be; one size may be -1."""
     sizes = infer_size(sizes_of(shape), numel(input.shape))
+    if layout.is_contiguous(input):
+        return _view(input, sizes)
     if layout.as_view(input.shape, layout.strides_of(input), sizes) is None:
         return _unsafe_view(_row_major(input), sizes)
-    return (_view if layout.is_contiguous(input) else _reshape_alias)(input, sizes)
+    return _reshape_alias(input, sizes)
 
 
 @composite("Tensor.view_as")

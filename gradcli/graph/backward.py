@@ -7,19 +7,22 @@ right.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gradcli.graph.cotangents import Cotangents, batch_of
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Zero, results
+from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Op, Zero, results
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 
 Before = Callable[[Node, Any, bool], Any]
 Parts = Sequence[tuple[Node, Node]]
 After = Callable[[Node, Parts], None]
-Given = Mapping[Node, Any]
+Given = dict[Node, Any]
 Arrived = Callable[[Node, Node], None]
+Pull = Callable[[Node, Any, Collection[Node]], Parts]
 
 
 def ignored(node: Node, cotangent: Node) -> None:
@@ -41,7 +44,7 @@ class Whole(NamedTuple):
     arguments: Sequence[Node]
     outputs: Sequence[Node]
     steps: Sequence[Node]
-    seen: Given
+    seen: Mapping[Node, Node]
     before: Callable[[Given], Given]
     done: Callable[[Given, Parts], Parts]
 
@@ -59,54 +62,63 @@ def backward(
     after: After | None = None,
     whole: Callable[[Node], Whole | None] | None = None,
     arrived: Arrived = ignored,
+    begin: Callable[[Sequence[Node]], object] | None = None,
+    pull: Pull | None = None,
+    add: Callable[[Node, Node], Node] = operator.add,
 ) -> dict[Node, Node]:
     """The cotangents of `targets` for cotangents of outputs.
 
+    Absent from the result are targets that the outputs do not depend on.
+
     Args:
         seeds: (output, its cotangent) pairs; a cotangent may have batch axes before the output's.
-        targets: whether to differentiate by a node; None means every leaf the outputs depend on.
-        before: takes a node, its cotangent, whether that is passed on; returns what is.
-        after: takes a node and what it passes on.
+        targets: whether to differentiate by a node; None means every leaf.
+        before, after: of a node, its cotangent, and whether that or what is passed on.
         whole: the function that a node is a result of, where its steps are taken together.
         arrived: is told of each target's cotangent as soon as it is complete.
-
-    Returns:
-        The cotangent of each target that the outputs depend on; the others are absent.
+        begin: is told of all nodes; `pull` does what `propagate` does, `add` adds cotangents.
     """
     seeds, found = list(seeds), dict[Node, Node]()
-    order = ancestors((output for output, _ in seeds), lambda node: node.tracked)
-    needed, cotangents = _leading_to(order, targets), Cotangents(seeds)
+    order = ancestors((output for output, _ in seeds), operator.attrgetter("tracked"))
+    needed, cotangents = _leading_to(order, targets), Cotangents(seeds, add)
+    if begin is not None:
+        begin(order)
+
+    def reach(node: Node, cotangent: Any) -> None:
+        if node.op is LEAF if targets is None else targets(node):
+            found[node] = cotangent
+            arrived(node, cotangent)
+
+    _pulled_back(order, needed, cotangents, (before, after, whole, reach, pull))
+    return found
+
+
+def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, by: Any) -> None:
+    """Takes cotangents from the last node of `order` to the first; `by` are functions."""
+    before, after, whole, reach, pull = by
     for node in reversed(_leaves_early(order)):
         cotangent = cotangents.take(node)
         if cotangent is None or node not in needed:
             continue
         function = whole(node) if whole is not None else None
-        given: Given = {node: cotangent, **cotangents.of(function.outputs if function else ())}
-        if before is not None:
-            given = {y: before(y, g, any(x in needed for x in y.inputs)) for y, g in given.items()}
-        for y, g in (given := function.before(given) if function else given).items():
-            if y.op is LEAF if targets is None else targets(y):
-                found[y] = g
-                arrived(y, g)
-        for x, part in _passed(node, function, given, needed, after):
+        if function is not None:
+            given = {node: cotangent, **cotangents.of(function.outputs)}
+            if before is not None:
+                for y in given:
+                    given[y] = before(y, given[y], not needed.isdisjoint(y.inputs))
+            given = function.before(given)
+            for y, g in given.items():
+                reach(y, g)
+            parts = function.done(given, _through(function, given, needed, after))
+        else:
+            if before is not None:
+                cotangent = before(node, cotangent, not needed.isdisjoint(node.inputs))
+            reach(node, cotangent)
+            parts = (pull or propagate)(node, cotangent, needed)
+            if after is not None and parts:
+                after(node, parts)
+        for x, part in parts:
             cotangents.add(x, part, node)
-    return found
-
-
-def _passed(
-    node: Node,
-    function: Whole | None,
-    given: Given,
-    needed: Collection[Node],
-    after: After | None,
-) -> Parts:
-    """What `node`, or the function that it is a result of, passes to the nodes before it."""
-    if function is not None:
-        return function.done(given, _through(function, given, needed, after))
-    parts = propagate(node, given[node], needed)
-    if after is not None and parts:
-        after(node, parts)
-    return parts
 
 
 def _through(function: Whole, given: Given, needed: Collection[Node], after: After | None) -> Parts:
@@ -144,39 +156,6 @@ def _added(parts: Sequence[Node]) -> Node:
     return total
 
 
-class Cotangents:
-    """What has come to each node so far; to a node with several results, by result.
-
-    A variable has a leaf node for each value it had; what comes to them is added up.
-    """
-
-    def __init__(self, seeds: Iterable[tuple[Node, Node]]) -> None:
-        self._sums: dict[Node, Node] = {}
-        self._items: dict[Node, dict[int, Node]] = {}
-        for output, cotangent in seeds:
-            self.add(output, cotangent)
-
-    def add(self, node: Node, part: Node, source: Node | None = None) -> None:
-        """Adds what `source`, one of the users of `node`, passes to it."""
-        if source is not None and source.op is ITEM and source.inputs[0] is node:
-            _accumulate(self._items.setdefault(node, {}), source.attrs["index"], part)
-        else:
-            _accumulate(self._sums, _key(node), part)
-
-    def of(self, nodes: Iterable[Node]) -> Given:
-        """The whole cotangents of those of `nodes` that have one."""
-        return {x: g for x in nodes if (g := self.take(x)) is not None}
-
-    def take(self, node: Node) -> Any:
-        """The whole cotangent of `node`: a node, a tuple for several results, None for nothing."""
-        items = self._items.pop(node, None)
-        return self._sums.pop(_key(node), None) if items is None else _completed(node, items)
-
-
-def _key(node: Node) -> Any:
-    return node.attrs["owner"] if node.op is LEAF else node
-
-
 def propagate(
     node: Node, cotangent: Any, needed: Collection[Node], forward: tuple[Node, ...] = ()
 ) -> list[tuple[Node, Node]]:
@@ -184,48 +163,44 @@ def propagate(
 
     Its rules see `forward`, what stands for the node and its inputs; by default these themselves.
     """
-    passed = []
     op, (seen, *inputs) = node.op, forward or (node, *node.inputs)
     if op is ITEM:
         return [(node.inputs[0], cotangent)]
-    out: Any = results(node) if op.multiple else seen
+    wanted = [x.tracked and x in needed for x in node.inputs]
     if op.joint is not None:
+        out = results(node) if op.multiple else seen
         together = op.joint(cotangent, out, *inputs, **node.attrs)
-        pairs = zip(node.inputs, together, strict=True)
-        return [(x, part) for x, part in pairs if part is not None and x.tracked and x in needed]
-    batch = _batch(cotangent[0], out[0]) if op.multiple else _batch(cotangent, out)
-    for position, x in enumerate(node.inputs):
-        if not x.tracked or x not in needed:
-            continue
-        rule = op.derivative(position)
-        if isinstance(rule, NoDerivative):
+        pairs = zip(node.inputs, together, wanted, strict=True)
+        return [(x, part) for x, part, is_wanted in pairs if part is not None and is_wanted]
+    parts = pulled(
+        op, cotangent, results(node) if op.multiple else seen, inputs, node.attrs, wanted
+    )
+    return [(node.inputs[i], part) for i, part in parts]
+
+
+def pulled(
+    op: Op,
+    cotangent: Any,
+    out: Any,
+    inputs: Sequence[Node],
+    attrs: Mapping[str, Any],
+    wanted: Sequence[bool],
+) -> list[tuple[int, Node]]:
+    """The cotangents of the `wanted` ones of an op's inputs, by their numbers."""
+    passed = []
+    batch = batch_of(cotangent[0], out[0]) if op.multiple else batch_of(cotangent, out)
+    for position, x in enumerate(inputs):
+        rule = op.derivative(position) if wanted[position] else None
+        if rule is None or isinstance(rule, NoDerivative):
             continue
         if isinstance(rule, Zero):
             part = constant(0, x.dtype, batch + x.shape)
         elif op.variadic:
-            part = rule(cotangent, out, *inputs, position=position, **node.attrs)
+            part = rule(cotangent, out, *inputs, position=position, **attrs)
         else:
-            part = rule(cotangent, out, *inputs, **node.attrs)
-        passed.append((x, unbroadcast(part, batch, x.shape) if op.broadcasts else part))
+            part = rule(cotangent, out, *inputs, **attrs)
+        passed.append((position, unbroadcast(part, batch, x.shape) if op.broadcasts else part))
     return passed
-
-
-def _batch(cotangent: Node, out: Node) -> Shape:
-    return cotangent.shape[: cotangent.ndim - out.ndim]
-
-
-def _completed(node: Node, items: dict[int, Node]) -> tuple[Node | None, ...]:
-    """The cotangents of all results of `node`, in order: zero for those that nothing came to.
-
-    A joint rule is told that nothing came to a result.
-    """
-    outs = results(node)
-    if node.op.joint is not None:
-        return tuple(map(items.get, range(len(outs))))
-    first = next(iter(items))
-    batch = _batch(items[first], outs[first])
-    zeros = (constant(0, out.dtype, batch + out.shape) for out in outs)
-    return tuple(items.get(i, zero) for i, zero in enumerate(zeros))
 
 
 def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
@@ -251,7 +226,7 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
 
 def reached(outputs: Iterable[Node], targets: Callable[[Node], bool] | None) -> set[Node]:
     """The nodes that a backward pass from `outputs` to `targets` comes to."""
-    return _leading_to(ancestors(outputs, lambda node: node.tracked), targets)
+    return _leading_to(ancestors(outputs, operator.attrgetter("tracked")), targets)
 
 
 def _leaves_early(order: list[Node]) -> list[Node]:
@@ -278,11 +253,6 @@ def _leading_to(order: list[Node], targets: Callable[[Node], bool] | None) -> se
         return set(order)
     needed: set[Node] = set()
     for node in order:
-        if targets(node) or any(x in needed for x in node.inputs):
+        if not needed.isdisjoint(node.inputs) or targets(node):
             needed.add(node)
     return needed
-
-
-def _accumulate(cotangents: dict[Any, Node], node: Any, part: Node) -> None:
-    known = cotangents.get(node)
-    cotangents[node] = part if known is None else known + part

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NO_ATTRS: Mapping[str, Any] = {}
 _serial = count().__next__
+_new = object.__new__
 
 
 class Current:
@@ -63,6 +64,8 @@ class Node:
         pending: put off because it is large.
         released: its derivative was used up by a backward pass without `retain_graph`.
         stale: where the storage that held this value was overwritten, or None.
+        form, kind: what it has in common with others on which the same work takes the same steps
+            (forms.py); None until somebody asks.
     """
 
     __slots__ = (
@@ -70,8 +73,10 @@ class Node:
         "attrs",
         "call",
         "dtype",
+        "form",
         "hooks",
         "inputs",
+        "kind",
         "op",
         "pending",
         "released",
@@ -107,8 +112,39 @@ class Node:
         self.pending = False
         self.released = False
         self.stale: Any = None
+        self.form: Any = None
+        self.kind: Any = None
         if current.recording is not None:
             current.recording.made.append((self, inputs))
+
+    @staticmethod
+    def known(
+        op: Op,
+        inputs: tuple[Node, ...],
+        attrs: Mapping[str, Any],
+        shape: Shape,
+        dtype: DType,
+        tracked: bool,
+        value: Any,
+        form: Any,
+        kind: Any,
+    ) -> Node:
+        """A node whose value is known, outside of recordings: the same as `Node(...)`, sooner."""
+        node: Node = _new(Node)
+        node.op = op
+        node.inputs = inputs
+        node.attrs = attrs
+        node.shape = shape
+        node.dtype = dtype
+        node.tracked = tracked
+        node.value = value
+        node.form = form
+        node.kind = kind
+        node.span = current.span
+        node.serial = _serial()
+        node.call = node.hooks = node.stale = None
+        node.pending = node.released = False
+        return node
 
     @property
     def ndim(self) -> int:

@@ -68,6 +68,12 @@ class Recording:
         if self._drew is not None:
             self.fail("random numbers were drawn")
 
+    @property
+    def is_pure(self) -> bool:
+        """Whether the work did nothing but make nodes, the same ones wherever the answers are."""
+        noted = self.looked or self.checks or self.appended or self.items
+        return not (self.obstacle or noted or self.windows or self.draws)
+
     def fail(self, why: str) -> None:
         """Notes why this cannot be repeated; the first reason stays."""
         self.obstacle = self.obstacle or why

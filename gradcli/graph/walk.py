@@ -6,6 +6,7 @@ Constraints: linear in nodes and edges, for graphs of millions of nodes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from gradcli.graph.node import Node
 
@@ -22,8 +23,8 @@ def ancestors(roots: Iterable[Node], follow: Callable[[Node], bool]) -> list[Nod
         if node in seen:
             continue
         seen.add(node)
-        stack.extend(x for x in node.inputs if x not in seen and follow(x))
-    return sorted(seen, key=_serial)
+        stack.extend([x for x in node.inputs if x not in seen and follow(x)])
+    return sorted(seen, key=attrgetter("serial"))
 
 
 def depth_first(roots: Iterable[Node], group: set[Node]) -> list[Node]:
@@ -44,7 +45,3 @@ def depth_first(roots: Iterable[Node], group: set[Node]) -> list[Node]:
                 stack.append((node, True))
                 stack.extend([(x, False) for x in reversed(node.inputs)])
     return order
-
-
-def _serial(node: Node) -> int:
-    return node.serial

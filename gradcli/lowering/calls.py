@@ -15,10 +15,13 @@ from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering.displays import spreading, title
 from gradcli.lowering.lower import lower, lower_all, lower_used, lowers
-from gradcli.lowering.names import BARE_MODULES
+from gradcli.lowering.names import BARE_MODULES, Module
 from gradcli.lowering.scope import Code, Frame, Scope
-from gradcli.lowering.values import constructor
+from gradcli.lowering.values import constructor, get_attribute
 from gradcli.source import Span
+from gradcli.tensor import Tensor, registry
+from gradcli.tensor.function import Function
+from gradcli.tensor.operators import bound
 
 _STACK = 112 << 20
 _DEPTH_ON_LARGE_STACK, _DEPTH_ON_ANY_STACK = 40_000, 12_000
@@ -27,8 +30,11 @@ _DEPTH_ON_LARGE_STACK, _DEPTH_ON_ANY_STACK = 40_000, 12_000
 @lowers(ast.Call)
 def call(node: ast.Call, scope: Scope) -> Code:
     """`function(arguments, keywords)`."""
+    plain = not (node.keywords or any(isinstance(a, ast.Starred) for a in node.arguments))
+    if plain and isinstance(node.function, ast.Attribute) and scope.environment.watch is None:
+        return _method(node, node.function, scope)
     function = lower(node.function, scope)
-    if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.arguments):
+    if not plain:
         return _general(node, function, scope)
     arguments = lower_all(node.arguments, scope)
     if len(arguments) == 1:
@@ -70,6 +76,30 @@ def _one_argument(function: Code, argument: Code, node: ast.Call) -> Code:
         if isinstance(callee, type):
             callee = constructor(callee)
         return callee(value)
+
+    return run
+
+
+def _method(node: ast.Call, function: ast.Attribute, scope: Scope) -> Code:
+    """`owner.name(arguments)`: a tensor's method needs no object that holds the tensor."""
+    owner, arguments = lower(function.value, scope), lower_all(node.arguments, scope)
+    name, span, attribute, methods = function.name, _place(node), function.span, registry.METHODS
+
+    def run(frame: Frame) -> Any:
+        value = owner(frame)
+        current.span = attribute
+        if value.__class__ is Tensor:
+            callee = methods.get(name)
+            if callee.__class__ is Function and name[0] != "_":
+                values = [argument(frame) for argument in arguments]
+                current.span = span
+                return bound(callee, value, values)
+        callee = value.member(name) if value.__class__ is Module else get_attribute(value, name)
+        values = [argument(frame) for argument in arguments]
+        current.span = span
+        if isinstance(callee, type):
+            callee = constructor(callee)
+        return callee(*values)
 
     return run
 

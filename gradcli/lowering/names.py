@@ -54,20 +54,27 @@ ON_TENSORS = ("abs", "all", "any", "max", "min", "pow", "round", "sum")
 """Python's names that mean PyTorch's function when the first argument is a tensor."""
 
 
+_members_met: dict[str, dict[str, Any]] = {}
+"""By module, what its members that were asked for are."""
+
+
 class Module:
     """A module of the language, such as `torch.nn.functional`: a prefix of qualified names."""
 
-    __slots__ = ("qualified",)
+    __slots__ = ("_known", "qualified")
 
     def __init__(self, qualified: str) -> None:
         self.qualified = qualified
+        self._known = _members_met.setdefault(qualified, {})
 
     def member(self, name: str) -> Any:
         """What `module.name` is; G011 (kind `AttributeError`) where there is no such thing."""
+        found = self._known.get(name)
+        if found is not None:
+            return found
         qualified = f"{self.qualified}.{name}"
-        if qualified in MODULES and qualified not in HELD:
-            return Module(qualified)
-        found = _find(qualified)
+        is_module = qualified in MODULES and qualified not in HELD
+        found = Module(qualified) if is_module else _find(qualified)
         if found is None:
             raise GradcliError(
                 "G011",
@@ -76,6 +83,7 @@ class Module:
                 or did_you_mean(name, _members(self.qualified)),
                 kind=AttributeError,
             )
+        self._known[name] = found
         return found
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ Constraints: what happens at each function is gradcli/tensor/passing.py's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import add
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
@@ -18,7 +19,9 @@ from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.hooks import replacements
 from gradcli.tensor.kept import history
 from gradcli.tensor.passing import Pass, seed
+from gradcli.tensor.pulls import added
 from gradcli.tensor.refusals import refuse_retained
+from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.storage import Stop, value_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import write
@@ -138,7 +141,7 @@ def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
         keeper.grad = registry.method("add")(known, Tensor(part))
     else:
         with Stop(False):
-            write(known, known.value_node + part)
+            write(known, (add if is_watched() else added)(known.value_node, part))
     for hook in tuple(keeper.after):
         hook(tensor)
     for hook in tuple(keeper.added) if tensor.is_leaf else ():

@@ -102,6 +102,19 @@ def keeps(node: Node) -> bool:
     return bool(fields(call[0])) or (is_composed(call) and len(call[1]) > 1)
 
 
+def kept_nodes(node: Node) -> list[Node]:
+    """The nodes among these, in the same order."""
+    call = node.call
+    if call is None or call.__class__ is not tuple or is_composed(call):
+        return [x for _, x in kept_by(node)]
+    tensors, found = tensors_of(call), list[Node]()
+    for field in fields(call[0]):
+        wanted = field.wanted is None or _wanted(tensors, field.wanted)
+        if wanted and field.result <= 0:  # a plain call has one result
+            found += tensors[field.tensors] if field.result else (node,)
+    return found
+
+
 def _wanted(tensors: Sequence[Node], place: int) -> bool:
     if not -len(tensors) <= place < len(tensors):
         return False

@@ -6,7 +6,7 @@ float32 and rounds its result; so does its derivative. Its body sees the wider n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcli.graph.dtype import FLOATING, DType
@@ -15,7 +15,7 @@ from gradcli.ops.elementwise import cast, widen
 
 
 def in_wider(
-    body: Callable[..., Any], nodes: list[Node], args: list[Any], kwargs: Mapping[str, Any]
+    body: Callable[..., Any], nodes: list[Node], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
     """What `body` makes of arguments among which are `nodes`, some of them of half the width.
 

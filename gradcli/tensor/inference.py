@@ -68,7 +68,7 @@ def is_inference(tensor: Tensor) -> bool:
 
 def refuse_write(target: Tensor) -> None:
     """Raises G033 for a write to an inference tensor outside of the blocks."""
-    if not inference.enabled and is_inference(target):
+    if inference.blocks and not inference.enabled and is_inference(target):
         raise GradcliError("G033", WRITTEN, help=CLONE)
 
 

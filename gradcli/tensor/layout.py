@@ -93,7 +93,7 @@ def memory_order(tensor: Tensor) -> tuple[int, ...]:
 
 def overlaps(tensor: Tensor) -> bool:
     """Whether some elements share memory with each other, as in an expanded tensor."""
-    if not any(op.name in REPEATING for op, _ in tensor.view_path):
+    if tensor._view is None or not any(op.name in REPEATING for op, _ in tensor.view_path):
         return False
     shape = tensor.node.shape
     pairs = zip(strides_of(tensor), shape, strict=True)

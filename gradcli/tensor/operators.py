@@ -5,7 +5,8 @@ Constraints: a mixin of `Tensor`; nothing here computes anything itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -31,7 +32,7 @@ class Operators:
     __array_ufunc__ = None  # NumPy then leaves `array * tensor` to the tensor
 
     def __getitem__(self, index: Any) -> Any:
-        return registry.method("__getitem__")(self, index)
+        return _of_two("__getitem__")(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         registry.method("__setitem__")(self, index, value)
@@ -50,6 +51,16 @@ class Operators:
         return registry.method("bitwise_not")(self)
 
 
+def bound(function: Callable[..., Any], tensor: Any, args: Iterable[Any], **kwargs: Any) -> Any:
+    """The result of a function of the table as a method of `tensor`."""
+    try:
+        return function(tensor, *args, **kwargs)
+    except Misuse as error:
+        if error.function is function:
+            error.of_method()
+        raise
+
+
 class Method:
     """A function of the table with its first argument given."""
 
@@ -61,15 +72,17 @@ class Method:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls it."""
-        try:
-            return self.function(self.tensor, *args, **kwargs)
-        except Misuse as error:
-            if error.function is self.function:
-                error.of_method()
-            raise
+        return bound(self.function, self.tensor, args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<built-in method {self.function.__name__} of Tensor object at {hex(id(self))}>"
+
+
+@cache
+def _of_two(name: str) -> Callable[[Any, Any], Any]:
+    """The function behind an operator, of its two operands."""
+    function: Callable[[Any, Any], Any] = registry.method(name).of_two
+    return function
 
 
 _OPERANDS = (Operators, bool, int, float, complex)
@@ -78,7 +91,7 @@ _OPERANDS = (Operators, bool, int, float, complex)
 def _binary(name: str) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if isinstance(other, _OPERANDS):
-            return (registry.METHODS.get(name) or registry.method(name))(self, other)
+            return _of_two(name)(self, other)
         if hasattr(other, "dtype") and hasattr(other, "__array__"):
             return operator(self, registry.find("torch.tensor")(other))
         return NotImplemented

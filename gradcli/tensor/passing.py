@@ -7,13 +7,16 @@ overwritten are kept; its sentences too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import add
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
 from gradcli.graph.call import Part, composition_of, results_of
+from gradcli.graph.forms import are_small
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, LEAF
 from gradcli.ops.elementwise import cast
@@ -22,7 +25,9 @@ from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.fields import keeps
 from gradcli.tensor.hooks import replacements
 from gradcli.tensor.kept import Kept, history, looked_up
+from gradcli.tensor.pulls import added, pull
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
+from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.second import shown, steps
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Stop, Version
@@ -36,9 +41,10 @@ class Pass:
 
     Attributes:
         adds: whether it adds to `.grad`: a pass of `backward`, not of `grad`.
+        small: whether it comes to small known values only, so that nothing is ever planned.
     """
 
-    adds = False
+    adds, small = False, False
 
     def __init__(self, retain_graph: bool, create_graph: bool, batched: bool = False) -> None:
         self.retain_graph = retain_graph
@@ -79,6 +85,7 @@ class Pass:
             if current.recording is not None:
                 current.recording.roots += self.ends[0]
             plain = not (self.shows or Version.any_unseen or Kept.used)
+            usual = not (self.create_graph or self.batched or is_watched())
             found = engine.backward(
                 seeds,
                 targets,
@@ -86,6 +93,9 @@ class Pass:
                 after=self.after,
                 whole=None if plain else self.whole,
                 arrived=arrived,
+                begin=self._begin if usual else None,
+                pull=pull if usual else engine.propagate,
+                add=added if usual else add,
             )
         for node in self.used:
             node.released = True
@@ -94,6 +104,9 @@ class Pass:
         if elsewhere.engine is not None and not self.create_graph:
             elsewhere.engine.turn(passed=True)
         return found
+
+    def _begin(self, order: Sequence[Node]) -> None:
+        self.small = are_small(order, evaluate.SMALL)
 
     def _through(self, whole: Node, cotangent: Node, arguments: Sequence[Node]) -> engine.Parts:
         """What a function passes on to its arguments by way of those that PyTorch makes it of."""
@@ -114,12 +127,14 @@ class Pass:
 
     def before(self, node: Node, cotangent: Any, passed_on: bool) -> Any:
         """Applies hooks; then checks the node, where no hooks of its function come before that."""
-        if isinstance(cotangent, Node) and not _is_number(cotangent):
+        waits = isinstance(cotangent, Node) and cotangent.value is None
+        if waits and (self.small or not _is_number(cotangent)):
             settle(cotangent)
         hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
-        for hook in tuple(hooks or ()):
-            cotangent = hook(cotangent)
-        if passed_on and not looked_up(node).before:
+        if hooks:
+            for hook in tuple(hooks):
+                cotangent = hook(cotangent)
+        if passed_on and not (Kept.used and looked_up(node).before):
             self.check(node)
         return cotangent
 
@@ -178,14 +193,12 @@ class Pass:
 
 
 def _is_number(cotangent: Node) -> bool:
-    """Whether a cotangent follows from numbers alone: a plan sees them only if it is not computed.
+    """Whether a cotangent without value follows from numbers alone: plans see these uncomputed.
 
     The cotangents of several results are none.
     """
-    return (
-        cotangent.shape == ()
-        and cotangent.value is None
-        and all([x.op is FULL or (x.value is None and x.shape == ()) for x in cotangent.inputs])
+    return cotangent.shape == () and all(
+        [x.op is FULL or (x.value is None and x.shape == ()) for x in cotangent.inputs]
     )
 
 

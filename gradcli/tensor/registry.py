@@ -40,7 +40,7 @@ def find(qualified: str) -> Any:
 
 def method(name: str) -> Any:
     """The function behind a tensor's method; None when there is no such method."""
-    return _look(METHODS, name)
+    return METHODS.get(name) or _look(METHODS, name)
 
 
 def names() -> list[str]:

@@ -17,7 +17,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
 from gradcli.tensor import registry
-from gradcli.tensor.fields import by_place, fields, kept_by
+from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
 from gradcli.tensor.refusals import used_up
@@ -42,8 +42,9 @@ watchers = Watchers()
 def stale(node: Node) -> tuple[Node, Version, int] | None:
     """A kept value that was overwritten since, with its version's number then; None for none."""
     packed = looked_up(node).packed
-    for key, _, x in by_place(node) if packed else (("", 0, x) for _, x in kept_by(node)):
-        stamp = None if key in packed else saved_version(x)
+    known = [x for key, _, x in by_place(node) if key not in packed] if packed else kept_nodes(node)
+    for x in known:
+        stamp = x.stale or (saved_version(x) if x.op.view or x.op is LEAF else None)
         if stamp is not None and stamp[0].number != stamp[1]:
             whole = composition_of(node)
             return (x, *stamp[:2]) if whole is None else _stale_within(whole.node, node)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradcli.execute.evaluate import array, settle
 from gradcli.graph.dtype import int64
-from gradcli.graph.node import Node, current, data
+from gradcli.graph.node import NO_ATTRS, Node, current, data
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.ops.indexing import index, index_put
 from gradcli.ops.movement import expand, reshape, slice_, slice_put
@@ -181,13 +181,15 @@ class Stop:
 
 def value_of(node: Node) -> Node:
     """The value of `node` without its history."""
-    if not node.tracked:
-        return node
-    detached = DETACH(node)
-    if node.value is not None:
-        detached.value = node.value
-        detached.inputs = ()
-    return detached
+    return detached(node) if node.tracked else node
+
+
+def detached(node: Node) -> Node:
+    """A new node of the value of `node`, without its history."""
+    made = Node(DETACH, (node,), NO_ATTRS, node.shape, node.dtype, False, node.value)
+    if made.value is not None:
+        made.inputs = ()
+    return made
 
 
 def through(root: Node, steps: Steps) -> Node:

@@ -13,7 +13,7 @@ from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, current
-from gradcli.graph.op import DETACH, LEAF
+from gradcli.graph.op import LEAF
 from gradcli.ops.elementwise import clone
 from gradcli.tensor import levels, registry
 from gradcli.tensor.accumulator import Autograd
@@ -35,6 +35,7 @@ from gradcli.tensor.storage import (
     Storage,
     Version,
     View,
+    detached,
     overwritten,
     through,
     value_of,
@@ -279,8 +280,7 @@ class Tensor(Operators, Values):
         view = self._view
         if own is None and view is not None:
             own = self.version if self.version is not self.storage.version else None
-        node = DETACH(self.value_node)
-        settle(node)
+        settle(node := detached(self.value_node))
         made = Tensor(node, self.storage, View(None, self.view_path, own=own))
         made.version.stamp(node, self.view_path)
         return made

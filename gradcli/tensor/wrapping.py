@@ -21,8 +21,8 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
     """The tensor of `node`, a view of `source` that `steps` lead to."""
     storage, above = source.storage, source._view
     settle(node)
-    version = source.version
-    version.stamp(node, source.view_path + steps)
+    version = storage.version if above is None else source.version
+    version.stamp(node, steps if above is None else source.view_path + steps)
     if not current.tracking:
         caution = "inference" if inference.enabled else "no_grad"
     base = source

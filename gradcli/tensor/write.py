@@ -77,8 +77,11 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     """
     compose(target)
     tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
-    tracked = current.tracking and any(x.requires_grad for x in tensors)
-    refuse(target, tracked)
+    tracked = current.tracking and any([x.requires_grad for x in tensors])
+    if tracked:
+        refuse(target, True)
+    else:
+        refuse_write(target)
     refuse_overlap(target, args, function.__name__)
     operand = _copy(target) if tracked else target
     try:
@@ -149,13 +152,11 @@ def refuse_overlap(target: Tensor, others: Iterable[Any], name: str = "") -> Non
     if storage is None and name not in APART:
         return
     refused = ("full", "part") if name in APART else ("part",)
-    if name not in WHATEVER and any(
-        isinstance(x, Tensor)
-        and (x is target or x._storage is storage is not None)
-        and layout.shared(target, x) in refused
-        for x in others
-    ):
-        raise _shared(SHIFTED)
+    for x in others if name not in WHATEVER else ():
+        if isinstance(x, Tensor):
+            one = x is target or (storage is not None and x._storage is storage)
+            if one and layout.shared(target, x) in refused:
+                raise _shared(SHIFTED)
     if name not in REPEATABLE and layout.overlaps(target):
         raise _shared(REPEATED)
 
@@ -179,6 +180,8 @@ SHIFTED = "some elements of the input tensor and the written-to tensor refer"
 
 def _refuse_examples(target: Tensor, new: Node) -> None:
     """Raises G015 when what differs from example to example would go where all share one value."""
+    if not levels.active:
+        return
     known = target.value_node
     for lane in levels.lanes_of(new) - levels.lanes_of(known):
         if known.serial > lane.serial:

@@ -88,7 +88,8 @@ def softmax_total(powers: Array, axis: int) -> Array | None:
     if not lanes or powers.size > MOST or not length:
         return None
     if length < lanes or axis != -1:
-        return np.take(np.add.accumulate(powers, axis), [-1], axis)
+        sums = np.add.accumulate(powers, axis)
+        return sums[..., -1:] if axis == -1 else np.take(sums, [-1], axis)
     whole = length // lanes * lanes
     vectors = np.reshape(powers[..., :whole], (*powers.shape[:-1], whole // lanes, lanes))
     sums = np.add.accumulate(vectors, -2)[..., -1, :]

@@ -25,7 +25,7 @@ def applies(x: Array) -> bool:
 def rounded(ufunc: Any, *values: Array, out: Array = None) -> Array:
     """`ufunc` of float32 values in float64, as float32."""
     if out is None:
-        return ufunc(*values, dtype=np.float64).astype(np.float32)
+        return ufunc(*[x.astype(np.float64) for x in values]).astype(np.float32)
     return ufunc(*values, out=out, dtype=np.float64, casting="same_kind")
 
 

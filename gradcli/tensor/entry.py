@@ -1,0 +1,296 @@
+"""A function of the table: what calling it does, from its arguments to the tensors of its results.
+
+Constraints: what a body is given and gives says function.py, which makes the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any
+
+from gradcli.execute.evaluate import settle
+from gradcli.graph.call import Arguments, Part, give
+from gradcli.graph.dtype import INTEGER, bool_
+from gradcli.graph.node import Node
+from gradcli.graph.op import FULL, NOTHING, Refusals
+from gradcli.tensor import saved
+from gradcli.tensor.arguments import MISFITS, misfit, taken
+from gradcli.tensor.composed import compose, opened
+from gradcli.tensor.gradfn import WITH_NUMBERS
+from gradcli.tensor.halves import in_wider
+from gradcli.tensor.inference import inference
+from gradcli.tensor.kept import backward_name
+from gradcli.tensor.kernels import unless_refused
+from gradcli.tensor.kinds import Parameters
+from gradcli.tensor.operands import (
+    number_node,
+)
+from gradcli.tensor.out import into
+from gradcli.tensor.repeats import Repeats
+from gradcli.tensor.storage import Steps, view_steps
+from gradcli.tensor.tensor import Tensor
+from gradcli.tensor.wrapping import in_columns, laid_out, viewed
+
+Body = Callable[..., Any]
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+Overload = Callable[..., int] | int
+Columns = Callable[..., tuple[int, ...]] | tuple[int, ...]
+
+
+class Function:
+    """A function of the table.
+
+    Args:
+        name: PyTorch's name, qualified below `torch` (`sum`, `nn.functional.relu`).
+        body: what it does.
+        on_nodes: whether the body takes nodes (one grad_fn) or tensors (composite).
+        shown: the name in grad_fn where it is not the function's.
+        overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
+        view: the result shares the first argument's memory where PyTorch's does.
+        edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
+        composed: the same of other functions, where PyTorch composes it: what its history shows.
+        layout: whether a result lies in memory like an argument of its shape; None: as its op says.
+        columns: the numbers of the results whose matrices lie in memory column by column, as LAPACK
+            writes them; or a function of the arguments that says so.
+        exact: whether its body is given numbers of half the width as they are (see halves.py).
+        names: whether its body itself says what its result is shown as.
+        refuses: dtypes of the first tensor for which PyTorch has no kernel, and its sentence.
+
+    Attributes:
+        known: the classes of arguments that it has taken.
+        lenient: whether it takes numbers for tensors, as functions without a prefix do.
+        listed: whether sizes or dims come as one list; methods do not ask for that.
+    """
+
+    __slots__ = (
+        *("__name__", "body", "columns", "composed", "doc", "edges", "exact", "known", "layout"),
+        *("lenient", "listed", "names", "on_nodes", "overload", "qualified", "shown", "view"),
+        *("_grad_fn", "_numbers", "_parameters", "_repeats", "refuses"),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        body: Body,
+        *,
+        on_nodes: bool,
+        shown: str = "",
+        overload: Overload = 0,
+        view: bool = False,
+        layout: bool | None = None,
+        columns: Columns = (),
+        edges: tuple[str, ...] = (),
+        composed: Body | None = None,
+        exact: bool = False,
+        names: bool = False,
+        refuses: Refusals = NOTHING,
+    ) -> None:
+        self.qualified = name
+        self.__name__ = name.rpartition(".")[2]
+        self.known: set[tuple[Any, ...]] = set()
+        self.lenient = self.listed = False
+        self.doc = body.__doc__ or ""
+        self.body = body
+        self.on_nodes = on_nodes
+        self.shown = shown or self.__name__
+        self.overload = overload
+        self.view = view
+        self.layout = layout
+        self.columns = columns
+        self.edges = edges
+        self.composed = composed
+        self.exact = exact or view
+        self.names = names
+        self.refuses = refuses
+        self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
+        self._numbers = self.shown in WITH_NUMBERS
+        self._parameters: Parameters | None = None
+        self._repeats = Repeats(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result; wrong arguments raise G013 or G014."""
+        if not kwargs:
+            if len(args) == 2 and self.on_nodes and args[0].__class__ is Tensor:
+                return self._repeats.pair(*args)
+        elif kwargs.get("out") is not None:
+            return into(self, args, kwargs)
+        return self._repeats.call(args, kwargs) if self.on_nodes else self.called(args, kwargs)
+
+    @property
+    def of_two(self) -> Callable[[Tensor, Any], Any]:
+        """The function of two operands, the first of them a tensor."""
+        return self._repeats.pair if self.on_nodes else self._compose_two
+
+    def _compose_two(self, x: Tensor, y: Any) -> Any:
+        if (x.__class__, y.__class__) not in self.known:
+            return self(x, y)
+        try:
+            if self.refuses:
+                return unless_refused(self.refuses, self.body, (x, y), {})
+            return self.body(x, y)
+        except MISFITS as error:
+            raise misfit(self, (x, y), {}, error) from error
+
+    def called(self, args: Args, kwargs: Kwargs) -> Any:
+        """The result, whatever earlier calls were like."""
+        return self.performed(*self.fitted(args, kwargs))
+
+    def fitted(self, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+        """The arguments as the body takes them; raises G013 or G014 for those it does not take."""
+        seen = (*map(type, args), *kwargs, *map(type, kwargs.values()))
+        return (args, kwargs) if seen in self.known else taken(self, args, kwargs, seen)
+
+    def performed(self, args: Args, kwargs: Kwargs) -> Any:
+        """The result for arguments that fit."""
+        try:
+            run = self._apply if self.on_nodes else self.body
+            if self.refuses:
+                return unless_refused(self.refuses, run, args, kwargs)
+            return run(*args, **kwargs)
+        except MISFITS as error:
+            raise misfit(self, args, kwargs, error) from error
+
+    @property
+    def parameters(self) -> Parameters:
+        """What its body takes."""
+        if self._parameters is None:
+            self._parameters = Parameters(self.body, self.listed)
+        return self._parameters
+
+    def variant(self, *, lenient: bool = False, listed: bool = False) -> Function:
+        """The same function, which takes its arguments in another way."""
+        made = copy(self)
+        made.known, made._parameters, made.lenient, made.listed = set(), None, lenient, listed
+        made._repeats = Repeats(made)
+        return made
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        tensors: list[Tensor] = []
+        nodes: list[Node] = []
+        given = [opened(a, tensors, nodes) for a in args]
+        named = {k: opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
+        result = self.node_of(given, named, nodes, args, kwargs)
+        if isinstance(result, Node):
+            if result.tracked and result not in nodes and self.composed is not None:
+                self._compose(result, tensors, given, named)
+            made = self._wrap(result, tensors, nodes)
+        elif isinstance(result, tuple):
+            ends = self._ends(given, named) if self.edges else nodes
+            made = self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
+        else:
+            return result
+        if inference.blocks or saved.watchers:
+            saved.keep(made, tensors, nodes)
+        if not self.columns:
+            return made
+        columns = self.columns
+        return in_columns(made, columns(*args, **kwargs) if callable(columns) else columns)
+
+    def node_of(
+        self, given: Sequence[Any], named: Kwargs, nodes: list[Node], args: Args, kwargs: Kwargs
+    ) -> Any:
+        """What the body makes of nodes, shown as this function's result where it is one node.
+
+        Args:
+            given, named: the arguments `args` and `kwargs`, tensors as their nodes.
+            nodes: these nodes.
+        """
+        if self.exact or not any([x.dtype.rare for x in nodes]):
+            result = self.body(*given, **named)
+        else:
+            result = in_wider(self.body, nodes, given, named)
+        if isinstance(result, Node) and result not in nodes and not self.names:
+            if result.tracked:
+                ends = self._ends(given, named) if self.edges else nodes
+                result.call = (self._name(args, kwargs), self._arguments(result, ends))
+            elif result.dtype is bool_:
+                result.released = True  # a condition of the script's own, not of a function
+        return result
+
+    def _compose(
+        self, result: Node, tensors: list[Tensor], given: list[Any], named: Kwargs
+    ) -> None:
+        assert result.call is not None
+        assert self.composed is not None
+        result.call = compose(result.call, self.composed, tensors, given, named)
+
+    def _ends(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Node]:
+        """What `edges` names; a constant stands for what is not given."""
+        names = (parameter.name for parameter in self.parameters.positional)
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        found = (given.get(name) for name in self.edges)
+        return [number_node(0.0) if value is None else value for value in found]
+
+    def _name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """The name in grad_fn."""
+        if self._grad_fn:
+            return self._grad_fn
+        assert callable(self.overload)
+        return backward_name(self.shown, self.overload(*args, **kwargs))
+
+    def _arguments(self, result: Node, nodes: list[Node]) -> tuple[Node, ...]:
+        """The nodes of the arguments that PyTorch looks for a gradient in."""
+        if self._numbers:
+            if len(nodes) < len(result.inputs):
+                nodes = [*nodes, *(x for x in result.inputs if x.op is FULL)]
+            return Arguments(nodes[1:], nodes) if self.shown == "where" else tuple(nodes)
+        shown = tuple([x for x in nodes if x.dtype.category > INTEGER])
+        return shown if len(shown) == len(nodes) else Arguments(shown, nodes)
+
+    def _wrap(
+        self, node: Node, tensors: list[Tensor], nodes: list[Node], caution: str = ""
+    ) -> Tensor:
+        """The tensor of a result: an argument itself, a view of the first one, or a new one."""
+        if node in nodes:
+            return tensors[nodes.index(node)]
+        steps = view_steps(node, nodes[0]) if self.view and nodes else None
+        return self.tensor_of(node, steps, tensors, caution)
+
+    def tensor_of(
+        self, node: Node, steps: Steps | None, tensors: list[Tensor], caution: str = ""
+    ) -> Tensor:
+        """The tensor of a new result; `steps` say how it sees the first argument's memory."""
+        if steps is not None:
+            return viewed(tensors[0], node, steps, caution)
+        settle(node)
+        for tensor in tensors:
+            if tensor._storage is not None:
+                return laid_out(node, tensors, self.layout)
+        return Tensor(node)
+
+    def wrapped(
+        self,
+        node: Node,
+        steps: Steps | None,
+        tensors: list[Tensor],
+        args: Args,
+        kwargs: Kwargs,
+    ) -> Tensor:
+        """The tensor of a result that was computed as for earlier calls."""
+        if self.composed is not None and node.tracked:
+            given = [opened(a, [], []) for a in args]
+            self._compose(node, tensors, given, {k: opened(v, [], []) for k, v in kwargs.items()})
+        return self.tensor_of(node, steps, tensors)
+
+    def _wrap_all(
+        self,
+        results: tuple[Any, ...],
+        tensors: list[Tensor],
+        nodes: list[Node],
+        name: str,
+        ends: list[Node],
+    ) -> Any:
+        wrapped: list[Any] = []
+        shared = Arguments([x for x in ends if x.dtype.category > INTEGER], ends)
+        for output, node in enumerate(results):
+            if isinstance(node, Node):
+                if node not in nodes:
+                    give(node, Part(name, shared, output))
+                node = self._wrap(node, tensors, nodes, "multiple")
+            wrapped.append(node)
+        return tuple(wrapped) if type(results) is tuple else type(results)(*wrapped)
+
+    def __repr__(self) -> str:
+        return f"<built-in function {self.__name__}>"
