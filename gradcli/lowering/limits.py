@@ -14,8 +14,8 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dim import Dim
 
-MAX_BITS = 1 << 23
-"""The longest integer: about 2.5 million decimal digits."""
+MAX_BITS = 1 << 22
+"""The longest integer: about 1.2 million decimal digits."""
 MAX_ITEMS = 50_000_000
 """The longest list, tuple, set or dict."""
 MAX_TEXT = 200_000_000

@@ -71,11 +71,11 @@ BOMBS = [
 
 @pytest.mark.parametrize("program", BOMBS)
 def test_bomb_is_refused_at_once(program, failure_of):
-    start = time.perf_counter()
+    start = time.process_time()
     error = failure_of(program)
     assert error.diagnostic.code == "G062"
     assert error.diagnostic.labels, "no place"
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 REFUSED = [
