@@ -25,8 +25,7 @@ MAX_CALLS = 1000
 LONG_RANGE = 1_000_000
 """A longer range goes through Python steps, so that Ctrl-C and `--timeout` still get through."""
 
-_INTEGERS: frozenset[type] = frozenset((int, bool))
-_REPEATED = frozenset((str, list, tuple, int, bool))
+_REPEATED = (int, str, list, tuple)
 _GROWING = frozenset((str, list, tuple))
 _LAZY = frozenset((map, filter, zip, enumerate, reversed))
 _SMALL = 1 << 4096
@@ -119,24 +118,29 @@ def _grown(result: Any) -> Any:
     return result
 
 
+def _plain(value: Any) -> Any:
+    """A number that remembers how it was computed, or is a size, as the number that it is."""
+    return int.__pos__(value) if isinstance(value, int) else value
+
+
 def _check_product(left: Any, right: Any) -> None:
-    if type(left) in _INTEGERS:
-        if type(right) in _INTEGERS:
+    if type(left) is int:
+        if type(right) is int:
             if not (-_SMALL < left < _SMALL and -_SMALL < right < _SMALL):
                 require_bits(left.bit_length() + right.bit_length())
             return
         left, right = right, left
-    if type(right) in _INTEGERS and right > 0:
+    if type(right) is int and right > 0:
         (require_text if type(left) is str else require_items)(len(left) * right)
 
 
 def _check_power(base: Any, exponent: Any) -> None:
-    if type(base) in _INTEGERS and type(exponent) in _INTEGERS and exponent > 64:
+    if type(base) is int and type(exponent) is int and exponent > 64:
         require_bits(max(base.bit_length() - 1, 0) * exponent)
 
 
 def _check_shift(value: Any, count: Any) -> None:
-    if type(value) in _INTEGERS and type(count) in _INTEGERS and value and count > 64:
+    if type(value) is int and type(count) is int and value and count > 64:
         require_bits(value.bit_length() + count)
 
 
@@ -156,8 +160,8 @@ def _add_in_place(left: Any, right: Any) -> Any:
 
 def _guarded(check: Callable[[Any, Any], None], operate: Callable[[Any, Any], Any]) -> Any:
     def run(left: Any, right: Any) -> Any:
-        if type(left) in _REPEATED and type(right) in _REPEATED:
-            check(left, right)
+        if isinstance(left, _REPEATED) and isinstance(right, _REPEATED):
+            check(_plain(left), _plain(right))
         return operate(left, right)
 
     return run

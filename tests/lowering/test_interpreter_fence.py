@@ -17,6 +17,8 @@ BOMBS = [
     "1<<10**12",
     "x = 9\nfor i in range(99):\n    x = x*x",
     "x = 9\nfor i in range(99):\n    x *= x",
+    "x = 9\nfor i in range(99):\n    x = x**99",
+    "x = 9\nfor i in range(99):\n    x = x + 1\n    y = 'a'*(x*10**10)",
     "x = 9\nx **= 10**9",
     "x = 9\nx <<= 10**10",
     "pow(10, 10**10)",
