@@ -267,7 +267,7 @@ def glu(input: Any, dim: int = -1) -> Node:
     return part(x, axis, 0, half) * ops.sigmoid(part(x, axis, half, half))
 
 
-@composite("prelu", "nn.functional.prelu", refuses=lacks("prelu_cpu", BOOL, INTEGER, COMPLEX))
+@composite("prelu", "nn.functional.prelu")
 def prelu(input: Any, weight: Any) -> Any:
     """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
     rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1
@@ -297,7 +297,7 @@ def prelu(input: Any, weight: Any) -> Any:
     return _prelu(input, weight if tuple(weight.shape) == tuple(shape) else weight.reshape(*shape))
 
 
-@internal("_prelu_kernel")
+@internal("_prelu_kernel", refuses=lacks("prelu_cpu", BOOL, INTEGER, COMPLEX))
 def _prelu(input: Any, weight: Any) -> Node:
     below = ops.clamp_max(input, zero(input))
     return ops.where(ops.gt(input, zero(input)), input, weight * below)

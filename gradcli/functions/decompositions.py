@@ -177,6 +177,7 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
         raise GradcliError(
             "G021", f"torch.ormqr: other.shape[{axis}] must be equal to input.shape[-2]"
         )
+    x = x if scales.shape[-1] else ops.clone(x)  # a result of its own
     return _reflected(vectors, scales, x, transpose=transpose, left=left)
 
 

