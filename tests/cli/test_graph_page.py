@@ -67,3 +67,67 @@ def test_click_pan_zoom_and_errors(gradcli, browser, tmp_path: Path):
     assert browser.find_element("id", "source").text == hostile
     assert browser.find_elements("tag name", "img") == []
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def unrolled(steps: int) -> tuple[str, ...]:
+    """A recurrent network's loss, with its variables: five grad_fn nodes a step."""
+    state = "h"
+    for _ in range(steps):
+        state = f"tanh(W@{state} + U@x + b)"
+    return f"sum({state}**2)", "W:2,2", "U:2,2", "h:2", "x:2", "b:2"
+
+
+def text_height(browser) -> float:
+    """The size of the result's letters in pixels of the screen."""
+    return browser.execute_script(
+        "const text = document.querySelector('.box.result text');"
+        "return parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
+    )
+
+
+def within(browser, selector: str) -> bool:
+    """Whether all of an element is in the view, to a pixel (tiny letters are drawn larger)."""
+    return browser.execute_script(
+        "const view = document.getElementById('view').getBoundingClientRect();"
+        "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+        "return box.left > view.left - 1 && box.right < view.right + 1"
+        " && box.top > view.top - 1 && box.bottom < view.bottom + 1",
+        selector,
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_a_graph_of_few_nodes_opens_whole(gradcli, browser, tmp_path: Path, steps: int):
+    done = gradcli("graph", *unrolled(steps), "-o", "graph.html")
+    assert done.returncode == 0, done.stderr
+    browser.get((tmp_path / "graph.html").as_uri())
+    assert within(browser, "svg > g")
+    assert not browser.find_element("id", "hint").is_displayed()
+
+
+def test_a_graph_of_500_nodes_opens_at_its_result(gradcli, browser, tmp_path: Path):
+    done = gradcli("graph", *unrolled(100), "-o", "graph.html")
+    assert done.returncode == 0, done.stderr
+    browser.get((tmp_path / "graph.html").as_uri())
+    assert len(browser.execute_script("return graph.nodes")) > 500
+    assert text_height(browser) >= 9
+    assert within(browser, ".box.result")
+    assert not within(browser, "svg > g")
+    box, view = (browser.find_element("css selector", s).rect for s in (".box.result", "#view"))
+    assert box["x"] + box["width"] / 2 == pytest.approx(view["x"] + view["width"] / 2, abs=2)
+    assert browser.find_element("id", "hint").is_displayed()
+    svg = browser.find_element("tag name", "svg")
+    first = svg.get_dom_attribute("viewBox")
+    browser.find_element("css selector", ".box.result").click()
+    assert "SumBackward0" in browser.find_element("id", "side").text
+    assert svg.get_dom_attribute("viewBox") == first
+    body = browser.find_element("tag name", "body")
+    body.send_keys("f")
+    assert within(browser, "svg > g")
+    body.send_keys("r")
+    assert svg.get_dom_attribute("viewBox") == first
+    browser.find_element("id", "fit").click()
+    assert within(browser, "svg > g")
+    browser.find_element("id", "root").click()
+    assert svg.get_dom_attribute("viewBox") == first
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
