@@ -7,6 +7,7 @@ that fails, what could be computed is drawn, and the error follows.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,7 +117,9 @@ def _write(diagram: Diagram, format: str, output: str | None) -> None:
 
         flag = colour_flag(sys.argv[1:])
         colour = output is None and use_colour(sys.stdout, flag, os.environ)
-        write_text(tree(diagram, colour=colour), output)
+        terminal = output is None and sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else 0
+        write_text(tree(diagram, colour=colour, width=width), output)
     elif format == "json":
         from gradcli.files import json_text
         from gradcli.render.graph_text import graph_record

@@ -20,8 +20,16 @@ DEEP = 30
 """Levels from which chains without branches are written one below the other, not indented."""
 
 
-def tree(diagram: Diagram, *, colour: bool) -> str:
-    """The tree; several where the drawing has several ends."""
+INDENT = 4
+"""Columns that a level takes."""
+AGAIN = "  (see above)"
+
+
+def tree(diagram: Diagram, *, colour: bool, width: int = 0) -> str:
+    """The tree; several where the drawing has several ends.
+
+    Values and gradients that pass `width` columns are cut; 0 is no limit.
+    """
     below = _below(diagram)
     used = {number for numbers in below.values() for number in numbers}
     roots = [box for box in diagram.boxes if box.number not in used]
@@ -35,7 +43,7 @@ def tree(diagram: Diagram, *, colour: bool) -> str:
         legacy_windows=False,
     )
     for root in roots:
-        console.print(_branch(root, diagram, below, shown, deep), soft_wrap=True)
+        console.print(_branch(root, diagram, below, shown, deep, width), soft_wrap=True)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
 
@@ -65,36 +73,45 @@ def _depth(diagram: Diagram, below: dict[int, list[int]]) -> int:
 
 
 def _branch(
-    root: Box, diagram: Diagram, below: dict[int, list[int]], shown: set[int], deep: bool
+    root: Box,
+    diagram: Diagram,
+    below: dict[int, list[int]],
+    shown: set[int],
+    deep: bool,
+    width: int,
 ) -> Tree:
     made = Tree(Text(), guide_style="dim", highlight=False)
-    pending: list[tuple[int, Tree]] = [(root.number, made)]
+    pending: list[tuple[int, Tree, int]] = [(root.number, made, 0)]
     while pending:
-        number, place = pending.pop()
-        label = _label(diagram.boxes[number], diagram)
-        again = number in shown and bool(below.get(number))
-        while not again:
+        number, place, level = pending.pop()
+        labels = []
+        while True:
+            again = number in shown and bool(below.get(number))
             shown.add(number)
-            inner = below.get(number, [])
+            room = max(1, width - INDENT * level) if width else 0
+            labels.append(_label(diagram.boxes[number], diagram, room, again=again))
+            inner = [] if again else below.get(number, [])
             if not deep or len(inner) != 1:
                 break
             number = inner[0]
-            again = number in shown and bool(below.get(number))
-            label = Text.assemble(label, "\n", _label(diagram.boxes[number], diagram))
-        if again:
-            label.append("  (see above)", "dim")
-            inner = []
-        place.label = label
-        branches = [(n, place.add(Text())) for n in inner]
+        place.label = Text("\n").join(labels)
+        branches = [(n, place.add(Text()), level + 1) for n in inner]
         pending += reversed(branches)
     return made
 
 
-def _label(box: Box, diagram: Diagram) -> Text:
+def _label(box: Box, diagram: Diagram, room: int, *, again: bool) -> Text:
+    """A box in one line; its values are cut where they pass `room` columns."""
     (_, title), *rest = lines(box, diagram)
     style = "bold green" if box.result else STYLES.get(box.kind, "bold")
     label = Text(title, style)
+    kept = label.cell_len
     for kind, text in rest:
         label.append("  ")
         label.append(text, "" if kind == "text" else "dim")
-    return label
+        if kind not in ("value", "grad"):
+            kept = label.cell_len
+    if room:
+        room -= len(AGAIN) * again
+        label.truncate(max(room, min(kept + len("  …"), label.cell_len)), overflow="ellipsis")
+    return label.append(AGAIN, "dim") if again else label

@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pexpect
 import pytest
 
-from tests.cli.conftest import ROOT
+from tests.cli.conftest import ROOT, clean_environment
 
 TUTORIAL = ["graph", "mean(3*(x+2)**2)", "x=ones(2,2)", "--values"]
 TREE = """\
@@ -205,3 +207,31 @@ def test_an_array_of_one_integer_has_a_text(gradcli):
     done = gradcli("graph", "max_pool1d(x.view(1,1,-1),2).sum()", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert "index  max_pool1d(x.view(1,1,-1),2)  (1, 2) float32  = [1, 3]" in done.stdout
+
+
+@pytest.mark.parametrize("width", [80, 20])
+def test_values_in_a_terminal_are_cut_to_its_width(gradcli, tmp_path: Path, width: int) -> None:
+    arguments = ["graph", "sum(exp(sin(A@x))*cos(A@x)*exp(sin(A@x)))", "A=eye(4)/7", "--values"]
+    arguments += ["x=[0.1234,0.2345,0.3456,0.4567]", "--vjp", "1"]
+    whole = gradcli(*arguments, COLUMNS=str(width)).stdout.splitlines()  # a pipe: nothing is cut
+    assert max(map(len, whole)) > 80
+    shown = pexpect.spawn(
+        sys.executable,
+        ["-m", "gradcli", *arguments],
+        cwd=tmp_path,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        | {"COLUMNS": str(width)},
+        encoding="utf-8",
+        timeout=30,
+    )
+    shown.expect(pexpect.EOF)
+    for line, full in zip(shown.before.splitlines(), whole, strict=True):
+        head = re.split("  (?:=|grad) ", full)[0]
+        cut = line != full
+        assert cut is (len(full) > width and head != full)
+        assert len(line) <= max(width, len(f"{head}  …  (see above)"))
+        assert line.startswith(head)
+        line, full = (text.removesuffix("  (see above)") for text in (line, full))
+        assert line.endswith("…") is cut
+        assert full.startswith(line.removesuffix("…"))
+    assert "…" in shown.before
