@@ -46,10 +46,12 @@ def _number_each(x: Node) -> tuple[Shape, DType]:
 def _det_rule(g: Node, out: Node, x: Node) -> Node:
     if current.tracking:
         return as_matrix(g) * cofactors(x)
-    # PyTorch solves with det(x) on the right here, so that a singular x has gradient 0.
+    # PyTorch solves with g det(x) on the right here: a singular x has gradient 0, or NaN of
+    # an infinite g.
     singular = eq(out, zero(out))
-    slope = as_matrix(g * conj(out)) * adjoint(inverse(x))
-    return where(as_matrix(singular), zero(slope), slope)
+    scale = as_matrix(g * conj(out))
+    slope = scale * adjoint(inverse(x))
+    return where(as_matrix(singular), scale, slope)
 
 
 def _cofactors_rule(g: Node, out: Node, x: Node) -> Node:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import gradcli
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import array
@@ -153,6 +154,19 @@ def test_refusals(expression: str) -> None:
         ours(expression, VALUES)
     assert str(mine.value) == str(caught.value).splitlines()[0]
     assert mine.value.kind.__name__ == type(caught.value).__name__
+
+
+@pytest.mark.parametrize("x", [[[1.0, 2.0], [2.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]])
+@pytest.mark.parametrize("expression", ["log(det(x))", "sqrt(det(x))", "3*det(x)"])
+def test_a_singular_determinant_passes_an_infinite_gradient_on_as_pytorch_does(
+    expression: str, x: list[list[float]]
+) -> None:
+    import torch
+
+    leaf = torch.tensor(x, requires_grad=True)
+    eval(expression, {"log": torch.log, "sqrt": torch.sqrt, "det": torch.det, "x": leaf}).backward()
+    found = gradcli.evaluate(expression, {"x": x}).grads["x"]
+    assert np.array_equal(found, leaf.grad.numpy(), equal_nan=True)
 
 
 def test_a_singular_matrix_can_be_caught_as_a_runtime_error() -> None:
