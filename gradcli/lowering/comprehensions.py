@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcli.graph.node import current
 from gradcli.language import ast
-from gradcli.lowering.limits import MAX_ITEMS, calls, feed, require_items
+from gradcli.lowering.limits import MAX_ITEMS, calls, feed, require_items, require_range
 from gradcli.lowering.lower import lower, lower_used, lowers
 from gradcli.lowering.scope import UNBOUND, Code, Frame, Scope, target_names
 from gradcli.lowering.targets import loop_target
@@ -24,15 +24,23 @@ class Clause:
         iterable, span: what it goes through, and where that stands.
         slot, assign: its target, as `loop_target` gives it.
         condition: its conditions as one; None when there are none.
+        fills: whether the collection gets a new item in each turn, so that a range tells how many.
     """
 
-    __slots__ = ("assign", "condition", "iterable", "slot", "span")
+    __slots__ = ("assign", "condition", "fills", "iterable", "slot", "span")
 
     def __init__(self, node: ast.Clause, outer: Scope, inner: Scope) -> None:
         self.iterable = lower_used(node.iterable, outer)
         self.span = node.iterable.span
         self.slot, self.assign = loop_target(node.target, inner)
         self.condition = _together([lower_used(each, inner) for each in node.conditions])
+        self.fills = False
+
+    def items(self, iterable: Any) -> Any:
+        """`iterable` to go through; refused where the collection would surely be too large."""
+        if self.fills:
+            require_range(iterable)
+        return feed(iterable)
 
 
 def _together(conditions: list[Code]) -> Code | None:
@@ -58,16 +66,26 @@ def comprehension(node: ast.Comprehension, scope: Scope) -> Code:
     if node.kind == "generator":
         return _generator(first, clauses, element, rest)
     key = None if node.key is None else lower(node.key, inner)
+    clauses[-1].fills = clauses[-1].condition is None and _distinct(node)
     start, add = _collector(node.kind, key, element)
     loop = _nest(clauses, add)
 
     def run(frame: Frame) -> Any:
-        iterable = feed(first(frame))
+        iterable = clauses[0].items(first(frame))
         result = start()
         loop([frame, None, *rest], iterable, result)
         return result
 
     return run
+
+
+def _distinct(node: ast.Comprehension) -> bool:
+    """Whether each turn of the last clause surely gives an item that is not there yet."""
+    item = node.element if node.key is None else node.key
+    target = node.clauses[-1].target
+    if node.kind == "list":
+        return True
+    return isinstance(item, ast.Name) and isinstance(target, ast.Name) and item.id == target.id
 
 
 Visit = Callable[[Frame, Any, Any], None]
@@ -95,8 +113,8 @@ def _nest(clauses: list[Clause], add: Callable[[Frame, Any], None]) -> Visit:
 def _inner(
     clauses: list[Clause], add: Callable[[Frame, Any], None]
 ) -> Callable[[Frame, Any], None]:
-    visit, iterable = _nest(clauses, add), clauses[0].iterable
-    return lambda frame, result: visit(frame, feed(iterable(frame)), result)
+    visit, iterable, items = _nest(clauses, add), clauses[0].iterable, clauses[0].items
+    return lambda frame, result: visit(frame, items(iterable(frame)), result)
 
 
 def _collector(

@@ -72,11 +72,16 @@ def require_items(count: int) -> None:
         raise too_large("the list")
 
 
+def require_range(iterable: Any) -> None:
+    """Refuses a range of more than `MAX_ITEMS` numbers; takes anything else."""
+    if isinstance(iterable, range) and iterable[MAX_ITEMS:]:
+        require_items(MAX_ITEMS + 1)
+
+
 def bounded(iterable: Any) -> Any:
     """`iterable`, or the list of what an iterator yields; refused above `MAX_ITEMS` items."""
-    if isinstance(iterable, range):
-        require_items(MAX_ITEMS + bool(iterable[MAX_ITEMS:]))
-    elif hasattr(iterable, "__next__"):
+    require_range(iterable)
+    if hasattr(iterable, "__next__"):
         iterable = list(islice(feed(iterable), MAX_ITEMS + 1))
         require_items(len(iterable))
     return iterable
