@@ -75,10 +75,7 @@ def evaluate(nodes: Iterable[Node]) -> None:
         return
     order = ancestors(targets, lambda node: node.value is None)
     if sum(node.size for node in order) > SWEEP or reads_much(order):
-        if give_parts(order):
-            for node in [node for node in order if node.value is not None]:
-                let_go(node)
-            order = ancestors(targets, lambda node: node.value is None)
+        order = _left(order, targets)
         from gradcli.execute.schedule import Plan
 
         try:
@@ -102,6 +99,21 @@ def evaluate(nodes: Iterable[Node]) -> None:
     with np.errstate(all="ignore"):
         while order:
             compute(order.pop())
+
+
+def _left(order: list[Node], targets: set[Node]) -> list[Node]:
+    """What of `order` is to be computed once parts are given; G012 where a variable has no value.
+
+    Sizes may be unknown with the value, so that a plan could not compare them with a limit.
+    """
+    for node in order:
+        if node.op is SYMBOL:
+            raise _unbound(node)
+    if not give_parts(order):
+        return order
+    for node in [node for node in order if node.value is not None]:
+        let_go(node)
+    return ancestors(targets, lambda node: node.value is None)
 
 
 def in_one_piece(node: Node, values: dict[Node, Any]) -> Any:

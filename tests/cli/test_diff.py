@@ -82,6 +82,8 @@ def test_eval_without_values_answers_with_formulas(gradcli) -> None:
         (["x@y", "x:n", "y:m"], "G021", "[n]"),
         (["a*b", "a:", "b:", "--jvp", "v"], "G070", "--jvp a=v"),
         (["sqrt(-1 - x**2)", "x:"], "G039", "NAME=VALUE"),
+        (["print(x)"], "G012", "give it one: x=..."),
+        (["float(sum(x))"], "G012", "give it one: x=..."),
     ],
 )
 def test_what_cannot_be_done_is_said(gradcli, arguments: list[str], code: str, said: str) -> None:
