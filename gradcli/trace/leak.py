@@ -13,7 +13,6 @@ import numpy as np
 from gradcli import api
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
-from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
@@ -60,19 +59,19 @@ def _holds(leak: Leak, rewrite: str, variables: Mapping[str, Any]) -> bool:
     return same and all(g is None or np.isfinite(g).all() for g in total.grads.values())
 
 
-def find_leak(node: Node, operand: Node, later: Sequence[Node]) -> Leak | None:
-    """The `where` among `later` that masks `node`, whose gradient by `operand` is not finite."""
+def find_leak(node: Node, later: Sequence[Node]) -> Leak | None:
+    """The `where` among `later` that masks `node`, whose gradient is not finite."""
     for choice in later:
         if choice.op.name != "where" or len(choice.inputs) != 3:
             continue
         for branch in (1, 2):
             below = ancestors([choice.inputs[branch]], lambda x: x.tracked)
             if node in below:
-                return _leak(choice, branch, node, operand)
+                return _leak(choice, branch, node)
     return None
 
 
-def _leak(choice: Node, branch: int, node: Node, operand: Node) -> Leak:
+def _leak(choice: Node, branch: int, node: Node) -> Leak:
     span = choice.span
     name = "where" if span is None else span.whole
     ordinal = "first" if branch == 1 else "second"
@@ -81,10 +80,10 @@ def _leak(choice: Node, branch: int, node: Node, operand: Node) -> Leak:
         f"{text} is in the {ordinal} branch of {name}; where the condition takes the other one, "
         "its gradient is 0 times infinity"
     )
-    return Leak(sentence, _rewrites(choice, branch, node, operand), span)
+    return Leak(sentence, _rewrites(choice, branch, node), span)
 
 
-def _rewrites(choice: Node, branch: int, node: Node, operand: Node) -> list[str]:
+def _rewrites(choice: Node, branch: int, node: Node) -> list[str]:
     """The source of `choice` with harmless arguments where the branch is masked."""
     if choice.span is None or node.span is None or node.span.source is not choice.span.source:
         return []
@@ -102,17 +101,17 @@ def _rewrites(choice: Node, branch: int, node: Node, operand: Node) -> list[str]
     callee = tree.function.span.text if len(tree.arguments) == 3 else "where"
     kept = ["{0}", SAFE.get(node.op.name, "1")][:: 1 if branch == 1 else -1]
     inner = f"{callee}({', '.join([words[0].span.text, *kept])})"
-    place = _operand_place(tree, node, choice.span.start, operand)
     variables = unbound(words[branch], ())
     uses = [x.span for x in _inside(words[branch]) if isinstance(x, ast.Name)]
-    candidates: list[list[Span | None]] = [[place], [s for s in uses if s.text in variables]]
-    texts = [_replaced(tree.span.source.text, spans, inner) for spans in candidates if all(spans)]
+    candidates = [[place] for place in _operand_places(tree, node, choice.span.start)]
+    candidates.append([s for s in uses if s.text in variables])
+    texts = [_replaced(tree.span.source.text, spans, inner) for spans in candidates]
     return list(dict.fromkeys(texts))
 
 
-def _replaced(text: str, spans: Sequence[Span | None], inner: str) -> str:
+def _replaced(text: str, spans: Sequence[Span], inner: str) -> str:
     """The text with every span put into `inner`, in the place of its `{0}`."""
-    for span in sorted(filter(None, spans), key=lambda s: s.start, reverse=True):
+    for span in sorted(spans, key=lambda s: s.start, reverse=True):
         text = text[: span.start] + inner.replace("{0}", span.text) + text[span.end :]
     return text
 
@@ -124,8 +123,8 @@ def _inside(tree: ast.Node) -> list[ast.Node]:
     return found
 
 
-def _operand_place(tree: ast.Expression, node: Node, shift: int, operand: Node) -> Span | None:
-    """Where the operand of `node` stands in the source of the `where`."""
+def _operand_places(tree: ast.Expression, node: Node, shift: int) -> list[Span]:
+    """Where the operands of `node` stand in the source of the `where`, a divisor first."""
     assert node.span is not None
     start, end = node.span.start - shift, node.span.end - shift
     pending: list[ast.Node] = [tree]
@@ -135,11 +134,11 @@ def _operand_place(tree: ast.Expression, node: Node, shift: int, operand: Node) 
         if (found.span.start, found.span.end) == (start, end) and isinstance(found, ast.Expression):
             if isinstance(found, ast.Call):
                 below = [*found.arguments, *_owner(found)]
-            spans = [x.span for x in _operands(found, below)]
-            names = [s for s in spans if _is_operand(s, operand, shift)]
-            return names[0] if names else None
+            operands = [x for x in _operands(found, below) if isinstance(x, ast.Expression)]
+            spans = [x.span for x in operands if unbound(x, ())]
+            return spans[::-1] if node.op.name == "div" else spans
         pending += below
-    return None
+    return []
 
 
 def _owner(call: ast.Call) -> list[ast.Node]:
@@ -150,9 +149,3 @@ def _operands(found: ast.Expression, below: list[ast.Node]) -> list[ast.Node]:
     if isinstance(found, ast.Chain):
         return [found.first, *(operand for _, operand in found.rest)]
     return below
-
-
-def _is_operand(span: Span, operand: Node, shift: int) -> bool:
-    if operand.op is LEAF or operand.span is None:
-        return span.text.isidentifier()
-    return (span.start + shift, span.end + shift) == (operand.span.start, operand.span.end)

@@ -42,12 +42,15 @@ class Tracer(Observer):
         """Notes the first op that makes a non-finite value of finite ones."""
         if self.forward is not None or node.op.multiple or _finite(result):
             return
-        if node.op in (DATA, LEAF) or not all(map(_finite, values)):
+        if node.op in (DATA, LEAF):
             return
-        place = _first(result)
-        operands = _operands(node, values, place)
-        made = _number(np.asarray(result)[place])
-        self.forward = _report(node, f"{_text(node)} gives {made}", place, operands)
+        made = _made(node, values, np.asarray(result))
+        if not made.any():
+            return
+        place = _first(made)
+        operands = _operands(node, values, place, made.shape)
+        fact = f"{_text(node)} gives {_number(np.asarray(result)[place])}"
+        self.forward = _report(node, fact, place, operands)
 
     def arrived(self, node: Node, cotangent: Node, earlier: dict[Node, Node]) -> None:
         """Notes the first step of a backward pass that makes a non-finite gradient."""
@@ -65,17 +68,17 @@ class Tracer(Observer):
     def _note(
         self, user: Node, node: Node, given: Node, part: Array, earlier: dict[Node, Node]
     ) -> None:
-        place = _first(part)
+        place = _first(~np.isfinite(part))
         values = [array(x) for x in user.inputs]
-        operands = _operands(user, values, place)
+        operands = _operands(user, values, place, np.shape(part))
         cotangent = np.asarray(array(given))
-        came = ""
+        came, zero = "", bool(np.isnan(part[place]) and (cotangent == 0).any())
         if cotangent.shape == np.shape(part):
             came = f", the incoming gradient is {_number(cotangent[place])}"
+            zero = bool(cotangent[place] == 0)
         fact = f"the gradient of {_text(user)} ({name_of(user)}) is {_number(part[place])}"
         self.backward = _report(user, fact, place, operands + came)
-        zero = cotangent.shape == np.shape(part) and cotangent[place] == 0
-        self.leak = find_leak(user, node, list(earlier)) if zero else None
+        self.leak = find_leak(user, list(earlier)) if zero else None
         if self.leak is not None:
             self.backward.notes.append(self.leak.sentence)
 
@@ -85,7 +88,7 @@ def given_reports(variables: Mapping[str, Any]) -> list[Diagnostic]:
     reports = []
     for name, value in variables.items():
         if isinstance(value, Tensor) and not _finite(value.array()):
-            place = _first(value.array())
+            place = _first(~np.isfinite(value.array()))
             at = f" at {list(place)}" if place else ""
             fact = f"{name} is {_number(value.array()[place])}{at} as it was given"
             reports.append(Diagnostic(CODE, fact, severity="warning"))
@@ -100,29 +103,60 @@ def _report(node: Node, fact: str, place: tuple[int, ...], operands: str) -> Dia
     return Diagnostic(CODE, fact, labels, notes=notes, severity="warning")
 
 
-def _operands(node: Node, values: list[Array], place: tuple[int, ...]) -> str:
-    """The operands at a place of an elementwise op; the sizes of what another op takes."""
+def _made(node: Node, values: list[Array], result: Array) -> Array:
+    """Where an op makes an infinity or NaN of finite numbers, or NaN of numbers that are not it."""
+    arrays = [np.asarray(v) for v in values if np.asarray(v).dtype.kind in "fc"]
+    made, nan = ~np.isfinite(result), np.isnan(result)
+    for value in arrays:
+        finite, known = np.isfinite(value), ~np.isnan(value)
+        if not (node.op.elementwise and _spreads(value.shape, result.shape)):
+            finite, known = finite.all(), known.all()
+        made, nan = made & finite, nan & known
+    return np.asarray(made | nan)
+
+
+def _operands(
+    node: Node, values: list[Array], place: tuple[int, ...], shape: tuple[int, ...]
+) -> str:
+    """What is at a place of arrays of a shape, where an operand of an elementwise op has it.
+
+    Of others the smallest and the largest number. An op inside a function has operands without a
+    name.
+    """
     names = [part.text for part in node.span.parts] if node.span is not None else []
-    if len(names) != len(values):
+    if _inside(node):
+        names = [f"operand {i}" for i in range(1, len(values) + 1)]
+    elif len(names) != len(values):
         names = [_called(x) for x in node.inputs]
     said = []
-    for name, value in zip(names, values, strict=True):
-        array_ = np.asarray(value)
-        if node.op.elementwise:
-            try:
-                shown = _number(np.broadcast_to(array_, np.shape(node.value or 0))[place])
-            except (ValueError, IndexError):
-                shown = _aligned(array_, place)
-            said.append(f"{name} = {shown}")
-        elif array_.size and array_.dtype.kind in "fiu":
-            said.append(f"{name} from {_number(array_.min())} to {_number(array_.max())}")
+    for name, value in zip(names, map(np.asarray, values), strict=True):
+        if node.op.elementwise and _spreads(value.shape, shape):
+            shown = _number(np.broadcast_to(value, shape)[place])
+            said += [] if _is_number(name) else [f"{name} = {shown}"]
+        elif value.size and value.dtype.kind in "fiu":
+            said.append(f"{name} from {_number(value.min())} to {_number(value.max())}")
     return ", ".join(said)
 
 
-def _aligned(value: Array, place: tuple[int, ...]) -> str:
-    """The element that broadcasting brings to a place."""
-    own = place[len(place) - value.ndim :]
-    return _number(value[tuple(0 if n == 1 else i for n, i in zip(value.shape, own, strict=True))])
+def _spreads(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether broadcasting makes arrays of a shape of such ones."""
+    ends = shape[len(shape) - len(own) :]
+    return len(own) <= len(shape) and all(n in (1, m) for n, m in zip(own, ends, strict=True))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _inside(node: Node) -> bool:
+    """Whether an op is a step inside a function: an operand comes from the same call."""
+    if node.span is None:
+        return False
+    return any(x.inputs and x.op is not LEAF and x.span == node.span for x in node.inputs)
 
 
 def _called(node: Node) -> str:
@@ -132,7 +166,9 @@ def _called(node: Node) -> str:
 
 
 def _text(node: Node) -> str:
-    return node.op.name if node.span is None else node.span.whole
+    if node.span is None:
+        return node.op.name
+    return f"{node.op.torch} inside {node.span.whole}" if _inside(node) else node.span.whole
 
 
 def _finite(value: Array) -> bool:
@@ -140,9 +176,9 @@ def _finite(value: Array) -> bool:
     return value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
 
 
-def _first(value: Array) -> tuple[int, ...]:
-    bad = np.flatnonzero(~np.isfinite(np.asarray(value)).reshape(-1))
-    return tuple(int(i) for i in np.unravel_index(bad[0], np.shape(value)))
+def _first(mask: Array) -> tuple[int, ...]:
+    at = np.flatnonzero(mask)[0]
+    return tuple(int(i) for i in np.unravel_index(at, np.shape(mask)))
 
 
 def _number(value: Any) -> str:

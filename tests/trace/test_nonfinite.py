@@ -34,6 +34,11 @@ def place(report) -> tuple[str, str]:
         ("sum(exp(x)*0)", [1.0, 100.0], "exp(x)", "at [1]: x = 100"),
         ("(x[:, None]*log(x)).sum()", [1.0, 0.0], "log(x)", "at [1]: x = 0"),
         ("sum(x*tensor([3e38, 3e38]))", [9.0, 9.0], "x*tensor([3e38, 3e38])", "at [0]: x = 9"),
+        ("(exp(x)/sum(exp(x)))[0]", [1.0, 1000.0], "exp(x)", "at [1]: x = 1000"),
+        ("sum(x - x)", [1.0, float("inf")], "x - x", "at [1]: x = inf, x = inf"),
+        ("sum(log(x))", [float("nan"), 0.0], "log(x)", "at [1]: x = 0"),
+        ("sum(softmax(x, 0))", [-np.inf, -np.inf], "softmax(x, 0)", "at [0]: x from -inf to -inf"),
+        ("sum(pow(x, -1))", [1.0, 0.0], "pow(x, -1)", "at [1]: x = 0"),
     ],
 )
 def test_the_first_forward_op(expression, x, text, label):
@@ -41,6 +46,26 @@ def test_the_first_forward_op(expression, x, text, label):
     found, said = place(tracer.forward)
     assert found == text
     assert said.startswith(label)
+
+
+@pytest.mark.parametrize(
+    ("expression", "x", "label"),
+    [
+        ("sum(x/norm(x))", [0.0, 0.0], "x from 0 to 0, norm(x) = 0"),
+        ("sum(x/sum(x))", [1.0, -1.0], "x from -1 to 1, sum(x) = 0"),
+        ("sum(softmax(x, 1)*x[0])", [[-np.inf] * 2], "at [0]: softmax(x, 1) from nan to nan, "),
+    ],
+)
+def test_a_gradient_summed_over_a_broadcast_has_operands_of_other_shapes(expression, x, label):
+    tracer, _, _ = traced(expression, x=x)
+    assert place(tracer.backward)[1].startswith(label)
+
+
+@pytest.mark.parametrize("name", ["std", "var"])
+def test_a_step_inside_a_function_does_not_take_its_name_for_an_operand(name):
+    tracer, _, _ = traced(f"{name}(x)", x=[3.0])
+    assert tracer.forward.message == f"div inside {name}(x) gives nan"
+    assert place(tracer.forward) == (f"{name}(x)", "operand 1 = 0, operand 2 = 0")
 
 
 def test_the_first_backward_op_where_the_value_is_finite():
@@ -91,6 +116,40 @@ def test_the_leak_of_where_and_its_rewrite(expression, rewrite):
     start = expression.index("torch.where" if "torch" in expression else "where")
     again = gradcli.evaluate(f"{expression[:start]}{rewrite})", variables)
     assert np.isfinite(again.grads["x"]).all()
+    assert np.array_equal(again.value, result.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "rewrite"),
+    [
+        (
+            "sum(where(c > 0, a/b, 0))",
+            {"a": [1.0, 2.0], "b": [2.0, 0.0], "c": [1.0, 0.0]},
+            "where(c > 0, a/where(c > 0, b, 1), 0)",
+        ),
+        (
+            "sum(where(c > 0, a/b, 0))",
+            {"a": [1.0, 2.0], "b": 0.0, "c": [0.0, 0.0]},
+            "where(c > 0, a/where(c > 0, b, 1), 0)",
+        ),
+        (
+            "sum(where(x != 0, sin(x)/x, 1))",
+            {"x": [1.0, 0.0]},
+            "where(x != 0, sin(x)/where(x != 0, x, 1), 1)",
+        ),
+        (
+            "sum(where(norm(x) > 0, x/norm(x), 0))",
+            {"x": [0.0, 0.0]},
+            "where(norm(x) > 0, x/where(norm(x) > 0, norm(x), 1), 0)",
+        ),
+    ],
+)
+def test_the_divisor_alone_is_masked_where_that_is_enough(expression, values, rewrite):
+    tracer, result, variables = traced(expression, **values)
+    assert tracer.leak is not None
+    assert tried(tracer.leak, variables) == rewrite
+    again = gradcli.evaluate(f"sum({rewrite})", variables)
+    assert all(np.isfinite(g).all() for g in again.grads.values() if g is not None)
     assert np.array_equal(again.value, result.value)
 
 
