@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import einsum_composed, tensordot_composed
 from gradcli.functions.linalg import one_dtype, tensor_shape
+from gradcli.functions.shape import permuted, whole
 from gradcli.graph.dtype import BOOL, promote_pair
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
@@ -39,15 +41,55 @@ def inner(input: Any, other: Any) -> Any:
 
 
 @composite("einsum", method=False)
-def einsum(equation: str, *operands: Any) -> Any:
-    """An Einstein sum: `einsum("ij,jk->ik", x, y)`."""
+def einsum(equation: Any, *operands: Any) -> Any:
+    """An Einstein sum: `einsum("ij,jk->ik", x, y)`, or `einsum(x, [0, 1], y, [1, 2], [0, 2])`."""
     given: Any = operands
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+    if not isinstance(equation, str):
+        equation, given = _lettered((equation, *operands))
+    elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         given = operands[0]
     inputs, output = _equation(equation, [len(tensor_shape(x)) for x in given])
     sums = not set().union(*inputs) <= set(output)
     kinds = ("permute", "sum") if len(given) == 1 else ("mul", "view")
     return _EINSUMS[kinds[sums]](inputs, output, list(given))
+
+
+def _lettered(arguments: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """The equation and the operands of tensors that alternate with lists of numbers."""
+    if len(arguments) < 2:
+        raise GradcliError(
+            "G014",
+            "einsum(): must specify the equation string and at least one operand, or at least one "
+            "operand and its subscripts list",
+            kind=ValueError,
+        )
+    words = [_word(labels) for labels in arguments[1::2]]
+    equation = ",".join(words)
+    if len(arguments) % 2:
+        equation += "->" + _word(arguments[-1])
+    return equation, list(arguments[0 : 2 * len(words) : 2])
+
+
+def _word(labels: Any) -> str:
+    """A list of numbers and `...` as letters."""
+    if not isinstance(labels, (list, tuple)):
+        raise GradcliError(
+            "G014",
+            f"einsum(): a list of subscripts is expected after each operand, not "
+            f"{type(labels).__name__}",
+            help='einsum("ij,jk->ik", x, y), or einsum(x, [0, 1], y, [1, 2], [0, 2])',
+        )
+    for label in labels:
+        if label is not ... and not 0 <= whole(label) < len(_LETTERS):
+            raise GradcliError(
+                "G026",
+                "einsum(): subscript in subscript list is not within the valid range [0, 52)",
+                kind=ValueError,
+            )
+    return "".join("..." if label is ... else _LETTERS[label] for label in labels)
+
+
+_LETTERS = ascii_uppercase + ascii_lowercase
 
 
 def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
@@ -68,7 +110,7 @@ def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
                 raise no_kernel("bmm", factors[0])
         result, labels = _pair(factors[0], labels, factors[1], inputs[i], wanted)
     result, labels = _summed(result, labels, set(output))
-    return _ordered(result, labels, output)
+    return _ordered(result, labels, output, always=result is tensors[0])
 
 
 _EINSUMS = {
@@ -95,6 +137,7 @@ def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
         raise GradcliError(
             "G013", f"einsum(): {few} operands were provided than specified in the equation"
         )
+    _check_output(output.replace("...", ""), left)
     width = 0
     for labels, rank in zip(inputs, ranks, strict=True):
         named = len(labels.replace("...", ""))
@@ -120,10 +163,27 @@ def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     return expanded, output.replace("...", dots)
 
 
+def _check_output(output: str, inputs: str) -> None:
+    for label in output:
+        fault = "does not appear in the equation for any input operand"
+        if label in inputs:
+            fault = "appears more than once in the output"
+            if output.count(label) == 1:
+                continue
+        raise GradcliError("G013", f"einsum(): output subscript {label} {fault}")
+
+
 def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:
     sizes: dict[str, int] = {}
     for number, (labels, node) in enumerate(zip(inputs, nodes, strict=True)):
+        own: dict[str, int] = {}
         for label, size in zip(labels, node.shape, strict=True):
+            if own.setdefault(label, size) != size:
+                raise GradcliError(
+                    "G021",
+                    f"einsum(): subscript {label} is repeated for operand {number} but the sizes "
+                    f"don't match, {size} != {own[label]}",
+                )
             known = sizes.setdefault(label, size)
             if known != size and 1 not in (known, size):
                 raise GradcliError(
@@ -136,7 +196,6 @@ def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:
 
 def _diagonals(x: Node, labels: str) -> tuple[Node, str]:
     """`x` with repeated labels reduced to the diagonal over them, and its labels then."""
-    from gradcli.functions.shape import permuted
     from gradcli.ops.movement import diagonal
 
     while len(set(labels)) < len(labels):
@@ -177,11 +236,11 @@ def _unit_free(x: Node, labels: str, y: Node, others: str) -> Node:
     return expand(x, shape=shape) if shape != x.shape else x
 
 
-def _ordered(x: Node, labels: str, output: str) -> Node:
-    from gradcli.functions.shape import permuted
+def _ordered(x: Node, labels: str, output: str, *, always: bool = False) -> Node:
+    """`x` with its axes as `output` names them; a node of its own where `always`."""
 
     order = tuple(labels.index(c) - x.ndim for c in output)
-    return x if order == tuple(range(-x.ndim, 0)) else permuted(x, order)
+    return permuted(x, order) if always or order != tuple(range(-x.ndim, 0)) else x
 
 
 @composite("tensordot", method=False)
