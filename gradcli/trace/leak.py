@@ -19,6 +19,7 @@ from gradcli.language.parser import parse_expression
 from gradcli.lowering.unbound import unbound
 from gradcli.source import Source, Span
 from gradcli.tensor import Tensor
+from gradcli.tensor.kept import name_of
 
 SAFE = {**dict.fromkeys(("asin", "acos", "atanh", "erfinv"), "0"), "acosh": "2"}
 """An argument at which the derivative of an op is finite, where it is not 1."""
@@ -76,10 +77,10 @@ def _leak(choice: Node, branch: int, node: Node) -> Leak:
     name = "where" if span is None else span.whole
     ordinal = "first" if branch == 1 else "second"
     text = "" if node.span is None else node.span.whole
-    sentence = (
-        f"{text} is in the {ordinal} branch of {name}; where the condition takes the other one, "
-        "its gradient is 0 times infinity"
-    )
+    masked = f"is in the {ordinal} branch of {name}; where the condition takes the other one"
+    if name_of(choice).startswith("MaskedFill"):
+        masked = f"is filled in by {name}; where the mask does so"
+    sentence = f"{text} {masked}, its gradient is 0 times infinity"
     return Leak(sentence, _rewrites(choice, branch, node), span)
 
 
@@ -94,15 +95,20 @@ def _rewrites(choice: Node, branch: int, node: Node) -> list[str]:
     if not isinstance(tree, ast.Call):
         return []
     words: list[ast.Expression] = list(tree.arguments)
+    callee = tree.function.span.text
+    filled = callee.rpartition(".")[2] == "masked_fill"
     if isinstance(tree.function, ast.Attribute) and len(words) == 2:
-        words.insert(1, tree.function.value)
+        words.insert(0 if filled else 1, tree.function.value)
+        callee = tree.function.name
     if len(words) != 3:
         return []
-    callee = tree.function.span.text if len(tree.arguments) == 3 else "where"
-    kept = ["{0}", SAFE.get(node.op.name, "1")][:: 1 if branch == 1 else -1]
-    inner = f"{callee}({', '.join([words[0].span.text, *kept])})"
-    variables = unbound(words[branch], ())
-    uses = [x.span for x in _inside(words[branch]) if isinstance(x, ast.Name)]
+    safe = SAFE.get(node.op.name, "1")
+    at, other = (0, 2) if filled else (branch, 3 - branch)
+    texts = [word.span.text for word in words]
+    texts[at], texts[other] = "{0}", safe
+    inner = f"{callee}({', '.join(texts)})"
+    variables = unbound(words[at], ())
+    uses = [x.span for x in _inside(words[at]) if isinstance(x, ast.Name)]
     candidates = [[place] for place in _operand_places(tree, node, choice.span.start)]
     candidates.append([s for s in uses if s.text in variables])
     texts = [_replaced(tree.span.source.text, spans, inner) for spans in candidates]

@@ -138,13 +138,23 @@ def test_the_leak_of_where_and_its_rewrite(expression, rewrite):
             "where(x != 0, sin(x)/where(x != 0, x, 1), 1)",
         ),
         (
+            "sum(masked_fill(1/x, x == 0, 0))",
+            {"x": [1.0, 0.0]},
+            "masked_fill(1/masked_fill(x, x == 0, 1), x == 0, 0)",
+        ),
+        (
+            "sum(log(x).masked_fill(x <= 0, 0))",
+            {"x": [1.0, 0.0]},
+            "log(masked_fill(x, x <= 0, 1)).masked_fill(x <= 0, 0)",
+        ),
+        (
             "sum(where(norm(x) > 0, x/norm(x), 0))",
             {"x": [0.0, 0.0]},
             "where(norm(x) > 0, x/where(norm(x) > 0, norm(x), 1), 0)",
         ),
     ],
 )
-def test_the_divisor_alone_is_masked_where_that_is_enough(expression, values, rewrite):
+def test_the_operand_alone_is_masked_where_that_is_enough(expression, values, rewrite):
     tracer, result, variables = traced(expression, **values)
     assert tracer.leak is not None
     assert tried(tracer.leak, variables) == rewrite
@@ -195,3 +205,10 @@ def test_large_values_are_seen_op_by_op():
 def test_the_branch_is_named():
     tracer, _, _ = traced("sum(where(x > 0, log(x), 0))", x=[0.0, 1.0])
     assert "first branch of where(x > 0, log(x), 0)" in tracer.backward.notes[0]
+
+
+def test_what_masked_fill_replaces_is_named():
+    tracer, _, _ = traced("sum(masked_fill(log(x), x <= 0, 0))", x=[0.0, 1.0])
+    assert "log(x) is filled in by masked_fill(log(x), x <= 0, 0)" in tracer.backward.notes[0]
+    tracer, _, _ = traced("sum(where(x > 0, log(x), masked_fill(x, x < 0, 0)))", x=[0.0, 1.0])
+    assert "first branch of where(" in tracer.backward.notes[0]
