@@ -21,7 +21,7 @@ from gradcli.execute.evaluate import backend, let_go
 from gradcli.graph.call import Arguments, Part
 from gradcli.graph.dtype import DType, bool_
 from gradcli.graph.forms import form_of, is_plain, kind_like
-from gradcli.graph.node import NO_ATTRS, Node
+from gradcli.graph.node import NO_ATTRS, SHARED, Node
 from gradcli.graph.op import DATA, FULL, LEAF, UNKNOWN
 from gradcli.graph.recording import Recording, Traced
 
@@ -275,6 +275,7 @@ def _constant(value: Any, dtype: DType) -> Node:
         if len(_constants) > 256:
             _constants.clear()
         _constants[key] = node
+        node.stale = SHARED
     return node
 
 

@@ -43,6 +43,17 @@ class Current:
 current = Current()
 
 
+class Unwritten:
+    """The version of what nobody writes to."""
+
+    number = 0
+    unseen = None
+
+
+SHARED = (Unwritten(), 0, ())
+"""What `stale` says of a number's node that many use: a tensor of it takes a copy as its memory."""
+
+
 class Node:
     """A value in the graph.
 

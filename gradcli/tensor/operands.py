@@ -19,7 +19,7 @@ from gradcli.graph.dtype import (
     of_number,
     result_type,
 )
-from gradcli.graph.node import Node
+from gradcli.graph.node import SHARED, Node
 from gradcli.graph.op import FULL
 from gradcli.ops.elementwise import cast, widen
 
@@ -106,6 +106,7 @@ def number_node(value: complex, dtype: DType | None = None) -> Node:
             if len(_numbers) > 256:
                 _numbers.clear()
             _numbers[key] = node
+            node.stale = SHARED
     return node
 
 

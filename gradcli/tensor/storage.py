@@ -15,7 +15,7 @@ import numpy as np
 
 from gradcli.execute.evaluate import array, settle
 from gradcli.graph.dtype import int64
-from gradcli.graph.node import NO_ATTRS, Node, current, data
+from gradcli.graph.node import NO_ATTRS, SHARED, Node, current, data
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.ops.indexing import index, index_put
 from gradcli.ops.movement import expand, reshape, slice_, slice_put
@@ -54,7 +54,8 @@ class Version:
 
     def stamp(self, node: Node, steps: Steps) -> None:
         """Notes on `node` that it holds what `steps` see of the memory at this version."""
-        node.stale = (self, self.number, steps)
+        if node.stale is not SHARED:
+            node.stale = (self, self.number, steps)
 
     def counts(self, node: Node) -> bool:
         """Whether all writes since `node` was stamped are ones that this version did not see."""
