@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from gradcli.functions.index import is_view
 from gradcli.graph.node import current
 from gradcli.graph.recording import Recording, Traced, plain
 from gradcli.lowering.expressions import item
@@ -41,7 +42,7 @@ def subscript(watch: Follower, node: Any, scope: Scope) -> Code:
         result = item(value, still)
         if moves and watch.recording is not None:
             known = isinstance(value, Tensor) and not value.node.tracked
-            if known and _is_basic(still) and not _steps(key):
+            if known and is_view(still) and not _steps(key):
                 watch.recording.windows[result.node] = value.node, key
             else:
                 watch.fail()
@@ -67,12 +68,6 @@ def _steps(key: Any) -> bool:
     """Whether the step of a slice is a number of the loop, which might become negative."""
     items = key if isinstance(key, tuple) else (key,)
     return any(isinstance(i, slice) and isinstance(i.step, Traced) for i in items)
-
-
-def _is_basic(key: Any) -> bool:
-    """Whether an index makes a view, in NumPy as in PyTorch."""
-    items = key if isinstance(key, tuple) else (key,)
-    return all(i is None or i is ... or i.__class__ in (int, slice) for i in items)
 
 
 def membership(watch: Follower, node: Any, scope: Scope) -> Code | None:
