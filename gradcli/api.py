@@ -78,9 +78,12 @@ def _evaluated(
     if chosen and isinstance(output, Tensor):
         current.span = tree.span
         inputs = {name: variables[name] for name in chosen}
-        _further(result, inputs, **more)
-        if cotangent is not None or numel(output.shape) == 1:
-            _differentiate(result, inputs, cotangent, more.get("steps"))
+        try:
+            _further(result, inputs, **more)
+            if cotangent is not None or numel(output.shape) == 1:
+                _differentiate(result, inputs, cotangent, more.get("steps"))
+        except GradcliError as error:
+            raise error.at(tree.span) from None
     return result
 
 

@@ -78,9 +78,13 @@ class GradcliError(Exception):
         help: ways out, one line each.
         notes: further facts.
         kind: the Python exception class of the same failure in PyTorch.
+
+    Attributes:
+        told: what the first label says of operands; empty where it says nothing, or something else.
     """
 
     exit_status = ExitStatus.USAGE
+    told = ""
 
     def __init__(
         self,
@@ -135,8 +139,17 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     for name in names:
         if name.lower() == word.lower():
             return name
-    found = difflib.get_close_matches(word, names, n=1, cutoff=0.7 if len(word) > 3 else 0.6)
-    return found[0] if found else None
+    found = difflib.get_close_matches(word, names, n=5, cutoff=0.7 if len(word) > 3 else 0.6)
+    return max(found, key=lambda name: _likeness(word, name), default=None)
+
+
+def _likeness(word: str, name: str) -> float:
+    """How alike two words are; the first letter and the length count more than letters changed."""
+    import difflib
+
+    ratio = difflib.SequenceMatcher(a=word, b=name).ratio()
+    odd = abs(len(word) - len(name)) + (word[0] != name[0]) + name.endswith("_")
+    return ratio - 0.1 * odd
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> list[str]:
@@ -195,6 +208,7 @@ CODES: dict[str, str] = {
     "G082": "a derivative could not be checked",
     "G083": "a value or a derivative is NaN or infinite",
     "G084": "a function was differentiated at a kink",
+    "G085": "a column and a vector broadcast to a table",
     "G098": "a formula failed its check and is withheld",
     "G099": "gradcli has a bug",
 }

@@ -22,7 +22,7 @@ from gradcli.cli.inputs import (
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
 from gradcli.cli.rows import follow
 from gradcli.cli.session import prepare
-from gradcli.cli.tracing import Trace
+from gradcli.cli.tracing import Trace, show
 from gradcli.errors import ExitStatus, GradcliError
 from gradcli.graph.shape import numel
 from gradcli.graph.shape import text as shape_text
@@ -215,6 +215,17 @@ def _show(result: Result, format: str, output: str | None) -> None:
             kind = type(result.output).__name__
             raise GradcliError("G053", f"the result is {kind}, {format} holds tensors")
         write_arrays(result_arrays(result), format, output)
+    _warn_of_tables(result)
+
+
+def _warn_of_tables(result: Result) -> None:
+    """Says where vectors broadcast to a table on the way to one number."""
+    made = result.output
+    if isinstance(made, Tensor) and numel(made.shape) == 1 and made.node.inputs:
+        from gradcli.trace.broadcasts import accidental_tables
+
+        for report in accidental_tables(made.node):
+            show(report)
 
 
 def remark(result: Result, variables: dict[str, Any]) -> bool:

@@ -59,7 +59,7 @@ class Trace:
             self._report_nonfinite(variables, expression)
         found = [] if self._kinks is None else list(self._kinks.found.values())
         for report in found:
-            _print(report)
+            show(report)
         if self._kinks is not None and not found:
             note("no kink was hit")
         return any(report.severity == "error" for report in found)
@@ -79,12 +79,13 @@ class Trace:
                 tracer.backward.help += [] if good is None else [f"write {good}"]
             reports.append(tracer.backward)
         for report in reports:
-            _print(report)
+            show(report)
         if not reports:
             note("every value and every gradient is finite")
 
 
-def _print(report: Diagnostic) -> None:
+def show(report: Diagnostic) -> None:
+    """Prints a report on stderr."""
     from gradcli.render.diagnostic import render_diagnostic
     from gradcli.render.markup import use_colour
 

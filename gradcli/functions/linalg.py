@@ -12,13 +12,13 @@ from gradcli.errors import GradcliError
 from gradcli.functions.compositions import matmul_composed
 from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES
 from gradcli.graph.node import Node
-from gradcli.graph.op import operand_names, operands
 from gradcli.graph.shape import axis_from_right, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor
+from gradcli.tensor.beside import operand_names
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
@@ -35,7 +35,7 @@ def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, 
         sentence = "Dimension specified as 0 but tensor has no dimensions"
         raise GradcliError("G023", sentence, kind=IndexError)
     if (left.ndim, right.ndim) != ranks:
-        raise GradcliError("G021", _ranks(name, left, right, ranks), label=operands((left, right)))
+        raise GradcliError("G021", _ranks(name, left, right, ranks))
     return left, right
 
 
@@ -44,7 +44,6 @@ def _vectors_of_one_dtype(x: Node, y: Node) -> tuple[Node, Node]:
         raise GradcliError(
             "G021",
             f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors",
-            label=operands((x, y)),
         )
     if x.dtype is not y.dtype:
         raise GradcliError(
@@ -118,7 +117,6 @@ def _product(
             "G021",
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
             f"{a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}].",
-            label=operands((a, b)),
         )
     one_dtype(kernel or name, a, b, added)
     if a.dtype.category == BOOL and name in _NO_BOOL:
@@ -149,7 +147,7 @@ def _inner(x: Node, y: Node, left: int, right: int, name: str) -> None:
             f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
             f"{x.shape[2]}] but got: [{y.shape[0]}, {y.shape[1]}]."
         )
-    raise GradcliError("G021", message, label=operands((x, y)), help=_transposed(x, y))
+    raise GradcliError("G021", message, help=_transposed(x, y))
 
 
 def _transposed(x: Node, y: Node) -> list[str]:

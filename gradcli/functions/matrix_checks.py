@@ -11,7 +11,6 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import checkable
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
-from gradcli.graph.op import operands
 from gradcli.ops.matrices import LinAlgError
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.levels import of_all_examples
@@ -72,7 +71,6 @@ def square_shape(name: str, x: Node) -> None:
             "G021",
             f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by "
             f"{x.shape[-1]} matrices",
-            label=operands((x,)),
         )
 
 
@@ -88,7 +86,6 @@ def _at_least_two(name: str, x: Node, letter: str) -> None:
         raise GradcliError(
             "G021",
             f"{name}: The input tensor {letter} must have at least 2 dimensions.",
-            label=operands((x,)),
         )
 
 
@@ -116,7 +113,6 @@ def system(name: str, x: Any, y: Any, left: bool) -> tuple[Node, Node]:
             "G021",
             f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B "
             f"({' and '.join(sizes)})",
-            label=operands((a, b)),
         )
     return a, b
 

@@ -166,7 +166,7 @@ class Op:
                 raise self.refusal(inputs[-1].dtype)
             return self.infer(*inputs, **attrs)
         except GradcliError as error:
-            raise error.at(current.span, operands(inputs)) from None
+            raise error.at(current.span) from None
 
     def _node(
         self, inputs: tuple[Node, ...], attrs: dict[str, Any], shape: Shape, dtype: DType
@@ -195,25 +195,6 @@ def _widened(x: Node) -> Node:
 
 OPS: dict[str, Op] = {}
 """The op table: every primitive by name."""
-
-
-def operands(inputs: tuple[Node, ...]) -> str:
-    """What a label says of an operation's inputs: `X is (2, 3), w is (4, 5)`."""
-    from gradcli.graph.shape import text
-
-    names = operand_names(len(inputs))
-    shapes = [text(node.shape) for node in inputs]
-    if not names:
-        return " and ".join(shapes) if len(shapes) < 4 else ""
-    return ", ".join(f"{name} is {shape}" for name, shape in zip(names, shapes, strict=True))
-
-
-def operand_names(count: int) -> list[str]:
-    """The source texts of the current operands; empty where they are long or not so many."""
-    span = current.span
-    names = [part.text for part in span.parts] if span is not None else []
-    short = all(len(name) <= 24 and "\n" not in name for name in names)
-    return names if len(names) == count and short else []
 
 
 def real_if(dtype: DType) -> DType:

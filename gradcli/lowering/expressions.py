@@ -241,7 +241,9 @@ def attribute(node: ast.Attribute, scope: Scope) -> Code:
 @lowers(ast.Subscript)
 def subscript(node: ast.Subscript, scope: Scope) -> Code:
     """`value[index]`."""
-    owner, index, span = lower(node.value, scope), lower(node.index, scope), node.span
+    owner, index = lower(node.value, scope), lower(node.index, scope)
+    at = node.span
+    span = Span(at.source, at.start, at.end, (node.value.span, node.index.span))
 
     def run(frame: Frame) -> Any:
         value = owner(frame)

@@ -114,7 +114,8 @@ def may_mean(name: str) -> bool:
 
 def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:
     """The error for a name that means nothing, with the nearest one that does."""
-    help = did_you_mean(name, [*variables, *known_names()])
+    values = [known for known in known_names() if known not in BARE_MODULES]
+    help = did_you_mean(name, [*variables, *values]) or did_you_mean(name, BARE_MODULES)
     message = f"name '{name}' is not defined"
     return GradcliError("G010", message, span, help=help, kind=NameError)
 

@@ -296,6 +296,13 @@ EXPLANATIONS: dict[str, tuple[str, str, str]] = {
         "Move the point, or say with --kinks note that it does not matter.",
         'gradcli eval "relu(x)" x=0 --kinks error',
     ),
+    "G085": (
+        "Shapes (n, 1) and (n,) broadcast to (n, n), so that every element of one meets every "
+        "element of the other; a loss over them is a number, and rarely the one that was meant.",
+        "Give both one shape: x.squeeze(1) makes a vector of the column, y[:, None] a column of "
+        "the vector, which is taken to be meant.",
+        "gradcli eval \"mean((x - y)**2)\" x='ones(3,1)' y='ones(3)'",
+    ),
     "G098": (
         "The formula differs from the gradient at some point: a mistake in gradcli, found before "
         "anything was printed.",

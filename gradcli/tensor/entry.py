@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.dtype import INTEGER, bool_
@@ -16,6 +17,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, NOTHING, Refusals
 from gradcli.tensor import saved
 from gradcli.tensor.arguments import MISFITS, misfit, taken
+from gradcli.tensor.beside import with_operands
 from gradcli.tensor.composed import compose, opened
 from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
@@ -23,9 +25,7 @@ from gradcli.tensor.inference import inference
 from gradcli.tensor.kept import backward_name
 from gradcli.tensor.kernels import unless_refused
 from gradcli.tensor.kinds import Parameters
-from gradcli.tensor.operands import (
-    number_node,
-)
+from gradcli.tensor.operands import number_node
 from gradcli.tensor.out import into
 from gradcli.tensor.repeats import Repeats
 from gradcli.tensor.storage import Steps, view_steps
@@ -130,6 +130,8 @@ class Function:
             if self.refuses:
                 return unless_refused(self.refuses, self.body, (x, y), {})
             return self.body(x, y)
+        except GradcliError as error:
+            raise with_operands(error, (x, y), {}) from None
         except MISFITS as error:
             raise misfit(self, (x, y), {}, error) from error
 
@@ -149,6 +151,8 @@ class Function:
             if self.refuses:
                 return unless_refused(self.refuses, run, args, kwargs)
             return run(*args, **kwargs)
+        except GradcliError as error:
+            raise with_operands(error, args, kwargs) from None
         except MISFITS as error:
             raise misfit(self, args, kwargs, error) from error
 

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
         (["eval", "x + y", "x=ones(3)", "y=ones(4)"], "", "G020", "<expr>:1:1", ""),
         (["eval", "X @ w", "X=ones(2,3)", "w=ones(5,3)"], "", "G021", "1:1", "X @ w.T?"),
         (["eval", "x[5]", "x=[1,2]"], "", "G022", "<expr>:1:1", ""),
+        (["eval", "2j*x", "x=2"], "", "G034", "<expr>:1:1", ".abs()"),
         (["eval", "sum(x, dim=3)", "x=[1,2]"], "", "G023", "<expr>:1:1", ""),
         (["eval", "x.view(3)", "x=[1,2]"], "", "G024", "<expr>:1:1", ""),
         (["eval", "mean(x)", "x=tensor([1])"], "", "G025", "<expr>:1:1", ".float()"),
@@ -170,7 +171,8 @@ def test_every_explanation_s_example_shows_its_code(gradcli, tmp_path: Path):
             timeout=60,
             stdin=subprocess.DEVNULL,
         )
-        shown = f"error[{code}]" in done.stderr or (code in CHECKS and f"[{code}]" in done.stdout)
+        told = f"error[{code}]" in done.stderr or f"warning[{code}]" in done.stderr
+        shown = told or (code in CHECKS and f"[{code}]" in done.stdout)
         assert shown, (code, done.stdout, done.stderr)
 
 

@@ -64,6 +64,36 @@ def test_unknown_name_is_placed_and_the_nearest_offered(failure_of):
     assert error.diagnostic.help == ["did you mean velocity?"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("snn", "sin"), ("meen", "mean"), ("sofmax", "softmax"), ("tanhh", "tanh"), ("x1", "x")],
+)
+def test_the_name_that_is_offered_is_the_likeliest(failure_of, name, meant):
+    assert failure_of(f"x = 1\n{name}").diagnostic.help == [f"did you mean {meant}?"]
+
+
+SHAPES = {
+    "x[5]": "x is (2,)",
+    "x[z > 0]": "x is (2,), z > 0 is (2, 3)",
+    "x.sum(dim=3)": "x is (2,)",
+    "x.view(3)": "x is (2,)",
+    "z @ z": "z is (2, 3)",
+    "z[0] @ x": "z[0] is (3,), x is (2,)",
+    "torch.nn.functional.linear(z, weight=x)": "z is (2, 3), x is (2,)",
+    "torch.nn.functional.layer_norm(x, [4])": "x is (2,)",
+    "torch.nn.functional.cosine_similarity(z, z.T)": "z is (2, 3), z.T is (3, 2)",
+    "torch.cat([x, z])": "(2,) and (2, 3)",
+    "torch.linalg.solve(z[:, :2], torch.ones(3))": "z[:, :2] is (2, 2), torch.ones(3) is (3,)",
+}
+
+
+@pytest.mark.parametrize("call", SHAPES)
+def test_beside_the_carets_are_the_shapes_of_what_stands_there(failure_of, call):
+    error = failure_of(f"x = torch.ones(2)\nz = torch.ones(2, 3)\n{call}")
+    label = error.diagnostic.labels[0]
+    assert (label.span.text, label.text) == (call, SHAPES[call])
+
+
 def test_error_in_a_function_also_shows_the_call(failure_of):
     error = failure_of("def f(a):\n    return g(a) + 1\ndef g(a):\n    return 1 / a\n\nprint(f(0))")
     places = [label.span.text for label in error.diagnostic.labels]
