@@ -19,7 +19,7 @@ from gradcli.api import as_leaf, evaluate
 from gradcli.cli.eval import explain_steps, read, remark, vectors_of
 from gradcli.cli.inputs import Standard, no_value
 from gradcli.cli.main import report
-from gradcli.cli.outputs import chosen_format
+from gradcli.cli.outputs import chosen_format, note
 from gradcli.cli.rows import follow
 from gradcli.cli.tracing import Trace
 from gradcli.errors import ExitStatus, GradcliError
@@ -172,14 +172,15 @@ class Each:
 
 def _run(work: Each, stream: BinaryIO, output: str | None, *, fail_fast: bool) -> int:
     """Reads `stream` to its end and writes a line for each good record; 2 where one was bad."""
-    bad = 0
+    bad = count = 0
     # What is loaded by now stays; plans come and go, and an endless stream waits for no collection.
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
 
     def fill(target: BinaryIO) -> None:
-        nonlocal bad
+        nonlocal bad, count
         for record in records(stream, limit=memory.limit):
+            count += 1
             try:
                 line = work.line(record)
             except GradcliError as error:
@@ -197,6 +198,8 @@ def _run(work: Each, stream: BinaryIO, output: str | None, *, fail_fast: bool) -
             fill(sys.stdout.buffer)
         else:
             write_file(Path(output), fill)
+    if not count:
+        note("standard input held no record", ['write one a line: {"x": 3}'])
     return ExitStatus.USAGE if bad else ExitStatus.OK
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradcli.api import as_leaf
@@ -25,6 +25,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.symbols import placeholder
 
+Reader = Callable[..., Any]
 KEYWORDS = ("True", "False", "None", "lambda", "if", "else", "for", "in", "is", "not")
 SIZE = re.compile(r"[^\W\d]\w*|[0-9]{1,15}")
 BINDING = re.compile(r"\s*([^\W\d]\w*)\s*(=|:)(.*)", re.DOTALL)
@@ -86,6 +87,7 @@ def bind(arguments: Sequence[str], standard: Standard, *, shapes: bool = False) 
     """The variables that `NAME=VALUE` arguments give; `NAME:DIMS` a placeholder with `shapes`."""
     variables: dict[str, Any] = {}
     dims = Dims()
+    reader = _reader(arguments)
     for argument in arguments:
         found = BINDING.fullmatch(argument)
         if found is None:
@@ -95,12 +97,22 @@ def bind(arguments: Sequence[str], standard: Standard, *, shapes: bool = False) 
         if name in KEYWORDS:
             raise GradcliError("G070", f"{name} cannot be a variable", help="choose another name")
         if sign == "=":
-            variables[name] = _value(name, text, variables, standard)
+            variables[name] = _value(name, text, variables, standard, reader)
         elif shapes:
             variables[name] = placeholder(name, declared_shape(name, text, dims))
         else:
             raise no_value(name)
     return variables
+
+
+def _reader(arguments: Sequence[str]) -> Reader | None:
+    """What reads the files of several bindings; None where there is one at most."""
+    found = [m[3][1:] for m in map(BINDING.fullmatch, arguments) if m and m[2] + m[3][:1] == "=@"]
+    if len(found) < 2:
+        return None
+    from gradcli.files.together import Together
+
+    return Together(found).read
 
 
 def declared_shape(name: str, text: str, dims: Dims) -> Shape:
@@ -149,12 +161,18 @@ def no_value(name: str, span: Span | None = None) -> GradcliError:
     )
 
 
-def _value(name: str, text: str, variables: dict[str, Any], standard: Standard) -> Any:
+def _value(
+    name: str,
+    text: str,
+    variables: dict[str, Any],
+    standard: Standard,
+    reader: Reader | None = None,
+) -> Any:
     try:
         if text.startswith("@"):
             from gradcli.functions.data import from_file
 
-            return from_file(text[1:])
+            return from_file(text[1:], reader)
         if text == "-":
             from gradcli.files import read_stream
             from gradcli.functions.data import from_data

@@ -98,7 +98,7 @@ class Bar(Watch):
 
 def _parsed(stored: list[Stored]) -> str:
     """What becomes of text that is parsed."""
-    kept = [each for value in stored for each in value.keep()]
+    kept = {each for value in stored for each in value.keep()}
     if not kept:
         return ""
     if all(each.complete for each in kept):

@@ -110,7 +110,9 @@ def time_limit(seconds: float) -> GradcliError:
 
 
 def _end_process(seconds: float) -> None:
+    from gradcli.files import temporary
     from gradcli.render.diagnostic import render_diagnostic
 
+    temporary.remove_all()
     print(render_diagnostic(time_limit(seconds).diagnostic), file=sys.stderr, flush=True)
     os._exit(int(ExitStatus.USAGE))

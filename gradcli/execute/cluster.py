@@ -23,10 +23,10 @@ from gradcli.execute.scheduler import LOCAL, Processes, connected, library, note
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.tree import Tree
 from gradcli.execute.whole import chunks as asked
-from gradcli.execute.worker import Done, Sent, Share, forget, ordered, unpacked, work
+from gradcli.execute.worker import Done, Share, Window, forget, ordered, unpacked, work
 from gradcli.files.spill import Spill
 from gradcli.files.stored import Stored
-from gradcli.files.views import Cast, Joined, Part
+from gradcli.files.views import Cast, Columns, Joined, Part
 
 INLINE = 1 << 17
 """Bytes of a task up to which each share brings it along."""
@@ -188,18 +188,15 @@ def _divided(sweep: Sweep, known: Known) -> tuple[Task, Known]:
         for node, value in task.values.items()
         if node in sweep.rows.axis and not _is_shared(value)
     }
-    names = {
-        node: Sent(getattr(value, "name", "an array"), value.shape, value.dtype)
-        for node, value in local.items()
-    }
-    return Task(sweep, {**task.values, **names}), local
+    windows = {node: Window(value) for node, value in local.items()}
+    return Task(sweep, {**task.values, **windows}), local
 
 
 def _is_shared(value: Any) -> bool:
     """Whether other processes can read it: it lies in files that are not temporary ones."""
     if isinstance(value, Joined):
         return all(map(_is_shared, value.parts))
-    if isinstance(value, (Part, Cast)):
+    if isinstance(value, (Part, Cast, Columns)):
         return _is_shared(value.source)
     return isinstance(value, Stored) and not isinstance(value, Spill)
 

@@ -58,15 +58,16 @@ class Done(NamedTuple):
     nan: str | None
 
 
-class Sent(Stored):
-    """Stands in a task for an array whose rows come with each share."""
-
-
 class Window(Stored):
-    """The rows of an array from `first` on, in memory."""
+    """Some rows of an array, in memory.
 
-    def __init__(self, like: Stored, rows: Array, first: int) -> None:
-        super().__init__(like.name, like.shape, like.dtype)
+    Args:
+        like: the array, or what is known of it.
+        rows: those from `first` on; None in a task, where they come with each share.
+    """
+
+    def __init__(self, like: Any, rows: Array = None, first: int = 0) -> None:
+        super().__init__(getattr(like, "name", "an array"), like.shape, like.dtype)
         self.rows = rows
         self.first = first
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.files.columns import chosen, written
 from gradcli.files.data import Data, shown
 from gradcli.files.dtypes import normalise
 
@@ -70,10 +71,10 @@ def choose(names: list[str], key: str, data: Data) -> list[str]:
     """The columns `key`, or all; raises G052 for a missing one."""
     if not names:
         raise data.malformed("has no columns")
-    wanted = names if not key else [key] if key in names else [p.strip() for p in key.split(",")]
+    wanted = chosen(key, names) if key else names
     for name in wanted:
         if name not in names:
-            raise data.missing("column", name, names)
+            raise data.missing("column", name, (written([name]) for name in names))
         if names.count(name) > 1:
             raise data.malformed(f"has several columns {shown(name)!r}")
     return wanted

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from gradcli.errors import GradcliError
+from gradcli.files.columns import chosen, written
 from gradcli.files.data import Data, shown
 
 _DELIMITERS = "\t;,"
@@ -92,9 +93,9 @@ class Layout:
         return layout
 
     def choose(self, key: str, data: Data) -> list[int]:
-        """The positions of the columns `key`, names with commas between."""
+        """The positions of the columns `key`."""
         names = self.names or [str(i) for i in range(self.width)]
-        wanted = [key] if key in names else [part.strip() for part in key.split(",")]
+        wanted = chosen(key, names)
         for name in wanted:
             if name not in names:
                 raise self._unknown(name, names, data)
@@ -148,7 +149,7 @@ class Layout:
         return [*found, (start, len(line))]
 
     def _unknown(self, name: str, names: list[str], data: Data) -> GradcliError:
-        error = data.missing("column", name, names)
+        error = data.missing("column", name, (written([name]) for name in names))
         if not self.names:
             error.diagnostic.notes.append("it has no header; columns count from 0")
         return error

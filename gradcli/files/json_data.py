@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from gradcli.files.columns import chosen, written
 from gradcli.files.data import Data, shown
 from gradcli.files.text import decode
 
@@ -182,11 +183,11 @@ def _is_records(value: Any) -> bool:
 
 
 def _columns(rows: list[Any], key: str, path: str, data: Data) -> np.ndarray[Any, Any]:
-    """The members `key` (names with commas between) of a list of objects, as columns."""
-    names = [key] if key in rows[0] else key.split(",")
+    """The members `key` of a list of objects, as columns."""
+    names = chosen(key, rows[0])
     for name in names:
         if name not in rows[0]:
-            raise data.missing("key", name, rows[0])
+            raise data.missing("key", name, (written([name]) for name in rows[0]))
     columns = [to_array(_column(rows, name, path, data), path, data, name) for name in names]
     if len(columns) == 1:
         return columns[0]

@@ -56,7 +56,7 @@ def read(
         raise GradcliError("G050", "no file is named", help="write @ and a path: x=@data.npy")
     if root is None and remote.is_url(reference):
         return _read_url(reference, budget(limit), keep)
-    path, key = _split(reference, root)
+    path, key = split(reference, root)
     name = reference[: len(reference) - len(key) - 1] if key else reference
     if is_pattern(path):
         one = partial(_read_one, key=key, limit=limit, keep=0)
@@ -143,7 +143,7 @@ def _too_large(name: str) -> GradcliError:
     return GradcliError("G050", f"{shown(name)} does not fit into memory", kind=MemoryError)
 
 
-def _split(reference: str, root: Path | None) -> tuple[Path, str]:
+def split(reference: str, root: Path | None = None) -> tuple[Path, str]:
     """Path and key: the longest path that exists; else up to the first known suffix."""
     ends = [len(reference)] + [i for i in range(len(reference) - 1, 0, -1) if reference[i] == ":"]
     for end in ends:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import suppress
 from math import prod
 from pathlib import Path
 from threading import Lock
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.files import temporary
 from gradcli.files.data import amount, shown
 from gradcli.files.stored import Array, Plain, Shape
 
@@ -35,9 +35,10 @@ class Spill(Plain):
 
         handle, name = tempfile.mkstemp(prefix="gradcli-", suffix=".rows")
         os.close(handle)
+        temporary.made(name)
         super().__init__(Path(name), "a temporary file", shape, dtype, 0, False)
         self.axis = axis
-        weakref.finalize(self, _remove, name)
+        weakref.finalize(self, temporary.remove, name)
 
     def write(self, first: int, array: Array) -> None:
         """Puts an array at place `first` along the axis."""
@@ -126,8 +127,3 @@ def _write_all(file: Any, memory: memoryview) -> None:
     done = 0
     while done < len(memory):
         done += file.write(memory[done:])
-
-
-def _remove(name: str) -> None:
-    with suppress(OSError):
-        os.unlink(name)

@@ -11,6 +11,7 @@ import io
 import mmap
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
@@ -33,7 +34,7 @@ SCATTERED = 4096
 """Bytes below which a run is not worth a call of its own."""
 
 
-class Stored:
+class Stored(ABC):
     """An array in a file.
 
     Args:
@@ -61,6 +62,7 @@ class Stored:
         """The bytes that the whole array takes in memory."""
         return self.size * self.dtype.itemsize
 
+    @abstractmethod
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """The places `first` to `last` along `axis`, all of the other axes.
 
@@ -70,7 +72,6 @@ class Stored:
         Raises:
             GradcliError: G051 where the file is not what it was, or is broken there.
         """
-        raise NotImplementedError
 
     def facts(self) -> Sequence[Any]:
         """What says which elements these are: the same for the same ones, in any process."""

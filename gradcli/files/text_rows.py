@@ -89,11 +89,11 @@ class TextRows(Stored):
         self.layout = layout
         self.blocks = blocks
         self._starts = [block[2] for block in blocks]
-        self._last: tuple[int, Array] | None = None
+        self._held: dict[int, Array] = {}
         self._parsed: Parsed | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": None, "_parsed": None}
+        return {**self.__dict__, "_held": {}, "_parsed": None}
 
     def facts(self) -> Sequence[Any]:
         """See `Stored.facts`."""
@@ -111,14 +111,12 @@ class TextRows(Stored):
         blocks = range(bisect_right(self._starts, first) - 1, bisect_left(self._starts, last))
         if self._parsed is not None and self._parsed.holds(blocks):
             return self._parsed.read(first, last, into)
-        parts = []
-        for number in blocks:
-            # Chunks end where tiles do, so the next one begins in the block where this one ended.
-            last_block = self._last
-            part = last_block[1] if last_block and last_block[0] == number else self._block(number)
-            self._last = number, part
-            a = self._starts[number]
-            parts.append(part[max(first - a, 0) : last - a])
+        # Chunks end where tiles do, so the next one begins in the block where this one ended; and
+        # where several take columns of this table, they read the same rows one after the other.
+        held = self._held
+        self._held = {n: held[n] if n in held else self._block(n) for n in blocks}
+        starts = self._starts
+        parts = [p[max(first - starts[n], 0) : last - starts[n]] for n, p in self._held.items()]
         found = np.concatenate(parts) if parts else np.empty((0, *self.shape[1:]))
         return _put(found.reshape(last - first, *self.shape[1:]), into)
 

@@ -1,4 +1,4 @@
-"""Stored arrays that are made of others: joined, in another dtype, cut.
+"""Stored arrays that are made of others: joined, in another dtype, cut, some columns.
 
 Constraints: those of `Stored`; nothing is copied before it is read.
 """
@@ -101,6 +101,32 @@ class Part(Stored):
         """Whether all other axes are taken as they are."""
         sides = enumerate(zip(self.slices, self.source.shape, strict=True))
         return all(place == axis or s == (0, n, 1) for place, (s, n) in sides)
+
+
+class Columns(Stored):
+    """Some columns of a table of several, (rows, columns); one of them is (rows,)."""
+
+    def __init__(self, source: Stored, places: Sequence[int]) -> None:
+        rows = source.shape[:1]
+        shape = rows if len(places) == 1 else (*rows, len(places))
+        super().__init__(source.name, shape, source.dtype)
+        self.source = source
+        self.places = list(places)
+
+    def keep(self) -> list[Any]:
+        """See `Stored.keep`."""
+        return self.source.keep()
+
+    def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
+        """See `Stored.read`."""
+        whole = axis % self.ndim == 0
+        a, b = (first, last) if whole else (0, self.shape[0])
+        taken: Any = self.places if whole else self.places[first:last]
+        found = self.source.read(0, a, b).take(taken[0] if self.ndim == 1 else taken, 1)
+        if into is None:
+            return found
+        into[...] = found
+        return into
 
 
 def _read(part: Any, axis: int, first: int, last: int, into: Array) -> None:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.files import temporary
 from gradcli.files.data import shown
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
@@ -188,14 +189,16 @@ def _replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     # A name of our own and not tempfile's, whose files nobody else may read.
     draft = path.with_name(f".{path.name[:200]}.{os.getpid()}.{os.urandom(4).hex()}.part")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    temporary.made(str(draft))
     try:
         with os.fdopen(handle, "wb") as stream:
             if mode is not None:
                 os.fchmod(stream.fileno(), mode)
             fill(stream)
         os.replace(draft, path)
+        temporary.settled(str(draft))
     except BaseException:
-        draft.unlink(missing_ok=True)
+        temporary.remove(str(draft))
         raise
 
 

@@ -5,6 +5,7 @@ Constraints: the path is checked after links are followed; text files get the de
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,15 @@ def load(file: str) -> Any:
     return from_file(_text(file), root=Path.cwd())
 
 
-def from_file(reference: str, root: Path | None = None) -> Tensor:
-    """A tensor of a file's data, which stays in the file where it is large."""
+def from_file(reference: str, reader: Callable[..., Any] | None = None, **options: Any) -> Tensor:
+    """A tensor of a file's data, which stays in the file where it is large.
+
+    Args:
+        reader: reads it, with the options of `files.read`, which does so by default.
+    """
     from gradcli.files import read
 
-    found = read(reference, root=root, limit=memory.limit, keep=stays())
+    found = (reader or read)(reference, limit=memory.limit, keep=stays(), **options)
     small = isinstance(found, Stored) and found.size < LARGE
     return from_data(np.asarray(found) if small else found, reference)
 

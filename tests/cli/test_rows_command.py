@@ -342,6 +342,29 @@ def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["X.npy"]
 
 
+def test_a_time_limit_that_ends_the_process_leaves_nothing(tmp_path: Path) -> None:
+    """One call of NumPy lasts longer than the patience behind the limit."""
+    script = (
+        "import sys, numpy as np\nfrom pathlib import Path\n"
+        "from gradcli.cli.session import stop_after\n"
+        "from gradcli.files import write_file\nfrom gradcli.files.spill import Spill\n"
+        "spill, x = Spill((2, 2), np.dtype(float), 0), np.ones((6000, 6000))\n"
+        "stop_after(0.2)\n"
+        "write_file(Path('r.npy'), lambda file: np.linalg.svd(x))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[G061]: stopped after 0.2 s")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_terminal_shows_how_far_it_is(tmp_path: Path) -> None:
     pexpect = pytest.importorskip("pexpect")
     sparse(tmp_path / "X.npy", (100_000_000, 100))

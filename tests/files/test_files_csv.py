@@ -10,6 +10,10 @@ from files_helpers import error, place, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradcli.errors import GradcliError
+from gradcli.files import read
+from gradcli.files.together import Together
+
 NAN = float("nan")
 
 
@@ -63,6 +67,7 @@ TEXTS = 'city,a,"b c",a2\n"Berlin, ""B""",1,2,3\n"New\nYork",4,5,6\n'
         (TEXTS, "b c", [2, 5]),
         (TEXTS, "a2,a", [[3, 1], [6, 4]]),
         ('"x,y",z\n1,2\n', "x,y", [1]),
+        ('"x, y",z,"a""b"\n1,2,3\n', 'z,"x, y", "a""b"', [[2, 1, 3]]),
         ("1,2,3\n4,5,6\n", "2,0", [[3, 1], [6, 4]]),
         ("id,x\nu,1\nv,2\n" * 1, "x", [1, 2]),
         ("id;x\nu,v;1,5\nv;2\n", "x", [1.5, 2]),
@@ -149,9 +154,40 @@ def test_csv_missing_column(tmp_path: Path) -> None:
     assert problem.diagnostic.code == "G052"
     assert problem.diagnostic.help[0] == "did you mean height?"
     assert error(tmp_path, "1,2\n", "5").diagnostic.code == "G052"
+    problem = error(tmp_path, '"a, b",c\n1,2\n', "c,a, b")
+    assert problem.diagnostic.help == ['it has "a, b", c']
     problem = error(tmp_path, "a,b,a\n1,2,3\n", "a")
     assert "several columns 'a': 1 and 3" in str(problem)
     assert table(tmp_path, "a,b,a\n1,2,3\n").shape == (1, 3)
+
+
+@pytest.mark.parametrize("keep", [None, 0])
+def test_columns_that_several_take_are_parsed_once(tmp_path: Path, keep: int | None) -> None:
+    (tmp_path / "t.csv").write_text('a,"b, c",d,text,"a,d"\n1,2,3,u,9\n4,5,6,v,8\n')
+    keys = ["a,d", "d", '"b, c",a', "b, c", "a"]
+    references = [f"{tmp_path}/t.csv:{key}" for key in keys]
+    together = Together(references)
+    found = [together.read(reference, keep=keep) for reference in references]
+    alone = [np.asarray(read(reference)) for reference in references]
+    for one, other in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), other, strict=True)
+        assert np.asarray(one).flags.c_contiguous
+    if keep is None:
+        (tmp_path / "t.csv").write_text("other")
+        assert together.read(references[1]).tolist() == [3, 6]
+    else:
+        assert len({id(one.source) for one in found}) == 1
+        assert np.array_equal(found[2].read(-1, 1, 2), alone[2][:, 1:])
+
+
+def test_what_several_cannot_take_together_each_takes_alone(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,c\n1,u,2\n")
+    together = Together([f"{tmp_path}/t.csv:{key}" for key in ("a", "b", "c,x")])
+    assert together.read(f"{tmp_path}/t.csv:a").tolist() == [1]
+    with pytest.raises(GradcliError, match=r"line 2, column 2 \(b\): 'u' is not a number"):
+        together.read(f"{tmp_path}/t.csv:b")
+    with pytest.raises(GradcliError, match="no column 'x'"):
+        together.read(f"{tmp_path}/t.csv:c,x")
 
 
 def test_csv_ragged_rows_are_seen_when_columns_are_chosen(tmp_path: Path) -> None:
