@@ -168,6 +168,8 @@ def _rounded(
         values = [formula.value(reference.variables(p)) for p in (point, _beside(point))]
     except GradcliError:
         return False
+    if values[0].shape != expected.shape:
+        return False
     off, noise = (np.abs(x - values[0]) for x in (expected, values[1]))
     return bool(np.max(off, initial=0.0) <= 10 * np.max(noise, initial=0.0))
 

@@ -12,6 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.index import gather_along
 from gradcli.functions.reduce import axes_of
 from gradcli.functions.shape import part, reshaped
+from gradcli.graph.dim import bases
 from gradcli.graph.dtype import BOOL, FLOATING, HALVES, SCALAR_TYPES, as_dtype, float32, float64
 from gradcli.graph.node import Node
 from gradcli.graph.op import Check
@@ -292,6 +293,12 @@ def _ranks(rows: Any, shares: Any, skip: bool) -> Any:
     if skip:
         return shares * (rows.isnan().logical_not().sum(-1, True) - 1).clamp(min=0)
     last = rows.shape[-1] - 1
+    if bases(last):
+        raise GradcliError(
+            "G038",
+            f"which elements a quantile lies between depends on the declared size {rows.shape[-1]}",
+            help="declare a number, as in x:7, or give a value: NAME=VALUE",
+        )
     missing = rows.isnan().any(-1, True)
     return (shares * last).masked_fill(missing, last)
 

@@ -25,7 +25,7 @@ from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops.indexing import index
-from gradcli.ops.window import Range, even_parts, window_argmax
+from gradcli.ops.window import Range, even_parts, sliding, window_argmax
 from gradcli.tensor import registry
 from gradcli.tensor.function import Function, composite
 from gradcli.tensor.operands import no_kernel
@@ -86,7 +86,7 @@ def _max_pool_of(count: int) -> Function:
             raise no_kernel(f"max_pool{count}d", x)
         sizes = x.shape[x.ndim - core :]
         each = zip(counts, sizes, kernel, stride, padding, dilation, strict=True)
-        return _chosen(x, tuple(_ranges(*one) for one in each))
+        return _chosen(x, tuple(sliding(*one) for one in each))
 
     return chosen
 
@@ -110,18 +110,6 @@ def _max_pool(count: int) -> Function:
 
     doc = f"The maximum of each window over the last {count} dims; the first of equal ones counts."
     return maxima(pair, name, doc, name)
-
-
-def _ranges(
-    count: int, size: int, kernel: int, stride: int, padding: int, dilation: int
-) -> tuple[Range, ...]:
-    found = []
-    for i in range(count):
-        start = i * stride - padding
-        stop = min(start + dilation * (kernel - 1) + 1, size)
-        start += -(start // dilation) * dilation if start < 0 else 0
-        found.append((min(start, size - 1), stop, dilation))
-    return tuple(found)
 
 
 def _adaptive_max_pool(count: int) -> Function:

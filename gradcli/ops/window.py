@@ -23,6 +23,19 @@ def even_parts(size: int, count: int) -> tuple[Range, ...]:
     return tuple((i * size // count, -(-(i + 1) * size // count), 1) for i in range(count))
 
 
+def sliding(
+    count: int, size: int, kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[Range, ...]:
+    """The ranges of `count` windows that slide over `size` and `padding` at each end."""
+    found = []
+    for i in range(count):
+        start = i * stride - padding
+        stop = min(start + dilation * (kernel - 1) + 1, size)
+        start += -(start // dilation) * dilation if start < 0 else 0
+        found.append((min(start, size - 1), stop, dilation))
+    return tuple(found)
+
+
 def _split(x: Node, core: int) -> tuple[Shape, Shape]:
     return x.shape[: x.ndim - core], x.shape[x.ndim - core :]
 

@@ -5,6 +5,7 @@ Constraints: see layout.py, which lays out what stands behind the common axes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gradcli.language import ast
@@ -75,15 +76,17 @@ def _broadcast(layout: Layout, pieces: list[Piece]) -> Piece:
     """Everything element by element, added up along an axis at a time."""
     order = list(layout.result)
     while summed := [x for p in pieces for x in p.labels if x not in order]:
-        label = summed[0]
-        joined = [p for p in pieces if label in p.labels]
+        joined = [p for p in pieces if summed[0] in p.labels]
         axes = max((p.labels for p in joined), key=len)
         if any(not set(p.labels) <= set(axes) for p in joined):
             raise Stuck
-        place = axes.index(label)
-        total = tree.call("sum", _multiplied(joined, axes).tree(), place)
-        made = Piece(axes[:place] + axes[place + 1 :], [total], [])
+        others = {x for p in pieces if p not in joined for x in p.labels}
+        gone = [x for x in axes if x in summed and x not in others]
+        made = _added(_multiplied(joined, axes), gone or summed[:1])
         pieces = [p for p in pieces if p not in joined] + [made]
+    axes = max((p.labels for p in pieces), key=len, default=())
+    if {x for p in pieces for x in p.labels} == {*axes}:
+        return _along(_multiplied(pieces, axes), layout.result)
     axes = tuple(x for x in order if any(x in p.labels for p in pieces))
     return _multiplied(pieces, axes)
 
@@ -133,14 +136,18 @@ def _behind(piece: Piece, lead: Labels) -> Piece:
 def _summed(layout: Layout, piece: Piece) -> Piece:
     """A piece added up along the axes that nothing else has."""
     others = {x for p in layout.pieces if p is not piece for x in p.labels}
-    axes = [
-        i
-        for i, x in enumerate(piece.labels)
+    gone = [
+        x
+        for x in piece.labels
         if x not in layout.result and x not in others and piece.labels.count(x) == 1
     ]
-    if not axes:
-        return piece
-    labels = tuple(x for i, x in enumerate(piece.labels) if i not in axes)
+    return _added(piece, gone) if gone else piece
+
+
+def _added(piece: Piece, gone: Collection[int]) -> Piece:
+    """A piece added up along axes."""
+    axes = [i for i, x in enumerate(piece.labels) if x in gone]
+    labels = tuple(x for x in piece.labels if x not in gone)
     dims: list[Any] = [axes[0] if len(axes) == 1 else tuple(axes)] if labels else []
     return Piece(labels, [tree.call("sum", piece.tree(), *dims)], [])
 
@@ -153,6 +160,9 @@ def _along(piece: Piece, result: Labels) -> Piece:
     if piece.labels == order:
         return piece
     places = [piece.labels.index(x) for x in order]
+    moved = [i for i, place in enumerate(places) if i != place]
+    if len(moved) == 2:
+        return Piece(order, [tree.method(piece.tree(), "transpose", *moved)], [])
     return Piece(order, [tree.method(piece.tree(), "permute", *places)], [])
 
 

@@ -24,6 +24,7 @@ from gradcli.render.positions import (
     selected_row,
     slice_row,
 )
+from gradcli.render.windows import WINDOWS
 
 if TYPE_CHECKING:
     from gradcli.render.formula import Writer
@@ -41,8 +42,8 @@ PLAIN = frozenset(
 """Ops with attributes that a function of the same name takes."""
 
 
-WITHOUT_DIM = frozenset(("prod", "amax", "amin", "argmax", "argmin", "all", "any"))
-"""Functions that take everything where no dim is given."""
+WITHOUT_DIM = frozenset(("prod", "amax", "amin", "argmax", "argmin", "argsort", "all", "any"))
+"""Functions that take everything, or the last dim, where no dim is given."""
 
 
 def function_call(writer: Writer, node: Node) -> Written:
@@ -208,19 +209,21 @@ def _item(writer: Writer, node: Node) -> Written:
     name = BUNDLES.get(bundle.op.name)
     if name is None:
         raise no_words(node)
-    made = tree.call(name, *(writer.whole(x) for x in bundle.inputs))
+    options = {"full_matrices": False} if bundle.attrs.get("full") is False else {}
+    made = tree.call(name, *(writer.whole(x) for x in bundle.inputs), **options)
     return Written(made if name in SINGLE else tree.item(made, index), node.shape)
 
 
 BUNDLES = {
     **{"linalg_slogdet": "slogdet", "linalg_eigh": "linalg.eigh", "linalg_qr": "linalg.qr"},
-    **{"linalg_cholesky_ex": "linalg.cholesky", "linalg_inv_ex": "inv"},
+    **{"linalg_cholesky_ex": "linalg.cholesky", "linalg_inv_ex": "inv", "linalg_svd": "linalg.svd"},
 }
 SINGLE = ("linalg.cholesky", "inv")
 
 CALLS: dict[str, Row] = {
     **dict.fromkeys(("softmax", "log_softmax", "logsumexp", "cumsum", "cumprod"), _dimmed),
-    **dict.fromkeys(("amax", "amin", "prod", "logcumsumexp", "argmax", "argmin"), _dimmed),
+    **dict.fromkeys(("amax", "amin", "prod", "logcumsumexp"), _dimmed),
+    **dict.fromkeys(("argmax", "argmin", "argsort"), _dimmed),
     **{"median": _median, "median_place": _median_place, "linalg_pinv": _pseudoinverse},
     **dict.fromkeys(("logical_and", "logical_or"), _both),
     **{"at": at_row, "selected": selected_row, "roll": roll_row},
@@ -234,5 +237,6 @@ CALLS: dict[str, Row] = {
         "where": _where,
         "item": _item,
     },
+    **WINDOWS,
 }
 """Op name -> how it is written."""

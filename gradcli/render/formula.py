@@ -69,6 +69,9 @@ class Writer(Products):
             return written.tree
         if not written.shape:
             return self._filled(node, written.tree, like)
+        missing = node.ndim - len(written.shape)
+        if missing and node.shape == (1,) * missing + written.shape:
+            return tree.item(written.tree, *(None,) * missing)
         if like is not None:
             return tree.method(written.tree, "expand_as", tree.name(like))
         return tree.method(written.tree, "expand", *self.sizes(node.shape))

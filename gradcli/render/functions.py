@@ -16,20 +16,25 @@ SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 Piece = tuple[str, int]
 
 
-WHOLE = frozenset(("pad", "roll"))
-"""Functions whose numbers say what they do."""
+WINDOWED = ("conv", "avg_pool", "max_pool", "adaptive_")
+"""How the names of functions begin that windows slide in."""
+WHOLE = ("pad", "roll", *WINDOWED)
+"""How the names of functions begin whose numbers say what they do."""
 
 
 def called(tree: Any) -> str:
     """The name of the function that a tree calls; empty for anything else."""
     function = getattr(tree, "function", None)
+    if isinstance(function, ast.Attribute) and getattr(function.value, "id", "") == "F":
+        return function.name
     return function.id if isinstance(function, ast.Name) else ""
 
 
 def operands(tree: ast.Call) -> list[Tree]:
     """The arguments without dims."""
     first, *rest = tree.arguments
-    return [first, *(x for x in rest if not isinstance(x, ast.Constant) or called(tree) in WHOLE)]
+    whole = called(tree).startswith(WHOLE)
+    return [first, *(x for x in rest if whole or not isinstance(x, ast.Constant))]
 
 
 def _norm(n: Any, tree: ast.Call) -> Piece:

@@ -41,15 +41,17 @@ class Layout:
         """Pieces of more than two axes: they must already lie along the result's last axes."""
         up: list[Tree] = []
         down: list[Tree] = []
+        conditions: list[Tree] = []
         longest: Labels = ()
         for p in self.pieces:
             if p.labels != self.result[len(self.result) - len(p.labels) :]:
                 raise Stuck
             longest = max(longest, p.labels, key=len)
-            above, below = p.factors()
+            above, below = p.factors() if p.row is not None else (p.up, p.down)
             up += above
             down += below
-        return Piece(longest, up, down)
+            conditions += p.conditions
+        return Piece(longest, up, down, None, conditions)
 
     def _merge(self) -> None:
         """Pieces along the same axes are multiplied element by element."""

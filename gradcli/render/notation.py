@@ -19,6 +19,7 @@ from gradcli.render.functions import (
     PRODUCT,
     SIGN,
     SUM,
+    WINDOWED,
     Piece,
     called,
     operands,
@@ -29,6 +30,9 @@ from gradcli.render.tree import Tree
 
 NAMED = frozenset(("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "det"))
 """Functions whose names are set upright by every markup."""
+MODULES = frozenset(("math", "linalg", "F"))
+SHAPED = frozenset(("expand", "expand_as", "reshape", "reshape_as", "flatten"))
+"""Methods whose arguments only say a shape."""
 ARROWS = {
     "<=": "le",
     ">=": "ge",
@@ -218,7 +222,7 @@ class Notation:
         """A function."""
         function = tree.function
         if isinstance(function, ast.Attribute):
-            if isinstance(function.value, ast.Name) and function.value.id in ("math", "linalg"):
+            if isinstance(function.value, ast.Name) and function.value.id in MODULES:
                 return self._named(function.name, tree)
             return self._method(function, tree)
         assert isinstance(function, ast.Name)
@@ -232,6 +236,8 @@ class Notation:
                 return made
         shown = {"sgn": "sign", "sigmoid": "sigma"}.get(name, name)
         arguments = [self(x) for x in operands(tree)]
+        if name.startswith(WINDOWED):
+            arguments += [self._keyword(k) for k in tree.keywords]
         if shown == "sigma":
             return self.m.row(self.m.name("sigma"), self._arguments(arguments)), ATOM
         named = self.along(self.m.function(shown, known=shown in NAMED), tree)
@@ -266,7 +272,12 @@ class Notation:
                 row = self.m.power(self.at(inner, ATOM), self.m.sign("transpose"))
                 return self.m.row(ones, beside, row), PRODUCT
         named = self.m.function(function.name.replace("_", " "), known=False)
-        return self.m.row(named, self._arguments([self(inner)])), ATOM
+        more = [] if function.name in SHAPED else tree.arguments
+        return self.m.row(named, self._arguments([self(x) for x in (inner, *more)])), ATOM
+
+    def _keyword(self, keyword: ast.Keyword) -> str:
+        """An argument under its name."""
+        return self.m.row(self.m.text(str(keyword.name)), self.m.sign("eq"), self(keyword.value))
 
 
 _RULES: dict[type[ast.Node], Any] = {

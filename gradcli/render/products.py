@@ -18,7 +18,8 @@ from gradcli.render.factors import joined, letters, magnitude, numeric, to_power
 from gradcli.render.layout import Layout
 from gradcli.render.pieces import EXTENT, Piece, Stuck, Written, ratio
 from gradcli.render.tree import Tree
-from gradcli.rewrite.terms import INDICATOR, SIZE, UNIT, Factor, Labels, Number
+from gradcli.rewrite.places import at
+from gradcli.rewrite.terms import INDICATOR, SIZE, UNIT, Factor, Labels, Number, Terms
 
 
 class Products(Averages):
@@ -29,6 +30,7 @@ class Products(Averages):
     size: Any
     spoken: Any
     wrt: Any
+    terms: Terms
 
     def _product(self, node: Node, times: Number = Fraction(1)) -> Written:
         attrs = node.attrs
@@ -73,6 +75,8 @@ class Products(Averages):
         count = sum(f.labels.count(UNIT) for f in factors)
         if not count:
             return factors, result
+        if sum(UNIT in f.labels for f in factors) == 1:
+            return [self._first(f, free) if UNIT in f.labels else f for f in factors], result
         fresh = max({*used, *result}) + 1
         names = iter([*free[: count % 2], *(fresh + i // 2 for i in range(count))])
         if count % 2 and not free:
@@ -83,6 +87,15 @@ class Products(Averages):
             made.append(Factor(f.node, labels, f.power))
         made.sort(key=lambda f: [g.node for g in factors].index(f.node))
         return made, result
+
+    def _first(self, f: Factor, free: list[int]) -> Factor:
+        """Axes of length 1 are those that the result has; of others there is only one element."""
+        more = f.labels.count(UNIT) - len(free)
+        units = iter([*[UNIT] * more, *free])
+        labels = tuple(next(units) if a == UNIT else a for a in f.labels)
+        places = tuple(0 if a == UNIT else None for a in labels)
+        left = f.node if more <= 0 else at(self.terms, f.node, places)
+        return Factor(left, tuple(a for a in labels if a != UNIT), f.power)
 
     def _pieces(
         self, factors: list[Factor], result: Labels | None, sizes: dict[int, int]

@@ -24,14 +24,16 @@ LETTERS = {
     **{"@": "p", "det": "d", "logsumexp": "l"},
 }
 
+PARTS = {"linalg.svd": ("U", "S", "Vh"), "linalg.eigh": ("L", "Q"), "linalg.qr": ("Q", "R")}
+"""Decompositions of matrices -> what their parts are called."""
+
 
 def shared(
     formulas: Mapping[str, Tree], taken: Iterable[str]
 ) -> tuple[dict[str, Tree], dict[str, Tree]]:
     """The formulas with names in place of what they share, and what the names mean, in order."""
-    trees = dict(formulas)
-    meanings: dict[str, Tree] = {}
     used = set(taken)
+    trees, meanings = _decomposed(dict(formulas), used)
     while sum(len(unparse(t)) for t in trees.values()) > LONG * len(trees):
         best = _best([*trees.values(), *meanings.values()])
         if best is None:
@@ -45,6 +47,33 @@ def shared(
     return trees, _ordered(meanings)
 
 
+def _decomposed(trees: dict[str, Tree], used: set[str]) -> tuple[dict[str, Tree], dict[str, Tree]]:
+    """The parts of matrix decompositions under the letters that everybody gives them."""
+    meanings: dict[str, Tree] = {}
+    parts = {
+        unparse(node): node
+        for root in trees.values()
+        for node in subtrees(root)
+        if isinstance(node, ast.Subscript) and _parts_of(node.value)
+    }
+    for text in sorted(parts, key=lambda text: (len(text), text)):
+        place = getattr(parts[text].index, "value", None)
+        letters = _parts_of(parts[text].value)
+        if not isinstance(place, int) or place >= len(letters):
+            continue
+        name = _free(letters[place], used)
+        used.add(name)
+        trees = {k: replaced(t, text, name) for k, t in trees.items()}
+        meanings[name] = parts[text]
+    return trees, meanings
+
+
+def _parts_of(node: Tree) -> tuple[str, ...]:
+    """The letters of a decomposition's parts."""
+    called = node.function if isinstance(node, ast.Call) else None
+    return PARTS.get(unparse(called), ()) if called is not None else ()
+
+
 def _best(trees: list[Tree]) -> Tree | None:
     """The subexpression whose name saves most."""
     counts: dict[str, int] = {}
@@ -52,7 +81,7 @@ def _best(trees: list[Tree]) -> Tree | None:
     for root in trees:
         for node in subtrees(root):
             named = isinstance(node, (ast.Call, ast.Chain, ast.Power, ast.Subscript))
-            if named and not _is_size(node):
+            if named and not _is_size(node) and not _parts_of(node):
                 text = unparse(node)
                 counts[text] = counts.get(text, 0) + 1
                 first.setdefault(text, node)
@@ -102,7 +131,11 @@ def _name(node: Tree, used: set[str]) -> str:
     if isinstance(node, ast.Chain):
         signs = [sign for sign, _ in node.rest]
         kind = "@" if "@" in signs else signs[0]
-    letter = LETTERS.get(kind, "t")
+    return _free(LETTERS.get(kind, "t"), used)
+
+
+def _free(letter: str, used: set[str]) -> str:
+    """A letter, with a number behind it where it is taken."""
     names = [letter, *(f"{letter}{i}" for i in range(1, 1000))]
     return next(n for n in names if n not in used)
 

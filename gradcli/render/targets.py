@@ -98,7 +98,10 @@ def _numpy_like(prefix: str) -> dict[str, Row]:
             **{"clamp_max": f"{prefix}.minimum", "cat": f"{prefix}.concatenate"},
             **{"inv": f"{prefix}.linalg.inv", "det": f"{prefix}.linalg.det"},
             **{"slogdet": f"{prefix}.linalg.slogdet", "pinv": f"{prefix}.linalg.pinv"},
-            **{f"linalg.{name}": f"{prefix}.linalg.{name}" for name in ("eigh", "cholesky", "qr")},
+            **{
+                f"linalg.{name}": f"{prefix}.linalg.{name}"
+                for name in ("eigh", "cholesky", "qr", "svd")
+            },
             "roll": f"{prefix}.roll",
             "std": lambda target, call: tree.call(f"{prefix}.std", *call.arguments, ddof=1),
             "norm": _renamed(f"{prefix}.linalg.norm", dim="axis"),
@@ -139,6 +142,7 @@ def _numpy_methods(prefix: str) -> dict[str, Row]:
     return {
         **{"expand": broadcast, "expand_as": broadcast_as, "reshape_as": reshaped_as},
         **{"reshape": reshaped, "flatten": f"{prefix}.ravel", "permute": permuted},
+        **{"transpose": f"{prefix}.swapaxes", "repeat_interleave": f"{prefix}.repeat"},
     }
 
 
@@ -252,10 +256,15 @@ TORCH = Target(
         **{name: f"torch.{name}" for name in ("erf", "erfc", "erfinv", "lgamma", "digamma", "i0")},
         **{name: f"torch.{name}" for name in ("polygamma", "xlogy", "index_put", "logcumsumexp")},
         **{name: f"torch.linalg.{name}" for name in ("inv", "det", "slogdet", "pinv")},
-        **{f"linalg.{name}": f"torch.linalg.{name}" for name in ("cholesky", "eigh", "qr")},
+        **{f"linalg.{name}": f"torch.linalg.{name}" for name in ("cholesky", "eigh", "qr", "svd")},
         **{name: f"torch.{name}" for name in ("roll", "std", "median", "nanmedian")},
         **{name: _typed(name) for name in ("zeros", "ones", "eye", "tensor", "full")},
         **{"norm": _renamed("torch.linalg.vector_norm"), "where": _chosen},
+        **{
+            f"F.{name}{n}d": f"torch.nn.functional.{name}{n}d"
+            for name in ("conv", "conv_transpose", "avg_pool", "max_pool", "adaptive_max_pool")
+            for n in (1, 2, 3)
+        },
         **{"pad": "torch.nn.functional.pad", "softplus": "torch.nn.functional.softplus"},
         **{"matrix_exp": "torch.linalg.matrix_exp"},
         **{"slice_scatter": "torch.slice_scatter", "floor_divide": "torch.floor_divide"},
@@ -263,7 +272,10 @@ TORCH = Target(
     },
     {
         name: _method(name)
-        for name in ("expand", "expand_as", "reshape", "reshape_as", "flatten", "permute")
+        for name in (
+            *("expand", "expand_as", "reshape", "reshape_as", "flatten", "permute", "transpose"),
+            *("unfold", "repeat_interleave", "scatter_add"),
+        )
     },
     {},
 )

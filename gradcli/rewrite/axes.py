@@ -77,13 +77,13 @@ def _reshape(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """Axes of length 1 come and go; anything else is a reshape of what was reshaped first."""
     (x,) = inputs
     if [n for n in x.shape if n != 1] != [n for n in node.shape if n != 1]:
-        number = number_of(x)
-        if number is not None:
-            return r.terms.number(number, node.shape)
-        if x.op.name == "reshape":
-            (x,) = x.inputs
-            if x.shape == node.shape:
-                return x
+        scale, numbers, bare = r.bare(x)
+        if number_of(bare) is not None:
+            return r.times(node.shape, *numbers, scale=scale)
+        if bare.op.name == "reshape":
+            made = _reshape(r, node, bare.inputs)
+            assert made is not None
+            return r.times(node.shape, (made, 1), *numbers, scale=scale)
         return r.linear(node, x)
     labels = iter(r.terms.labels(x.ndim))
     own = tuple(next(labels) if n != 1 else UNIT for n in x.shape)

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS, SYMBOL
+from gradcli.rewrite.bounds import decided
 from gradcli.rewrite.conditions import Facts, opposite, spread
 from gradcli.rewrite.terms import (
     INDICATOR,
@@ -130,6 +131,9 @@ def _is_softplus(terms: Terms, x: Node, condition: Node) -> bool:
 def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """`relu(x) > 0` is `x > 0`; a positive scale says nothing against 0."""
     x, y = inputs
+    holds = decided(r.terms, node.op.name, x, y)
+    if holds is not None:
+        return r.terms.number(int(holds), node.shape)
     name, bound = x.op.name, number_of(y)
     if bound is not None and x.op is TOTAL and len(x.inputs) == 2:
         added = [(number_of(part), s) for part, s in zip(x.inputs, x.attrs["scales"], strict=True)]
@@ -154,12 +158,20 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 @row("clamp_min")
 def _at_least(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """What a function or a rule keeps above a tiny number is itself; so is every norm."""
+    if decided(r.terms, "ge", *inputs):
+        return r.spread(inputs[0], node.shape)
     ours = node.call is None or _is_length(inputs[0])
     if r.guards or not ours or not _is_tiny(inputs[1]):
         return None
     below = r.terms.node(OPS["lt"], (inputs[0], inputs[1]), node.shape)
     r.dropped[below] = None
     return inputs[0]
+
+
+@row("clamp_max")
+def _at_most(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """What is never above its bound is itself."""
+    return r.spread(inputs[0], node.shape) if decided(r.terms, "le", *inputs) else None
 
 
 def _is_length(x: Node) -> bool:

@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
-from gradcli.rewrite.products import STEPS, Work, product
-from gradcli.rewrite.terms import INVERSE, SYMMETRIC, TOTAL, Factor, Terms
+from gradcli.rewrite.places import AT, at, unit_vector
+from gradcli.rewrite.products import SINGLES, STEPS, Work, product
+from gradcli.rewrite.terms import INDICATOR, INVERSE, PRODUCT, SYMMETRIC, TOTAL, Factor, Terms
 from gradcli.rewrite.translate import Rewriter, row
 
 
@@ -23,6 +24,46 @@ def _item(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     if name == "linalg_solve_ex" and index == 0:
         return _solution(r, node, *bundle.inputs)
     return None
+
+
+ORDERED = {"linalg_svd": (1, -1), "linalg_eigh": (0, 1)}
+"""Decompositions -> which result holds numbers in order, and whether they ascend."""
+
+
+def _ascends(x: Node) -> int:
+    """1 or -1 for a vector of ascending or descending numbers, else 0."""
+    if x.op.name != "item" or x.ndim != 1:
+        return 0
+    index, sign = ORDERED.get(x.inputs[0].op.name, (None, 0))
+    return sign if x.attrs["index"] == index else 0
+
+
+@row("amax", "amin")
+def _extreme(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """The largest singular value is the first, the largest eigenvalue the last."""
+    (x,) = inputs
+    sign = _ascends(x) * (1 if node.op.name == "amax" else -1)
+    if not sign:
+        return None
+    found = at(r.terms, x, (x.shape[0] - 1 if sign > 0 else 0,))
+    return r.spread(found, node.shape)
+
+
+def _only_one(terms: Terms, f: Factor) -> list[Factor] | None:
+    """Numbers in order are as large as one of them at its place."""
+    if f.node.op is not INDICATOR or f.node.inputs[0].op.name != "eq":
+        return None
+    condition = f.node.inputs[0]
+    for x, y in (condition.inputs, condition.inputs[::-1]):
+        while y.op is PRODUCT and len(y.inputs) == 1:
+            (y,) = y.inputs
+        if _ascends(x) and y.op is AT and y.inputs[0] is x:
+            (place,) = y.attrs["places"]
+            return [Factor(unit_vector(terms, x.shape[0], place), f.labels, Fraction(1))]
+    return None
+
+
+SINGLES.append(_only_one)
 
 
 def inverse(r: Rewriter, x: Node) -> Node:

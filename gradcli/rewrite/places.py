@@ -55,6 +55,8 @@ def at(terms: Terms, x: Node, places: tuple[int | None, ...]) -> Node:
     number = number_of(x)
     if number is not None:
         return terms.number(number, shape)
+    if x.op is SELECTED and x.attrs["place"] is None and places[-1] is None:
+        return one_hot(terms, at(terms, x.inputs[0], places[:-1]), x.shape[-1])
     if x.op is INDICATOR or x.op.name in COMPARED:
         inputs = [_shared(terms, y, x.shape, places) for y in x.inputs]
         return terms.node(x.op, inputs, shape, x.dtype, **x.attrs)

@@ -25,6 +25,12 @@ def size_node(terms: Terms, size: Any) -> Node | None:
     return made
 
 
+def remainder(terms: Terms, size: Any, step: int) -> Any:
+    """`size % step`: a number, or the node of it where the size has a name."""
+    named = getattr(size, "form", None) is not None
+    return _whole("%")(terms, size, step) if named and step != 1 else int(size) % step
+
+
 def _value(terms: Terms, size: Any) -> Node:
     return size_node(terms, size) or terms.number(size)
 

@@ -13,7 +13,7 @@ from typing import Any
 from gradcli.graph.dim import Dim, recovered
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
-from gradcli.graph.op import DATA, FULL
+from gradcli.graph.op import DATA, FULL, OPS
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.rewrite.places import unit_vector
@@ -129,19 +129,28 @@ class Rewriter:
 
     def linear(self, node: Node, x: Node) -> Node:
         """The op of `node`, which is linear, on `x`: numbers come out."""
-        scale, bare = self.terms.scaled(x)
+        scale, numbers, bare = self.bare(x)
         if scale == 0:
             return self.terms.number(0, node.shape)
+        inner = self.terms.node(node.op, (bare,), node.shape, node.dtype, **node.attrs)
+        if numbers and number_of(bare) is not None:
+            inner = ROWS[node.op.name](self, inner, (bare,)) or inner
+        return self.times(node.shape, (inner, 1), *numbers, scale=scale)
+
+    def bare(self, x: Node) -> tuple[Number, list[tuple[Node, Number]], Node]:
+        """A node as its scale, powers of numbers, and what is left of it."""
+        scale, bare = self.terms.scaled(x)
         factors, result = factors_of(bare, self.terms)
         numbers = [f for f in factors if not f.labels]
         rest = [f for f in factors if f.labels]
         if numbers and bare.op is PRODUCT:
             bare = product(self.terms, rest, result, bare.shape)
-        inner = self.terms.node(node.op, (bare,), node.shape, node.dtype, **node.attrs)
-        if numbers and number_of(bare) is not None:
-            inner = ROWS[node.op.name](self, inner, (bare,)) or inner
-        pairs = ((f.node, f.power) for f in numbers)
-        return self.times(node.shape, (inner, 1), *pairs, scale=scale)
+        return scale, [(f.node, f.power) for f in numbers], bare
+
+    def again(self, op: str, x: Node, shape: Shape, /, **attrs: Any) -> Node:
+        """The term of another op on a term."""
+        node = self.terms.node(OPS[op], (x,), shape, x.dtype, **attrs)
+        return ROWS[op](self, node, (x,)) or node
 
     def unit(self, factor: Factor) -> Factor:
         """A factor with the common label on its axes of length 1."""
@@ -216,8 +225,11 @@ def _written(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 @row("cast")
 def _cast(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     (x,) = inputs
+    number = number_of(x)
     if node.inputs[0].dtype.category == BOOL and node.dtype.category != BOOL:
-        return r.terms.node(INDICATOR, (x,), x.shape)
+        return x if number is not None else r.terms.node(INDICATOR, (x,), x.shape)
+    if node.dtype.category < 2 and number is not None:
+        return r.terms.number(int(number), x.shape)
     if node.dtype.category < 2:
         return x if node.inputs[0].dtype.category < 2 else None
     return _counted(r, x) or x
