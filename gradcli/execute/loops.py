@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
+from gradcli.execute.compiling import compiled
 from gradcli.execute.evaluate import silence
 from gradcli.execute.program import Writer, source
 from gradcli.graph.node import Node
@@ -105,7 +106,7 @@ class Loop:
         self._streams = list(streams.values())
         names = {**self._names, "mark": self._mark, "back": self._back}
         draws = bool(streams)
-        self._run = _compiled(self._blocks, names, len(ways[0].numbers), len(self.loads), draws)
+        self._run = _written(self._blocks, names, len(ways[0].numbers), len(self.loads), draws)
 
     def _block(
         self, way: Way, operations: Mapping[str, Callable[..., Any]], grown: int
@@ -211,7 +212,7 @@ def _shown(writer: Writer, value: Any) -> str:
     return writer.number(value)
 
 
-def _compiled(
+def _written(
     blocks: Sequence[list[str]], names: dict[str, Any], count: int, grown: int, draws: bool
 ) -> Callable[..., Any]:
     """`run(count, a0, a1, ..., c0, c1, ...)`: how often each way was gone, the last one, the
@@ -242,10 +243,8 @@ def _compiled(
         "        if lasts(error): raise\n"
         f"    return [{counts}], last, ({numbers}), ({previous}), before, now\n"
     )
-    scope = {**names, "lasts": _lasts, "bool": bool, "Exception": Exception, "once": (None,)}
-    scope["__builtins__"] = {}
-    exec(compile(text, "<loop>", "exec"), scope)
-    return scope.pop("run")  # type: ignore[no-any-return]  # a fresh namespace holds anything
+    more = {"lasts": _lasts, "bool": bool, "Exception": Exception, "once": (None,)}
+    return compiled(text, {**names, **more})
 
 
 def _lasts(error: Exception) -> bool:

@@ -9,14 +9,14 @@ compiled says how steps hang together and names no op, so that few texts serve a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends.bound import bound
 from gradcli.execute.backends.numpy import MAKERS, NUMPY_DTYPES, Array
+from gradcli.execute.bound import bound
+from gradcli.execute.compiling import like_others
 from gradcli.execute.evaluate import backend, let_go
 from gradcli.graph.call import Arguments, Part
 from gradcli.graph.dtype import DType, bool_
@@ -126,15 +126,10 @@ class _Writer:
         used = {x for node in self.steps for x in self.sources.get(node, ())}
         used.update(node for node, _, _ in self.asked)
         head += [f"v{self.places[x]} = {self.places[x]}.value" for x in self.inputs if x in used]
-        body = "\n        ".join([*head, *self.lines, f"return [{results}]"])
-        names = {**self.names, **_NAMES}
-        text = (
-            f"def make({', '.join(names)}):\n"
-            f"    def run(nodes, numbers):\n        {body}\n"
-            "    return run\n"
-        )
+        body = "\n    ".join([*head, *self.lines, f"return [{results}]"])
+        run = like_others(f"def run(nodes, numbers):\n    {body}\n", {**self.names, **_NAMES})
         sizes = [x.size for x in (*self.inputs, *self.steps)]
-        return Recipe(_factory(text)(**names), max(sizes, default=0), self.found, self.inputs)
+        return Recipe(run, max(sizes, default=0), self.found, self.inputs)
 
     def _needed(self) -> list[Node]:
         """The nodes that must be computed, in order."""
@@ -200,8 +195,7 @@ class _Writer:
             maker, made = self._name("k", MAKERS[op.name]), self._name("t", template)
             self.lines.append(f"{result} = {maker}({made}, [{', '.join(values)}])")
             return
-        kinds = [(x.shape, NUMPY_DTYPES[x.dtype]) for x in self.sources[node]]
-        known = bound(op.kernel, kinds, node.attrs)
+        known = bound(node, self.sources[node])
         kernel = self._name("k", known or backend.kernel(op.name, op.kernel))
         attrs = {} if known else node.attrs
         named = [f"{key}={self._name('a', value)}" for key, value in attrs.items()]
@@ -285,10 +279,3 @@ _NAMES: dict[str, Any] = {
     **{"asarray": np.asarray, "Otherwise": Otherwise},
 }
 """What every text knows."""
-
-
-@lru_cache(maxsize=1024)
-def _factory(text: str) -> Callable[..., Run]:
-    scope: dict[str, Any] = {"__builtins__": {}}
-    exec(compile(text, "<recipe>", "exec"), scope)
-    return scope["make"]  # type: ignore[no-any-return]  # a fresh namespace holds anything

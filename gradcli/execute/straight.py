@@ -6,7 +6,7 @@ at a time: the buffers are its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
+from gradcli.execute.compiling import compiled
 from gradcli.execute.evaluate import SWEEP, backend, silence
 from gradcli.execute.program import Unplannable, Writer
 from gradcli.graph.node import Node
@@ -47,7 +48,8 @@ class Straight:
             writer.need(outputs)
         self._cells = list(cells.values())
         self._outputs = [writer.arrays[node] for node in outputs]
-        self._run = _compiled(writer)
+        text = "def run():\n    " + "\n    ".join([*writer.lines, "return None"])
+        self._run = compiled(text, writer.names)
         self._lock = Lock()
 
     def run(self, values: Sequence[Array]) -> list[Array]:
@@ -100,11 +102,3 @@ class Questions:
         for node, question, answer in self._asked:
             if question(known[node]) != answer:
                 raise Unplannable("these values go another way")
-
-
-def _compiled(writer: Writer) -> Callable[[], None]:
-    text = "def run():\n    " + "\n    ".join([*writer.lines, "return None"])
-    scope: dict[str, Any] = {"__builtins__": {}, **writer.names}
-    exec(compile(text, "<straight>", "exec"), scope)
-    # Taken out, it leaves no cycle that would keep the buffers.
-    return scope.pop("run")  # type: ignore[no-any-return]  # a fresh namespace holds anything
