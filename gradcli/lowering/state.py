@@ -13,7 +13,7 @@ from typing import Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
-from gradcli.graph.recording import plain
+from gradcli.graph.recording import Traced, plain
 from gradcli.lowering.scope import Frame
 from gradcli.tensor import Tensor
 from gradcli.tensor.accumulator import Autograd
@@ -24,6 +24,7 @@ LONGEST = 20_000
 """Entries up to which a state is looked at."""
 
 _CONSTANT = (bool, str, complex, bytes, range, type(None), type(...), type(NotImplemented))
+_NUMBERS = (int, float)
 _OPAQUE = (FunctionType, BuiltinFunctionType, type)
 
 
@@ -73,16 +74,23 @@ class State:
         """The variables of a scope, without those that do not count."""
         self._seen[id(box)] = -1 - len(self._seen)
         items = box.items() if isinstance(box, dict) else enumerate(box)
-        kept = [(key, value) for key, value in items if key not in skipped]
-        self.entries.append(tuple(key for key, _ in kept))
-        self._stack.extend(value for _, value in kept)
+        below = []
+        for key, value in items:
+            kind = plain(value).__class__
+            if key in skipped:
+                continue
+            self.entries.append((key, kind if kind in _NUMBERS else None))
+            (self.numbers if kind in _NUMBERS else below).append(value)
+        self._stack.extend(below)
 
     def _visit(self, value: Any) -> None:
-        kind = plain(value).__class__
-        if kind is int or kind is float:
+        kind = value.__class__
+        if kind in _NUMBERS:
             self.entries.append(kind)
             self.numbers.append(value)
             return
+        if isinstance(value, Traced):
+            raise Unclear("a number of the loop is in a tuple or list")
         if isinstance(value, _CONSTANT):
             self.entries.append((kind, repr(value) if kind is complex else value))
             return
