@@ -21,11 +21,10 @@ def compiled(text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
 
 def like_others(text: str, names: Mapping[str, Any]) -> Callable[..., Any]:
     """`run`, whose text is that of many functions, with other meanings of its names."""
-    return _maker(text, tuple(names))(*names.values())
+    return _maker(text, tuple(names))(*names.values())  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1024)
 def _maker(text: str, names: tuple[str, ...]) -> Callable[..., Any]:
     body = indent(text, "    ")
-    make = compiled(f"def run({', '.join(names)}):\n{body}\n    return run\n", {})
-    return make  # type: ignore[no-any-return]
+    return compiled(f"def run({', '.join(names)}):\n{body}\n    return run\n", {})

@@ -79,7 +79,7 @@ def backward(
         begin: is told of all nodes; `pull` does what `propagate` does, `add` adds cotangents.
     """
     seeds, found = list(seeds), dict[Node, Node]()
-    order = ancestors((output for output, _ in seeds), operator.attrgetter("tracked"))
+    order = tracked(output for output, _ in seeds)
     needed, cotangents = _leading_to(order, targets), Cotangents(seeds, add)
     if begin is not None:
         begin(order)
@@ -226,7 +226,12 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
 
 def reached(outputs: Iterable[Node], targets: Callable[[Node], bool] | None) -> set[Node]:
     """The nodes that a backward pass from `outputs` to `targets` comes to."""
-    return _leading_to(ancestors(outputs, operator.attrgetter("tracked")), targets)
+    return _leading_to(tracked(outputs), targets)
+
+
+def tracked(outputs: Iterable[Node]) -> list[Node]:
+    """The nodes that a derivative of `outputs` may flow through, inputs first."""
+    return ancestors(outputs, operator.attrgetter("tracked"))
 
 
 def _leaves_early(order: list[Node]) -> list[Node]:

@@ -74,7 +74,7 @@ class State:
         """The variables of a scope, without those that do not count."""
         self._seen[id(box)] = -1 - len(self._seen)
         items = box.items() if isinstance(box, dict) else enumerate(box)
-        below = []
+        below: list[Any] = []
         for key, value in items:
             kind = plain(value).__class__
             if key in skipped:

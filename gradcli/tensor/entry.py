@@ -30,7 +30,7 @@ from gradcli.tensor.out import into
 from gradcli.tensor.repeats import Repeats
 from gradcli.tensor.storage import Steps, view_steps
 from gradcli.tensor.tensor import Tensor
-from gradcli.tensor.wrapping import in_columns, laid_out, viewed
+from gradcli.tensor.wrapping import any_placed, in_columns, laid_out, viewed
 
 Body = Callable[..., Any]
 Args = tuple[Any, ...]
@@ -259,10 +259,7 @@ class Function:
         if steps is not None:
             return viewed(tensors[0], node, steps, caution)
         settle(node)
-        for tensor in tensors:
-            if tensor._storage is not None:
-                return laid_out(node, tensors, self.layout)
-        return Tensor(node)
+        return laid_out(node, tensors, self.layout) if any_placed(tensors) else Tensor(node)
 
     def wrapped(
         self,

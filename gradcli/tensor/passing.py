@@ -25,6 +25,7 @@ from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.fields import keeps
 from gradcli.tensor.hooks import replacements
 from gradcli.tensor.kept import Kept, history, looked_up
+from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.repeats import is_watched
@@ -84,9 +85,25 @@ class Pass:
             self.ends = [node for node, _ in seeds], targets
             if current.recording is not None:
                 current.recording.roots += self.ends[0]
-            plain = not (self.shows or Version.any_unseen or Kept.used)
-            usual = not (self.create_graph or self.batched or is_watched())
-            found = engine.backward(
+            found = self._gradients(seeds, targets, arrived)
+        for node in self.used:
+            node.released = True
+            if node.value is not None:
+                let_go(node)
+        if elsewhere.engine is not None and not self.create_graph:
+            elsewhere.engine.turn(passed=True)
+        return found
+
+    def _gradients(
+        self, seeds: list[tuple[Node, Node]], targets: Wanted | None, arrived: engine.Arrived
+    ) -> dict[Node, Node]:
+        plain = not (self.shows or Version.any_unseen or Kept.used)
+        usual = not (self.create_graph or self.batched or is_watched())
+        known = None
+        if usual and plain and self.watch is None:
+            known = repeated(seeds, targets, _is_sound)
+        if known is None:
+            return engine.backward(
                 seeds,
                 targets,
                 before=self.before,
@@ -97,12 +114,10 @@ class Pass:
                 pull=pull if usual else engine.propagate,
                 add=added if usual else add,
             )
-        for node in self.used:
-            node.released = True
-            if node.value is not None:
-                let_go(node)
-        if elsewhere.engine is not None and not self.create_graph:
-            elsewhere.engine.turn(passed=True)
+        found, gone_through = known
+        self.used += () if self.retain_graph else filter(_is_used, gone_through)
+        for node, part in found.items():
+            arrived(node, part)
         return found
 
     def _begin(self, order: Sequence[Node]) -> None:
@@ -142,7 +157,7 @@ class Pass:
         """Refuses a function that is used up, or one whose values were overwritten."""
         if node.released:
             raise used_up(node)
-        if keeps(node) and history(node) is node:
+        if _is_used(node):
             changed = saved.stale(node)
             if changed is not None:
                 raise overwritten(node, *changed)
@@ -200,6 +215,16 @@ def _is_number(cotangent: Node) -> bool:
     return cotangent.shape == () and all(
         [x.op is FULL or (x.value is None and x.shape == ()) for x in cotangent.inputs]
     )
+
+
+def _is_sound(node: Node) -> bool:
+    """Whether `Pass.check` lets a pass go through a node."""
+    return not node.released and not (_is_used(node) and saved.stale(node) is not None)
+
+
+def _is_used(node: Node) -> bool:
+    """Whether a pass uses up something that a function kept."""
+    return keeps(node) and history(node) is node
 
 
 running: list[Pass] = []

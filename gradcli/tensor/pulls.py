@@ -17,7 +17,6 @@ from gradcli.graph.forms import (
     ONCE,
     PURE,
     UNLIKE,
-    by_number,
     form_of,
     kind_of,
     note,
@@ -25,7 +24,7 @@ from gradcli.graph.forms import (
 )
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, ITEM
-from gradcli.tensor.repeats import eager
+from gradcli.tensor.repeats import eager, recipe_of
 
 if TYPE_CHECKING:
     from gradcli.execute.recipe import Recipe
@@ -92,7 +91,6 @@ def _recorded(known: dict[Any, Any], key: Any, numbers: list[Any], step: Any) ->
 
 
 def _learn(known: dict[Any, Any], key: Any, numbers: list[Any], step: Any) -> Any:
-    learned = import_module("gradcli.execute.recipe").learned
     node, nodes, needed = step
     wanted = [x.tracked and x in needed for x in node.inputs]
     places: list[int] = []
@@ -102,10 +100,7 @@ def _learn(known: dict[Any, Any], key: Any, numbers: list[Any], step: Any) -> An
         places[:] = [i for i, _ in parts]
         return [part for _, part in parts]
 
-    recipe = learned(do, nodes, numbers, constants=True)
-    if recipe is None and numbers:
-        by_number(known, key)
-        recipe = learned(lambda given, _: do(given, numbers), nodes, ())
+    recipe = recipe_of(known, key, numbers, nodes, do, constants=True)
     found = UNLIKE if recipe is None else Pull(recipe, places)
     note(known, key, numbers, found)
     return found
@@ -118,9 +113,9 @@ def added(x: Node, y: Node) -> Node:
     if x.value is None or y.value is None or known is UNLIKE:
         return x + y
     if known is None:
-        learned = import_module("gradcli.execute.recipe").learned
         plain = key[0].plain and key[1].plain
-        recipe = learned(lambda nodes, _: [nodes[0] + nodes[1]], [x, y], ()) if plain else None
+        do = lambda nodes, _: [nodes[0] + nodes[1]]  # noqa: E731
+        recipe = recipe_of(_sums, key, [], [x, y], do) if plain else None
         note(_sums, key, [], UNLIKE if recipe is None else Pull(recipe, []))
         return x + y
     if known.largest > evaluate.SMALL:

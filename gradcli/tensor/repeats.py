@@ -24,9 +24,10 @@ from gradcli.tensor.levels import active
 from gradcli.tensor.saved import watchers
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.tensor import Tensor
+from gradcli.tensor.wrapping import any_placed
 
 if TYPE_CHECKING:
-    from gradcli.execute.recipe import Recipe
+    from gradcli.execute.recipe import Do, Recipe
     from gradcli.tensor.entry import Function
 
 Args = tuple[Any, ...]
@@ -202,12 +203,8 @@ class Repeats:
                     (node,) = known.run(nodes, numbers)
         except Exception:  # the call itself says what is wrong, and where
             return self._function.called(args, kwargs)
-        if known.is_new:
-            for tensor in tensors:
-                if tensor._storage is not None:
-                    break
-            else:
-                return _tensor(node)
+        if known.is_new and not any_placed(tensors):
+            return _tensor(node)
         return self._function.wrapped(node, known.steps, tensors, args, kwargs)
 
     def _places(self) -> frozenset[Any]:
@@ -232,17 +229,13 @@ class Repeats:
     def _learn(self, key: Args, found: Found, args: Args, kwargs: Kwargs) -> Any:
         """What to do for calls like this one, which is the third of its kind."""
         function, (tensors, nodes, numbers) = self._function, found
-        learned = import_module("gradcli.execute.recipe").learned
 
         def do(nodes: Sequence[Node], numbers: Sequence[Any]) -> list[Node]:
             given, named = self._filled(args, kwargs, nodes, numbers)
             shown = self._filled(args, kwargs, tensors, numbers)
             return [function.node_of(given, named, list(nodes), *shown)]
 
-        recipe = learned(do, nodes, numbers)
-        if recipe is None and numbers:
-            by_number(self._known, key)
-            recipe = learned(lambda nodes, _: do(nodes, numbers), nodes, ())
+        recipe = recipe_of(self._known, key, numbers, nodes, do)
         repeat = UNLIKE if recipe is None else Repeat(recipe, function)
         note(self._known, key, numbers, repeat)
         return repeat
@@ -260,6 +253,25 @@ class Repeats:
         return tuple(filled), {
             k: _replaced(v, others, more, k in followed) for k, v in kwargs.items()
         }
+
+
+def recipe_of(
+    store: dict[Any, Any],
+    key: Any,
+    numbers: list[Any],
+    nodes: Sequence[Node],
+    do: Do,
+    *,
+    constants: bool = False,
+) -> Recipe | None:
+    """The recipe of `do` for what `store` knows under `key`; for these numbers alone where others
+    would need another one."""
+    learned = import_module("gradcli.execute.recipe").learned
+    recipe: Recipe | None = learned(do, nodes, numbers, constants=constants)
+    if recipe is None and numbers:
+        by_number(store, key)
+        recipe = learned(lambda nodes, _: do(nodes, numbers), nodes, ())
+    return recipe
 
 
 def _tensor(node: Node) -> Tensor:

@@ -40,6 +40,15 @@ def written(tensor: Tensor, times: int) -> Tensor:
     return tensor
 
 
+def any_placed(tensors: Sequence[Tensor]) -> bool:
+    """Whether any of these may lie in memory in another way than row by row."""
+    for tensor in tensors:
+        storage = tensor._storage
+        if storage is not None and (tensor._view is not None or storage.strides is not None):
+            return True
+    return False
+
+
 def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
     """The tensor of a result whose layout in memory may follow that of an argument."""
     strides = of_result(node, tensors, kept)
