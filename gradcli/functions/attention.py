@@ -14,7 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.dropout import dropout
 from gradcli.functions.nn import floating, internal, mul_number, only
-from gradcli.graph.dtype import BOOL
+from gradcli.graph.dtype import BOOL, C_TYPES
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
@@ -35,13 +35,7 @@ def scaled_dot_product_attention(
     enable_gqa: bool = False,
 ) -> Any:
     """`softmax(query @ key.T * scale + attn_mask) @ value`; `scale` is 1/sqrt(size) by default."""
-    ranks = [len(v.shape) for v in (query, key, value)]
-    if min(ranks) < 2:
-        raise GradcliError(
-            "G021",
-            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
-            f"{ranks[0]} key.dim: {ranks[1]} and value.dim: {ranks[2]} instead.",
-        )
+    _check_alike(query, key, value)
     if attn_mask is not None and is_causal:
         raise GradcliError(
             "G026",
@@ -55,7 +49,7 @@ def scaled_dot_product_attention(
     mask = _additive(attn_mask, query)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     fused = (
-        ranks == [4, 4, 4]
+        all(len(v.shape) == 4 for v in (query, key, value))
         and dropout_p == 0
         and query.shape[-1] == key.shape[-1] == value.shape[-1]
         and not (mask is not None and mask.requires_grad)
@@ -91,6 +85,26 @@ def _attention(
     scores = mul_number(query, math.copysign(root, scale)) @ mul_number(key.transpose(-2, -1), root)
     weights = _safe_softmax(scores if mask is None else scores + mask)
     return dropout(weights, dropout_p) @ value
+
+
+def _check_alike(query: Any, key: Any, value: Any) -> None:
+    """Refuses operands of several dtypes, and vectors."""
+    kinds = [v.dtype for v in (query, key, value)]
+    if len({*kinds}) > 1:
+        q, k, v = (C_TYPES[kind] for kind in kinds)
+        raise GradcliError(
+            "G025",
+            "Expected query, key, and value to have the same dtype, but got query.dtype: "
+            f"{q} key.dtype: {k} and value.dtype: {v} instead.",
+            help="convert them: .to(query.dtype)",
+        )
+    ranks = [len(v.shape) for v in (query, key, value)]
+    if min(ranks) < 2:
+        raise GradcliError(
+            "G021",
+            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
+            f"{ranks[0]} key.dim: {ranks[1]} and value.dim: {ranks[2]} instead.",
+        )
 
 
 @internal("_scaled_dot_product_flash_attention_for_cpu")

@@ -39,14 +39,14 @@ def one_each(name: str, value: Any, count: int, weight: Any) -> Numbers:
     return tuple(given)
 
 
-def check_ranks(x: Any, weight: Any) -> None:
+def check_ranks(x: Any, weight: Any, before_sizes: str = "") -> None:
     """Refuses an input (with a batch axis) of another rank than the weight."""
     rank = len(weight.shape)
     if len(x.shape) != rank:
         raise GradcliError(
             "G021",
             f"Expected {rank}-dimensional input for {rank}-dimensional weight"
-            f"{list(weight.shape)}, but got {len(x.shape)}-dimensional input of size "
+            f"{before_sizes}{list(weight.shape)}, but got {len(x.shape)}-dimensional input of size "
             f"{list(x.shape)} instead",
         )
 
@@ -105,7 +105,8 @@ def _check_operands(x: Node, weight: Node, bias: Node | None, size: int, given: 
 def check_convolution(
     x: Node, weight: Node, bias: Node | None, padding: Numbers, dilation: Numbers, groups: int
 ) -> None:
-    """Checks channels, bias, dtypes and sizes of a convolution's operands."""
+    """Checks ranks, channels, bias, dtypes and sizes of a convolution's operands."""
+    check_ranks(x, weight, " ")
     _check_groups(weight, groups)
     if x.shape[1] != weight.shape[1] * groups:
         raise GradcliError(

@@ -29,8 +29,6 @@ def inner(input: Any, other: Any) -> Any:
     x, y = tensor_shape(input), tensor_shape(other)
     if not x or not y:
         return input * other
-    if input.dtype is not other.dtype:
-        raise GradcliError("G025", "both inputs should have same dtype")
     if x[-1] != y[-1]:
         raise GradcliError(
             "G021",
@@ -141,14 +139,16 @@ def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     width = 0
     for labels, rank in zip(inputs, ranks, strict=True):
         named = len(labels.replace("...", ""))
-        if "..." in labels:
-            width = max(width, rank - named)
-        elif named != rank:
+        width = max(width, rank - named)
+        if named > rank if "..." in labels else named != rank:
+            sentence = (
+                f"einsum(): the number of subscripts in the equation ({named}) {{}} the number of "
+                f"dimensions ({rank}) for operand {inputs.index(labels)}"
+            )
+            if "..." in labels:
+                raise GradcliError("G013", sentence.format("is more than"))
             raise GradcliError(
-                "G013",
-                f"einsum(): the number of subscripts in the equation ({named}) does not match the "
-                f"number of dimensions ({rank}) for operand {inputs.index(labels)} and no ellipsis "
-                "was given",
+                "G013", sentence.format("does not match") + " and no ellipsis was given"
             )
     spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
     dots = "".join(spare[:width])
@@ -256,7 +256,7 @@ def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
         if not 0 <= dims <= min(m, n):
             wanted = ">= 0" if dims < 0 else "< ndim_a or ndim_b"
             raise GradcliError("G026", f"tensordot expects dims {wanted}, but got dims={dims}")
-        dims = (list(range(m - dims, m)), list(range(dims)))
+        dims = (list(range(-dims, 0)), list(range(dims)))
     if not isinstance(dims, (list, tuple)) or len(dims) != 2:
         raise GradcliError(
             "G013",
@@ -266,7 +266,13 @@ def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
     first, second = ([d % r for d in ds] for ds, r in zip(dims, (m, n), strict=True))
     left = letters[:m]
     right = list(letters[m : m + n])
-    for i, j in zip(first, second, strict=True):
+    for i, j, *named in zip(first, second, *dims, strict=True):
+        if a.shape[i] != b.shape[j] and 1 not in (a.shape[i], b.shape[j]):
+            raise GradcliError(
+                "G021",
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim "
+                f"{named[0]} and second has size {b.shape[j]} in dim {named[1]}",
+            )
         right[j] = left[i]
     kept = [c for i, c in enumerate(left) if i not in first]
     kept += [c for j, c in enumerate(right) if j not in second]

@@ -7,9 +7,9 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.math import LARGEST, tensor_last
 from gradcli.graph.dtype import (
+    C_TYPES,
     FLOATING,
     SCALAR_TYPES,
-    DType,
     bool_,
 )
 from gradcli.graph.node import Node
@@ -37,17 +37,13 @@ def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
         if value.dtype is not x.dtype or value.dtype is not input.dtype:
             raise GradcliError(
                 "G025",
-                f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
-                f"{_c_name(value.dtype)}",
+                f"expected dtype {C_TYPES[input.dtype]} for `{name}` but got dtype "
+                f"{C_TYPES[value.dtype]}",
             )
     if x.dtype.category < FLOATING:
         raise no_kernel("lerp_kernel_scalar", x)
     factor = weight if isinstance(weight, Node) else as_number(weight, x.dtype)
     return x + ops.cast(factor, x.dtype) * (y - x)
-
-
-def _c_name(dtype: DType) -> str:
-    return SCALAR_TYPES[dtype].lower()
 
 
 @function()
@@ -115,6 +111,9 @@ def nan_to_num(
     if x.dtype.category < FLOATING:
         return ops.clone(x)
     if x.dtype.is_complex:
+        if x.tracked:
+            sentence = "nan_to_num does not support automatic differentiation for outputs with"
+            raise GradcliError("G025", f"{sentence} complex dtype.")
         parts = (nan_to_num.body(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
         return ops.make_complex(*parts)
     largest = LARGEST[given_dtype(x).name]

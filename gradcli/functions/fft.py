@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import SCALAR_TYPES, default
 from gradcli.graph.node import Node
-from gradcli.graph.shape import axis_from_right
+from gradcli.graph.shape import own_axis
 from gradcli.ops import fft as own
 from gradcli.tensor import registry
 from gradcli.tensor.function import Function, composite, function
@@ -80,14 +80,6 @@ def _points(count: int) -> int:
     return count
 
 
-def _axis(dim: int, x: Any) -> int:
-    if not x.dim():
-        raise GradcliError(
-            "G023", f"Dimension specified as {dim} but tensor has no dimensions", kind=IndexError
-        )
-    return axis_from_right(dim, x.dim())
-
-
 def _axes(x: Any, s: Sizes, dim: Sizes) -> tuple[tuple[int, ...], list[int]]:
     """The axes of a transform, and the size that its input has along each."""
     s = None if s is None else [s] if isinstance(s, int) else list(s)
@@ -102,7 +94,7 @@ def _axes(x: Any, s: Sizes, dim: Sizes) -> tuple[tuple[int, ...], list[int]]:
         )
     if dim is None:
         dim = range(-rank if s is None else -len(s), 0)
-    axes = tuple(_axis(d, x) for d in dim)
+    axes = tuple(own_axis(d, x.dim()) for d in dim)
     if len(set(axes)) < len(axes):
         raise GradcliError("G023", "FFT dims must be unique")
     sizes = [x.shape[a] for a in axes] if s is None else list(s)
@@ -130,7 +122,7 @@ def padded(x: Any, padding: Sequence[int], mode: str = "constant") -> Any:
 
 def _one(name: str, forward: bool, body: Callable[[Any, int, Any, str], Any]) -> Function:
     def entry(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
-        return body(input, _axis(dim, input), n, _scale(norm, forward))
+        return body(input, own_axis(dim, input.dim()), n, _scale(norm, forward))
 
     entry.__doc__ = f"The transform `{name}` along `dim`, of `n` points."
     return composite(f"fft.{name}", method=False)(entry)

@@ -142,7 +142,7 @@ def pushed(
     func: Function, primals: Values, has_aux: bool, strict: bool
 ) -> tuple[Any, Callable[..., Any], Any]:
     """The value, the derivative in a direction (that of what is pulled back), and the rest."""
-    api, scope = "jvp(f, primals, tangents)", Scope()
+    api, scope = "jvp(f, primals, tangents)", Scope(forward=True)
     with Level(variables=scope.variables, forward=True), Stop(True):
         given = tuple(trees.mapped(scope.variable, x) for x in primals)
         output, aux = parted(func(*given), has_aux, api)

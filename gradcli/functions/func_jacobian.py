@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions import trees
 from gradcli.functions.func import pulling, pushed
-from gradcli.functions.transform import chosen, identity_of, named_after, zeros_of
+from gradcli.functions.transform import chosen, identity_of, named_after, require_real, zeros_of
 from gradcli.functions.vmap import vmap
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
@@ -34,7 +34,9 @@ def jacrev(
         )
 
     def wrapped(*args: Any) -> Any:
+        require_real("jacrev", args, "input")
         value, pull, aux = pulling(func, args, argnums, has_aux)
+        require_real("jacrev", value, "output")
         outputs, shape = trees.flatten(value)
         blocks = []
         for i, y in enumerate(outputs):
@@ -64,6 +66,7 @@ def jacfwd(
     """The function that gives the Jacobian of `func`, column by column."""
 
     def wrapped(*args: Any) -> Any:
+        require_real("jacfwd", args, "input")
         places = chosen(args, argnums)
 
         def of_chosen(*chosen: Any) -> Any:
@@ -72,6 +75,7 @@ def jacfwd(
 
         primals = tuple(args[i] for i in places)
         value, push, aux = pushed(of_chosen, primals, has_aux, False)
+        require_real("jacfwd", value, "output")
         inputs, structure = trees.flatten(primals)
         columns = [_columns(push, inputs, structure, j, randomness) for j in range(len(inputs))]
         outputs, shape = trees.flatten(value)

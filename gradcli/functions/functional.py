@@ -15,10 +15,9 @@ from gradcli.functions.problem import (
     constant_gradient,
     linear,
     pulled,
-    refuse,
     require,
 )
-from gradcli.functions.transform import identity_of, zeros_of
+from gradcli.functions.transform import identity_of, refuse, zeros_of
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite

@@ -16,6 +16,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.join import stack
+from gradcli.functions.math import refuse_bools
 from gradcli.functions.reduce import root_or_zero, vector_norm_of
 from gradcli.functions.shape import meshgrid, part, permuted, reshaped
 from gradcli.graph.dtype import BOOL, FLOATING, HALVES, INTEGER, SCALAR_TYPES, as_dtype, int64
@@ -41,8 +42,9 @@ def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeErr
 @function("dist")
 def dist(input: Any, other: Any, p: Number = 2) -> Node:
     """The norm of order `p` of `input - other`."""
+    refuse_bools(input, other)
     x, y = promoted(input, other)
-    if not x.dtype.differentiable and x.dtype.category:
+    if not x.dtype.differentiable:
         raise _error(
             "norm(): input dtype should be either floating point or complex. Got "
             f"{SCALAR_TYPES[x.dtype]} instead.",
@@ -218,7 +220,7 @@ def _vector(x: Any) -> None:
         raise _error(f"Expect a 1D vector, but got shape {list(x.shape)}")
 
 
-@composite("combinations")
+@composite("combinations", method=False)
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """All choices of `r` elements of a vector, a row each."""
     _vector(input)

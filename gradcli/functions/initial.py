@@ -17,9 +17,11 @@ from gradcli.graph.node import current
 from gradcli.graph.shape import numel
 from gradcli.tensor.function import Function, composite
 
+_WITHOUT_OLD_NAME = ("ones_", "zeros_", "trunc_normal_")
+
 
 def _initial(body: Any) -> Function:
-    """An entry `nn.init.NAME_` (and `NAME`); its body runs without recording."""
+    """An entry `nn.init.NAME_` (and its old name, `NAME`); its body runs without recording."""
 
     def write(tensor: Any, *args: Any, **kwargs: Any) -> Any:
         before, current.tracking = current.tracking, False
@@ -32,7 +34,8 @@ def _initial(body: Any) -> Function:
     write.__wrapped__ = body  # type: ignore[attr-defined]
     write.__doc__ = body.__doc__
     name = body.__name__
-    return composite(f"nn.init.{name}", f"nn.init.{name.rstrip('_')}", method=False)(write)
+    names = [f"nn.init.{n}" for n in ([name] if name in _WITHOUT_OLD_NAME else [name, name[:-1]])]
+    return composite(*names, method=False)(write)
 
 
 def _require(fits: bool, sentence: str) -> None:

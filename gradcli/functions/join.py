@@ -21,7 +21,7 @@ from gradcli.functions.shape import (
 from gradcli.graph.dtype import int32, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.op import Op
-from gradcli.graph.shape import axes_from_right, axis_from_right, text
+from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor import Tensor
@@ -254,14 +254,8 @@ def roll(input: Any, shifts: Dims, dims: Dims | None = None) -> Node:
         )
     if not along:
         return reshaped(_rolled(reshaped(x, (x.size,)), steps[0], -1), x.shape)
-    if not x.ndim:
-        raise GradcliError(
-            "G023",
-            f"Dimension specified as {along[0]} but tensor has no dimensions",
-            kind=IndexError,
-        )
     for shift, dim in zip(steps, along, strict=True):
-        x = _rolled(x, shift, axis_from_right(whole(dim), x.ndim))
+        x = _rolled(x, shift, own_axis(whole(dim), x.ndim))
     return x
 
 

@@ -6,13 +6,14 @@ when the shapes do not fit.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import matmul_composed
 from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES
 from gradcli.graph.node import Node
-from gradcli.graph.shape import axis_from_right, text
+from gradcli.graph.shape import axis_from_right, broadcast, numel, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
@@ -31,9 +32,8 @@ def _operands(name: str, x: Any, y: Any, ranks: tuple[int, int]) -> tuple[Node, 
     left, right = tensor(x), tensor(y)
     if name == "dot":
         return _vectors_of_one_dtype(left, right)
-    if name == "mv" and not left.ndim:
-        sentence = "Dimension specified as 0 but tensor has no dimensions"
-        raise GradcliError("G023", sentence, kind=IndexError)
+    if name == "mv":
+        own_axis(0, left.ndim)
     if (left.ndim, right.ndim) != ranks:
         raise GradcliError("G021", _ranks(name, left, right, ranks))
     return left, right
@@ -125,29 +125,31 @@ def _product(
 
 
 def _inner(x: Node, y: Node, left: int, right: int, name: str) -> None:
-    if left == right:
-        return
-    shapes = f"{'x'.join(map(str, x.shape))} and {'x'.join(map(str, y.shape))}"
-    message = f"mat1 and mat2 shapes cannot be multiplied ({shapes})"
+    """Raises G021, in the words of the product that PyTorch makes of it, unless sizes agree."""
+    if left != right:
+        raise GradcliError("G021", _misfit(x, y, name), help=_transposed(x, y))
+
+
+def _misfit(x: Node, y: Node, name: str) -> str:
+    rows, inner = numel(x.shape[:-1]), x.shape[-1]
     if name == "dot":
-        message = (
-            "inconsistent tensor size, expected tensor "
-            f"{text(x.shape).replace(',)', ')')} and src "
-            f"{text(y.shape).replace(',)', ')')} to have the same number of elements, but got "
-            f"{x.size} and {y.size} elements respectively"
+        return (
+            f"inconsistent tensor size, expected tensor [{x.size}] and src [{y.size}] to have the "
+            f"same number of elements, but got {x.size} and {y.size} elements respectively"
         )
-        message = (
-            message.replace("tensor (", "tensor [").replace("src (", "src [").replace(")", "]")
-        )
-    elif name == "mv":
-        rows, inner = x.shape
-        message = f"size mismatch, got input ({rows}), mat ({rows}x{inner}), vec ({y.size})"
-    elif name == "bmm":
-        message = (
-            f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
-            f"{x.shape[2]}] but got: [{y.shape[0]}, {y.shape[1]}]."
-        )
-    raise GradcliError("G021", message, help=_transposed(x, y))
+    if name == "folded":  # (x @ y).mT is y.mT @ x.mT, and its rows are those of one matrix
+        first = f"{numel(y.shape[:-2]) * y.shape[-1]}x{y.shape[-2]}"
+        return f"mat1 and mat2 shapes cannot be multiplied ({first} and {inner}x{rows})"
+    if y.ndim == 1:
+        return f"size mismatch, got input ({rows}), mat ({rows}x{inner}), vec ({y.size})"
+    if y.ndim == 2:
+        second = "x".join(map(str, y.shape))
+        return f"mat1 and mat2 shapes cannot be multiplied ({rows}x{inner} and {second})"
+    lead = x.shape[0] if name == "bmm" else numel(broadcast(x.shape[:-2], y.shape[:-2]))
+    return (
+        f"Expected size for first two dimensions of batch2 tensor to be: [{lead}, {inner}] but "
+        f"got: [{lead if name != 'bmm' else y.shape[0]}, {y.shape[-2]}]."
+    )
 
 
 def _transposed(x: Node, y: Node) -> list[str]:
@@ -248,13 +250,13 @@ def _batched(input: Any, other: Any) -> Node:
 def _folded(input: Any, other: Any) -> Node:
     """The product of one matrix with a stack, which PyTorch computes transposed."""
     x, y = tensor(input), tensor(other)
-    _fitting(x, y)
+    _fitting(x, y, "folded")
     one_dtype("mm", y, x)
     return _matrix_product(x, y)
 
 
-def _fitting(x: Node, y: Node) -> None:
-    _inner(x, y, x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], "matmul")
+def _fitting(x: Node, y: Node, name: str = "matmul") -> None:
+    _inner(x, y, x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], name)
 
 
 def _matrix_product(x: Node, y: Node) -> Node:
@@ -385,16 +387,37 @@ def multi_dot(*tensors: Any) -> Any:
 
 @function("Tensor._chain", shown="view", refuses=lacks("addmm_impl_cpu_", BOOL))
 def _chain(tensors: list[Node]) -> Node:
+    _chainable(tensors)
     result = tensors[0]
+    for factor in tensors[1:]:
+        result = _matrix_product(result, factor)
+    return result
+
+
+def _chainable(tensors: list[Node]) -> None:
+    """Raises G021 or G025, as PyTorch's multi_dot, for what is no chain of matrices."""
+    last = len(tensors) - 1
+    if last < 1:
+        fact = f"multi_dot(): expected at least 2 tensors but got {len(tensors)}"
+        raise GradcliError("G021", fact)
+    for i, x in enumerate(tensors):
+        ends = {0: "the first tensor must be 1D or 2D", last: "the last tensor must be 1D or 2D"}
+        if x.ndim != 2 and not (i in ends and x.ndim == 1):
+            what = ends.get(i, f"tensor {i} must be 2D")
+            raise GradcliError("G021", f"multi_dot(): {what} but got {x.ndim}D")
+    first = tensors[0]
     for i, factor in enumerate(tensors):
-        if factor.dtype is not result.dtype:
-            kinds = f"tensor 0 is {C_TYPES[result.dtype]} and tensor {i} {C_TYPES[factor.dtype]}"
+        if factor.dtype is not first.dtype:
+            kinds = f"tensor 0 is {C_TYPES[first.dtype]} and tensor {i} {C_TYPES[factor.dtype]}"
             raise GradcliError(
                 "G025",
                 f"multi_dot(): all tensors must have be the same dtype but {kinds}",
                 help="convert one of them: .to(other.dtype)",
             )
-    for factor in tensors[1:]:
-        _fitting(result, factor)
-        result = _matrix_product(result, factor)
-    return result
+    for i, (x, y) in enumerate(pairwise(tensors)):
+        if x.shape[-1] != y.shape[0]:
+            shapes = f"{list(x.shape)} and {list(y.shape)}"
+            raise GradcliError(
+                "G021",
+                f"multi_dot(): tensors {i} and {i + 1} with shapes {shapes} cannot be multiplied",
+            )

@@ -12,13 +12,13 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import answer
 from gradcli.functions.index import gather_along
+from gradcli.functions.linear import linear
 from gradcli.functions.loss import Old, Reduction, chosen, not_differentiable, reduced
 from gradcli.functions.nn import (
     add_number,
     div_number,
     floating,
     internal,
-    linear,
     log_softmax,
     mul_number,
     only,

@@ -78,7 +78,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"{sizes} ",
         )
-    losses = add_number(-target * (input1 - input2), margin).clamp_min(0)
+    losses = add_number(-target * (input1 - input2), float(margin)).clamp_min(0)
     return reduced(losses, reduction, size_average, reduce)
 
 

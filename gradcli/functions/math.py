@@ -131,12 +131,17 @@ def sub(input: Value, other: Value, *, alpha: Number = 1) -> Node:
     return _subtracted(input, other, alpha)
 
 
-def _subtracted(input: Any, other: Any, alpha: complex) -> Node:
+def refuse_bools(input: Any, other: Any) -> None:
+    """Raises G025 for truth values, which have no difference."""
     bools = [_is_bool(v) for v in (input, other)]
     if all(bools):
         raise GradcliError("G025", f"{_MINUS} two bool tensors {_NOT_SUPPORTED} {_EXCLUSIVE}")
     if any(bools):
         raise GradcliError("G025", f"{_MINUS} a bool tensor {_NOT_SUPPORTED} {ops.MASK}")
+
+
+def _subtracted(input: Any, other: Any, alpha: complex) -> Node:
+    refuse_bools(input, other)
     x, y = promoted(input, other)
     return ops.sub(x, y) if alpha == 1 else _added(x, y, -alpha)
 
@@ -151,7 +156,10 @@ _EXCLUSIVE = "Use the `^` or `logical_xor()` operator instead."
 
 
 @function(
-    "rsub", "Tensor.__rsub__", overload=lambda input, other, *, alpha=1: _number_last(input, other)
+    "rsub",
+    "Tensor.__rsub__",
+    method=False,
+    overload=lambda input, other, *, alpha=1: _number_last(input, other),
 )
 def rsub(input: Any, other: Operand, *, alpha: Number = 1) -> Node:
     """`other - alpha*input`."""

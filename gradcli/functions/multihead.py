@@ -12,7 +12,8 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.attention import scaled_dot_product_attention
 from gradcli.functions.dropout import dropout
-from gradcli.functions.nn import linear, mul_number
+from gradcli.functions.linear import linear
+from gradcli.functions.nn import mul_number
 from gradcli.graph.dtype import BOOL
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite

@@ -12,7 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.join import cat
 from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES, uint8
 from gradcli.graph.node import Node
-from gradcli.graph.shape import axes_from_right, axis_from_right
+from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
@@ -146,10 +146,7 @@ def _trapezoids(name: str, whole: bool) -> Any:
     def integral(y: Any, x: Any = None, *, dx: float | None = None, dim: int = -1) -> Any:
         if y.dtype.category == BOOL and not (whole and not y.shape):
             raise _error(f"{name}: received a bool input for `y`, but bool is not supported")
-        if not y.shape:
-            raise _error(
-                "Dimension specified as -1 but tensor has no dimensions", "G023", IndexError
-            )
+        own_axis(dim, y.ndim)
         if x is not None and dx is not None:
             raise _error(
                 f"{name}() received an invalid combination of arguments - got (Tensor, Tensor, "

@@ -88,8 +88,8 @@ def _sort_overload(*args: Any, stable: bool | None = None, **options: Any) -> in
 @function("sort", overload=_sort_overload, layout=True)
 def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> Any:
     """The elements in order along `dim`, and where they were; equal ones keep their order."""
+    axis = axis_from_right(dim, input.ndim)
     x = _real("sort", input)
-    axis = axis_from_right(dim, x.ndim)
     places = reduction.argsort(_row(x), axis=axis, descending=descending)
     return _found("sort", x, places, axis, x.shape)
 
@@ -97,8 +97,8 @@ def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | 
 @function("argsort", layout=True)
 def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Node:
     """Where the elements in order along `dim` are."""
+    axis = axis_from_right(dim, input.ndim)
     x = _real("sort", input)
-    axis = axis_from_right(dim, x.ndim)
     places = reduction.argsort(_row(x), axis=axis, descending=descending)
     return reshaped(places, x.shape)
 

@@ -7,10 +7,10 @@ PyTorch's words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.transform import zeros_of
+from gradcli.functions.transform import refuse, zeros_of
 from gradcli.graph.node import current
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, autograd, registry
@@ -195,8 +195,3 @@ def linear(i: int) -> str:
         "your function is twice differentiable and that the jacobian depends on the inputs (this "
         "would be violated by a linear function for example)."
     )
-
-
-def refuse(sentence: str, kind: type[Exception] = RuntimeError) -> NoReturn:
-    """Raises G013 as an exception of `kind`."""
-    raise GradcliError("G013", sentence, kind=kind)

@@ -319,7 +319,7 @@ def _floating_only(name: str, input: Any) -> Node:
     return x
 
 
-@function("std_mean")
+@function("std_mean", method=False)
 def std_mean(
     input: Any,
     dim: bool | Dim = None,
@@ -333,7 +333,7 @@ def std_mean(
     return std.body(input, dim, unbiased, keepdim, **options), mean_of(x, axes, keepdim)
 
 
-@function("var_mean")
+@function("var_mean", method=False)
 def var_mean(
     input: Any,
     dim: bool | Dim = None,

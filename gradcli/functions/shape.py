@@ -261,6 +261,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Node:
     for name, dims, given in zip(("source", "destination"), axes, listed, strict=True):
         if len(set(dims)) < len(dims):
             raise GradcliError("G023", f"movedim: repeated dim in `{name}` ({list(given)})")
+    if not x.ndim:
+        return permuted(x, ())
     order: list[int | None] = [None] * x.ndim
     for a, b in zip(*axes, strict=True):
         order[b] = a
@@ -402,6 +404,8 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     if indexing == "xy" and len(given) > 1:
         swapped = meshgrid(given[1], given[0], *given[2:])
         return (swapped[1], swapped[0], *swapped[2:])
+    if len({x.dtype for x in given}) > 1:
+        raise GradcliError("G025", "meshgrid expects all tensors to have the same dtype")
     shape = [numel(x.shape) for x in given]
     ones = [1] * len(shape)
     views = [x.view(*ones[:i], -1, *ones[i + 1 :]) for i, x in enumerate(given)]
@@ -432,11 +436,9 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
     """Matrices with the last dim on their diagonal."""
     x = tensor(input)
+    first, second = axes_pair(dim1, dim2, x.ndim + 1)
     size = x.shape[-1] + abs(offset)
     made = movement.diagonal_embed(x, offset=offset, shape=(size, size))
-    first, second = (axis_from_right(dim, made.ndim) for dim in (dim1, dim2))
-    if first == second:
-        raise GradcliError("G023", f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     order: list[int | None] = [None] * made.ndim
     order[first], order[second] = -2, -1
     rest = iter(range(-made.ndim, -2))

@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.shape import part, select_at, whole
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
-from gradcli.graph.shape import axis_from_right
+from gradcli.graph.shape import axis_from_right, own_axis
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
@@ -172,11 +172,7 @@ for _name, _rank, _dim in (("hsplit", 1, 1), ("vsplit", 2, 0), ("dsplit", 3, 2))
 def unbind(input: Any, dim: int = 0) -> tuple[Node, ...]:
     """The slices along `dim`, without that dim."""
     x = tensor(input)
-    if not x.shape:
-        raise GradcliError(
-            "G023", "Dimension specified as 0 but tensor has no dimensions", kind=IndexError
-        )
-    axis = axis_from_right(whole(dim), x.ndim)
+    axis = own_axis(whole(dim), x.ndim)
     return tuple(select_at(x, axis, i) for i in range(x.shape[axis]))
 
 

@@ -17,22 +17,33 @@ from gradcli.graph.shape import numel
 from gradcli.ops.movement import diagonal_embed
 from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.closing import closed, others
+from gradcli.tensor.refusals import check_requires
 from gradcli.tensor.storage import value_of
 
 Values = tuple[Any, ...]
 
 
 class Scope:
-    """The variables of one level, and the way out of it."""
+    """The variables of one level, and the way out of it.
 
-    def __init__(self) -> None:
+    Args:
+        forward: whether derivatives are those in a direction.
+    """
+
+    def __init__(self, forward: bool = False) -> None:
         self.variables: list[Tensor] = []
+        self.forward = forward
         self.tracking = current.tracking
 
     def variable(self, x: Any) -> Any:
         """A variable of this level around a tensor; anything else as it is."""
-        if not isinstance(x, Tensor) or not x.dtype.differentiable:
+        if not isinstance(x, Tensor):
             return x
+        if not x.dtype.differentiable:
+            if self.forward:
+                expected = "Expected primal to be floating point or complex"
+                refuse(f"{expected}, but got: {x.dtype!r}", ValueError)
+            check_requires(x, True)
         made = Tensor(x.node)
         made.requires_grad = True
         made._requires = True
@@ -145,6 +156,16 @@ def identity_of(like: Tensor) -> Tensor:
     return Tensor(node)
 
 
-def refuse(sentence: str) -> NoReturn:
-    """Raises G013, a RuntimeError."""
-    raise GradcliError("G013", sentence)
+def refuse(sentence: str, kind: type[Exception] = RuntimeError) -> NoReturn:
+    """Raises G013 as an exception of `kind`."""
+    raise GradcliError("G013", sentence, kind=kind)
+
+
+def require_real(api: str, tree: Any, what: str) -> None:
+    """Raises G013 where a Jacobian would be that of complex numbers."""
+    for place, x in enumerate(trees.flatten(tree)[0]):
+        if isinstance(x, Tensor) and x.dtype.is_complex:
+            refuse(
+                f"{api}: Expected all {what}s to be real but received complex tensor at flattened "
+                f"{what} idx: {place}"
+            )

@@ -20,7 +20,7 @@ from gradcli.graph.dtype import (
     promote_pair,
     result_type,
 )
-from gradcli.graph.shape import axis_from_right, numel
+from gradcli.graph.shape import numel, own_axis
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import Function, composite
 from gradcli.tensor.inference import is_inference
@@ -214,14 +214,14 @@ def is_same_size(input: Any, other: Any) -> bool:
 @composite("Tensor.size")
 def size(input: Any, dim: int | None = None) -> Any:
     """The shape, or the length of one dim."""
-    return input.shape if dim is None else input.shape[axis_from_right(dim, len(input.shape))]
+    return input.shape if dim is None else input.shape[own_axis(dim, len(input.shape))]
 
 
 @composite("Tensor.stride")
 def stride(input: Any, dim: int | None = None) -> Any:
     """The distance in memory between neighbours, along each dim or one."""
     strides = layout.strides_of(input)
-    return strides if dim is None else strides[axis_from_right(dim, len(input.shape))]
+    return strides if dim is None else strides[own_axis(dim, len(input.shape))]
 
 
 @composite("Tensor.is_contiguous")

@@ -162,9 +162,10 @@ class Op:
 
     def _inferred(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Any:
         try:
+            found = self.infer(*inputs, **attrs)
             if self.refuses and inputs[-1].dtype.category in self.refuses:
                 raise self.refusal(inputs[-1].dtype)
-            return self.infer(*inputs, **attrs)
+            return found
         except GradcliError as error:
             raise error.at(current.span) from None
 

@@ -24,7 +24,7 @@ def broadcast(*shapes: Shape) -> Shape:
     """The shape that all `shapes` broadcast to.
 
     Raises:
-        GradcliError: G020, with PyTorch's sentence for the first dimension that does not fit.
+        GradcliError: G020, with PyTorch's sentence for the last dimension that does not fit.
     """
     result = shapes[0]
     for shape in shapes[1:]:
@@ -39,7 +39,7 @@ def _broadcast_pair(a: Shape, b: Shape) -> Shape:
     rank = max(len(a), len(b))
     left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     sizes = []
-    for axis in range(rank):
+    for axis in reversed(range(rank)):
         m, n = left[axis], right[axis]
         if m != n and m != 1 and n != 1:
             raise GradcliError(
@@ -48,7 +48,7 @@ def _broadcast_pair(a: Shape, b: Shape) -> Shape:
                 f"at non-singleton dimension {axis}",
             )
         sizes.append(n if m == 1 else m)
-    return tuple(sizes)
+    return tuple(reversed(sizes))
 
 
 def text(shape: Sequence[int]) -> str:
@@ -73,6 +73,14 @@ def axis_from_right(dim: int, rank: int) -> int:
             kind=IndexError,
         )
     return dim if dim < 0 else dim - extent
+
+
+def own_axis(dim: int, rank: int) -> int:
+    """The same for functions that do not take a number's missing dimension as one of length 1."""
+    if not rank:
+        sentence = f"Dimension specified as {dim} but tensor has no dimensions"
+        raise GradcliError("G023", sentence, kind=IndexError)
+    return axis_from_right(dim, rank)
 
 
 def axes_from_right(dims: Iterable[int], rank: int) -> tuple[int, ...]:

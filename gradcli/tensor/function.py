@@ -57,7 +57,7 @@ def _entry(
             if not name.startswith("Tensor."):
                 one = takes_list(body)
                 registry.register(f"torch.{name}", made.variant(listed=True) if one else made)
-            if method and ("." not in name or name.startswith("Tensor.")):
+            if name.startswith("Tensor.") or (method and "." not in name):
                 registry.register_method(short, made)
         return made
 

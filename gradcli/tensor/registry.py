@@ -15,7 +15,16 @@ from typing import Any
 FAMILIES = (
     *("math", "elementwise", "reduce", "shape", "index", "create", "constants", "join", "linalg"),
     *("inplace", "convert", "gather", "split", "random", "grad_mode", "complex", "nn"),
-    *("activation", "loss", "loss_classes", "loss_margins", "autograd", "einsum", "systems"),
+    *(
+        "linear",
+        "activation",
+        "loss",
+        "loss_classes",
+        "loss_margins",
+        "autograd",
+        "einsum",
+        "systems",
+    ),
     *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
     *("scatter_slices", "strides"),
     *("order", "counting", "histogram", "numeric", "geometry", "types", "data", "pad"),
