@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any, TextIO
 
+import numpy as np
+
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.execute.backends.choice import using
 from gradcli.execute.whole import fits, stays
@@ -60,6 +62,8 @@ def evaluate(
         chosen = differentiated(variables, wrt) if gradients else []
         result = _evaluated(tree, variables, chosen, cotangent, more)
     result.backend = backend
+    values = [x.value_node.value for x in variables.values() if isinstance(x, Tensor)]
+    result.given = [value for value in values if isinstance(value, np.ndarray)]
     return result
 
 

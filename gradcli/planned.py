@@ -200,7 +200,7 @@ def _again(like: Tensor, value: Any) -> Tensor:
 
 def argument(name: str, value: Any) -> Any:
     """An argument as an array, where it stands for a tensor; as a tensor where it is in a file."""
-    if value.__class__ is np.ndarray:
+    if value.__class__ is np.ndarray and value.dtype.isnative:
         return value
     leaf = as_leaf(name, value)
     if not isinstance(leaf, Tensor) or isinstance(leaf.value_node.value, Stored):

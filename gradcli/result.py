@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.execute.evaluate import evaluate
+from gradcli.execute.outputs import own
 from gradcli.graph.node import Node
 from gradcli.tensor import Tensor
 
@@ -56,11 +57,12 @@ class Result:
         late: what is to be computed in one go: beside a derivative that does not fit into memory,
             whoever writes that has it on the way.
         backend: what computed it.
+        given: the arrays of the variables; what is read lies in memory of its own.
     """
 
     __slots__ = (
         *("backend", "expression", "gradients", "hessians", "jacobians", "output", "products"),
-        *("late", "steps", "tangent"),
+        *("given", "late", "steps", "tangent"),
     )
 
     def __init__(self, expression: str, output: Any) -> None:
@@ -74,6 +76,7 @@ class Result:
         self.products: Derivatives = {}
         self.steps: list[Step] = []
         self.late: Sequence[Node] = ()
+        self.given: Sequence[Any] = ()
 
     def settle(self) -> None:
         """Computes what is late."""
@@ -85,7 +88,7 @@ class Result:
         """The value: a NumPy array of a tensor, else the Python value."""
         if self.late:
             self.settle()
-        return self.output.array() if isinstance(self.output, Tensor) else self.output
+        return self._array(self.output) if isinstance(self.output, Tensor) else self.output
 
     @property
     def grad_fn(self) -> str | None:
@@ -98,21 +101,23 @@ class Result:
         """Variable -> gradient as a NumPy array of the variable's shape and dtype, or None."""
         if self.late:
             self.settle()
-        return _arrays(self.gradients)
+        return self._arrays(self.gradients)
 
     @property
     def jacobian(self) -> dict[str, Any]:
         """Variable -> Jacobian as a NumPy array of the shape `output.shape + variable.shape`."""
-        return _arrays(self.jacobians)
+        return self._arrays(self.jacobians)
 
     @property
     def hessian(self) -> dict[str, dict[str, Any]]:
         """Variable -> variable -> Hessian block as a NumPy array."""
-        return {name: _arrays(row) for name, row in self.hessians.items()}
+        return {name: self._arrays(row) for name, row in self.hessians.items()}
 
     def __repr__(self) -> str:
         return f"Result({self.expression!r}, value={self.value!r}, grads={self.grads!r})"
 
+    def _array(self, tensor: Tensor) -> Any:
+        return own(tensor.array(), self.given)
 
-def _arrays(derivatives: Derivatives) -> dict[str, Any]:
-    return {name: None if part is None else part.array() for name, part in derivatives.items()}
+    def _arrays(self, derivatives: Derivatives) -> dict[str, Any]:
+        return {n: None if part is None else self._array(part) for n, part in derivatives.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.execute.backends.base import Library
 from gradcli.execute.forms import compiled, copied
+from gradcli.execute.outputs import own
 from gradcli.execute.program import Unplannable
 from gradcli.execute.straight import Questions
 from gradcli.graph.node import Node, current, data
@@ -62,7 +63,7 @@ class Recorded:
         library = self._library
         with library.computing():
             found = self._run([library.sent(value) for value in values])
-            return [library.to_numpy(value) for value in found]
+            return [own(library.to_numpy(value), values) for value in found]
 
 
 def _copy(

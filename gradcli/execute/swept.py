@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array, repeated
 from gradcli.execute.evaluate import in_one_piece, silence
+from gradcli.execute.outputs import own
 from gradcli.execute.program import Unplannable
 from gradcli.execute.schedule import Plan
 from gradcli.execute.straight import Questions
@@ -79,11 +80,7 @@ class Swept:
                 known[node] = in_one_piece(node, {x: known.get(x, x.value) for x in node.inputs})
             found = self._plan.run(in_one_piece, known)
         results = [np.asarray(found.get(x, known.get(x, x.value))) for x in self._outputs]
-        return [np.array(x) if _is_shared(x, values) else x for x in results]
-
-
-def _is_shared(array: Array, inputs: Sequence[Array]) -> bool:
-    return any(np.may_share_memory(array, given) for given in inputs)
+        return [own(x, values) for x in results]
 
 
 def _nothing(node: Node) -> Array:

@@ -27,6 +27,8 @@ from gradcli.tensor.function import composite
 def from_array(array: Any, dtype: DType | None = None, *, requires_grad: bool = False) -> Tensor:
     """A tensor around an array, which nobody may change afterwards, as `dtype` if given."""
     known = held(array)
+    if not known.dtype.isnative:
+        known = known.astype(known.dtype.newbyteorder("="))
     if known.dtype.metadata:  # BFLOAT16, which no other array may inherit
         known, dtype = known.view(np.float32), dtype or bfloat16
     if dtype is None:

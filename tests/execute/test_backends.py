@@ -1,4 +1,4 @@
-"""Every backend computes what NumPy computes: the whole op table, and the samples.
+"""Every backend computes what NumPy computes: the whole op table, the samples, rows in files.
 
 Constraints: a backend's library is never imported in this process: JAX starts threads.
 """
@@ -15,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 BACKENDS = {"torch": "torch", "jax": "jax", "array-api-strict": "array_api_strict"}
-"""Backend -> what must be installed; cupy is its table of names on NumPy's functions."""
+"""Backend -> what must be installed; cupy is its table of names on NumPy's functions, and where
+CuPy is installed, as far as it has these."""
 QUICKLY = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 """What makes XLA compile in half the time."""
 
@@ -30,25 +31,13 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+SCRIPTS = ("backend_table.py", "backend_arrays.py", "backend_rows.py", "backend_samples.py")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("backend", [*BACKENDS, "cupy"])
-def test_the_op_table(backend: str) -> None:
+def test_a_backend_computes_what_numpy_computes(script: str, backend: str) -> None:
     if backend in BACKENDS and find_spec(BACKENDS[backend]) is None:
         pytest.skip(f"{BACKENDS[backend]} is not installed")
-    done = run("backend_table.py", backend)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_samples(backend: str) -> None:
-    if find_spec(BACKENDS[backend]) is None:
-        pytest.skip(f"{BACKENDS[backend]} is not installed")
-    done = run("backend_samples.py", backend)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("backend", [*BACKENDS, "cupy"])
-def test_rows_in_files(backend: str) -> None:
-    if backend in BACKENDS and find_spec(BACKENDS[backend]) is None:
-        pytest.skip(f"{BACKENDS[backend]} is not installed")
-    done = run("backend_rows.py", backend)
+    done = run(script, backend)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from functional_oracle import compare, compare_error
+
+import gradcli
 
 X = np.array([3.0, 1.0, 2.0])
 M = np.array([[1.5, 0.5, -2.0], [4.0, 1.0, 0.25]])
@@ -71,3 +74,22 @@ ERRORS = [
 @pytest.mark.parametrize("expression", ERRORS)
 def test_refusals(expression: str) -> None:
     compare_error(expression, VALUES)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "torch.div(x, y, rounding_mode='trunc')",
+        "torch.div(x, y, rounding_mode='floor')",
+        *("torch.fmod(x, y)", "torch.remainder(x, y)"),
+    ],
+)
+def test_the_least_whole_numbers_are_divided_too(expression: str, kind: str) -> None:
+    limits = np.iinfo(kind)
+    x = np.array([limits.min, limits.min + 1, limits.max, 7, 0, 5], kind)[:, None]
+    y = np.array([v for v in (2, 3, -2, -3, 7) if v >= limits.min], kind)
+    found = gradcli.evaluate(expression, {"x": x, "y": y}, gradients=False).value
+    wanted = eval(expression, {"torch": torch}, {"x": torch.tensor(x), "y": torch.tensor(y)})
+    assert (found == wanted.numpy()).all()
+    assert found.dtype == wanted.numpy().dtype

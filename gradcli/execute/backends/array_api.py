@@ -198,8 +198,9 @@ def _floor_divide(b: ArrayAPI, x: Array, y: Array) -> Array:
 def _trunc_divide(b: ArrayAPI, x: Array, y: Array) -> Array:
     if b.kind(x) not in "iu":
         return b.xp.trunc(x / y)
-    quotient = b.xp.floor_divide(b.xp.abs(x), b.xp.abs(y))
-    return b.xp.where((x < 0) != (y < 0), -quotient, quotient)
+    quotient = b.xp.floor_divide(x, y)
+    down = b.xp.logical_and((x < 0) != (y < 0), quotient * y != x)
+    return b.xp.where(down, quotient + 1, quotient)
 
 
 def _remainder(b: ArrayAPI, x: Array, y: Array) -> Array:
@@ -211,8 +212,10 @@ def _remainder(b: ArrayAPI, x: Array, y: Array) -> Array:
 
 def _fmod(b: ArrayAPI, x: Array, y: Array) -> Array:
     """With the sign of the dividend."""
-    size = b.xp.remainder(b.xp.abs(x), b.xp.abs(y))
-    return b.xp.copysign(size, x) if b.kind(x) == "f" else b.xp.where(x < 0, -size, size)
+    if b.kind(x) == "f":
+        return b.xp.copysign(b.xp.remainder(b.xp.abs(x), b.xp.abs(y)), x)
+    found = b.xp.remainder(x, y)
+    return b.xp.where(b.xp.logical_and(found != 0, (x < 0) != (y < 0)), found - y, found)
 
 
 def _power(b: ArrayAPI, x: Array, y: Array) -> Array:
@@ -289,39 +292,46 @@ def _doubling(combine: str) -> Callable[..., Array]:
     return kernel
 
 
+def _qr(b: ArrayAPI, x: Array, *, mode: str) -> Any:
+    q, r = b.xp.linalg.qr(x, mode="reduced" if mode == "r" else mode)
+    return (x[..., :0, 0], r) if mode == "r" else (q, r)
+
+
 OWN: dict[str, Callable[..., Any]] = {
     **{"sum": _sum, "prod": _prod, "max": _reduction("max"), "min": _reduction("min")},
     **{"any": _truth("any"), "all": _truth("all"), "argsort": argsort(stable=True)},
     **{"argmax": _reduction("argmax"), "argmin": _reduction("argmin")},
     **{"cumulative_sum": scan("cumulative_sum"), "cumulative_prod": scan("cumulative_prod")},
-    **{"logcumsumexp": _doubling("logaddexp"), "logaddexp": _logaddexp},
     **{name: _logical(name) for name in ("logical_and", "logical_or", "logical_xor")},
-    **{"logical_not": _logical("logical_not"), "contract": _contract},
+    **{"logical_not": _logical("logical_not"), "logaddexp": _logaddexp},
     "where": lambda b, c, x, y: b.xp.where(b.ne_zero(c), x, y),
-    **{"embed": _embed, "slice_put": _slice_put},
     "flip": lambda b, x, *, axis: b.xp.flip(x, axis=axis),
     "tril": lambda b, x, *, diagonal: b.xp.tril(x, k=diagonal),
     "triu": lambda b, x, *, diagonal: b.xp.triu(x, k=diagonal),
-    "diagonal": lambda b, x, *, offset: b.xp.linalg.diagonal(x, offset=offset),
-    **{"diagonal_embed": _diagonal_embed, "index": _index},
     "iota": lambda b, *, shape, axis: b.xp.reshape(b.xp.arange(shape[axis]), shape),
     **{"sign": _sign, "sgn": _sign, "angle": _angle, "round": _round, "pow": _power},
     **{"floor_divide": _floor_divide, "div_trunc": _trunc_divide, "remainder": _remainder},
-    **{"fmod": _fmod, "fmax": _chosen_extreme("maximum"), "fmin": _chosen_extreme("minimum")},
-    **{"heaviside": _heaviside, "logaddexp2": _logaddexp2, "real": _part("real")},
-    **{"imag": _part("imag"), "conj": lambda b, x: b.xp.conj(x) if b.kind(x) == "c" else x},
     "bitwise_left_shift": _shift("bitwise_left_shift", False),
     "bitwise_right_shift": _shift("bitwise_right_shift", True),
-    "isposinf": lambda b, x: x == np.inf,
-    "isneginf": lambda b, x: x == -np.inf,
-    "exp2": lambda b, x: b.xp.pow(b.xp.full_like(x, 2), x),
     "special_ldexp": lambda b, x, y: x * b.xp.pow(b.xp.full_like(y, 2), y),
     "view_as_real": lambda b, x: b.xp.stack((b.xp.real(x), b.xp.imag(x)), axis=-1),
-    "linalg_det": lambda b, x: b.xp.linalg.det(x),
+    **{"linalg_det": lambda b, x: b.xp.linalg.det(x), "linalg_qr": _qr},
     "linalg_slogdet": lambda b, x: tuple(b.xp.linalg.slogdet(x)),
     "linalg_svd": lambda b, x, *, full: tuple(b.xp.linalg.svd(x, full_matrices=full)),
 }
-"""Kernels whose arguments have other names, or that the standard has under no single name."""
+"""Kernels whose arguments have other names, or that mean something else in the standard."""
+LACKING: dict[str, Callable[..., Any]] = {
+    **{"contract": _contract, "embed": _embed, "slice_put": _slice_put, "index": _index},
+    "diagonal": lambda b, x, *, offset: b.xp.linalg.diagonal(x, offset=offset),
+    **{"diagonal_embed": _diagonal_embed, "logcumsumexp": _doubling("logaddexp")},
+    **{"fmod": _fmod, "fmax": _chosen_extreme("maximum"), "fmin": _chosen_extreme("minimum")},
+    **{"heaviside": _heaviside, "logaddexp2": _logaddexp2, "real": _part("real")},
+    **{"imag": _part("imag"), "conj": lambda b, x: b.xp.conj(x) if b.kind(x) == "c" else x},
+    "isposinf": lambda b, x: x == np.inf,
+    "isneginf": lambda b, x: x == -np.inf,
+    "exp2": lambda b, x: b.xp.pow(b.xp.full_like(x, 2), x),
+}
+"""Kernels that the standard has under no single name; libraries beyond it have most of them."""
 
 
 class ArrayAPI(Library):
@@ -334,7 +344,7 @@ class ArrayAPI(Library):
     """
 
     name = "array-api-strict"
-    own = OWN
+    own = {**OWN, **LACKING}
     renamed = {"bitwise_not": "bitwise_invert"}
     missing = frozenset(("complex", "sinc"))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends.array_api import OWN, ArrayAPI, argsort, scan
+from gradcli.execute.backends.array_api import LACKING, OWN, ArrayAPI, argsort, scan
 from gradcli.execute.backends.choice import found_device
 from gradcli.execute.backends.shared import places
 from gradcli.graph.shape import Shape
@@ -82,14 +82,12 @@ def _complex(b: CuPy, x: Array, y: Array) -> Array:
 
 CUPY: dict[str, Callable[..., Any]] = {
     **OWN,
+    **{name: LACKING[name] for name in ("embed", "slice_put", "diagonal_embed", "logcumsumexp")},
     **{"contract": _contract, "index_put": _index_put, "index_add": _index_add},
     **{"complex": _complex, "view_as_complex": lambda b, x: _complex(b, x[..., 0], x[..., 1])},
     "diagonal": lambda b, x, *, offset: b.xp.diagonal(x, offset, -2, -1),
     "special_frexp": lambda b, x: b.xp.frexp(x)[0],
     "special_frexp_exponent": lambda b, x: b.xp.frexp(x)[1],
-    "linalg_qr": lambda b, x, *, mode: (
-        b.xp.linalg.qr(x, mode=mode) if mode != "r" else (x[..., :0, 0], b.xp.linalg.qr(x, "r"))
-    ),
     "argsort": argsort(kind="stable"),
     "linalg_eigh": lambda b, x, *, uplo: tuple(b.xp.linalg.eigh(x, UPLO=uplo)),
     "cumulative_sum": scan("cumsum"),

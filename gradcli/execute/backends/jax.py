@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute import outputs
 from gradcli.execute.backends import composed
-from gradcli.execute.backends.base import Library, Run, guarded
+from gradcli.execute.backends.array_api import OWN, ArrayAPI
+from gradcli.execute.backends.base import Run, guarded
 from gradcli.execute.backends.choice import found_device
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.backends.shared import Axes, Slices, places, taken
@@ -64,17 +66,6 @@ def _contract(b: Jax, x: Array, y: Array, *, spec: str) -> Array:
     operands, _, result = spec.partition("->")
     left, _, right = operands.partition(",")
     return jnp.einsum(f"...{left},...{right}->...{result}", x, y, precision=EXACT)
-
-
-def _reduction(reduce: Callable[..., Array]) -> Callable[..., Array]:
-    def kernel(b: Jax, x: Array, *, axis: int | Axes, keepdims: bool) -> Array:
-        return reduce(x, axis=axis if x.ndim else None, keepdims=keepdims)
-
-    return kernel
-
-
-def _scan(scan: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda b, x, *, axis: scan(x, axis % x.ndim) if x.ndim else x
 
 
 def _embed(b: Jax, x: Array, *, slices: Slices, shape: Shape) -> Array:
@@ -140,61 +131,6 @@ def _diagonal_embed(b: Jax, x: Array, *, offset: int, shape: Shape) -> Array:
     return jnp.zeros(x.shape[:-1] + shape, x.dtype).at[..., rows, rows + offset].set(x)
 
 
-def _shift(shift: Callable[..., Array], down: bool) -> Callable[..., Array]:
-    def kernel(b: Jax, x: Array, y: Array) -> Array:
-        beyond = (y < 0) | (y >= x.dtype.itemsize * 8)
-        fill = jnp.where(x < 0, -1, 0) if down and x.dtype.kind == "i" else 0
-        return jnp.where(beyond, fill, shift(x, jnp.where(beyond, 0, y)))
-
-    return kernel
-
-
-def _sign(b: Jax, x: Array) -> Array:
-    if x.dtype.kind == "b":
-        return x
-    sign = jnp.sign(x)
-    return jnp.where(sign == sign, sign, 0) if x.dtype.kind == "f" else sign
-
-
-def _angle(b: Jax, x: Array) -> Array:
-    if x.dtype.kind == "c":
-        return jnp.angle(x)
-    return jnp.where(x == x, jnp.where(x < 0, np.pi, 0.0), x).astype(x.dtype)
-
-
-def _floor_divide(b: Jax, x: Array, y: Array) -> Array:
-    if x.dtype.kind in "iub":
-        return jnp.floor_divide(x, y)
-    return jnp.where(y == 0, x / y, jnp.floor_divide(x, y))
-
-
-def _trunc_divide(b: Jax, x: Array, y: Array) -> Array:
-    return lax.div(*jnp.broadcast_arrays(x, y)) if x.dtype.kind in "iu" else jnp.trunc(x / y)
-
-
-def _remainder(b: Jax, x: Array, y: Array) -> Array:
-    found = jnp.remainder(x, y)
-    return jnp.where(found == 0, jnp.copysign(found, x), found) if x.dtype.kind == "f" else found
-
-
-def _round(b: Jax, x: Array, *, decimals: int = 0) -> Array:
-    if x.dtype.kind in "iu":
-        return x
-    scale = 10.0 ** abs(decimals)
-    if decimals > 0:
-        return jnp.rint(x * scale) / scale
-    return jnp.rint(x / scale) * scale if decimals else jnp.rint(x)
-
-
-def _power(b: Jax, x: Array, y: Array) -> Array:
-    """A negative power of a whole number is 0 but for 1 and -1, as in PyTorch."""
-    if x.dtype.kind not in "iu":
-        return jnp.power(x, y)
-    positive = jnp.power(x, jnp.maximum(y, 0))
-    inverse = jnp.where(jnp.abs(x) == 1, jnp.where(y % 2 == 0, 1, x), 0)
-    return jnp.where(y < 0, inverse, positive)
-
-
 def _logcumsumexp(b: Jax, x: Array, *, axis: int) -> Array:
     if not x.ndim or not x.shape[axis]:
         return x
@@ -254,56 +190,32 @@ def _eigh(b: Jax, x: Array, *, uplo: Any) -> Any:
     return jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False)
 
 
-OWN: dict[str, Callable[..., Any]] = {
-    "contract": _contract,
-    **{name: _reduction(getattr(jnp, name)) for name in ("sum", "prod", "max", "min")},
-    **{name: _reduction(getattr(jnp, name)) for name in ("any", "all", "argmax", "argmin")},
-    **{"cumulative_sum": _scan(jnp.cumsum), "cumulative_prod": _scan(jnp.cumprod)},
-    **{"logcumsumexp": _logcumsumexp, "running_place": _running_place},
-    "argsort": lambda b, x, *, axis, descending=False: jnp.argsort(
-        x, axis=axis, stable=True, descending=descending
-    ),
+JAX: dict[str, Callable[..., Any]] = {
+    **OWN,
+    **{"contract": _contract, "logcumsumexp": _logcumsumexp, "running_place": _running_place},
     **{"embed": _embed, "slice_put": _slice_put, "overlap_add": _overlap_add},
-    "flip": lambda b, x, *, axis: jnp.flip(x, axis),
-    "tril": lambda b, x, *, diagonal: jnp.tril(x, diagonal),
-    "triu": lambda b, x, *, diagonal: jnp.triu(x, diagonal),
     "diagonal": lambda b, x, *, offset: jnp.diagonal(x, offset, -2, -1),
     "diagonal_embed": _diagonal_embed,
     "index_put": lambda b, x, y, *indices, axes: x.at[places(axes, indices)].set(y),
     **{"index_add": _index_add, "scatter_reduce": _scatter_reduce},
-    "iota": lambda b, *, shape, axis: jnp.arange(shape[axis]).reshape(shape),
-    **{"bitwise_left_shift": _shift(jnp.left_shift, False)},
-    **{"bitwise_right_shift": _shift(jnp.right_shift, True)},
-    **{"sign": _sign, "sgn": _sign, "angle": _angle, "round": _round, "pow": _power},
-    **{"floor_divide": _floor_divide, "div_trunc": _trunc_divide, "remainder": _remainder},
     "to_bfloat16": lambda b, x: lax.reduce_precision(x, 8, 7),
     "to_complex32": lambda b, x: lax.complex(*(_half(part) for part in (x.real, x.imag))),
     "complex": lambda b, x, y: lax.complex(*jnp.broadcast_arrays(x, y)),
-    "view_as_real": lambda b, x: jnp.stack((x.real, x.imag), -1),
     "view_as_complex": lambda b, x: lax.complex(x[..., 0], x[..., 1]),
     "special_frexp": lambda b, x: jnp.frexp(x)[0],
     "special_frexp_exponent": lambda b, x: jnp.frexp(x)[1],
-    "special_ldexp": lambda b, x, y: (
-        x * jnp.power(2, y) if y.dtype.kind == "c" else x * jnp.exp2(y)
-    ),
-    "logaddexp": lambda b, x, y: (
-        composed.logaddexp(b, x, y) if x.dtype.kind == "c" else jnp.logaddexp(x, y)
-    ),
     **{"linalg_lu_factor_ex": _lu_factor, "linalg_inv_ex": _inv_ex, "linalg_solve_ex": _solve_ex},
     **{"linalg_solve_triangular": _solve_triangular, "linalg_eigh": _eigh},
-    "linalg_det": lambda b, x: jnp.linalg.det(x),
-    "linalg_slogdet": lambda b, x: tuple(jnp.linalg.slogdet(x)),
-    "linalg_svd": lambda b, x, *, full: tuple(jnp.linalg.svd(x, full_matrices=full)),
     "linalg_matrix_exp": lambda b, x: special_linalg.expm(x) if x.size else x,
 }
-"""Kernels whose arguments have other names, or that are no single function."""
+"""The array API's kernels, those for which JAX has more, and those that may not write."""
 
 
-class Jax(Library):
+class Jax(ArrayAPI):
     """JAX on one device."""
 
     name = "jax"
-    own = OWN
+    own = JAX
     renamed = {
         **{"lgamma": "gammaln", "special_gcd": "gcd", "special_lcm": "lcm"},
         **{f"special_{n}": n for n in ("i0", "i0e", "i1", "i1e", "entr", "ndtri", "log_ndtr")},
@@ -314,24 +226,14 @@ class Jax(Library):
     missing = frozenset(("softmax", "log_softmax", "logsumexp", "polygamma"))
 
     def __init__(self, place: Any) -> None:
-        super().__init__((jnp, special), f"{place.platform}:{place.id}")
+        super().__init__(jnp, f"{place.platform}:{place.id}", special)
         self.place = place
 
     def from_numpy(self, array: Any) -> Any:
-        """An array on the device."""
+        """An array on the device; on the CPU it shares the memory of one that JAX can take."""
+        if self.place.platform == "cpu":
+            array = outputs.aligned(array)
         return jax.device_put(array, self.place)
-
-    def to_numpy(self, array: Any) -> Any:
-        """The array on the host; read-only where JAX keeps it."""
-        return np.asarray(array)
-
-    def full(self, shape: Shape, value: complex, dtype: DType) -> Any:
-        """An array that holds one number everywhere."""
-        return jnp.full(shape, value, NUMPY_DTYPES[dtype])
-
-    def cast(self, array: Any, dtype: DType) -> Any:
-        """`array` in another dtype."""
-        return array.astype(NUMPY_DTYPES[dtype])
 
     def dtype(self, dtype: DType) -> Any:
         """NumPy's dtype, as JAX takes it."""

@@ -191,8 +191,8 @@ def _logsumexp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
 def _trunc_divide(x: Array, y: Array) -> Array:
     if x.dtype.kind in "iu":
         _refuse_zero_divisor(y)
-        quotient = np.abs(x) // np.abs(y)
-        return np.where((x < 0) != (y < 0), -quotient, quotient).astype(x.dtype)
+        quotient = np.floor_divide(x, y)  # the absolute value of the least number is none
+        return quotient + (((x < 0) != (y < 0)) & (quotient * y != x))
     return np.trunc(np.divide(x, y))
 
 

@@ -318,8 +318,8 @@ class Torch(Library):
     def from_numpy(self, array: Any) -> Any:
         """A tensor on the device; on the CPU it shares the array's memory."""
         array = np.asarray(array)
-        if any(step < 0 for step in array.strides) or not array.dtype.isnative:
-            array = np.array(array, array.dtype.newbyteorder("="), order="C")
+        if any(step < 0 for step in array.strides):
+            array = np.array(array, order="C")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # nothing writes to it
             return torch.from_numpy(array).to(self.place)
