@@ -27,8 +27,10 @@ SIZES = ((3, 5, 2, 7, 4, 6, 11, 8), (5, 2, 7, 3, 6, 4, 2, 9))
 """Sizes for declared names, in order of appearance; two runs."""
 ANY_SHAPES: tuple[Shape, ...] = ((2, 3), (), (5,))
 """What stands for a tensor of any shape."""
-ENOUGH = 2
-"""Points in the domain at each choice of sizes."""
+ENOUGH, MANY = 2, 6
+"""Points in the domain at each choice of sizes; of formulas with choices, which have pieces."""
+CHOICES = ("where(", "relu(", "clamp", "max", "min", "sgn(", "abs(", "sort(", "median(")
+"""What the text of a formula or an expression with pieces has."""
 RELATIVE, ABSOLUTE = 1e-7, 1e-9
 
 
@@ -74,6 +76,9 @@ def mismatch(
     """
     failure: GradcliError | None = None
     checked = 0
+    texts = [reference.traced.expression.span.text]
+    texts += [t for f in formulas.values() for t in (f.text, *f.where.values())]
+    enough = MANY if any(word in text for text in texts for word in CHOICES) else ENOUGH
     for sizes in reference.choices(SIZES, ANY_SHAPES):
         good = 0
         for point in points(reference.shapes(sizes), reference.values):
@@ -91,7 +96,7 @@ def mismatch(
             if wrong is not None:
                 return wrong
             good += 1
-            if good == ENOUGH:
+            if good == enough:
                 break
         checked += good
     if not checked:

@@ -79,6 +79,23 @@ class Layout:
             (up, down), (more, below) = first.factors(), second.factors()
             found[known] = Piece(known, [*up, *more], [*down, *below])
         self.pieces = list(found.values())
+        if not self.diagonals:
+            self._absorb()
+
+    def _absorb(self) -> None:
+        """Vectors along the axes of a choice between elements and 0 go into it."""
+        for matrix in [p for p in self.pieces if len(p.labels) == 2 and p.conditions]:
+            vectors = [
+                p for p in self.pieces if len(p.labels) == 1 and p.labels[0] in matrix.labels
+            ]
+            by_axis = {p.labels[0]: p.tree() for p in vectors}
+            left, right = (by_axis.get(label) for label in matrix.labels)
+            if left is not None and right is not None:
+                more = [tree.call("outer", left, right)]
+            else:
+                more = [right] if right is not None else [] if left is None else [_column(left)]
+            made = Piece(matrix.labels, [*more, *matrix.up], matrix.down, None, matrix.conditions)
+            self.pieces = [p for p in self.pieces if p not in (matrix, *vectors)] + [made]
 
     def _closed(self, piece: Piece) -> bool:
         """Whether the axes of a matrix are summed over, and only another one has them too."""

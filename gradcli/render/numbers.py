@@ -43,12 +43,16 @@ def known_number(scale: Number) -> tuple[list[Tree], list[Tree]] | None:
     """A positive number as factors above and below the line, where it has a name; else None."""
     if isinstance(scale, Fraction):
         return None
+    found: list[tuple[Fraction, bool, str]] = []
     for value, kind in NAMED:
         for up, rest in ((True, scale / value), (False, scale * value)):
             near = Fraction(rest).limit_denominator(64)
             if near and abs(float(near) - rest) <= 4e-16 * abs(rest):
-                above = [tree.number(near.numerator)] if near.numerator != 1 else []
-                below = [tree.number(near.denominator)] if near.denominator != 1 else []
-                (above if up else below).append(_tree(kind))
-                return above, below
-    return None
+                found.append((near, up, kind))
+    if not found:
+        return None
+    near, up, kind = min(found, key=lambda one: one[0].numerator + one[0].denominator)
+    above = [tree.number(near.numerator)] if near.numerator != 1 else []
+    below = [tree.number(near.denominator)] if near.denominator != 1 else []
+    (above if up else below).append(_tree(kind))
+    return above, below

@@ -142,17 +142,18 @@ class Products(Averages):
             condition = self(f.node.inputs[0])
             if condition.shape == f.node.shape:
                 return Piece(f.labels, [], [], None, [condition.tree])
-        made, shape = self._power(f.node, magnitude(f.power))
         labels = f.labels
+        if len(labels) == 2 and labels[0] == labels[1]:  # the diagonal first: it is shorter
+            made = to_power(tree.call("diag", self.whole(f.node)), magnitude(f.power))
+            return Piece(labels[:1], [] if below else [made], [made] if below else [])
+        made, shape = self._power(f.node, magnitude(f.power))
         if shape != f.node.shape:
             kept = labels[len(labels) - len(shape) :]
             if len(shape) < 2 and not (set(labels) - set(kept)) & {UNIT}:
                 labels = kept
             else:
                 made = tree.method(made, "expand", *self.sizes(f.node.shape))
-        if len(labels) == 2 and labels[0] == labels[1]:
-            made, labels = tree.call("diag", made), labels[:1]
-        elif len(set(labels)) < len(labels):
+        if len(set(labels)) < len(labels):
             made = tree.call(
                 "einsum",
                 f"{letters(labels, labels)}->{letters(labels, dict.fromkeys(labels))}",

@@ -151,9 +151,10 @@ def _symmetric(value: Tree) -> bool:
     parts = [value.first, *(x for _, x in value.rest)]
     if signs == {"@"}:
         return [transpose(x) for x in reversed(parts)] == parts
-    if signs == {"+"}:
-        turned = [transpose(x) for x in parts]
-        return all(turned.count(x) == parts.count(x) for x in parts)
+    if signs <= {"+", "-"}:
+        signed = list(zip(("+", *(sign for sign, _ in value.rest)), parts, strict=True))
+        turned = [(sign, transpose(x)) for sign, x in signed]
+        return all(turned.count(x) == signed.count(x) for x in signed)
     return signs <= {"*", "/"} and all(isinstance(x, ast.Constant) or _symmetric(x) for x in parts)
 
 

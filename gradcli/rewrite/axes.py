@@ -10,7 +10,7 @@ from fractions import Fraction
 from gradcli.graph.node import Node
 from gradcli.ops.linalg import parts
 from gradcli.rewrite.products import product
-from gradcli.rewrite.terms import UNIT, Factor, number_of
+from gradcli.rewrite.terms import PRODUCT, UNIT, Factor, number_of
 from gradcli.rewrite.translate import Rewriter, row
 
 
@@ -84,12 +84,21 @@ def _reshape(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
             made = _reshape(r, node, bare.inputs)
             assert made is not None
             return r.times(node.shape, (made, 1), *numbers, scale=scale)
+        if _is_unit(bare) and node.shape[: node.ndim // 2] * 2 == node.shape:
+            half = r.terms.labels(node.ndim // 2)
+            made = product(r.terms, [], half * 2, node.shape)
+            return r.times(node.shape, (made, 1), *numbers, scale=scale)
         return r.linear(node, x)
     labels = iter(r.terms.labels(x.ndim))
     own = tuple(next(labels) if n != 1 else UNIT for n in x.shape)
     kept = iter([a for a in own if a != UNIT])
     result = tuple(next(kept) if n != 1 else r.terms.labels(1)[0] for n in node.shape)
     return r.relabelled(x, own, result, node.shape)
+
+
+def _is_unit(x: Node) -> bool:
+    """Whether it is a unit matrix, which is one for any way to count its rows and columns."""
+    return x.op is PRODUCT and not x.inputs and x.ndim == 2 and len({*x.attrs["result"]}) == 1
 
 
 # -- linear ops on places: the scale comes out

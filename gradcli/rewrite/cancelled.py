@@ -11,8 +11,24 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
 from gradcli.graph.shape import Shape
-from gradcli.rewrite.products import PAIRS, SINGLES, STEPS, SUMS, Work
+from gradcli.rewrite.products import PAIRS, SINGLES, STEPS, SUMS, Work, product
 from gradcli.rewrite.terms import INDICATOR, TOTAL, Factor, Number, Pairs, Terms, number_of
+
+
+def _diagonal_inside(terms: Terms, f: Factor) -> list[Factor] | None:
+    """`diag(sqrt(X))` is `sqrt(diag(X))`."""
+    node, labels = f.node, tuple(dict.fromkeys(f.labels))
+    if len(labels) == len(f.labels) or not node.op.elementwise or not node.inputs:
+        return None
+    if any(x.shape != node.shape and number_of(x) is None for x in node.inputs):
+        return None
+    shape = tuple(node.shape[f.labels.index(a)] for a in labels)
+    inputs = []
+    for x in node.inputs:
+        number = number_of(x)
+        made = product(terms, [Factor(x, f.labels, Fraction(1))], labels, shape)
+        inputs.append(made if number is None else terms.number(number, shape if x.shape else ()))
+    return [Factor(terms.node(node.op, inputs, shape, node.dtype, **node.attrs), labels, f.power)]
 
 
 def _is_one_plus_exp(node: Node) -> Node | None:
@@ -170,7 +186,7 @@ PAIRS += [
     _indicator_pair,
     _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),
 ]
-SINGLES += [_exp_power, _exp_number, _logistic, _indicator_power, _even_power]
+SINGLES += [_diagonal_inside, _exp_power, _exp_number, _logistic, _indicator_power, _even_power]
 
 
 def _ties(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:

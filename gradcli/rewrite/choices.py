@@ -12,6 +12,7 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS, SYMBOL
 from gradcli.rewrite.bounds import decided
+from gradcli.rewrite.branches import may_coincide
 from gradcli.rewrite.conditions import Facts, opposite, spread
 from gradcli.rewrite.terms import (
     INDICATOR,
@@ -33,18 +34,18 @@ def _by_user(node: Node) -> bool:
     return node.call is not None and node.call[0].startswith("Where")
 
 
-def _never(condition: Node, original: Node) -> bool:
+def _never(terms: Terms, condition: Node, original: Node) -> bool:
     """Whether a condition is met at isolated points only, and says so to guard them."""
     name = condition.op.name
     if name in ("isneginf", "isposinf", "isinf", "isnan"):
         return not _by_user(original)
     if name in ("all", "any"):
-        return _never(condition.inputs[0], original)
+        return _never(terms, condition.inputs[0], original)
     if name in ("logical_and", "logical_or"):
-        sides = [_never(x, original) for x in condition.inputs]
+        sides = [_never(terms, x, original) for x in condition.inputs]
         return any(sides) if name == "logical_and" else all(sides)
     if name == "eq":
-        return _never_equal(condition, original)
+        return _never_equal(terms, condition, original)
     if name in ("lt", "le") and _is_length(condition.inputs[0]):
         return _is_tiny(condition.inputs[1])
     if name in ("lt", "le") and condition.inputs[0].op.name == "abs":
@@ -53,9 +54,11 @@ def _never(condition: Node, original: Node) -> bool:
     return False
 
 
-def _never_equal(condition: Node, original: Node) -> bool:
-    signs = [x.op.name == "item" for x in condition.inputs]
-    return any(signs) or not _by_user(original)
+def _never_equal(terms: Terms, condition: Node, original: Node) -> bool:
+    x, y = condition.inputs
+    if "item" in (x.op.name, y.op.name):
+        return True
+    return not _by_user(original) and not may_coincide(terms, x, y)
 
 
 @row("logical_or")
@@ -97,11 +100,11 @@ def _where(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         return r.spread(x, node.shape)
     if condition in r.idle:
         return r.spread(y, node.shape)
-    if not r.guards and _never(condition, node):
+    if not r.guards and _never(r.terms, condition, node):
         r.dropped[condition] = None
         return r.spread(y, node.shape)
     unequal = not r.guards and condition.op.name in ("ne", "gt", "ge", "logical_not")
-    if unequal and _never(opposite(r.terms, condition), node):
+    if unequal and _never(r.terms, opposite(r.terms, condition), node):
         r.dropped[opposite(r.terms, condition)] = None
         return r.spread(x, node.shape)
     x = Facts(r.terms, condition)(spread(r.terms, x, node))
@@ -134,6 +137,13 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     holds = decided(r.terms, node.op.name, x, y)
     if holds is not None:
         return r.terms.number(int(holds), node.shape)
+    (own, bare), (other, against) = r.terms.scaled(x), r.terms.scaled(y)
+    if bare is against:  # x > x/10 is x > 0
+        relation = node.op.name if own > other else MIRRORED[node.op.name]
+        zero = r.terms.number(0, node.shape)
+        return r.terms.node(
+            OPS[relation], (r.spread(bare, node.shape), zero), node.shape, node.dtype
+        )
     name, bound = x.op.name, number_of(y)
     if bound is not None and x.op is TOTAL and len(x.inputs) == 2:
         added = [(number_of(part), s) for part, s in zip(x.inputs, x.attrs["scales"], strict=True)]
@@ -153,6 +163,13 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     if x.op.name == "relu" and node.op.name == "gt":
         return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype)
     return None
+
+
+@row("eq", "ne")
+def _equal(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """What is compared with itself."""
+    x, y = inputs
+    return r.terms.number(int(node.op.name == "eq"), node.shape) if x is y else None
 
 
 @row("clamp_min")

@@ -107,6 +107,8 @@ class Facts:
             sides = [self.decides(x) for x in condition.inputs]
             stops = condition.op.name == "logical_or"
             return stops if stops in sides else None if None in sides else not stops
+        if condition.op.name == "eq" and self(condition.inputs[0]) is self(condition.inputs[1]):
+            return True
         bound = _bound(self.terms, condition)
         if bound is None:
             return None

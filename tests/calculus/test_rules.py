@@ -29,6 +29,7 @@ SAMPLES = {
     "sin/cos": "sum(log(cos(x)))",
     "_exp_power": "sum(1/(1 + exp(x)**3))",
     "_only_one": "linalg.norm(X, 2)",
+    "_diagonal_inside": "trace(exp(A))",
     "_indicator_power": "sum(where(x > 0, y, 0*x)**2)",
     "_even_power": "norm(x, 3)",
     "_softmax_sum": "sum(log_softmax(x, 0)*softmax(y, 0))",
