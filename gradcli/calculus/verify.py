@@ -76,9 +76,7 @@ def mismatch(
     """
     failure: GradcliError | None = None
     checked = 0
-    texts = [reference.traced.expression.span.text]
-    texts += [t for f in formulas.values() for t in (f.text, *f.where.values())]
-    enough = MANY if any(word in text for text in texts for word in CHOICES) else ENOUGH
+    enough = _enough(formulas, reference)
     for sizes in reference.choices(SIZES, ANY_SHAPES):
         good = 0
         for point in points(reference.shapes(sizes), reference.values):
@@ -102,6 +100,13 @@ def mismatch(
     if not checked:
         raise _nowhere(failure)
     return None
+
+
+def _enough(formulas: Mapping[str, Formula], reference: Reference) -> int:
+    """How many points are enough."""
+    texts = [reference.traced.expression.span.text]
+    texts += [text for f in formulas.values() for text in (f.text, *f.where.values())]
+    return MANY if any(word in text for text in texts for word in CHOICES) else ENOUGH
 
 
 class _Singular(Exception):

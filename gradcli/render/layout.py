@@ -86,7 +86,9 @@ class Layout:
         """Vectors along the axes of a choice between elements and 0 go into it."""
         for matrix in [p for p in self.pieces if len(p.labels) == 2 and p.conditions]:
             vectors = [
-                p for p in self.pieces if len(p.labels) == 1 and p.labels[0] in matrix.labels
+                p
+                for p in self.pieces
+                if len(p.labels) == 1 and p.labels[0] in matrix.labels and not p.down
             ]
             by_axis = {p.labels[0]: p.tree() for p in vectors}
             left, right = (by_axis.get(label) for label in matrix.labels)

@@ -137,13 +137,14 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     holds = decided(r.terms, node.op.name, x, y)
     if holds is not None:
         return r.terms.number(int(holds), node.shape)
-    (own, bare), (other, against) = r.terms.scaled(x), r.terms.scaled(y)
-    if bare is against:  # x > x/10 is x > 0
-        relation = node.op.name if own > other else MIRRORED[node.op.name]
-        zero = r.terms.number(0, node.shape)
-        return r.terms.node(
-            OPS[relation], (r.spread(bare, node.shape), zero), node.shape, node.dtype
-        )
+    if number_of(y) is None:
+        apart = r.total(node.shape, (1, x), (-1, y))
+        length = r.terms.length
+        if length(apart) <= max(length(x), length(y)):  # x > x/10 is x > 0
+            scale, bare = r.terms.scaled(apart)
+            relation = node.op.name if scale > 0 else MIRRORED[node.op.name]
+            zero = r.terms.number(0, node.shape)
+            return r.terms.node(OPS[relation], (bare, zero), node.shape, node.dtype)
     name, bound = x.op.name, number_of(y)
     if bound is not None and x.op is TOTAL and len(x.inputs) == 2:
         added = [(number_of(part), s) for part, s in zip(x.inputs, x.attrs["scales"], strict=True)]

@@ -6,6 +6,7 @@ Constraints: a rule answers only with fewer or simpler terms, so that rewriting 
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 from gradcli.graph.node import Node
@@ -210,24 +211,37 @@ def _sizes(factors: list[Factor]) -> dict[int, int]:
 def multiplied_out(terms: Terms, pairs: Pairs, shape: Shape) -> Node | None:
     """`s*(1 - y) - y*(1 - s)` is `s - y`: sums inside products, where that leaves fewer terms."""
     opened, result = opened_terms(terms, pairs, shape)
-    spread: Pairs = []
-    found = 0
-    for t in opened:
-        sums = [f for f in t.factors if f.node.op is TOTAL and f.power == 1]
-        inner = next((f for f in sums if len(f.node.inputs) < 4), None)
-        if inner is None or not t.plain:
-            spread.append((t.scale, product(terms, t.factors, result, shape)))
-            continue
-        found += 1
-        rest = [f for f in t.factors if f is not inner]
-        for scale, x in zip(inner.node.attrs["scales"], inner.node.inputs, strict=True):
-            factors = [*rest, Factor(x, inner.labels, Fraction(1))]
-            spread.append((t.scale * scale, product(terms, factors, result, shape)))
-    if found < 1 or len(opened) > 6:
+    if len(opened) > 6:
         return None
-    left = merged(terms, spread)
-    shorter = len(left) <= len(opened) and len(left) < len(spread) - 1
-    return terms.total(left, shape) if shorter else None
+    parts = [_spread(terms, t, result, shape) for t in opened]
+    places = range(len(opened))
+    pairs_of_numbers = [
+        list(pair)
+        for pair in combinations(places, 2)
+        if all(not f.labels for i in pair for f in opened[i].factors if f.node.op is TOTAL)
+    ]
+    for group in ([*places], *pairs_of_numbers):
+        spread = [part for i in group for part in parts[i]]
+        if len(spread) == len(group):
+            continue
+        left = merged(terms, spread)
+        if len(left) <= len(group) and len(left) < len(spread) - (len(group) == len(opened)):
+            rest = [pair for i, pair in enumerate(pairs) if i not in group]
+            return terms.total([*left, *rest], shape)
+    return None
+
+
+def _spread(terms: Terms, t: Term, result: Labels, shape: Shape) -> Pairs:
+    """A term with a short sum in it as the terms that it is of; else itself."""
+    sums = [f for f in t.factors if f.node.op is TOTAL and f.power == 1]
+    inner = next((f for f in sums if len(f.node.inputs) < 4), None)
+    if inner is None or not t.plain:
+        return [(t.scale, product(terms, t.factors, result, shape))]
+    rest = [f for f in t.factors if f is not inner]
+    return [
+        (t.scale * scale, product(terms, [*rest, inner._replace(node=x)], result, shape))
+        for scale, x in zip(inner.node.attrs["scales"], inner.node.inputs, strict=True)
+    ]
 
 
 SUM_RULES += [

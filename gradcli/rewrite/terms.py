@@ -67,6 +67,7 @@ class Terms:
         self._sums: dict[Any, Node] = {}
         self._label = UNIT
         self._symmetric: dict[Node, bool] = {}
+        self._lengths: dict[Node, int] = {}
 
     def node(
         self,
@@ -134,6 +135,13 @@ class Terms:
         if node not in self._symmetric:
             self._symmetric[node] = any(rule(self, node) for rule in SYMMETRIC)
         return self._symmetric[node]
+
+    def length(self, node: Node) -> int:
+        """How many variables and functions a node is written with; numbers are none."""
+        if node not in self._lengths:
+            own = node.op not in (PRODUCT, TOTAL) and number_of(node) is None
+            self._lengths[node] = int(own) + sum(map(self.length, node.inputs))
+        return self._lengths[node]
 
     def made_product(
         self, scale: Number, factors: Iterable[Factor], result: Labels, shape: Shape
