@@ -85,6 +85,9 @@ def cdist(
         )
     if p < 0:
         raise _error("cdist only supports non-negative p values", "G026")
+    if x1.dtype is not x2.dtype:
+        kinds = f"{SCALAR_TYPES[x1.dtype]} but found {SCALAR_TYPES[x2.dtype]}"
+        raise _error(f"expected scalar type {kinds}", "G025")
     chosen = _MODES[compute_mode]
     many = max(x1.shape[-2], x2.shape[-2]) > BY_PRODUCT
     if p == 2 and x1.shape[-1] and (many if chosen is None else chosen):

@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
-from gradcli.graph.shape import broadcast
+from gradcli.graph.shape import require_room
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
@@ -262,11 +262,7 @@ def _copied(input: Tensor, src: Tensor) -> Node:
 def _refuse_misfit(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
     extra = len(target) - len(shape)
     if extra < 0:
-        raise GradcliError(
-            "G024",
-            f"output with shape {list(target)} doesn't match the broadcast shape "
-            f"{list(broadcast(shape, target))}",
-        )
+        require_room(shape, target)
     for i, size in enumerate(target[extra:]):
         if shape[i] not in (1, size):
             raise GradcliError(

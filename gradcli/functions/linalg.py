@@ -332,6 +332,9 @@ def _plus(name: str, spec: str, first: str, second: str) -> Any:
 
     def body(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
         x, kind = tensor(input), "bmm" if spec.startswith("b") else name
+        if name == "baddbmm":
+            for dim, factor in ((0, mat1), (1, mat1), (2, mat2)):
+                own_axis(dim, tensor(factor).ndim)
         if name == "addmm":  # PyTorch looks at the dtypes before the shapes in this one alone
             one_dtype(name, tensor(mat1), tensor(mat2), x)
         product = _product(kind, mat1, mat2, spec, name, x)

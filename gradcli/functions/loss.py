@@ -16,6 +16,7 @@ from gradcli.functions.nn import add_number, floating, internal, kept_above
 from gradcli.functions.reduce import mean, sum
 from gradcli.graph.dtype import C_TYPES, COMPLEX, INTEGER, SCALAR_TYPES, float32
 from gradcli.graph.node import Node, constant, current
+from gradcli.graph.shape import require_room
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
@@ -190,6 +191,23 @@ def _huber(input: Node, target: Node, delta: float, how: str) -> Node:
 
 
 # -- truth values and probabilities
+
+
+@function("nn.functional.soft_margin_loss", edges=("input",))
+def soft_margin_loss(
+    input: Any,
+    target: Any,
+    size_average: Old = None,
+    reduce: Old = None,
+    reduction: Reduction = "mean",
+) -> Node:
+    """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
+    not_differentiable("soft_margin_loss", target=target)
+    if not input.dtype.is_floating_point:
+        raise cannot_cast(float32, input.dtype)
+    x, y = promoted(input, target)
+    require_room(y.shape, x.shape)
+    return reduced(own.softplus(x * -y), reduction, size_average, reduce)
 
 
 @function("nn.functional.binary_cross_entropy")

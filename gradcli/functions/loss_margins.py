@@ -15,30 +15,13 @@ from gradcli.functions.math import sub, where
 from gradcli.functions.nn import add_number, floating, only, pairwise_distance, sub_number
 from gradcli.functions.reduce import sum
 from gradcli.functions.shape import reshaped
-from gradcli.graph.dtype import HALVES, bool_, float32, int64
+from gradcli.graph.dtype import HALVES, bool_, int64
 from gradcli.graph.node import Node, data
-from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
 from gradcli.ops.rows import lacks
-from gradcli.tensor.function import composite, function, promoted
-from gradcli.tensor.operands import cannot_cast, other_dtype
-
-
-@function("nn.functional.soft_margin_loss", edges=("input",))
-def soft_margin_loss(
-    input: Any,
-    target: Any,
-    size_average: Old = None,
-    reduce: Old = None,
-    reduction: Reduction = "mean",
-) -> Node:
-    """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
-    not_differentiable("soft_margin_loss", target=target)
-    if not input.dtype.is_floating_point:
-        raise cannot_cast(float32, input.dtype)
-    x, y = promoted(input, target)
-    return reduced(own.softplus(x * -y), reduction, size_average, reduce)
+from gradcli.tensor.function import composite, function
+from gradcli.tensor.operands import other_dtype
 
 
 @composite("nn.functional.hinge_embedding_loss")
@@ -51,7 +34,8 @@ def hinge_embedding_loss(
     reduction: Reduction = "mean",
 ) -> Any:
     """`input` where `target` is 1, `max(0, margin - input)` where it is -1."""
-    apart = where(target != 1, sub(margin, input).clamp_min(0), 0)
+    whole = not input.dtype.differentiable
+    apart = where(target != 1, sub(int(margin) if whole else margin, input).clamp_min(0), 0)
     together = where(target != -1, input, 0)
     return reduced(apart + together, reduction, size_average, reduce)
 

@@ -20,7 +20,7 @@ from gradcli.functions.shape import reshaped
 from gradcli.graph.dtype import (
     SCALAR_TYPES,
     int64,
-    result_type,
+    promote_pair,
 )
 from gradcli.graph.node import Node, lift
 from gradcli.graph.op import OVERWRITE
@@ -130,7 +130,7 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> A
 @composite("cosine_similarity", "nn.functional.cosine_similarity", method=False)
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between `x1` and `x2` along `dim`; norms count as at least `eps`."""
-    common = result_type([(x.dtype, tuple(x.shape)) for x in (x1, x2)])
+    common = promote_pair(x1.dtype, x2.dtype)
     if not common.is_floating_point:
         name = SCALAR_TYPES[common]
         raise GradcliError(
@@ -227,9 +227,11 @@ def rms_norm(
     if not input.dtype.differentiable:
         raise no_kernel("rms_norm", input)
     axes = _trailing("rms_norm", input, normalized_shape, weight=weight)
-    least = _EPSILON[input.dtype.to_real().name] if eps is None else eps
-    result = input * add_number(input.pow(2).mean(axes, True), least).rsqrt()
-    return result if weight is None else result * weight
+    wide = input if input.dtype.wider is None else input.to(input.dtype.wider)
+    least = _EPSILON[wide.dtype.to_real().name] if eps is None else eps
+    result = wide * add_number(wide.pow(2).mean(axes, True), least).rsqrt()
+    result = result if weight is None else result * weight
+    return result if wide is input else result.to(input.dtype)
 
 
-_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+_EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}

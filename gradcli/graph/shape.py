@@ -51,6 +51,16 @@ def _broadcast_pair(a: Shape, b: Shape) -> Shape:
     return tuple(reversed(sizes))
 
 
+def require_room(shape: Shape, target: Shape) -> None:
+    """Raises G020 unless `shape` broadcasts to `target`, the shape of what is written to."""
+    common = broadcast(target, shape)
+    if common != target:
+        raise GradcliError(
+            "G020",
+            f"output with shape {list(target)} doesn't match the broadcast shape {list(common)}",
+        )
+
+
 def text(shape: Sequence[int]) -> str:
     """A shape in words for a label: `(2, 3)`, `a scalar` for `()`."""
     if not shape:

@@ -444,7 +444,7 @@ copysign = elementwise(
 )
 nextafter = elementwise(
     "nextafter",
-    lambda g, out, x, y: g,
+    lambda g, out, x, y: where(eq(x, y), zero(g), g),
     ZERO,
     promotes="same",
     refuses=lacks("nextafter_cpu", BOOL, INTEGER, COMPLEX),

@@ -15,7 +15,7 @@ from gradcli.graph.call import Arguments, composition_of, tensors_of
 from gradcli.graph.dtype import DType, result_type
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
-from gradcli.graph.shape import broadcast
+from gradcli.graph.shape import require_room
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
@@ -231,12 +231,7 @@ def _copy(target: Tensor) -> Tensor:
 def _fitted(new: Node, target: Tensor) -> Node:
     shape, call = target._node.shape, new.call
     if new.shape != shape:
-        common = broadcast(new.shape, shape)
-        if common != shape:
-            raise GradcliError(
-                "G020",
-                f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}",
-            )
+        require_room(new.shape, shape)
         new = expand(new, shape=shape)
         new.call = call
     if new.dtype is not target.dtype:
