@@ -62,6 +62,8 @@ def _turns(node: Node, rows: Rows) -> bool:
     if node.op.name == "reshape":
         (x,) = node.inputs
         return rows.axis.get(x) == -x.ndim and rows.axis.get(node) == -node.ndim
+    if node.op.name == "cat":
+        return bool(node.attrs["axis"] != rows.axis[node])
     if node.op.name == "contract":
         ranks = [len(labels) for labels in parts(node.attrs["spec"])]
         return [x.ndim for x in (*node.inputs, node)] == ranks
@@ -176,6 +178,8 @@ class _Turner(Builder):
             inputs = tuple([self._operand(x, axis) for x in node.inputs])
             if name == "expand":
                 attrs["shape"] = shape
+            elif name == "cat":
+                attrs["axis"] -= attrs["axis"] > axis
         return self.shaped(name, inputs, shape, node.dtype, node, attrs)
 
     def _across(self, node: Node) -> Node:
@@ -207,4 +211,7 @@ class _Turner(Builder):
         inputs = tuple(
             self._turned(x) if x in self.old.axis else self.plain(x) for x in node.inputs
         )
+        if labels[2] and labels[2][0] not in labels[0]:
+            # With its first axis from the first operand a product is made in the order of memory.
+            inputs, labels[:2] = inputs[::-1], labels[1::-1]
         return inputs, {"spec": f"{labels[0]},{labels[1]}->{labels[2]}"}

@@ -8,6 +8,7 @@ combines all rows (CROSS).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from math import prod
 
 from gradcli.execute.axes import Classes, axis_classes, links
 from gradcli.graph.node import Node
@@ -20,6 +21,8 @@ FIXED, ROWS, CROSS, WHOLE = range(4)
 LIGHT = 4096
 """Elements per row up to which a contraction is bound by memory, so that a tile loses nothing."""
 
+THIN = 16
+"""A side of a table up to which a product with it is bound by memory."""
 WIDE = 1536
 """Elements of a row from which a tile has so few rows that it lies scattered in memory."""
 WINDOW = 64
@@ -194,7 +197,9 @@ def _combines_rows(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
     if name in ("sum", "amax", "amin", "any", "all"):
         return axis[node.inputs[0]] in node.attrs["axis"]
     if name == "contract":
-        return _label_of(node, axis) is not None and (heavy or node.size <= LIGHT)
+        row = max(x.size // x.shape[axis[x]] for x in node.inputs if x in axis)
+        small = node.size <= max(LIGHT, THIN * row)
+        return _label_of(node, axis) is not None and (heavy or small)
     if name == "slice":
         x = node.inputs[0]
         _, length, step = node.attrs["slices"][axis[x]]
@@ -231,5 +236,11 @@ def _row_local(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
 
 
 def _is_light(node: Node, axis: int) -> bool:
-    small = min(x.size for x in node.inputs) <= LIGHT * 8
-    return small and node.size // node.shape[axis] <= LIGHT
+    x, y = node.inputs
+    small = min(x.size, y.size) <= LIGHT * 8
+    left, _, result = parts(node.attrs["spec"])
+    summed = [
+        n for n, c in zip(x.shape[x.ndim - len(left) :], left, strict=True) if c not in result
+    ]
+    row = node.size // node.shape[axis]
+    return (small and row <= LIGHT) or min(prod(summed), row) <= THIN

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gradcli.execute.backends.blas import one_thread
+from gradcli.execute.expanded import expanded
 from gradcli.execute.limits import VIRTUAL, memory
 from gradcli.execute.narrow import rows_last
 from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows, goes
@@ -42,6 +43,9 @@ class Plan:
 
     def __init__(self, order: Sequence[Node], targets: set[Node]) -> None:
         every = Simplifier().run(order)
+        wanted = {every[node] for node in targets}
+        products = expanded(ancestors(wanted, lambda node: node.value is None))
+        every = {node: products.get(found, found) for node, found in every.items()}
         self.found = {node: every[node] for node in targets}
         wanted = set(self.found.values())
         self.targets = targets

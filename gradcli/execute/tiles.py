@@ -23,17 +23,21 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.graph.walk import depth_first
 
-TILE = 3 << 19
+TILE = 1 << 20
 """Bytes of a block at most, an eighth of them at least: of small ones the calls cost more than
 the work."""
-HELD = 7 << 19
-"""Bytes of the blocks that are held at a time, somewhat above the L2 cache of a core: measured with
-two threads, of which one waits for the interpreter when calls are short."""
+HELD = 3 << 19
+"""Bytes of the blocks that are held at a time, so that they stay in an L2 cache of 2 MB: a pass
+over more of them took up to twice as long."""
+MOST_HELD = 7 << 19
+"""Bytes that may be held at a time where calls would be short otherwise."""
+CALL = 1 << 15
+"""Elements of a call, on the average, from which its start is little beside it."""
 HEAVY = 512
 """Rows of a tile at least where large matrices are multiplied, so that BLAS is worth its call."""
 MOST = 1 << 24
 """Bytes of such a block."""
-LONG = 512
+LONG = 128
 """Elements from which NumPy's loop over one line is worth its start, so that an operand that is
 the same for all lines, or in all of one, need not be copied to a buffer. It is so where a line is
 as long as the buffer, which otherwise holds LINE elements; measured, it takes half the time."""
@@ -60,7 +64,8 @@ class Sweep:
         self.crosses = [n for n in nodes if rows.kind[n] == CROSS]
         widest, held = _bytes_a_row(self.nodes, rows)
         least = min(HEAVY, MOST // widest) if rows.heavy else 1
-        height = max(1, least, TILE // 8 // widest, min(TILE // widest, HELD // held))
+        fair = min(CALL * len(self.nodes) // _elements_a_row(self.nodes, rows), MOST_HELD // held)
+        height = max(1, least, TILE // 8 // widest, fair, min(TILE // widest, HELD // held))
         self.height = rounded(height)
         self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else LINE
         self.idle: list[_Worker] = []
@@ -157,6 +162,11 @@ def _bytes_a_row(order: Sequence[Node], rows: Rows) -> tuple[int, int]:
                 now -= live[x]
                 live[x] = 0
     return widest, held
+
+
+def _elements_a_row(order: Sequence[Node], rows: Rows) -> int:
+    """The elements in a row of all that is computed."""
+    return max(1, sum(n.size // rows.extent for n in order if n in rows.axis and not n.op.view))
 
 
 def _has_long_lines(order: Sequence[Node], rows: Rows, height: int) -> bool:

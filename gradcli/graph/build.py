@@ -43,6 +43,14 @@ class Builder:
         made.span = node.span
         return made
 
+    def rewritten(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """What means the same as `node` on other inputs."""
+        return self.like(node, inputs)
+
+    def simplified(self, name: str, inputs: tuple[Node, ...], form: Node) -> Node:
+        """As `make`, rewritten."""
+        return self.rewritten(self.make(name, inputs, form), inputs)
+
     def make(
         self, name: str, inputs: tuple[Node, ...], form: Node, *, dtype: Any = None, **attrs: Any
     ) -> Node:
@@ -78,6 +86,14 @@ class Builder:
             found = Node(FULL, (), {"value": value, "shape": shape}, shape, dtype)
             self.known[key] = found
         return found
+
+    def spread(self, x: Node, shape: Shape) -> Node:
+        """`x` repeated to a shape that it broadcasts to."""
+        if x.shape == shape:
+            return x
+        if x.op is FULL:
+            return self.constant(x.attrs["value"], x.dtype, shape)
+        return self.shaped("expand", (x,), shape, x.dtype, x, {"shape": shape})
 
     def reshape(self, x: Node, shape: Shape) -> Node:
         """`x` in another shape."""

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from gradcli.graph import numbers, places
+from gradcli.graph import branches, numbers, places
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
@@ -54,10 +54,11 @@ class Simplifier(Builder):
         found: dict[Node, Node] = {}
         for node in order:
             inputs = tuple([found.get(x, x) for x in node.inputs])
-            found[node] = self.unified(node, inputs, self._rewritten)
+            found[node] = self.unified(node, inputs, self.rewritten)
         return found
 
-    def _rewritten(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+    def rewritten(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """`node` on other inputs, by the rule of its op."""
         rule = RULES.get(node.op.name)
         made = rule(self, inputs, node.attrs, node) if rule is not None else None
         return self.like(node, inputs) if made is None else made
@@ -125,7 +126,7 @@ def _total(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) ->
     """Two contractions with the same factor are one: `A@x + A@y` is `A@(x + y)`."""
     x, y = inputs
     if x.op.name != "contract" or y.op is not x.op or x.attrs != y.attrs or x.shape != y.shape:
-        return numbers.total(s, x, y, node)
+        return branches.total(s, x, y, node) or numbers.total(s, x, y, node)
     if x.value is not None or y.value is not None:
         return None
     for shared, other in ((0, 1), (1, 0)):
@@ -217,7 +218,7 @@ def _product(s: Simplifier, x: Node, y: Node, node: Node) -> Node | None:
             powers, inverse = share.inputs
             factor = s.make("mul", (s.constant(number, node.dtype), inverse), inverse)
             return s.make("mul", (powers, factor), node)
-    return numbers.product(s, x, y, node)
+    return branches.product(s, x, y, node) or numbers.product(s, x, y, node)
 
 
 def _difference(s: Simplifier, x: Node, y: Node, node: Node) -> Node | None:
@@ -255,6 +256,7 @@ RULES: dict[str, Rule] = {
     **{"neg": _algebra(numbers.negative), "sub": _algebra(_difference)},
     "pow": _algebra(numbers.power),
     **{"log_softmax": _log_softmax, "softmax": _softmax, "logsumexp": _logsumexp, "exp": _exp},
+    "where": branches.choice,
     **{"index_add": places.index_add, "index": places.index},
 }
 """Op name -> its rule."""

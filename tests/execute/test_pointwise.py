@@ -74,6 +74,12 @@ def assert_close(found: Any, expected: Any, most: float, x: Any) -> None:
     np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(expected[zero]))
 
 
+def test_softplus_where_no_exponential_overflows() -> None:
+    x = np.concatenate([[e for e in EDGES if e < 80], RANGE, TINY, [-np.inf]]).astype(np.float32)
+    expected = np.logaddexp(x.astype(np.float64), 0).astype(np.float32)
+    assert_close(vectorised.softplus(x), expected, 4, x)
+
+
 @pytest.mark.parametrize("bounds", [(-0.5, 1), (-0.6, 1), (0, 1e30), (1e-30, 5), (-0.999, 40)])
 def test_log1p_between_bounds(bounds: tuple[float, float]) -> None:
     """Blocks of other ranges go other ways."""

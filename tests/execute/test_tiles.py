@@ -15,6 +15,7 @@ from gradcli.execute import evaluate, lines, narrow, threads, tiles
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "SMALL", 0)
     monkeypatch.setattr(tiles, "TILE", 512)
+    monkeypatch.setattr(tiles, "CALL", 0)
     monkeypatch.setattr(narrow, "LEAST", 30)
     monkeypatch.setattr(lines, "LINE", 16)
     monkeypatch.setattr(lines, "STEPS", (4, 2))
@@ -102,6 +103,10 @@ EXPRESSIONS = [
     "sum(((x - x.mean(0))/sqrt(x.var(0, correction=0) + 1e-5)*v + v) * x)",
     "huber_loss(x, v + 0*x) + relu(1 - u[:,None] + v).mean() - (-x*x).sum()",
     "sum(exp(-0.5*((x[:,None,:] - x)**2).sum(-1)))",
+    "sum(where(x>0, where(x>0, x*x, v)*2, x*where(x>0, x, 3.0)*v))",
+    "smooth_l1_loss(x, v + 0*x, beta=0.3) + elu(x).sum() + leaky_relu(x, 0.1).sum()",
+    "sum(where(x>v, 0, tanh(x)) + where(x>v, x.sign(), 0)) + hardtanh(x*v).sum()",
+    "mean((1 - sigmoid(x*(2*v - 1)))**2*softplus(-x*(2*v - 1)))",
     "sum(expm1(x) + atan(2*x) + tan(x/9) + sinh(x) + cosh(x))",
 ]
 
@@ -202,6 +207,16 @@ def test_random_expressions(expression: str, rows: int, columns: int, seed: int)
             "u": rng.standard_normal(rows),
         },
     )
+
+
+def test_softplus_of_float32_needs_no_choice_far_from_zero() -> None:
+    x = np.concatenate([np.linspace(-30, 130, 2000), [np.nan, np.inf, -np.inf]]).astype(np.float32)
+    swept, plain = both("sum(softplus(x)*x)", {"x": x[:-3]})
+    for name, expected in plain.items():
+        np.testing.assert_allclose(swept[name], expected, rtol=3e-7, err_msg=name)
+    swept, plain = both("softplus(x)", {"x": x[-300:]}, ones=True)
+    for name, expected in plain.items():
+        np.testing.assert_allclose(swept[name], expected, rtol=3e-7, err_msg=name)
 
 
 def random_product(rng: np.random.Generator) -> str:

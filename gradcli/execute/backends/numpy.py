@@ -518,7 +518,7 @@ MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
 """The ops that are executed from the node rather than from their inputs and attributes alone."""
 
 
-RARER = ("window", "numpy_linalg", "numpy_fft", "special", "ordering", "scatter")
+RARER = ("refined", "window", "numpy_linalg", "numpy_fft", "special", "ordering", "scatter")
 """Modules beside this one with more KERNELS, imported when an op has none here."""
 
 

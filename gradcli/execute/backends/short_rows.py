@@ -92,9 +92,9 @@ def total(x: Array, y: Array | None = None) -> Array | None:
     pieces = [v[:whole].reshape(-1, PIECE) for v in flat]
     rest = [v[whole:] for v in flat]
     if y is None:
-        pieces.append(_ones(PIECE, x.dtype.char))
         rest.append(_ones(PIECE, x.dtype.char)[: len(rest[0])])
-    result = np.vecdot(*pieces).sum(dtype=np.float64) + np.dot(*rest)
+    sums = pieces[0] @ _ones(PIECE, x.dtype.char) if y is None else np.vecdot(*pieces)
+    result = sums.sum(dtype=np.float64) + np.dot(*rest)
     return x.dtype.type(result)
 
 

@@ -24,6 +24,8 @@ LINE = 4096
 """Elements of a repeated number that stand for it: against a number itself NumPy's extremes go
 element by element."""
 SIGN = np.uint32(1 << 31)
+EXP_MOST = 80
+"""Up to where exponentials of float32 are far from overflow."""
 
 
 class _Buffers(threading.local):
@@ -141,6 +143,8 @@ def softplus(x: Array, out: Array = None) -> Array:
     if not is_large(x, "f"):
         return np.logaddexp(x, x.dtype.type(0), out=out)
     out = result(out, x)
+    if is_vectorised("log1p") and np.max(x) < EXP_MOST:
+        return np.log1p(np.exp(x, out=out), out=out)
     small = buffers.get(2, x)
     np.bitwise_or(x.view(np.uint32), SIGN, out=small.view(np.uint32))
     near_one(np.exp(small, out=small), out)
