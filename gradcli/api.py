@@ -246,9 +246,8 @@ def _differentiate(
     parts = autograd.grad(
         [output], [*inputs, *inner], [seed], retain_graph=steps, allow_unused=True
     )
-    nodes = [x.node for x in (output, *parts) if x is not None]
-    result.late = [node for node in nodes if fits(node)]
-    if len(result.late) == len(nodes):
+    result.late = [x.node for x in (output, *parts) if x is not None]
+    if all(map(fits, result.late)):
         result.settle()
     result.gradients = dict(zip(variables, parts[: len(inputs)], strict=True))
     result.steps = [

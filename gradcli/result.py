@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gradcli.execute.evaluate import evaluate
 from gradcli.execute.outputs import own
 from gradcli.graph.node import Node
 from gradcli.tensor import Tensor
+from gradcli.tensor.ends import settle
 
 Derivatives = dict[str, "Tensor | None"]
 """Variable -> derivative; None where the result does not depend on the variable."""
@@ -81,7 +81,7 @@ class Result:
     def settle(self) -> None:
         """Computes what is late."""
         nodes, self.late = self.late, ()
-        evaluate(nodes)
+        settle(nodes)
 
     @property
     def value(self) -> Any:

@@ -90,6 +90,7 @@ class Cluster:
         places = [address for address in sorted(threads) for _ in range(threads[address])]
         shares = _shares(borders, 1 if task.kept else SHARES * len(places))
         here = _sent(task, client)
+        targets = {node: sinks.get(node) or place(node, sweep) for node in task.kept}
 
         def submitted(number: int) -> Any:
             chunks = shares[number]
@@ -100,13 +101,13 @@ class Cluster:
                 for x, value in local.items()
             }
             place = places[number * len(places) // len(shares)]
-            share = Share(chunks, sent, self._run)
+            gives = any(sink.takes(task, x, first, last) for x, sink in targets.items())
+            share = Share(chunks, sent, self._run, gives)
             return client.submit(
                 work, here, share, pure=False, workers=[place], allow_other_workers=True
             )
 
         ahead = 2 * len(places) if task.kept or local else len(shares)
-        targets = {node: sinks.get(node) or place(node, sweep) for node in task.kept}
         settings.watch.begin(task, borders)
         try:
             found = _in_order(submitted, len(shares), ahead)

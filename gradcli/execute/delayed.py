@@ -62,7 +62,7 @@ class Delayed:
     ) -> None:
         try:
             if error is None:
-                self.compute(self._held())
+                self.compute(())
         finally:
             elsewhere.engine = self.before
             for node in self.given:

@@ -88,6 +88,10 @@ class Watch:
 class Sink(ABC):
     """Takes the rows of a node as they are computed, in order."""
 
+    def takes(self, task: Task, node: Node, first: int, last: int) -> bool:
+        """Whether any of these rows are wanted."""
+        return True
+
     def room(self, task: Task, node: Node, first: int, last: int) -> Array:
         """An array for the rows from `first` to `last`."""
         shape = local_shape(node, task.sweep.rows, last - first)

@@ -37,11 +37,13 @@ class Share(NamedTuple):
         sent: rows of arrays that lie in no file that this process can read, by the position of
             their nodes in `ordered`; from the first row of the first chunk on.
         run: whose work it is; rows are kept for one at a time.
+        gives: whether the rows of `Task.kept` are wanted.
     """
 
     chunks: list[Chunk]
     sent: dict[int, Laid]
     run: str
+    gives: bool = True
 
 
 class Done(NamedTuple):
@@ -49,7 +51,7 @@ class Done(NamedTuple):
 
     Attributes:
         sums: for each of `sweep.crosses`, its pieces.
-        rows: for each chunk, the rows of each of `Task.kept`.
+        rows: for each chunk, the rows of each of `Task.kept`, where they are wanted.
         nan: what is known of the first rows that gave NaN; None where there are none.
     """
 
@@ -108,7 +110,7 @@ def work(given: Task | bytes, share: Share) -> Done:
     return done
 
 
-def _with_chunk(task: Task, first: int, last: int, values: Known, done: Done) -> Done:
+def _with_chunk(task: _Mine, first: int, last: int, values: Known, done: Done) -> Done:
     """`done` with the rows from `first` to `last`, whose values are loaded."""
     for node in task.kept:
         shape = local_shape(node, task.sweep.rows, last - first)
@@ -119,7 +121,7 @@ def _with_chunk(task: Task, first: int, last: int, values: Known, done: Done) ->
         nan = _first_nan(task, values, first, last)
     for mine, its in zip(done.sums, found, strict=True):
         mine.merge(its)
-    if task.kept:
+    if task.kept and task.gives:
         done.rows.append([values[node] for node in task.kept])
     return Done(done.sums, done.rows, nan)
 
@@ -231,6 +233,7 @@ class _Mine(Task):
         }
         super().__init__(task.sweep, {**task.values, **sent})
         self._run = share.run
+        self.gives = share.gives
         self._keys = {
             node: identity(value)
             for node, value in self.values.items()

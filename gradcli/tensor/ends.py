@@ -1,19 +1,21 @@
 """What is shown or written of a result that does not fit into memory: its ends, or row by row.
 
-Constraints: the ends are slices of the graph, so that only the tiles that they lie in are computed.
+Constraints: where no pass over all rows has kept the ends, they are slices of the graph, so that
+only the tiles that they lie in are computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradcli.execute.evaluate import array
+from gradcli.execute.evaluate import array, evaluate
 from gradcli.execute.whole import fits
 from gradcli.graph.node import Node
 from gradcli.ops.movement import concat, slice_
+from gradcli.tensor.text import current
 
 Array = Any
 
@@ -33,7 +35,12 @@ class Ends:
 
     def __getitem__(self, index: tuple[Array, ...]) -> Array:
         """The elements at places that `numpy.ix_` gives, each axis's first and last ones."""
+        from gradcli.execute import feeding
+
         node = self.node
+        kept = feeding.ends(node)
+        if kept is not None and kept.shape == tuple(x.size for x in index):
+            return kept
         for place, wanted in enumerate(index):
             axis, places = place - self.ndim, wanted.reshape(-1)
             if len(places) < node.shape[axis]:
@@ -52,6 +59,16 @@ def _cut(node: Node, axis: int, start: int, length: int) -> Node:
 def to_show(node: Node) -> Any:
     """An array to print: all of it where it fits, else what gives its ends."""
     return array(node) if fits(node) else Ends(node)
+
+
+def settle(nodes: Sequence[Node]) -> None:
+    """Gives the nodes their values: all that fit into memory, and the ends of the others."""
+    if all(map(fits, nodes)):
+        evaluate(nodes)
+        return
+    from gradcli.execute import feeding
+
+    feeding.settle(nodes, current.edgeitems)
 
 
 def to_write(tensors: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,6 +157,14 @@ def test_row_by_row_results_and_several_passes(folder, machines) -> None:
     assert (folder / "here.npy").read_bytes() == (folder / "there.npy").read_bytes()
 
 
+def test_of_a_gradient_in_the_rows_only_the_ends_travel(folder, machines) -> None:
+    arguments = ["eval", "sum(tanh(X)*2)", "X=@parts/*.npy", "--precision", "9"]
+    where = [*WHERE, "--scheduler", machines.address, "--chunk-rows", "20000"]
+    done = gradcli(folder, *arguments, "--max-memory", "30MB", *where)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == gradcli(folder, *arguments).stdout
+
+
 SCRIPT = """
 w = zeros(16, requires_grad=True)
 for step in range(6):
