@@ -93,13 +93,10 @@ class Cluster:
         targets = {node: sinks.get(node) or place(node, sweep) for node in task.kept}
 
         def submitted(number: int) -> Any:
-            chunks = shares[number]
+            chunks, axes = shares[number], sweep.rows.axis
             first, last = chunks[0][0], chunks[-1][1]
-            axes = sweep.rows.axis
-            sent = {
-                nodes.index(x): Laid(_rows(value, axes[x], first, last))
-                for x, value in local.items()
-            }
+            rows = {x: _rows(value, axes[x], first, last) for x, value in local.items()}
+            sent = {nodes.index(x): Laid(part) for x, part in rows.items()}
             place = places[number * len(places) // len(shares)]
             gives = any(sink.takes(task, x, first, last) for x, sink in targets.items())
             share = Share(chunks, sent, self._run, gives)
