@@ -7,6 +7,7 @@ under its form; a number in it that turns out to change becomes an input.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Sequence
 from types import TracebackType
@@ -63,10 +64,18 @@ class Delayed:
         try:
             if error is None:
                 self.compute(())
+                self._say_what_is_left()
         finally:
             elsewhere.engine = self.before
             for node in self.given:
                 node.value = self.library.fetched(node.value)
+
+    def _say_what_is_left(self) -> None:
+        """Says on stderr that what does not fit into memory is left to the host."""
+        if any(not fits(node) for node in self._held()):
+            name = self.library.name
+            note = f"note: results larger than memory are computed on the host, not by {name}"
+            print(note, file=sys.stderr)
 
     # -- what evaluation says
 
