@@ -19,7 +19,7 @@ from gradcli.graph.recording import Recording, Traced
 from gradcli.graph.walk import ancestors
 from gradcli.lowering import limits
 from gradcli.lowering.scope import Frame
-from gradcli.lowering.state import State, Unclear
+from gradcli.lowering.state import Reached, State, Unclear
 
 LONGEST = 4000
 """Nodes of an iteration that is worth a program."""
@@ -86,7 +86,7 @@ class Trace:
         known.update([x for node in list(known) if node.tracked for x in node.inputs])
         for x in self.read:
             if x not in known and x.op is not FULL:
-                raise Unclear(f"{x} comes from elsewhere")
+                raise (Unclear if self.before.histories else Reached)(f"{x} comes from elsewhere")
         varying = recording.varying(carried)
         _refuse("a value was looked at" if any(x in varying for x in recording.looked) else "")
         for x, _ in recording.windows.values():
@@ -97,14 +97,20 @@ class Trace:
         self._require_own_history(carried)
 
     def _require_own_history(self, carried: Mapping[Node, Node]) -> None:
-        """Raises `Unclear` unless what can be differentiated has begun in this iteration."""
+        """Raises `Unclear` unless what can be differentiated has begun in this iteration, or is
+        handed on with all of its history."""
         old = {node for node in carried if node.tracked and node.op is not LEAF}
-        reached = [x for node in self.made if node.tracked for x in node.inputs]
-        reached += self.recording.roots
-        _refuse("its history grows" if any(x in old for x in reached) else "")
+        if not self.before.histories:
+            reached = [x for node in self.made if node.tracked for x in node.inputs]
+            if not old.isdisjoint([*reached, *self.recording.roots]):
+                raise Reached
         for before, after in carried.items():
             if before in old and (after is before or after not in self.made):
                 raise Unclear("its history stays")
+            # What reads it next may add in another order where it lies otherwise.
+            if before in old and self.before.histories:
+                in_order = np.asarray(after.value).flags.c_contiguous
+                _refuse("" if in_order else "its history shows memory in another order")
 
 
 class Plan:

@@ -19,7 +19,7 @@ from gradcli.lowering.carried import Plan, Trace
 from gradcli.lowering.iteration import can_be_watched, growing, inside, written_first
 from gradcli.lowering.lower import lower_block, lower_used
 from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
-from gradcli.lowering.state import State, Unclear
+from gradcli.lowering.state import Reached, State, Unclear
 from gradcli.lowering.watch import Watch
 
 ATTEMPTS = 8
@@ -65,17 +65,18 @@ class Repeated:
         attempts: how many iterations may still be recorded.
         others: how many of those that go another way.
         poor: how often the plan stopped early.
+        histories: whether iterations go through the history of what earlier ones computed.
     """
 
     __slots__ = (
         *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
-        *("poor", "possible", "skipped"),
+        *("histories", "poor", "possible", "skipped"),
     )
 
     def __init__(self, node: ast.While | ast.For, scope: Scope, body: Code) -> None:
         self._node, self._scope, self.body = node, scope, body
         self.plan: Plan | None = None
-        self.poor, self.others = 0, OTHERS
+        self.poor, self.others, self.histories = 0, OTHERS, False
         self._codes: tuple[Watch, Code, Code | None] | None = None
         self.possible = can_be_watched(node.body)
         self.attempts = ATTEMPTS if self.possible else 0
@@ -133,7 +134,7 @@ class Repeated:
         """What the next iteration starts from; raises `Unclear`."""
         skipped = frozenset(self.key(name) for name in self.skipped)
         variables = self._scope.environment.variables
-        return State(variables, frame, skipped, self._scope.is_module)
+        return State(variables, frame, skipped, self._scope.is_module, self.histories)
 
 
 class Replay:
@@ -226,6 +227,8 @@ class Replay:
                 after = loop.state(self._frame)
             if tracking is current.tracking and going is not False:
                 self._learn(Trace(before, after, recording, [(k, box[k]) for k in traced]), other)
+        except Reached:
+            loop.histories = True
         except (Unclear, Unplannable):
             pass
         finally:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
+from gradcli.graph.forms import is_plain, told
 from gradcli.graph.node import Node
-from gradcli.graph.op import LEAF
+from gradcli.graph.op import FULL, LEAF
 from gradcli.graph.recording import Traced, plain
 from gradcli.lowering.scope import Frame
 from gradcli.tensor import Tensor
@@ -32,6 +33,10 @@ class Unclear(Exception):
     """Something among the variables that may change without a trace."""
 
 
+class Reached(Unclear):
+    """The history of a value is gone through by a later iteration."""
+
+
 class State:
     """What is there now.
 
@@ -40,6 +45,7 @@ class State:
         frame: the innermost frame of the function that the loop is in.
         skipped: variables of the loop's own scope that do not count.
         is_module: whether that scope is the module.
+        histories: whether it leads on to what can be differentiated through.
 
     Attributes:
         entries: what is there, in an order that follows from what is there.
@@ -54,7 +60,9 @@ class State:
         frame: Frame,
         skipped: frozenset[Any],
         is_module: bool,
+        histories: bool,
     ) -> None:
+        self.histories = histories
         self.entries: list[Any] = []
         self.nodes: list[Node] = []
         self.numbers: list[Any] = []
@@ -159,8 +167,23 @@ def _node(state: State, node: Node) -> None:
     ahead = None if stale is None else stale[0].number - stale[1]
     hooks = tuple(map(id, node.hooks or ()))
     kind = (node.shape, node.dtype, node.tracked, node.released, node.op is LEAF, ahead, hooks)
-    owned = (node.attrs["owner"], *node.inputs) if node.op is LEAF else ()
-    state.add(kind, None if stale is None else stale[0], *owned)
+    below: tuple[Any, ...] = ()
+    if node.op is LEAF:
+        below = (node.attrs["owner"], *node.inputs)
+    elif state.histories and node.tracked and not node.released:
+        kind = (*kind, node.call and node.call[0], *_made_by(node))
+        below = node.inputs
+    state.add(kind, None if stale is None else stale[0], *below)
+
+
+def _made_by(node: Node) -> tuple[Any, ...]:
+    """The op of a node with all that its derivative may depend on but values, and of constants."""
+    entries: list[Any] = []
+    for x in (node, *node.inputs):
+        if x is node or x.op is FULL:
+            values = tuple(x.attrs.values())
+            entries += (x.op, told(values) if is_plain(values) else id(x.attrs))
+    return tuple(entries)
 
 
 def _storage(state: State, storage: Storage) -> None:
