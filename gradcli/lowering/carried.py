@@ -47,12 +47,15 @@ class Trace:
         keys: the keys of these variables.
         moved: how much each version counts on.
         read: the nodes that it reads and does not make.
+        through: the nodes whose derivatives it may ask for.
 
     Raises:
         Unclear: when it cannot be repeated.
     """
 
-    __slots__ = ("after", "before", "keys", "made", "moved", "numbers", "read", "recording")
+    __slots__ = (
+        *("after", "before", "keys", "made", "moved", "numbers", "read", "recording", "through"),
+    )
 
     def __init__(
         self, before: State, after: State, recording: Recording, numbers: Sequence[tuple[Any, Any]]
@@ -71,6 +74,8 @@ class Trace:
         looked = [*recording.looked, *(node for node, _, _ in recording.asked), *recording.items]
         inputs = [x for _, sources in recording.made for x in sources]
         self.read = {x for x in (*looked, *inputs) if x not in self.made}
+        self.through = {x for node in self.made if node.tracked for x in node.inputs}
+        self.through.update(recording.roots)
 
     def changed(self) -> Iterable[int]:
         """The places of the nodes that it replaces."""
@@ -94,17 +99,14 @@ class Trace:
         for new in carried.values():
             if new not in self.made and new not in known:
                 raise Unclear(f"{new} comes from elsewhere")
-        self._require_own_history(carried)
 
-    def _require_own_history(self, carried: Mapping[Node, Node]) -> None:
+    def require_own_history(self, changing: Sequence[tuple[Node, Node]]) -> None:
         """Raises `Unclear` unless what can be differentiated has begun in this iteration, or is
         handed on with all of its history."""
-        old = {node for node in carried if node.tracked and node.op is not LEAF}
-        if not self.before.histories:
-            reached = [x for node in self.made if node.tracked for x in node.inputs]
-            if not old.isdisjoint([*reached, *self.recording.roots]):
-                raise Reached
-        for before, after in carried.items():
+        old = {node for node, _ in changing if node.tracked and node.op is not LEAF}
+        if not self.before.histories and not old.isdisjoint(self.through):
+            raise Reached
+        for before, after in changing:
             if before in old and (after is before or after not in self.made):
                 raise Unclear("its history stays")
             # What reads it next may add in another order where it lies otherwise.
@@ -141,11 +143,11 @@ class Plan:
             same = trace.keys == first.keys and trace.after.entries == state.entries
             if not (same and _same_numbers(trace.after.numbers, state.numbers)):
                 raise Unclear("the variables are others")
-        carried = {i for trace in traces for i in trace.changed()}
-        for i in self._read - carried:
+        carried = changed = {i for trace in traces for i in trace.changed()}
+        for i in self._read - changed:
             if any(trace.before.nodes[i] is not state.nodes[i] for trace in traces):
-                _require_loose(state.nodes[i])
-                carried.add(i)
+                _require_loose(state.nodes[i], any(t.before.nodes[i] in t.through for t in traces))
+                carried = carried | {i}
         self._carried = sorted(carried)
         old: Loop | None = None
         if known is not None and known._carried == self._carried:
@@ -153,7 +155,9 @@ class Plan:
         ways = []
         for trace in traces:
             pairs = [(trace.before.nodes[i], trace.after.nodes[i]) for i in self._carried]
+            moving = {trace.before.nodes[i] for i in changed}
             trace.require_explained(dict(pairs))
+            trace.require_own_history([(a, b) for a, b in pairs if a in moving])
             ways.append(Way(trace.recording, pairs, trace.numbers))
         self._loop: Loop = Loop(ways, OPERATIONS, old)
 
@@ -245,8 +249,8 @@ def _moves(before: State, after: State) -> list[int]:
     return growth
 
 
-def _require_loose(node: Node) -> None:
+def _require_loose(node: Node, differentiated: bool) -> None:
     """Raises `Unclear` unless another value may take this one's place in a program."""
-    bound = node.tracked and node.op is not LEAF
+    bound = differentiated and node.tracked and node.op is not LEAF
     _refuse("another history is read" if bound else "")
     _refuse("large values" if node.size > SMALL or node.value is None else "")

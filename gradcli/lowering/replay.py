@@ -24,8 +24,10 @@ from gradcli.lowering.watch import Watch
 
 ATTEMPTS = 8
 """Iterations that are recorded at most until one can be repeated."""
-OTHERS = 2
-"""Iterations that go another way, and cannot be repeated, that are recorded at most."""
+OTHERS = 4
+"""Iterations that go another way, and did not pay, that are recorded at most."""
+PAYS = 8
+"""Replayed iterations for which it pays to record one."""
 POOR = 3
 """How often a program may stop after fewer than four iterations, more often than after more."""
 STRANGE = 2
@@ -65,23 +67,26 @@ class Repeated:
         attempts: how many iterations may still be recorded.
         others: how many of those that go another way.
         poor: how often the plan stopped early.
+        paid: how many iterations had been replayed when the last one was recorded.
         histories: whether iterations go through the history of what earlier ones computed.
     """
 
     __slots__ = (
         *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
-        *("histories", "poor", "possible", "skipped"),
+        *("histories", "named", "paid", "poor", "possible", "skipped"),
     )
 
     def __init__(self, node: ast.While | ast.For, scope: Scope, body: Code) -> None:
         self._node, self._scope, self.body = node, scope, body
         self.plan: Plan | None = None
         self.poor, self.others, self.histories = 0, OTHERS, False
+        self.paid = 0
         self._codes: tuple[Watch, Code, Code | None] | None = None
         self.possible = can_be_watched(node.body)
         self.attempts = ATTEMPTS if self.possible else 0
         self.names: list[str] = []
         self.skipped: frozenset[str] = frozenset()
+        self.named: frozenset[str] = frozenset()
         self.counter: Any = None
 
     def __call__(self, frame: Frame) -> Replay:
@@ -101,6 +106,8 @@ class Repeated:
             grown = {owner.id for owner in lists} - set(bound_names(node.body))
             ignored = written_first(node.body) | grown
             self.skipped = frozenset(ignored - environment.shared - used)
+            names = {n.id for n in inside([node]) if isinstance(n, ast.Name)}
+            self.named = frozenset(names | environment.shared)
             watch = environment.watch = Watch(lists)
             try:
                 tests = [lower_used(test, self._scope) for test in self._tested()]
@@ -133,8 +140,11 @@ class Repeated:
     def state(self, frame: Frame) -> State:
         """What the next iteration starts from; raises `Unclear`."""
         skipped = frozenset(self.key(name) for name in self.skipped)
-        variables = self._scope.environment.variables
-        return State(variables, frame, skipped, self._scope.is_module, self.histories)
+        scope = self._scope
+        own = self.named if scope.is_module else self.named & set(scope.slots)
+        named = frozenset(map(self.key, own))
+        variables = scope.environment.variables
+        return State(variables, frame, skipped, named, scope.is_module, self.histories)
 
 
 class Replay:
@@ -239,8 +249,10 @@ class Replay:
     def _learn(self, trace: Trace, other: bool) -> None:
         """Makes a plan that knows a recorded iteration."""
         loop = self._loop
+        done = loop.plan.done if loop.plan else 0
         loop.plan = loop.plan.with_trace(trace) if loop.plan else Plan([trace], trace.after)
-        loop.others += other
+        loop.others += other and done - loop.paid >= PAYS
+        loop.paid = done
         loop.poor -= other
 
 

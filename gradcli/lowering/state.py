@@ -26,6 +26,7 @@ LONGEST = 20_000
 
 _CONSTANT = (bool, str, complex, bytes, range, type(None), type(...), type(NotImplemented))
 _NUMBERS = (int, float)
+_PLAIN = (*_NUMBERS, bool, str, type(None))
 _OPAQUE = (FunctionType, BuiltinFunctionType, type)
 
 
@@ -44,6 +45,7 @@ class State:
         variables: the variables of the module.
         frame: the innermost frame of the function that the loop is in.
         skipped: variables of the loop's own scope that do not count.
+        named: those that the loop or a function may read; numbers and texts of others do not count.
         is_module: whether that scope is the module.
         histories: whether it leads on to what can be differentiated through.
 
@@ -59,6 +61,7 @@ class State:
         variables: dict[str, Any],
         frame: Frame,
         skipped: frozenset[Any],
+        named: frozenset[Any],
         is_module: bool,
         histories: bool,
     ) -> None:
@@ -69,23 +72,23 @@ class State:
         self.versions: list[tuple[Version, int]] = []
         self._seen: dict[int, int] = {}
         self._held: list[Any] = []
-        nothing: frozenset[Any] = frozenset()
         self._stack: list[Any] = []
-        self._own(frame, nothing if is_module else skipped)
-        self._own(variables, skipped if is_module else nothing)
+        own: Any = variables if is_module else frame
+        for box in (frame, variables):
+            self._own(box, *((skipped, named) if box is own else (frozenset(), None)))
         while self._stack:
             if len(self.entries) > LONGEST:
                 raise Unclear("too many values")
             self._visit(self._stack.pop())
 
-    def _own(self, box: Any, skipped: frozenset[Any]) -> None:
+    def _own(self, box: Any, skipped: frozenset[Any], named: frozenset[Any] | None) -> None:
         """The variables of a scope, without those that do not count."""
         self._seen[id(box)] = -1 - len(self._seen)
         items = box.items() if isinstance(box, dict) else enumerate(box)
         below: list[Any] = []
         for key, value in items:
             kind = plain(value).__class__
-            if key in skipped:
+            if key in skipped or (named is not None and key not in named and kind in _PLAIN):
                 continue
             self.entries.append((key, kind if kind in _NUMBERS else None))
             (self.numbers if kind in _NUMBERS else below).append(value)
