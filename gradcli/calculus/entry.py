@@ -13,6 +13,7 @@ from gradcli.calculus.results import Derivatives
 from gradcli.calculus.task import Task
 from gradcli.calculus.vectors import Given
 from gradcli.calculus.verify import Withheld
+from gradcli.execute.evaluate import silence
 from gradcli.graph.dim import Dims
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression
@@ -52,7 +53,13 @@ def differentiate(
         GradcliError: for mistakes in the expression; G015 where a declaration is missing, G038
             where there is no closed form; `Withheld` where the formula fails its check.
     """
-    task = Task(_parsed(expression), _given(shapes, values), wrt, order, vjp, jvp)
+    with silence:
+        return _differentiated(
+            Task(_parsed(expression), _given(shapes, values), wrt, order, vjp, jvp), cse
+        )
+
+
+def _differentiated(task: Task, cse: bool) -> Derivatives:
     for plain, guards in ((False, False), (True, False), (False, True)):
         if guards:
             task.keep_guards()

@@ -16,6 +16,7 @@ from gradcli.graph import backward as engine
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import LEAF, NoDerivative, Zero
 from gradcli.graph.walk import ancestors
+from gradcli.ops.ruled import RULED
 from gradcli.tensor import Tensor
 from gradcli.tensor.autograd import Targets
 from gradcli.tensor.storage import Stop
@@ -60,6 +61,9 @@ def contributions(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[st
 
     with Stop(False):
         engine.backward(seeds, targets, before=remember)
+        for node in [x for x in cotangents if x.op.name in RULED]:
+            inner = [(node.inputs[0], cotangents[node])]  # the terms that its own rule adds up
+            engine.backward(inner, targets, before=remember)
         for node, cotangent in cotangents.items():
             parts = engine.propagate(node, cotangent, cotangents)
             if len(parts) < 2:

@@ -31,9 +31,8 @@ from gradcli.execute.calls import (
 from gradcli.execute.local import local_attributes, local_shape, rows_of, window
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.graph.node import Node
-from gradcli.graph.op import FULL
+from gradcli.graph.op import ALIASES, FULL
 
-ALIASES = ("leaf", "detach", "clone")
 """Ops whose result is their input under another name."""
 
 Values = Mapping[Node, Any]

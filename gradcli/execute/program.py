@@ -17,12 +17,10 @@ from gradcli.execute.evaluate import backend
 from gradcli.execute.steps import taken
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
-from gradcli.graph.op import DATA, FULL, ITEM, OVERWRITE
+from gradcli.graph.op import ALIASES, DATA, FULL, ITEM, OVERWRITE
 from gradcli.graph.recording import Made, Traced
 from gradcli.ops.elementwise import ROUNDING
 
-ALIASES = frozenset(("leaf", "detach", "clone", "opaque"))
-"""Ops whose result is their first input under another name."""
 VIEWS = frozenset(
     ("reshape", "permute_dims", "slice", "expand", "diagonal", "flip", "real", "imag")
 )

@@ -17,13 +17,19 @@ from gradcli.execute.stepping import FEW, Lines, chain, is_float, reduced, round
 from gradcli.graph.node import Node
 
 
-def _shifted(lines: Lines, node: Node, arrays: list[Any]) -> tuple[Array, Array, Array] | None:
-    """(max, x - max, its exponential) along rows of a few real numbers; max is 0 where infinite."""
+def _shifted(
+    lines: Lines, node: Node, arrays: list[Any], finite: bool = False
+) -> tuple[Array, Array, Array] | None:
+    """(max, x - max, its exponential) along rows of a few real numbers.
+
+    Where max is to be `finite` it is 0 for an infinite one.
+    """
     (x,), axis = arrays, node.attrs["axis"]
     rows = x.ndim and x.size and axis in (-1, (-1,))
     if not rows or not is_float(node, arrays) or not precise.applies(x):
         return None
-    known: tuple[Array, Array, Array] | None = lines.memo.get(("shifted", id(x)))
+    key = "shifted", id(x), finite
+    known: tuple[Array, Array, Array] | None = lines.memo.get(key)
     if known is not None:
         return known
     top = np.empty((*x.shape[:-1], 1), x.dtype)
@@ -31,14 +37,15 @@ def _shifted(lines: Lines, node: Node, arrays: list[Any]) -> tuple[Array, Array,
         chain(lines, np.maximum, np.moveaxis(x, -1, 0), top[..., 0])
     else:
         lines.add(np.maximum.reduce, x, -1, None, top, True)
-    finite, zero = np.empty(top.shape, bool), np.zeros((), x.dtype)
-    lines.add(np.isfinite, top, finite)
-    lines.add(np.logical_not, finite, finite)
-    lines.add(np.putmask, top, finite, zero)
+    if finite:
+        infinite, zero = np.empty(top.shape, bool), np.zeros((), x.dtype)
+        lines.add(np.isfinite, top, infinite)
+        lines.add(np.logical_not, infinite, infinite)
+        lines.add(np.putmask, top, infinite, zero)
     shifted, powers = np.empty_like(x, order="C"), np.empty_like(x, order="C")
     lines.add(np.subtract, x, top, shifted)
     rounded(lines, np.exp, shifted, powers)
-    found = lines.memo["shifted", id(x)] = top, shifted, powers
+    found = lines.memo[key] = top, shifted, powers
     return found
 
 
@@ -83,7 +90,7 @@ def log_softmax(
 
 def logsumexp(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array | None:
     """The logarithm of the sum, and max."""
-    found = _shifted(lines, node, arrays)
+    found = _shifted(lines, node, arrays, finite=True)
     if found is None:
         return None
     top, _, powers = found

@@ -15,7 +15,7 @@ from gradcli.execute.limits import human, memory
 from gradcli.files.stored import Stored
 from gradcli.files.views import Part
 from gradcli.graph.node import Node
-from gradcli.graph.op import DATA, LEAF
+from gradcli.graph.op import ALIASES, DATA, LEAF
 from gradcli.graph.shape import text
 
 LARGE = 1 << 22
@@ -26,7 +26,6 @@ SMALL = 32768
 """Elements up to which a value may always be held."""
 COMBINING = frozenset(("sum", "contract", "amax", "amin", "any", "all"))
 """Ops that sweeps do faster than one call where they read much."""
-NAMES = frozenset(("leaf", "detach", "clone"))
 
 
 class Chunks:
@@ -75,7 +74,7 @@ def give_parts(order: Iterable[Node]) -> bool:
     found = False
     for node in order:
         value = node.inputs[0].value if node.inputs else None
-        if isinstance(value, Stored) and node.op.name in NAMES:
+        if isinstance(value, Stored) and node.op.name in ALIASES:
             node.value, found = value, True
         elif value is not None and node.op.name == "slice" and _cuts_rows(node):
             node.value, found = _sliced(value, node), True

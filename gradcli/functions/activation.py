@@ -25,6 +25,7 @@ from gradcli.graph.shape import axis_from_right, numel
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import lacks, zero
+from gradcli.ops.ruled import ruled
 from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
@@ -108,26 +109,54 @@ def selu(input: Any, inplace: bool = False) -> Node:
 def gelu(input: Any, *, approximate: str = "none") -> Node:
     """`input` times its normal distribution function, which "tanh" approximates."""
     x = floating(input, "GeluKernelImpl")
-    if approximate == "none":
-        return x * 0.5 * (ops.erf(x * math.sqrt(0.5)) + 1)
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise GradcliError("G026", "approximate argument must be either none or tanh.")
-    inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
-    return x * 0.5 * (ops.tanh(inner) + 1)
+    share, rule = (_normal_share, _gelu) if approximate == "none" else (_tanh_share, _gelu_tanh)
+    return ruled(x * 0.5 * (share(x) + 1), x, rules=(rule,))
+
+
+def _normal_share(x: Node) -> Node:
+    return ops.erf(x * math.sqrt(0.5))
+
+
+def _tanh_share(x: Node) -> Node:
+    return ops.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi))
+
+
+def _gelu(g: Node, out: Node, x: Node) -> Node:
+    below = 0.5 * (_normal_share(x) + 1)
+    return g * (below + x * (ops.exp(x * x * -0.5) / math.sqrt(2 * math.pi)))
+
+
+def _gelu_tanh(g: Node, out: Node, x: Node) -> Node:
+    share = _tanh_share(x)
+    inner = (1 + 3 * 0.044715 * (x * x)) * math.sqrt(2 / math.pi)
+    return g * (0.5 * (share + 1) + 0.5 * x * (1 - share * share) * inner)
 
 
 @activation("nn.functional.silu")
 def silu(input: Any, inplace: bool = False) -> Node:
     """`input*sigmoid(input)`."""
     x = tensor(input)
-    return (x if x.dtype.is_complex else floating(x, "silu_cpu")) * ops.sigmoid(x)
+    x = x if x.dtype.is_complex else floating(x, "silu_cpu")
+    return ruled(x * ops.sigmoid(x), x, rules=(_silu,))
+
+
+def _silu(g: Node, out: Node, x: Node) -> Node:
+    share = ops.sigmoid(x)
+    return g * ops.conj(share * (x * (1 - share) + 1))
 
 
 @activation("nn.functional.mish")
 def mish(input: Any, inplace: bool = False) -> Node:
     """`input*tanh(softplus(input))`."""
     x = floating(input, "mish_cpu")
-    return x * ops.tanh(own.softplus(x))
+    return ruled(x * ops.tanh(own.softplus(x)), x, rules=(_mish,))
+
+
+def _mish(g: Node, out: Node, x: Node) -> Node:
+    share = ops.tanh(own.softplus(x))
+    return g * (share + x * ops.sigmoid(x) * (1 - share * share))
 
 
 def _between(x: Node, low: Node, high: Node, inside: Node) -> Node:
@@ -169,17 +198,26 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Node:
     """`(input + 3)/6` between 0 and 1."""
     x = floating(input, "hardsigmoid_cpu")
     shifted = x + 3
-    return _between(shifted, zero(x), zero(x) + 6, shifted) / 6
+    made = _between(shifted, zero(x), zero(x) + 6, shifted) / 6
+    return ruled(made, x, rules=(_hardsigmoid,))
+
+
+def _hardsigmoid(g: Node, out: Node, x: Node) -> Node:
+    inside = ops.logical_and(ops.gt(x, zero(x) - 3), ops.lt(x, zero(x) + 3))
+    return ops.where(inside, g / 6, zero(g))
 
 
 @activation("nn.functional.hardswish")
 def hardswish(input: Any, inplace: bool = False) -> Node:
     """`input*(input + 3)/6` between -3 and 3, 0 below, `input` above."""
     x = floating(input, "hardswish_cpu")
-    above = ops.ge(x, zero(x) + 3)
-    below = ops.le(x, zero(x) - 3)
-    middle = only(ops.logical_not(ops.logical_or(above, below)), x)
-    return ops.where(below, zero(x) * -1.0, ops.where(above, x, middle * (middle + 3) / 6 + 0 * x))
+    share = ops.clamp_max(ops.clamp_min(x + 3, zero(x)), zero(x) + 6)
+    return ruled(x * share / 6, x, rules=(_hardswish,))
+
+
+def _hardswish(g: Node, out: Node, x: Node) -> Node:
+    slope = ops.where(ops.lt(x, zero(x) + 3), x / 3 + 0.5, zero(x) + 1)
+    return ops.where(ops.le(x, zero(x) - 3), zero(g), g * slope)
 
 
 @activation("hardshrink", "nn.functional.hardshrink", method=True)
@@ -299,8 +337,8 @@ def prelu(input: Any, weight: Any) -> Any:
 
 @internal("_prelu_kernel", refuses=lacks("prelu_cpu", BOOL, INTEGER, COMPLEX))
 def _prelu(input: Any, weight: Any) -> Node:
-    below = ops.clamp_max(input, zero(input))
-    return ops.where(ops.gt(input, zero(input)), input, weight * below)
+    above = ops.gt(input, zero(input))
+    return ops.where(above, input, weight * only(ops.logical_not(above), input))
 
 
 for _name in ("sigmoid", "tanh"):

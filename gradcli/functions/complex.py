@@ -17,6 +17,7 @@ from gradcli.graph.op import Check
 from gradcli.ops import complexes
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import lacks
+from gradcli.ops.ruled import ruled
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -62,7 +63,14 @@ def complex(real: Any, imag: Any) -> Node:
 def polar(abs: Any, angle: Any) -> Node:
     """`abs * (cos(angle) + 1j*sin(angle))`."""
     size, turn = _parts(abs, angle)
-    return ops.make_complex(size * ops.cos(turn), size * ops.sin(turn))
+    made = ops.make_complex(size * ops.cos(turn), size * ops.sin(turn))
+    return ruled(made, size, turn, rules=_POLAR)
+
+
+_POLAR = (
+    lambda g, out, x, y: ops.real(ops.conj(g) * ops.sgn(out)),
+    lambda g, out, x, y: ops.real(ops.conj(g) * (out * 1j)),
+)
 
 
 # -- parts and views

@@ -17,8 +17,8 @@ from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, bool_, int32, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
-from gradcli.ops.opaque import opaque
 from gradcli.ops.rows import lacks
+from gradcli.ops.ruled import opaque
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand, Value

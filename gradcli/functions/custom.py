@@ -16,7 +16,7 @@ from gradcli.functions.context import Context
 from gradcli.functions.custom_call import Call
 from gradcli.functions.vmap import moved
 from gradcli.graph.node import current
-from gradcli.ops.opaque import opaque
+from gradcli.ops.ruled import opaque
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.closing import depend
 from gradcli.tensor.storage import Stop

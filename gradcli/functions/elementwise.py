@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.math import LARGEST, tensor_last
+from gradcli.functions.math import tensor_last
 from gradcli.graph.dtype import (
     C_TYPES,
     FLOATING,
+    LARGEST,
     SCALAR_TYPES,
     bool_,
 )
 from gradcli.graph.node import Node
 from gradcli.ops import activation
 from gradcli.ops import elementwise as ops
+from gradcli.ops.ruled import ruled
 from gradcli.tensor.function import (
     as_floating,
     common_dtype,
@@ -42,8 +44,15 @@ def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
             )
     if x.dtype.category < FLOATING:
         raise no_kernel("lerp_kernel_scalar", x)
-    factor = weight if isinstance(weight, Node) else as_number(weight, x.dtype)
-    return x + ops.cast(factor, x.dtype) * (y - x)
+    factor = ops.cast(weight if isinstance(weight, Node) else as_number(weight, x.dtype), x.dtype)
+    return ruled(x + factor * (y - x), x, y, factor, rules=_LERP)
+
+
+_LERP = (
+    lambda g, out, x, y, w: g * ops.conj(1 - w),
+    lambda g, out, x, y, w: g * ops.conj(w),
+    lambda g, out, x, y, w: g * ops.conj(y - x),
+)
 
 
 @function()
@@ -52,7 +61,15 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Nod
     x, y, z = promoted(input, tensor1, tensor2)
     if x.dtype is bool_:
         raise no_kernel("addcmul_cpu_out", x)
-    return x + (y * z if value == 1 else value * y * z)
+    made = x + (y * z if value == 1 else value * y * z)
+    return ruled(made, x, y, z, rules=_ADDCMUL, scale=value)
+
+
+_ADDCMUL = (
+    lambda g, out, x, y, z, *, scale: g,
+    lambda g, out, x, y, z, *, scale: g * ops.conj(z * scale),
+    lambda g, out, x, y, z, *, scale: g * ops.conj(y * scale),
+)
 
 
 @function()
@@ -61,7 +78,15 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Nod
     x, y, z = promoted(input, tensor1, tensor2)
     if common_dtype((tensor1, tensor2)).category < FLOATING:
         raise GradcliError("G025", _INTEGER_ADDCDIV)
-    return x + (y / z if value == 1 else value * (y / z))
+    made = x + (y / z if value == 1 else value * (y / z))
+    return ruled(made, x, y, z, rules=_ADDCDIV, scale=value)
+
+
+_ADDCDIV = (
+    lambda g, out, x, y, z, *, scale: g,
+    lambda g, out, x, y, z, *, scale: g * ops.conj(scale / z),
+    lambda g, out, x, y, z, *, scale: -g * ops.conj(scale * y / (z * z)),
+)
 
 
 _INTEGER_ADDCDIV = (
@@ -110,13 +135,20 @@ def nan_to_num(
     x = tensor_operand(input)
     if x.dtype.category < FLOATING:
         return ops.clone(x)
+    return ruled(_finite(x, nan, posinf, neginf), x, rules=_NAN_TO_NUM)
+
+
+_NAN_TO_NUM = (lambda g, out, x: g * ops.cast(ops.isfinite(x), x.dtype),)
+
+
+def _finite(x: Node, nan: float, posinf: float | None, neginf: float | None) -> Node:
     if x.dtype.is_complex:
         if x.tracked:
             sentence = "nan_to_num does not support automatic differentiation for outputs with"
             raise GradcliError("G025", f"{sentence} complex dtype.")
-        parts = (nan_to_num.body(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
+        parts = (_finite(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
         return ops.make_complex(*parts)
-    largest = LARGEST[given_dtype(x).name]
+    largest = LARGEST[given_dtype(x)]
     high = promoted(x, largest if posinf is None else posinf)[1]
     low = promoted(x, -largest if neginf is None else neginf)[1]
     finite = ops.where(ops.isnan(x), promoted(x, nan)[1], x)

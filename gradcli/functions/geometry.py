@@ -5,6 +5,7 @@ Constraints: see functions/numeric.py; distances of equal points have gradient 0
 
 from __future__ import annotations
 
+import math
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as repeated_choices
 from typing import Any
@@ -17,7 +18,7 @@ from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.join import stack
 from gradcli.functions.math import refuse_bools
-from gradcli.functions.reduce import root_or_zero, vector_norm_of
+from gradcli.functions.reduce import norm_rule, root_or_zero, vector_norm_of
 from gradcli.functions.shape import meshgrid, part, permuted, reshaped
 from gradcli.graph.dtype import BOOL, FLOATING, HALVES, INTEGER, SCALAR_TYPES, as_dtype, int64
 from gradcli.graph.node import Node, constant
@@ -25,7 +26,8 @@ from gradcli.graph.op import Check
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, linalg, movement, reduction
-from gradcli.ops.rows import lacks
+from gradcli.ops.rows import lacks, to_real, zero
+from gradcli.ops.ruled import ruled_whole
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
@@ -100,7 +102,26 @@ def _apart(input: Any, other: Any, p: float) -> Node:
     x, y = promoted(input, other)
     left = reshaped(x, (*x.shape[:-1], 1, x.shape[-1]))
     right = reshaped(y, (*y.shape[:-2], 1, *y.shape[-2:]))
-    return vector_norm_of(left - right, p, (-1,), False)
+    return _length(left - right, p)
+
+
+def _length(apart: Node, p: float) -> Node:
+    """The norm along the last dim, as PyTorch's distances have it: the order 0 counts no NaN."""
+    made = vector_norm_of(apart, p, (-1,), False)
+    if p == 0:
+        lost = ops.isnan(reduction.total(ops.absolute(apart), axis=(-1,), keepdims=False))
+        made = ops.where(lost, constant(math.nan, made.dtype), made)
+    return ruled_whole(made, apart, rules=(_length_rule,), order=p)
+
+
+def _length_rule(g: Node, out: Node, x: Node, *, order: float) -> Node | None:
+    if order == 0:
+        return constant(0, x.dtype, (*g.shape, x.shape[-1]))
+    if order == math.inf:
+        whole = reduction.restore(out, x, (-1,), False)
+        hit = 1 - ops.clamp_max(ops.ceil(ops.absolute(ops.absolute(x) - whole)), zero(x) + 1)
+        return reduction.restore(g, x, (-1,), False) * ops.sgn(x) * hit
+    return norm_rule(g, out, x, axis=(-1,), keepdims=False, order=order)
 
 
 @function("Tensor._by_product", shown="view")
@@ -110,7 +131,7 @@ def _by_product(input: Any, other: Any) -> Node:
     sizes = [reduction.total(v * v, axis=(-1,), keepdims=True) for v in (x, y)]
     across = movement.permute(sizes[1], axes=(-1, -2))
     square = sizes[0] + across - 2 * linalg.contract(x, y, spec="ik,jk->ij")
-    return root_or_zero(ops.clamp_min(square, constant(0, x.dtype)))
+    return root_or_zero(ops.clamp_min(square, zero(x)))
 
 
 @function("nn.functional.pdist", "pdist", method=False, refuses=lacks("pdist", *HALVES))
@@ -125,7 +146,7 @@ def pdist(input: Any, p: float = 2.0) -> Node:
         raise _error("pdist only supports non-negative p values", "G026")
     rows, columns = np.triu_indices(x.shape[0], 1)
     first, second = (indexing.index(x, positions(v), axes=2) for v in (rows, columns))
-    return vector_norm_of(first - second, float(p), (-1,), False)
+    return _length(first - second, float(p))
 
 
 @function(
@@ -152,7 +173,21 @@ def renorm(input: Any, p: Number, dim: int, maxnorm: Number) -> Node:
     norm = vector_norm_of(x, float(p), rest, True)
     limit = constant(maxnorm, norm.dtype)
     scale = ops.where(ops.gt(norm, limit), limit / (norm + 1e-7), constant(1, norm.dtype))
-    return x * ops.cast(scale, x.dtype)
+    made = x * ops.cast(scale, x.dtype)
+    return ruled_whole(made, x, rules=(_renorm,), axis=rest, order=float(p), limit=maxnorm)
+
+
+def _renorm(
+    g: Node, out: Node, x: Node, *, axis: tuple[int, ...], order: float, limit: float
+) -> Node:
+    norm = vector_norm_of(x, order, axis, True)
+    along = ops.conj(x) * g
+    inner = reduction.total(to_real(along), axis=axis, keepdims=True)
+    turn = norm_rule(inner, norm, x, axis=axis, keepdims=True, order=order)
+    assert turn is not None  # the order is positive
+    inverse = ops.cast(1 / (norm + 1e-7), x.dtype)
+    scaled = limit * inverse * (g - inverse * turn)
+    return ops.where(ops.gt(norm, constant(limit, norm.dtype)), scaled, g)
 
 
 # -- products and turns

@@ -16,8 +16,8 @@ from gradcli.functions.counting import known_node
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, float32, float64
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
-from gradcli.ops.opaque import opaque
 from gradcli.ops.rows import lacks
+from gradcli.ops.ruled import opaque
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor

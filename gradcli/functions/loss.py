@@ -20,6 +20,7 @@ from gradcli.graph.shape import require_room
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
+from gradcli.ops.ruled import ruled
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.levels import of_all_examples
@@ -201,13 +202,13 @@ def soft_margin_loss(
     reduce: Old = None,
     reduction: Reduction = "mean",
 ) -> Node:
-    """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
+    """`log(1 + exp(-target*input))`; infinite, as PyTorch's, where the exponential is."""
     not_differentiable("soft_margin_loss", target=target)
     if not input.dtype.is_floating_point:
         raise cannot_cast(float32, input.dtype)
     x, y = promoted(input, target)
     require_room(y.shape, x.shape)
-    return reduced(own.softplus(x * -y), reduction, size_average, reduce)
+    return reduced(ops.log1p(ops.exp(x * -y)), reduction, size_average, reduce)
 
 
 @function("nn.functional.binary_cross_entropy")
@@ -275,7 +276,27 @@ def binary_cross_entropy_with_logits(
         right = right * ((weights[-1] - 1) * y + 1)
     losses = (1 - y) * x + right
     losses = losses if weight is None else losses * weights[0]
+    given = {"weighted": weight is not None, "positive": pos_weight is not None}
+    losses = ruled(losses, x, y, *weights, rules=(_by_logit, _by_truth), **given)
     return reduced(losses, reduction, size_average, reduce)
+
+
+def _by_logit(
+    g: Node, out: Node, x: Node, y: Node, *weights: Node, weighted: bool, positive: bool
+) -> Node:
+    if positive:
+        right = weights[-1] * y
+        slope = (right + 1 - y) * ops.sigmoid(x) - right
+    else:
+        slope = ops.sigmoid(x) - y
+    return slope * g * weights[0] if weighted else slope * g
+
+
+def _by_truth(
+    g: Node, out: Node, x: Node, y: Node, *weights: Node, weighted: bool, positive: bool
+) -> Node:
+    slope = log_sigmoid_of(-x) - log_sigmoid_of(x) * weights[-1] if positive else -x
+    return slope * g * weights[0] if weighted else slope * g
 
 
 @composite("nn.functional.kl_div")

@@ -19,7 +19,7 @@ from gradcli.graph.dtype import HALVES, bool_, int64
 from gradcli.graph.node import Node, data
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
-from gradcli.ops.rows import lacks
+from gradcli.ops.rows import lacks, zero
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.operands import other_dtype
 
@@ -187,7 +187,7 @@ def multi_margin_loss(
     if ((known < 0) | (known >= classes)).any():
         raise GradcliError("G022", "target out of range")
     over = margin - gather_along(x, positions(known), -1) + x
-    others = ops.relu(only(_mask(known != np.arange(classes)), over))
+    others = _positive(_mask(known != np.arange(classes)), over)
     losses = (others if p == 1 else others * others) / classes
     if weight is not None:
         losses = losses * index(weight, positions(known), axes=1)
@@ -204,6 +204,11 @@ def _check_margin_weight(weight: Node, classes: int) -> None:
 
 def _mask(known: Any) -> Node:
     return data(known, known.shape, bool_)
+
+
+def _positive(mask: Node, x: Node) -> Node:
+    """What is positive, where `mask` holds, and 0 elsewhere, NaN among it."""
+    return only(ops.logical_and(mask, ops.gt(x, zero(x))), x)
 
 
 def _rows(x: Node) -> Node:
@@ -263,7 +268,7 @@ def multilabel_margin_loss(
     chosen_scores = reshaped(gather_along(x, positions(right), -1), (rows, classes, 1))
     over = 1 - chosen_scores + reshaped(x, (rows, 1, classes))
     pairs = _mask(listed[:, :, None] & wrong[:, None, :])
-    losses = ops.relu(only(pairs, over)) / classes
+    losses = _positive(pairs, over) / classes
     return _by_row(reshaped(losses, (rows, classes * classes)), input, how)
 
 

@@ -20,8 +20,8 @@ from gradcli.graph.dtype import (
 )
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
-from gradcli.ops.opaque import opaque
-from gradcli.ops.rows import OPS
+from gradcli.ops.rows import OPS, zero
+from gradcli.ops.ruled import opaque, ruled
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import (
     as_floating,
@@ -374,9 +374,28 @@ def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
         raise ops.relu.refusal(dtype)
     if dtype is bool_ and None not in (min, max):
         raise no_kernel("clamp_cpu", x)
-    if min is not None:
-        x = ops.clamp_min(x, promoted(x, min)[1])
-    return x if max is None else ops.clamp_max(x, promoted(x, max)[1])
+    if max is None:
+        return ops.clamp_min(x, promoted(x, min)[1])
+    high = promoted(x, max)[1]
+    if min is None:
+        return ops.clamp_max(x, high)
+    low = promoted(x, min)[1]
+    return ruled(ops.clamp_max(ops.clamp_min(x, low), high), x, low, high, rules=_CLAMP)
+
+
+def _inside(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:
+    return ops.where(ops.logical_and(ops.ge(x, low), ops.le(x, high)), g, zero(g))
+
+
+def _below(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:
+    return ops.where(ops.logical_and(ops.lt(low, high), ops.lt(x, low)), g, zero(g))
+
+
+def _above(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:
+    return ops.where(ops.logical_or(ops.gt(x, high), ops.lt(high, low)), g, zero(g))
+
+
+_CLAMP = (_inside, _below, _above)
 
 
 _clamp_tensors = internal("clamp", edges=("input", "min", "max"))(_clamped)
@@ -406,12 +425,6 @@ def clamp_max(input: Any, max: Operand) -> Node:
     """`input`, at most `max`."""
     _no_bool_bound("clamp_max", input, max)
     return ops.clamp_max(*promoted(input, max))
-
-
-LARGEST = {
-    **{"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38},
-    **{"float64": 1.7976931348623157e308},
-}
 
 
 @function("polygamma", "special.polygamma", method=False)

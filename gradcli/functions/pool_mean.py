@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal
+from gradcli.functions.nn import internal, only
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.pool_checks import (
     check_adaptive,
@@ -21,12 +21,14 @@ from gradcli.functions.pool_checks import (
     check_windows,
     numbers,
 )
-from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, SMALL_INTEGERS
-from gradcli.graph.node import Node, constant
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, SMALL_INTEGERS, bool_
+from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
+from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
-from gradcli.ops.movement import reshape
+from gradcli.ops.movement import permute, reshape
+from gradcli.ops.reduction import total
 from gradcli.ops.rows import lacks
 from gradcli.ops.window import even_parts, window_sum
 from gradcli.tensor.function import Function, composite
@@ -134,11 +136,20 @@ def _adaptive_avg_pool(count: int) -> Function:
 
 def _added_up(x: Node, axis: int, count: int) -> Node:
     """The sums of `count` even parts of an axis."""
-    size = x.shape[axis]
-    member = np.zeros((count, size))
-    for row, (start, stop, _) in zip(member, even_parts(size, count), strict=True):
-        row[start:stop] = 1
-    return mixed(x, axis, member)
+    ranges = even_parts(x.shape[axis], count)
+    lengths = np.array([[stop - start] for start, stop, _ in ranges])
+    steps = np.arange(lengths.max(initial=0))
+    starts = np.array([[start] for start, _, _ in ranges])
+    rest = x.shape[x.ndim + axis + 1 :]
+    turned = _turned(reshape(x, axes=-axis, shape=(x.shape[axis], numel(rest))))
+    found = index(turned, positions(starts + np.minimum(steps, lengths - 1)), axes=1)
+    mask = steps < lengths
+    added = total(only(data(mask, mask.shape, bool_), found), axis=(-1,), keepdims=False)
+    return reshape(_turned(added), axes=2, shape=(count, *rest))
+
+
+def _turned(x: Node) -> Node:
+    return permute(x, axes=(-1, -2))
 
 
 def mixed(x: Node, axis: int, weights: Any) -> Node:

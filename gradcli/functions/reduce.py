@@ -7,16 +7,19 @@ dimensions with length 1. Ties and gradients at singular points are PyTorch's.
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, DType, as_dtype, bool_, int64, uint8
 from gradcli.graph.node import Node, constant
+from gradcli.graph.op import DETACH
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
 from gradcli.ops.elementwise import cast
+from gradcli.ops.ruled import ruled, ruled_whole
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
@@ -26,6 +29,7 @@ from gradcli.tensor.results import named_results
 from gradcli.tensor.tensor import Tensor
 
 Dim = int | Sequence[int] | None
+Axes = tuple[int, ...]
 EXTREMES = {name: named_results(name, "values", "indices") for name in ("max", "min")}
 """What `max(dim)` and `min(dim)` return."""
 
@@ -164,7 +168,9 @@ def _extreme(name: str, position: Any, reduce: Any) -> Any:
             if x.dtype.is_complex:
                 raise no_kernel(f"{name}_all", x)
             _nonempty(name, x, axes_of(None, x.ndim))
-            return reduce(x, axis=axes_of(None, x.ndim), keepdims=False)
+            axes = axes_of(None, x.ndim)
+            whole = reduce(x, axis=axes, keepdims=False)
+            return ruled_whole(whole, x, rules=(reduction.evenly,), axis=axes)
         axis = axis_from_right(dim, x.ndim)
         if x.dtype.is_complex:
             raise GradcliError("G025", f"{name}(): does not support complex input")
@@ -249,23 +255,46 @@ def all(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     return cast(found, uint8) if x.dtype is uint8 else found
 
 
-def root_or_zero(square: Node) -> Node:
-    """The square root, whose gradient at 0 is 0 as in PyTorch's norms and deviations."""
-    zero = constant(0, square.dtype)
-    at_zero = ops.eq(square, zero)
-    return ops.where(at_zero, zero, ops.sqrt(ops.where(at_zero, zero + 1, square)))
-
-
-def variance(x: Node, axes: tuple[int, ...], correction: float, keepdims: bool) -> Node:
-    """The variance over negative axes, divided by count - correction."""
-    centred = x - mean_of(x, axes, True)
-    squares = centred * centred if not x.dtype.is_complex else _square_size(centred)
+def _spread_of(
+    input: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any, root: bool = False
+) -> Node:
+    """The variance over `dim`, divided by count - correction, or the deviation, its `root`."""
+    x = _floating_only("std and var", input)
+    dim, correction = _spread_arguments(dim, unbiased, correction)
+    axes = axes_of(dim, x.ndim)
+    squares = square_size(x - mean_of(x, axes, True))
     freedom = builtins.max(count(x, axes) - correction, 0)
-    return reduction.total(squares, axis=axes, keepdims=keepdims) / freedom
+    made = reduction.total(squares, axis=axes, keepdims=keepdim) / freedom
+    made = ruled_whole(
+        made, x, rules=(_var_rule,), axis=axes, keepdims=keepdim, correction=correction
+    )
+    return root_or_zero(made) if root else made
 
 
-def _square_size(x: Node) -> Node:
-    return ops.real(x * ops.conj(x))
+def root_or_zero(square: Node) -> Node:
+    """The square root, whose gradient at 0 is 0 as in PyTorch's deviations and distances."""
+    return ruled(ops.sqrt(DETACH(square)), square, rules=(_root_rule,), corner=True)
+
+
+def _root_rule(g: Node, out: Node, x: Node) -> Node:
+    zero = constant(0, g.dtype)
+    return ops.where(ops.eq(out, zero), zero, g / (out * 2))
+
+
+def _var_rule(
+    g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool, correction: float
+) -> Node:
+    g = cast(reduction.restore(g, x, axis, keepdims), x.dtype)
+    mean, freedom = mean_of(x, axis, True), count(x, axis) - correction
+    if freedom <= 0:
+        infinite = (constant(number, x.dtype) for number in (math.nan, math.inf))
+        return g * ops.where(ops.eq(x, mean), *infinite)
+    return 2 / freedom * g * (x - mean)
+
+
+def square_size(x: Node) -> Node:
+    """The square of the absolute value."""
+    return ops.real(x * ops.conj(x)) if x.dtype.is_complex else x * x
 
 
 def _spread_arguments(
@@ -288,9 +317,7 @@ def var(
     correction: Number | None = None,
 ) -> Node:
     """The variance over `dim`, divided by n - correction (1 by default)."""
-    x = _floating_only("std and var", input)
-    dim, correction = _spread_arguments(dim, unbiased, correction)
-    return variance(x, axes_of(dim, x.ndim), correction, keepdim)
+    return _spread_of(input, dim, unbiased, keepdim, correction)
 
 
 @function("std")
@@ -303,9 +330,7 @@ def std(
     correction: Number | None = None,
 ) -> Node:
     """The standard deviation over `dim`, with n - correction (1 by default)."""
-    x = _floating_only("std and var", input)
-    dim, correction = _spread_arguments(dim, unbiased, correction)
-    return root_or_zero(variance(x, axes_of(dim, x.ndim), correction, keepdim))
+    return _spread_of(input, dim, unbiased, keepdim, correction, root=True)
 
 
 def _floating_only(name: str, input: Any) -> Node:
@@ -350,37 +375,53 @@ def var_mean(
 # -- norms
 
 
-def vector_norm_of(x: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
+def vector_norm_of(x: Node, order: float, axes: Axes, keepdims: bool) -> Node:
     """`(sum |x|**order)**(1/order)` over negative axes, and its limits at 0 and infinity."""
-    size = ops.absolute(x)
-    if order == float("inf"):
-        return reduction.amax(size, axis=axes, keepdims=keepdims)
-    if order == float("-inf"):
-        return reduction.amin(size, axis=axes, keepdims=keepdims)
-    if order == 0:
-        hits = cast(ops.ne(x, constant(0, x.dtype)), size.dtype)
-        return reduction.total(hits, axis=axes, keepdims=keepdims) + 0 * reduction.total(
-            size, axis=axes, keepdims=keepdims
-        )
-    if order == 1:
-        return reduction.total(size, axis=axes, keepdims=keepdims)
+    made = _norm_value(x, order, axes, keepdims)
+    over: Any = {"axis": axes, "keepdims": keepdims, "order": order}
+    return ruled_whole(made, x, rules=(norm_rule,), corner=order == 2, **over)
+
+
+def _norm_value(x: Node, order: float, axes: Axes, keepdims: bool) -> Node:
     if order == 2:
-        squares = x * x if not x.dtype.is_complex else _square_size(x)
-        return root_or_zero(reduction.total(squares, axis=axes, keepdims=keepdims))
-    return _general_norm(size, order, axes, keepdims)
+        square = reduction.total(square_size(x), axis=axes, keepdims=keepdims)
+        return ops.sqrt(DETACH(square))  # not the slope of a root at 0
+    size = ops.absolute(x)
+    if abs(order) == math.inf:
+        extreme = reduction.amax if order > 0 else reduction.amin
+        return extreme(size, axis=axes, keepdims=keepdims)
+    if order == 0:
+        size = cast(ops.ne(x, constant(0, x.dtype)), size.dtype)
+    powers = size if order in (0, 1) else size**order
+    added = reduction.total(powers, axis=axes, keepdims=keepdims)
+    return added if order in (0, 1) else added ** (1 / order)
 
 
-def _general_norm(size: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
-    zero = constant(0, size.dtype)
-    flat = ops.eq(size, zero)
-    powers = ops.where(flat, zero if order > 0 else zero + float("inf"), _safe(size, flat) ** order)
-    total = reduction.total(powers, axis=axes, keepdims=keepdims)
-    none = ops.eq(total, zero)
-    return ops.where(none, zero, _safe(total, none) ** (1 / order))
-
-
-def _safe(x: Node, unsafe: Node) -> Node:
-    return ops.where(unsafe, constant(1, x.dtype), x)
+def norm_rule(
+    g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool, order: float
+) -> Node | None:
+    """PyTorch's gradient of a norm: none for the order 0, which counts."""
+    if order == 0:
+        return None
+    g, out = (reduction.restore(v, x, axis, keepdims) for v in (g, out))
+    if order == 1:
+        return ops.sgn(x) * cast(g, x.dtype)
+    zero, none = constant(0, x.dtype), constant(0, out.dtype)
+    flat = ops.eq(out, none)
+    if order == 2:
+        return cast(g, x.dtype) * ops.where(flat, zero, x / cast(out, x.dtype))
+    size = ops.absolute(x)
+    if abs(order) == math.inf:
+        hit = cast(ops.logical_or(ops.eq(size, out), ops.isnan(size)), out.dtype)
+        share = g / reduction.total(hit, axis=axis, keepdims=True) * hit
+        return ops.sgn(x) * cast(share, x.dtype)
+    if order < 1:
+        slope = ops.where(ops.eq(x, zero), none, size ** (order - 1))
+        return ops.sgn(x) * cast(slope, x.dtype) * cast(g * out ** (1 - order), x.dtype)
+    scale = ops.where(flat, none, g / out ** (order - 1))
+    if order < 2:
+        return ops.sgn(x) * cast(size ** (order - 1) * scale, x.dtype)
+    return x * cast(size ** (order - 2) * scale, x.dtype)
 
 
 @function("linalg.vector_norm", shown="linalg_vector_norm", method=False)

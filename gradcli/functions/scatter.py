@@ -18,7 +18,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, movement
 from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
-from gradcli.ops.opaque import opaque
+from gradcli.ops.ruled import opaque
 from gradcli.ops.scatter import Places
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor

@@ -199,6 +199,8 @@ def pulled(
             part = rule(cotangent, out, *inputs, position=position, **attrs)
         else:
             part = rule(cotangent, out, *inputs, **attrs)
+        if part is None:  # PyTorch passes nothing on (ops/ruled.py)
+            continue
         passed.append((position, unbroadcast(part, batch, x.shape) if op.broadcasts else part))
     return passed
 

@@ -130,6 +130,11 @@ SMALL_INTEGERS = (uint8, int8, int16, int32)
 
 _COMPLEX = {float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128}
 _REAL = {complex32: float16, complex64: float32, complex128: float64}
+LARGEST = {
+    **{float16: 65504.0, bfloat16: 3.3895313892515355e38, float32: 3.4028234663852886e38},
+    float64: 1.7976931348623157e308,
+}
+"""The largest number of each floating-point type."""
 
 
 class _Default:

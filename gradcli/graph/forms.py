@@ -8,6 +8,7 @@ same attributes on operands of the same forms.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import FunctionType
 from typing import Any
 
 from gradcli.graph.dtype import DType
@@ -71,7 +72,7 @@ ONCE, PURE, UNLIKE = object(), object(), object()
 _forms: dict[Any, Form] = {}
 _constants: dict[Any, Form] = {}
 _kinds: dict[Any, Kind] = {}
-_PLAIN = frozenset((bool, int, float, complex, str, type(None), DType))
+_PLAIN = frozenset((bool, int, float, complex, str, type(None), DType, FunctionType))
 
 
 def is_plain(value: Any) -> bool:

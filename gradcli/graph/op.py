@@ -69,8 +69,7 @@ class Op:
         infer: `(*inputs, **attrs) -> (shape, dtype)`; raises GradcliError where the inputs do not
             fit.
         derivatives: for each input a rule `(g, out, *inputs, **attrs) -> cotangent of the input`,
-            or why there is none. One entry serves all inputs of an op with any number of them
-            (`variadic`).
+            or why there is none.
         kernel: the name under which backends execute it (array-API name where there is one).
         text: how it prints in a formula, with inputs as `{0}`, `{1}`: empty for `name(inputs,
             attrs)`.
@@ -80,7 +79,7 @@ class Op:
         promotes: what a function of the same name does to dtypes before it calls the op:
             "float" (integers become floating), "same", "numeric" (bool becomes int64), or "" for no
             function.
-        variadic: takes any number of inputs.
+        variadic: takes any number of inputs; the last derivative serves all that have none.
         torch: PyTorch's name in grad_fn where it is not `name`.
         multiple: has several results: `infer` gives a (shape, dtype) for each, `many` makes the
             nodes, and rules get tuples `g` and `out`.
@@ -142,7 +141,7 @@ class Op:
 
     def derivative(self, position: int) -> Derivative:
         """The derivative for input number `position`."""
-        return self.derivatives[0 if self.variadic else position]
+        return self.derivatives[min(position, len(self.derivatives) - 1)]
 
     def __call__(self, *inputs: Node, **attrs: Any) -> Node:
         """Makes the node; raises GradcliError with the current place when the inputs do not fit."""
@@ -235,6 +234,8 @@ SYMBOL = Op("symbol", _full)
 nodes.sources.update(full=FULL, data=DATA)
 LANE = Op("lane", _full)
 """One example of a batch that has no values of its own: attr `batch`, the node of all examples."""
+ALIASES = frozenset(("leaf", "detach", "clone", "ruled", "ruled_whole"))
+"""Ops whose result is their first input under another name."""
 UNKNOWN = frozenset((SYMBOL, LANE))
 """Ops whose nodes have no value."""
 LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}", elementwise=True)

@@ -13,7 +13,7 @@ from typing import Any
 from gradcli.graph import branches, numbers, places
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
-from gradcli.graph.op import FULL
+from gradcli.graph.op import ALIASES, FULL
 from gradcli.graph.places import is_spread
 from gradcli.graph.shape import reduced
 
@@ -169,7 +169,7 @@ def _logsumexp(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node
     (x,) = inputs
     if not _splits(x):
         return None
-    _, powers, norm, top = _shifted(s, x, attrs["axis"])
+    _, powers, norm, top = _shifted(s, x, attrs["axis"], finite=True)
     made = s.make("add", (s.make("log", (norm,), norm), top), norm)
     s.shares[made] = (x, powers, norm)
     return made if attrs["keepdims"] else s.reshape(made, node.shape)
@@ -179,13 +179,16 @@ def _splits(x: Node) -> bool:
     return x.dtype.name in ("float32", "float64") and x.ndim > 0 and x.size > 0
 
 
-def _shifted(s: Simplifier, x: Node, axis: tuple[int, ...]) -> tuple[Node, Node, Node, Node]:
-    """x - max, its exponentials, their sum, and max (0 where it is infinite) along `axis`."""
+def _shifted(
+    s: Simplifier, x: Node, axis: tuple[int, ...], finite: bool = False
+) -> tuple[Node, Node, Node, Node]:
+    """x - max, its exponentials, their sum, and max along `axis`, 0 for an infinite one."""
     shape = reduced(x.shape, axis, True)
     rows = s.constant(0, x.dtype, shape)
     top = s.make("amax", (x,), rows, axis=axis, keepdims=True)
-    finite = s.make("isfinite", (top,), rows, dtype="bool")
-    top = s.make("where", (finite, top, s.constant(0, x.dtype)), rows)
+    if finite:
+        known = s.make("isfinite", (top,), rows, dtype="bool")
+        top = s.make("where", (known, top, s.constant(0, x.dtype)), rows)
     shifted = s.make("sub", (x, top), x)
     powers = s.make("exp", (shifted,), x)
     return shifted, powers, s.make("sum", (powers,), rows, axis=axis, keepdims=True), top
@@ -248,7 +251,7 @@ def _from_zero(s: Simplifier, x: Node, node: Node) -> Node:
 
 
 RULES: dict[str, Rule] = {
-    **{"leaf": _alias, "detach": _alias, "clone": _alias},
+    **dict.fromkeys(ALIASES, _alias),
     **{"overwrite": _written, "replace": _written, "sum": _sum},
     **{"expand": _respread, "reshape": _respread, "add": _total},
     "mul": _algebra(_product, operator.mul),

@@ -5,8 +5,10 @@ Constraints: see gradcli/ops. Everything else of `torch.nn.functional` is compos
 
 from __future__ import annotations
 
+import math
+
 from gradcli.graph.dtype import COMPLEX
-from gradcli.graph.node import lift
+from gradcli.graph.node import constant, lift
 from gradcli.ops.elementwise import clamp_min, isnan, log, log1p, sigmoid, where
 from gradcli.ops.rows import elementwise, lacks
 
@@ -19,7 +21,7 @@ softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes=""
 # Composed of log and div, the derivative would be NaN at 0 and 1 and a number outside.
 logit = elementwise(
     "logit",
-    lambda g, out, x: where(isnan(out), out, g / (x * (1 - x))),
+    lambda g, out, x: where(isnan(out), constant(math.nan, x.dtype), g / (x * (1 - x))),
     promotes="",
     refuses=lacks("logit_cpu", COMPLEX),
 )

@@ -280,7 +280,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(MATRICES, _broadcast(lambda node: (2, 2))),
     **dict.fromkeys(IN_FRONT, _in_front),
     **dict.fromkeys(("cat", "overwrite"), _whole),
-    **dict.fromkeys(("require", "opaque"), _first_whole),
+    **dict.fromkeys(("require", "ruled_whole"), _first_whole),
     **dict.fromkeys(("index", "index_add"), _indexed(1)),
     **dict.fromkeys(("index_put", "scatter_reduce"), _indexed(2)),
 }

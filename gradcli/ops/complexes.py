@@ -7,7 +7,7 @@ as PyTorch defines it.
 from __future__ import annotations
 
 from gradcli.graph.dtype import DType
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
 from gradcli.graph.op import Op
 from gradcli.graph.shape import Shape
 from gradcli.ops.elementwise import conj, eq, imag, make_complex, real, where
@@ -24,7 +24,7 @@ def _as_complex(x: Node) -> tuple[Shape, DType]:
 
 def _angle_rule(g: Node, out: Node, x: Node) -> Node:
     if not x.dtype.is_complex:
-        return g * 0
+        return constant(0, x.dtype, g.shape)
     square = real(x) * real(x) + imag(x) * imag(x)
     nowhere = eq(square, zero(square))
     turned = make_complex(zero(g), g / where(nowhere, zero(square) + 1, square))

@@ -120,7 +120,7 @@ def _pow_exponent(g: Node, out: Node, x: Node, y: Node) -> Node:
     at_zero = eq(x, zero(x))
     if not y.dtype.is_complex:
         at_zero = logical_and(at_zero, ge(y, zero(y)))
-    return where(at_zero, zero(g), g * conj(out * log(x)))
+    return g * where(at_zero, zero(g), conj(out * log(x)))
 
 
 power = elementwise(
@@ -159,11 +159,10 @@ logaddexp2 = elementwise(
 
 def _xlogy_left(g: Node, out: Node, x: Node, y: Node) -> Node:
     nothing = logical_and(eq(x, zero(x)), le(y, zero(y)))
-    idle = logical_and(eq(g, zero(g)), eq(y, y))
-    return where(logical_or(idle, nothing), zero(g), g * log(y))
+    return where(nothing, zero(g), xlogy(g, y))
 
 
-xlogy = elementwise(
+xlogy: Op = elementwise(
     "xlogy",
     _xlogy_left,
     lambda g, out, x, y: g * x / y,
@@ -190,38 +189,32 @@ acosh = elementwise(
 )
 atanh = elementwise("atanh", lambda g, out, x: g * conj(1 / (1 - x * x)))
 sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out))
-sinc = elementwise(
-    "sinc",
-    lambda g, out, x: (
-        g
-        * conj(
-            where(
-                eq(x, zero(x)),
-                zero(x),
-                (math.pi * x * cos(math.pi * x) - sin(math.pi * x))
-                / (math.pi * where(eq(x, zero(x)), zero(x) + 1, x * x)),
-            )
-        )
-    ),
-)
 
 
-def _per_square_radius(g: Node, x: Node, y: Node) -> Node:
+def _sinc_rule(g: Node, out: Node, x: Node) -> Node:
+    angle, square = math.pi * x, math.pi * (x * x)
+    slope = (angle * cos(angle) - sin(angle)) / square
+    return where(eq(square, zero(square)), zero(g), g * conj(slope))
+
+
+sinc = elementwise("sinc", _sinc_rule)
+
+
+def _per_square_radius(x: Node, y: Node) -> Node:
     radius = x * x + y * y
-    flat = eq(radius, zero(radius))
-    return where(flat, zero(g), g / where(flat, zero(radius) + 1, radius))
+    return where(eq(radius, zero(radius)), zero(radius), reciprocal(radius))
 
 
 atan2 = elementwise(
     "atan2",
-    lambda g, out, x, y: _per_square_radius(g, x, y) * y,
-    lambda g, out, x, y: _per_square_radius(g, x, y) * -x,
+    lambda g, out, x, y: g * y * _per_square_radius(x, y),
+    lambda g, out, x, y: g * -x * _per_square_radius(x, y),
     refuses=lacks("atan2_cpu", COMPLEX),
 )
 hypot = elementwise(
     "hypot",
-    lambda g, out, x, y: g * (x / out),
-    lambda g, out, x, y: g * (y / out),
+    lambda g, out, x, y: g * x / out,
+    lambda g, out, x, y: g * y / out,
     promotes="same",
     refuses=lacks("hypot_cpu", BOOL, INTEGER, COMPLEX),
 )
@@ -313,7 +306,7 @@ fmod = elementwise(
 remainder = elementwise(
     "remainder",
     lambda g, out, x, y: g,
-    lambda g, out, x, y: -g * floor(x / y),
+    lambda g, out, x, y: -g * div_floor(x, y),
     promotes="same",
     refuses=lacks("remainder_cpu", BOOL, COMPLEX),
     text="{0} % {1}",
@@ -343,7 +336,7 @@ floor_divide = elementwise(
     precedence=20,
     refuses=lacks("div_floor_cpu", BOOL, COMPLEX),
 )
-div_floor = elementwise(
+div_floor: Op = elementwise(
     "div_floor",
     ZERO,
     ZERO,
@@ -362,8 +355,8 @@ div_trunc = elementwise(
 # -- choices
 
 
-def _share(g: Node, wins: Node, ties: Node) -> Node:
-    return where(ties, g / 2, where(wins, g, zero(g)))
+def _share(g: Node, loses: Node, ties: Node) -> Node:
+    return where(loses, zero(g), where(ties, g / 2, g))
 
 
 def _no_complex(name: str) -> dict[int, str]:
@@ -372,15 +365,15 @@ def _no_complex(name: str) -> dict[int, str]:
 
 maximum = elementwise(
     "maximum",
+    lambda g, out, x, y: _share(g, lt(x, y), eq(x, y)),
     lambda g, out, x, y: _share(g, gt(x, y), eq(x, y)),
-    lambda g, out, x, y: _share(g, gt(y, x), eq(x, y)),
     promotes="same",
     refuses=_no_complex("maximum"),
 )
 minimum = elementwise(
     "minimum",
+    lambda g, out, x, y: _share(g, gt(x, y), eq(x, y)),
     lambda g, out, x, y: _share(g, lt(x, y), eq(x, y)),
-    lambda g, out, x, y: _share(g, lt(y, x), eq(x, y)),
     promotes="same",
     refuses=_no_complex("minimum"),
 )
@@ -416,7 +409,7 @@ clamp_max = elementwise(
 )
 relu = elementwise(
     "relu",
-    lambda g, out, x: where(gt(out, zero(out)), g, zero(g)),
+    lambda g, out, x: where(le(out, zero(out)), zero(g), g),
     promotes="same",
     refuses={**NO_CLAMP, BOOL: Check("Boolean inputs not supported for relu")},
 )

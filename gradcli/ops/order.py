@@ -12,8 +12,7 @@ from gradcli.graph.dtype import DType, int64
 from gradcli.graph.node import Node
 from gradcli.graph.op import INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
-from gradcli.ops.elementwise import cast, eq, isnan, logical_and, logical_or
-from gradcli.ops.reduction import restore, total
+from gradcli.ops.reduction import evenly
 
 
 def _each(x: Node, **attrs: Any) -> tuple[Shape, DType]:
@@ -28,18 +27,16 @@ def _all(x: Node, *, axis: tuple[int, ...], **attrs: Any) -> tuple[Shape, DType]
     return reduced(x.shape, axis, False), x.dtype
 
 
-def _share(g: Node, out: Node, x: Node, *, axis: tuple[int, ...], skip: bool) -> Node:
-    median = restore(out, x, axis, False)
-    hit = logical_or(eq(x, median), logical_and(isnan(x), isnan(median)))
-    share = cast(hit, x.dtype)
-    return restore(g, x, axis, False) * (share / total(share, axis=axis, keepdims=True))
-
-
 running_place = Op("running_place", _each, INTEGRAL)
 """Where the largest (attr `largest`) or smallest element so far is; of equal ones the last."""
 median_place = Op("median_place", _one, INTEGRAL)
 """Where the lower median is: the first NaN, or without them (attr `skip`)."""
 mode_place = Op("mode_place", _one, INTEGRAL)
 """Where the smallest of the most frequent elements last is."""
-median = Op("median", _all, _share, kernel="lower_median")
+median = Op(
+    "median",
+    _all,
+    lambda g, out, x, *, axis, skip: evenly(g, out, x, axis=axis),
+    kernel="lower_median",
+)
 """The lower median of the axes `axis`, all of them; elements equal to it share its gradient."""

@@ -6,14 +6,24 @@ and order. Ties share a gradient evenly where PyTorch shares it (amax, amin).
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from gradcli.graph.dtype import COMPLEX, DType, bool_, int64
+from gradcli.graph.dtype import COMPLEX, LARGEST, DType, bool_, int64
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, INTEGRAL, Op
 from gradcli.graph.shape import Shape, reduced
-from gradcli.ops.elementwise import cast, conj, eq, exp, gt, log, logical_and, where
+from gradcli.ops.elementwise import (
+    cast,
+    conj,
+    eq,
+    exp,
+    gt,
+    isnan,
+    log,
+    logical_and,
+    logical_or,
+    where,
+)
 from gradcli.ops.movement import expand, flip, reshape
 from gradcli.ops.rows import lacks, same, zero
 
@@ -54,8 +64,16 @@ def _share_extreme(g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool) -
     return restore(g, x, axis, keepdims) * (hit / total(hit, axis=axis, keepdims=True))
 
 
-def _zeros(x: Node, axis: int) -> tuple[Node, list[Node]]:
-    """Where `x` is 0; and where it is so for the first time, and the second, along an axis.
+def evenly(g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool = False) -> Node:
+    """A cotangent shared by the elements of `x` that are `out`, a NaN too, of reduced axes."""
+    value = restore(out, x, axis, keepdims)
+    hit = logical_or(eq(x, value), logical_and(isnan(x), isnan(value)))
+    count = total(cast(hit, x.dtype), axis=axis, keepdims=True)
+    return where(hit, restore(g, x, axis, keepdims) / count, zero(g))
+
+
+def _zeros(x: Node, axis: int) -> tuple[Node, Node, list[Node]]:
+    """Where `x` is 0, how often so far, and where for the first time, and the second, on an axis.
 
     A product with one zero has a slope along it alone; with two zeros it has none, but the slope
     along one changes with the other, which only second derivatives ask for.
@@ -63,12 +81,12 @@ def _zeros(x: Node, axis: int) -> tuple[Node, list[Node]]:
     is_zero = eq(x, zero(x))
     count = cumsum(cast(is_zero, int64), axis=axis)
     numbers = (1, 2) if current.tracking else (1,)
-    return is_zero, [logical_and(is_zero, eq(count, constant(n, int64))) for n in numbers]
+    return is_zero, count, [logical_and(is_zero, eq(count, constant(n, int64))) for n in numbers]
 
 
 def _prod_rule(g: Node, out: Node, x: Node, *, axis: int, keepdims: bool) -> Node:
     one = zero(x) + 1
-    is_zero, places = _zeros(x, axis)
+    is_zero, _, places = _zeros(x, axis)
     rest = zero(x)
     for place in places:
         others = prod(where(place, one, x), axis=axis, keepdims=keepdims)
@@ -84,13 +102,21 @@ def spread_like(g: Node, x: Node, axis: int, keepdims: bool) -> Node:
 
 def _cumprod_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
     one = zero(x) + 1
-    is_zero, places = _zeros(x, axis)
+    if x.shape[axis] == 1:
+        return g
+    is_zero, count, places = _zeros(x, axis)
+
+    def only(number: int, value: Node) -> Node:
+        # What comes behind a zero is 0, whatever it is multiplied with; its slope is not.
+        here = eq(count, constant(number, int64))
+        return value if current.tracking else where(here, value, zero(value))
+
     without = zero(g)
     for place in places:
-        others = g * conj(cumprod(where(place, one, x), axis=axis))
+        others = only(1, g) * conj(cumprod(where(place, one, x), axis=axis))
         without = where(place, _reverse_cumsum(others, axis), without)
-    quotient = _reverse_cumsum(g * conj(out), axis) / conj(where(is_zero, one, x))
-    return where(is_zero, without, quotient)
+    quotient = _reverse_cumsum(only(0, g * conj(out)), axis) / conj(where(is_zero, one, x))
+    return where(is_zero, without, only(0, quotient))
 
 
 def _reverse_cumsum(g: Node, axis: int) -> Node:
@@ -107,11 +133,9 @@ def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
 
 def _rising(g: Node, out: Node, x: Node, axis: int) -> Node:
     """The share of the positive elements of `g` in the gradient of logcumsumexp."""
-    nothing = constant(-math.inf, g.dtype)
-    counts = logical_and(gt(g, zero(g)), gt(out, nothing))
-    logs = where(counts, log(where(counts, g, zero(g) + 1)) - where(counts, out, zero(g)), nothing)
-    later = flip(logcumsumexp(flip(logs, axis=(axis,)), axis=axis), axis=(axis,))
-    return exp(later + x)
+    least = constant(-LARGEST[g.dtype], g.dtype)
+    logs = flip(where(gt(g, zero(g)), log(g), least) - out, axis=(axis,))
+    return exp(flip(logcumsumexp(logs, axis=axis), axis=(axis,)) + x)
 
 
 total = Op(

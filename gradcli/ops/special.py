@@ -23,9 +23,7 @@ from gradcli.ops.elementwise import (
     le,
     lgamma,
     log,
-    log1p,
     logical_and,
-    logical_or,
     sgn,
     where,
 )
@@ -139,12 +137,11 @@ zeta: Op = _binary(
 
 
 def _xlog1py_left(g: Node, out: Node, x: Node, y: Node) -> Node:
-    idle = logical_and(eq(g, zero(g)), eq(y, y))
     nothing = logical_and(eq(x, zero(x)), le(y, zero(y) - 1))
-    return where(logical_or(idle, nothing), zero(g), g * log1p(y))
+    return where(nothing, zero(g), xlog1py(g, y))
 
 
-xlog1py = _binary(
+xlog1py: Op = _binary(
     "xlog1py",
     _xlog1py_left,
     lambda g, out, x, y: g * x / (y + 1),

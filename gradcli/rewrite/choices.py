@@ -30,6 +30,9 @@ FAR = 18
 """From where on softplus is its argument, up to the rounding that a check allows."""
 
 
+SELECTING = frozenset(("amax", "amin", "median"))
+
+
 def _by_user(node: Node) -> bool:
     return node.call is not None and node.call[0].startswith("Where")
 
@@ -56,6 +59,8 @@ def _never(terms: Terms, condition: Node, original: Node) -> bool:
 
 def _never_equal(terms: Terms, condition: Node, original: Node) -> bool:
     x, y = condition.inputs
+    if any(z.op.name in SELECTING for side in (x, y) for z in (side, *side.inputs)):
+        return False  # the elements that were selected are not isolated points
     if "item" in (x.op.name, y.op.name):
         return True
     return not _by_user(original) and not may_coincide(terms, x, y)
@@ -132,7 +137,7 @@ def _is_softplus(terms: Terms, x: Node, condition: Node) -> bool:
 
 @row("gt", "lt", "ge", "le")
 def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
-    """`relu(x) > 0` is `x > 0`; a positive scale says nothing against 0."""
+    """`relu(x) > 0` is `x > 0`, `<=` likewise; a positive scale says nothing against 0."""
     x, y = inputs
     holds = decided(r.terms, node.op.name, x, y)
     if holds is not None:
@@ -161,7 +166,7 @@ def _compared(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
             return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype) if idle else None
     if bound != 0:
         return None
-    if x.op.name == "relu" and node.op.name == "gt":
+    if x.op.name == "relu" and node.op.name in ("gt", "le"):
         return r.terms.node(node.op, (x.inputs[0], y), node.shape, node.dtype)
     return None
 

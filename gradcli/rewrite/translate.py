@@ -13,7 +13,7 @@ from typing import Any
 from gradcli.graph.dim import Dim, recovered
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
-from gradcli.graph.op import DATA, FULL, OPS
+from gradcli.graph.op import ALIASES, DATA, FULL, OPS
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.rewrite.places import unit_vector
@@ -212,7 +212,7 @@ def _itself(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return node
 
 
-@row("leaf", "detach", "clone", "require", "opaque", "conj_physical", "real")
+@row(*ALIASES, "require", "conj_physical", "real")
 def _same(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return inputs[0]
 
@@ -273,6 +273,12 @@ def _mul(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
 @row("div")
 def _div(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return r.times(node.shape, (inputs[0], 1), (inputs[1], -1))
+
+
+@row("div_floor")
+def _div_floor(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    quotient = r.times(node.shape, (inputs[0], 1), (inputs[1], -1))
+    return r.terms.node(OPS["floor"], (quotient,), node.shape)
 
 
 @row("pow")

@@ -73,7 +73,10 @@ def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
         return None
     if _scales(node, x) and callable(rule):
         weight = part.weight or constant(1, node.dtype, node.shape)
-        passed = _folded(rule(weight, node, *node.inputs, **node.attrs))
+        scaled = _applied(rule, weight, node, position)
+        if scaled is None:
+            return None
+        passed = _folded(scaled)
         return Part(part.core, part.free, part.pairs, passed)
     if op.name == "contract" and callable(rule) and _is_plain(node):
         return _contracted(node, position, part)
@@ -90,15 +93,20 @@ def _through(node: Node, position: int, x: Node, part: Part) -> Part | None:
         part = apart(part, mixed)
     if op.name in SPREADING:
         return _narrowed(part.core, part, node.ndim, x, along)
-    given = (part.core, node, *node.inputs)
-    core = (
-        rule(*given, position=position, **node.attrs) if op.variadic else rule(*given, **node.attrs)
-    )
+    core = _applied(rule, part.core, node, position)
+    if core is None:
+        return None
     if spreads:
         return _narrowed(core, part, node.ndim, x, along)
     if op.broadcasts:
         core = unbroadcast(core, part.core.shape[: len(part.free)], x.shape)
     return Part(core, part.free, {a: along[j] for a, j in part.pairs.items()})
+
+
+def _applied(rule: Callable[..., Node | None], g: Node, node: Node, position: int) -> Node | None:
+    """What the rule of a node for one of its inputs gives for the cotangent `g`."""
+    place = {"position": position} if node.op.variadic else {}
+    return rule(g, node, *node.inputs, **place, **node.attrs)
 
 
 _FOLDS: dict[str, Callable[..., Any]] = {

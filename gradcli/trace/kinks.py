@@ -93,6 +93,10 @@ def _middle_along(values: list[Array], result: Array, attrs: Any) -> Array:
     return hit & (np.count_nonzero(hit, axis=axis, keepdims=True) > 1)
 
 
+def _corner(values: list[Array], result: Array, attrs: Any) -> Array:
+    return (result == 0) & attrs.get("corner", False)
+
+
 def _largest(x: Array, result: Array) -> bool:
     return x.size > 0 and bool(np.max(result) == x.max())
 
@@ -128,7 +132,9 @@ KINKS: dict[str, tuple[Mask, str]] = {
     "median_place": (_middle_along, "the median is there several times: PyTorch takes one"),
     "atan2": (_origin, "atan2 at the origin: there is no slope, PyTorch takes 0"),
     "hypot": (_origin, "hypot at the origin: there is no slope"),
-    "eq": (_equal, "a norm at 0: there is no slope, PyTorch takes 0"),
+    **dict.fromkeys(
+        ("ruled", "ruled_whole"), (_corner, "a norm at 0: there is no slope, PyTorch takes 0")
+    ),
     **{
         name: (_equal, "the comparison is decided at equality: one of two slopes is taken")
         for name in ("gt", "ge", "lt", "le")
@@ -155,7 +161,7 @@ class Kinks(Observer):
         if row is None or not any(x.tracked for x in node.inputs) or node.span is None:
             return
         text = node.span.text
-        if SMOOTH.search(text) or (node.op.name == "eq" and "==" in text):
+        if SMOOTH.search(text):
             return
         mask, sentence = row
         with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -149,9 +149,19 @@ def run(
 
 
 class Trial:
-    """An op on both sides: the samples are compared one by one and counted in `score`."""
+    """An op on both sides: the samples are compared one by one and counted in `score`.
 
-    def __init__(self, op: Any, function: Any, twice: bool = False) -> None:
+    `cotangent` makes that of each of PyTorch's results.
+    """
+
+    def __init__(
+        self,
+        op: Any,
+        function: Any,
+        twice: bool = False,
+        cotangent: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
+        self.cotangent = _cotangent if cotangent is None else cotangent
         self.op = op
         self.function = function
         self.twice = twice and op.supports_gradgrad
@@ -201,7 +211,7 @@ class Trial:
     ) -> str:
         """Compares first derivatives, then second ones; why the first ones differ."""
         outputs = requires_grad(theirs, torch.Tensor)
-        given = [_cotangent(x).requires_grad_(self.twice) for x in outputs]
+        given = [self.cotangent(x).requires_grad_(self.twice) for x in outputs]
         expected = _their_gradients(outputs, inputs, given, again=self.twice)
         flags = [t.requires_grad for t in leaves(theirs, torch.Tensor)]
         chosen = [o for o, flag in zip(leaves(ours, Tensor), flags, strict=False) if flag]

@@ -37,6 +37,12 @@ LEAST = np.array([-(2**63), 5, -(2**63) + 1])
 MASK = np.array([[True, False, True], [False, True, True]])
 ODD = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 2.5, -1.5])
 TIES = np.array([[2.0, 1.0, 2.0, np.nan], [3.0, 3.0, 0.0, 1.0]])
+
+
+def _through(g: Node, out: Node, *sources: Node) -> Node:
+    return g
+
+
 SPD = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, -1.0], [0.5, -1.0, 2.0]])
 
 MORE: dict[str, list[Case]] = {
@@ -91,7 +97,7 @@ MORE: dict[str, list[Case]] = {
     "to_bfloat16": calls((np.linspace(-3, 3, 97, dtype=np.float32),), (ODD.astype(np.float32),)),
     "to_complex32": calls((np.linspace(-3, 3, 97).astype(np.complex64) * (1 + 0.3j),)),
     "overwrite": calls(((2, 3), (2, 3))),
-    "opaque": calls(((2, 3), (2, 3)), sentence="never", kind=RuntimeError),
+    **dict.fromkeys(("ruled", "ruled_whole"), calls(((2, 3), (2, 3)), rules=(_through,))),
     **{
         f"{kind}_polynomial_{k}": [Case(((4,), np.array(3.0)), ((-1.5, 1.5), ANY), {})]
         for kind, letters in (
@@ -179,7 +185,7 @@ def graph(name: str, case: Case, kind: str) -> list[Node]:
     outs = list(op.many(*nodes, **attrs)) if op.multiple else [op(*nodes, **attrs)]
     if name in FREE:
         outs = [outs[i] for i in FREE[name]]
-    if op.cuts or name in ("floor_divide", "opaque", "nextafter"):
+    if op.cuts or name in ("floor_divide", "nextafter"):
         return outs
     seeds = [
         (out, data(seed, out.shape, out.dtype))

@@ -269,7 +269,10 @@ NO_FORMULA = {
     ),
     **dict.fromkeys(("custom", "pulled"), "a script writes their derivatives"),
     "floor_divide": "PyTorch refuses its derivative, and so does the rule",
-    "opaque": "a value whose derivative PyTorch has not either",
+    **dict.fromkeys(
+        ("ruled", "ruled_whole"),
+        "who calls them brings the rule; tests/conformance/test_singular.py compares these",
+    ),
     "overwrite": "a value with another one's history; its gradient is by design not its slope",
 }
 """Rows that are bookkeeping of autograd, or whose derivatives are tested elsewhere."""

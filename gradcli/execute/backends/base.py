@@ -22,7 +22,7 @@ from gradcli.execute.backends.shared import SHARED
 from gradcli.execute.work import Work
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
-from gradcli.graph.op import UNKNOWN, Op
+from gradcli.graph.op import ALIASES, UNKNOWN, Op
 from gradcli.graph.shape import Shape
 from gradcli.ops.elementwise import ROUNDING
 
@@ -272,7 +272,7 @@ PLAIN: dict[str, Callable[[Library, Node, Sequence[Array]], Any]] = {
     "item": lambda b, node, values: b.exact(values[0][node.attrs["index"]], node.dtype),
     "cast": lambda b, node, values: b.as_cast(values[0], node.dtype),
     "widen": lambda b, node, values: b.exact(values[0], node.dtype),
-    **dict.fromkeys(("leaf", "detach", "clone", "opaque"), lambda b, node, values: values[0]),
+    **dict.fromkeys(ALIASES, lambda b, node, values: values[0]),
     **dict.fromkeys(("overwrite", "replace"), lambda b, node, values: values[1]),
     "slice_at": lambda b, node, values: b.slice_at(*values, slices=node.attrs["slices"]),
     "custom": lambda b, node, values: tuple(values[: node.attrs["count"]]),

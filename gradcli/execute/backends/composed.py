@@ -29,36 +29,29 @@ def _axes(axis: int | Numbers) -> Numbers:
 # -- exponentials
 
 
-def _shifted_exp(b: Any, x: Array, axis: Numbers) -> tuple[Array, Array, Array]:
-    """exp(x - max), its sum, and max (0 where infinite), along `axis`."""
-    top = b.max(b.real(x), axis=axis, keepdims=True)
-    top = b.where(b.isfinite(top), top, top * 0 if b.name == "torch" else b.zeros_like(top))
-    powers = b.exp(x - top)
-    return powers, b.sum(powers, axis=axis, keepdims=True), top
-
-
 def softmax(b: Any, x: Array, *, axis: int) -> Array:
     """exp(x) as shares of its sum."""
     if not _has_elements(x):
         return x
-    powers, norm, _ = _shifted_exp(b, x, (axis,))
-    return powers / norm
+    powers = b.exp(x - b.max(b.real(x), axis=(axis,), keepdims=True))
+    return powers / b.sum(powers, axis=(axis,), keepdims=True)
 
 
 def log_softmax(b: Any, x: Array, *, axis: int) -> Array:
     """The logarithm of softmax."""
     if not _has_elements(x):
         return x
-    _, norm, top = _shifted_exp(b, x, (axis,))
-    return x - top - b.log(norm)
+    moved = x - b.max(b.real(x), axis=(axis,), keepdims=True)
+    return moved - b.log(b.sum(b.exp(moved), axis=(axis,), keepdims=True))
 
 
 def logsumexp(b: Any, x: Array, *, axis: Numbers, keepdims: bool) -> Array:
     """The logarithm of the sum of exponentials."""
     if not _has_elements(x):
         return b.log(b.sum(x, axis=axis, keepdims=keepdims))
-    _, norm, top = _shifted_exp(b, x, axis)
-    found = b.log(norm) + top
+    top = b.max(b.real(x), axis=axis, keepdims=True)
+    top = b.where(b.isfinite(top), top, b.zeros_like(top))
+    found = b.log(b.sum(b.exp(x - top), axis=axis, keepdims=True)) + top
     if keepdims:
         return found
     kept = tuple(n for i, n in enumerate(x.shape) if i - x.ndim not in axis)

@@ -144,13 +144,6 @@ def _argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
     return x.shape[axis] - 1 - np.flip(flipped, axis)
 
 
-def _shifted_exp(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array]:
-    """exp(x - max) and max (0 where infinite), along `axis`."""
-    top = _top(x.real, axis)
-    top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
-    return precise.exp(x - top), top
-
-
 def _norm(powers: Array, axis: int | tuple[int, ...]) -> Array:
     """The sum of `powers` along `axis`, kept."""
     exact = cascade.softmax_total(powers, axis) if isinstance(axis, int) else None
@@ -169,7 +162,7 @@ def _tuple(axis: int | tuple[int, ...]) -> tuple[int, ...]:
 
 def _softmax(x: Array, *, axis: int) -> Array:
     axes = _axis(axis, x.ndim)
-    powers, _ = _shifted_exp(x, axes)
+    powers = precise.exp(x - _top(x.real, axes))
     norm = _norm(powers, axes)
     # PyTorch divides columns, and multiplies rows with the inverse.
     return powers / norm if axis != -1 else powers * (1 / norm)
@@ -177,14 +170,15 @@ def _softmax(x: Array, *, axis: int) -> Array:
 
 def _log_softmax(x: Array, *, axis: int) -> Array:
     axes = _axis(axis, x.ndim)
-    powers, top = _shifted_exp(x, axes)
-    return x - top - precise.log(_norm(powers, axes))
+    shifted = x - _top(x.real, axes)
+    return shifted - precise.log(_norm(precise.exp(shifted), axes))
 
 
 def _logsumexp(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     axes = _axis(axis, x.ndim)
-    powers, top = _shifted_exp(x, axes)
-    result = precise.log(_sum(powers, axis=_tuple(axes), keepdims=True)) + top
+    top = _top(x.real, axes)
+    top = np.where(np.isfinite(top), top, np.zeros((), top.dtype)).astype(x.dtype, copy=False)
+    result = precise.log(_sum(precise.exp(x - top), axis=_tuple(axes), keepdims=True)) + top
     return result if keepdims else result.squeeze(axis=axes)
 
 
@@ -343,7 +337,13 @@ def _polygamma(x: Array, *, n: int) -> Array:
     if n == 0:
         return scipy.special.digamma(x)
     sign = -1.0 if n % 2 == 0 else 1.0
-    return sign * scipy.special.gamma(n + 1.0) * scipy.special.zeta(n + 1.0, x)
+    found = sign * scipy.special.gamma(n + 1.0) * scipy.special.zeta(n + 1.0, x)
+    # There PyTorch's expansions give NaN.
+    return np.where(x == (-np.inf if n == 1 else np.inf), np.nan, found).astype(x.dtype, copy=False)
+
+
+def _lgamma(x: Array) -> Array:
+    return np.where(x == -np.inf, np.inf, _scipy("gammaln")(x)).astype(x.dtype, copy=False)
 
 
 def _heaviside(x: Array, y: Array) -> Array:
@@ -450,10 +450,10 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"real": np.real, "imag": np.imag, "bitwise_not": np.invert},
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
     **{name: _scipy(name) for name in ("erfc", "erfinv", "digamma")},
-    **{"lgamma": _scipy("gammaln"), "xlogy": _scipy("xlogy")},
+    **{"lgamma": _lgamma, "xlogy": _scipy("xlogy")},
     **precise.PRECISE,
     **pointwise.WRITERS,
-    **{"opaque": lambda x, *_, **__: x},
+    **dict.fromkeys(("ruled", "ruled_whole"), lambda x, *_, **__: x),
     **{"overwrite": lambda x, value: value, "replace": lambda x, value: value},
     **{"custom": lambda *values, function, count: values[:count], "pulled": _of_nothing},
 }
