@@ -384,7 +384,7 @@ def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
 
 
 def _inside(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:
-    return ops.where(ops.logical_and(ops.ge(x, low), ops.le(x, high)), g, zero(g))
+    return ops.where(ops.ge(x, low), ops.where(ops.le(x, high), g, zero(g)), zero(g))
 
 
 def _below(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:

@@ -356,7 +356,7 @@ div_trunc = elementwise(
 
 
 def _share(g: Node, loses: Node, ties: Node) -> Node:
-    return where(loses, zero(g), where(ties, g / 2, g))
+    return where(ties, g / 2, where(loses, zero(g), g))
 
 
 def _no_complex(name: str) -> dict[int, str]:
@@ -365,15 +365,15 @@ def _no_complex(name: str) -> dict[int, str]:
 
 maximum = elementwise(
     "maximum",
-    lambda g, out, x, y: _share(g, lt(x, y), eq(x, y)),
-    lambda g, out, x, y: _share(g, gt(x, y), eq(x, y)),
+    lambda g, out, x, y: _share(g, le(x, y), eq(x, y)),
+    lambda g, out, x, y: _share(g, ge(x, y), eq(x, y)),
     promotes="same",
     refuses=_no_complex("maximum"),
 )
 minimum = elementwise(
     "minimum",
-    lambda g, out, x, y: _share(g, gt(x, y), eq(x, y)),
-    lambda g, out, x, y: _share(g, lt(x, y), eq(x, y)),
+    lambda g, out, x, y: _share(g, ge(x, y), eq(x, y)),
+    lambda g, out, x, y: _share(g, le(x, y), eq(x, y)),
     promotes="same",
     refuses=_no_complex("minimum"),
 )
