@@ -27,7 +27,7 @@ FAMILIES = (
     ),
     *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
     *("scatter_slices", "strides"),
-    *("order", "counting", "histogram", "numeric", "geometry", "types", "data", "pad"),
+    *("order", "counting", "histogram", "numeric", "distances", "geometry", "types", "data", "pad"),
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
     *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),
     *("memory", "custom", "gradcheck", "vmap", "func", "functional", "anomaly", "forward_ad"),
