@@ -202,13 +202,13 @@ def soft_margin_loss(
     reduce: Old = None,
     reduction: Reduction = "mean",
 ) -> Node:
-    """`log(1 + exp(-target*input))`; infinite, as PyTorch's, where the exponential is."""
+    """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
     not_differentiable("soft_margin_loss", target=target)
     if not input.dtype.is_floating_point:
         raise cannot_cast(float32, input.dtype)
     x, y = promoted(input, target)
     require_room(y.shape, x.shape)
-    return reduced(ops.log1p(ops.exp(x * -y)), reduction, size_average, reduce)
+    return reduced(own.softplus(x * -y), reduction, size_average, reduce)
 
 
 @function("nn.functional.binary_cross_entropy")
