@@ -137,9 +137,9 @@ def _adaptive_avg_pool(count: int) -> Function:
 def _added_up(x: Node, axis: int, count: int) -> Node:
     """The sums of `count` even parts of an axis."""
     ranges = even_parts(x.shape[axis], count)
-    lengths = np.array([[stop - start] for start, stop, _ in ranges])
+    starts, stops = np.array(ranges, np.int64).reshape(count, 3, 1)[:, :2].swapaxes(0, 1)
+    lengths = stops - starts
     steps = np.arange(lengths.max(initial=0))
-    starts = np.array([[start] for start, _, _ in ranges])
     rest = x.shape[x.ndim + axis + 1 :]
     turned = _turned(reshape(x, axes=-axis, shape=(x.shape[axis], numel(rest))))
     found = index(turned, positions(starts + np.minimum(steps, lengths - 1)), axes=1)
