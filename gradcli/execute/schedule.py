@@ -7,28 +7,29 @@ storing it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from gradcli.execute import stages
 from gradcli.execute.backends.blas import one_thread
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, repeated
 from gradcli.execute.expanded import expanded
 from gradcli.execute.limits import VIRTUAL, memory
 from gradcli.execute.narrow import rows_last
-from gradcli.execute.plan import CROSS, FIXED, ROWS, WHOLE, Rows, find_rows, find_stored_rows, goes
+from gradcli.execute.plan import CROSS, FIXED, ROWS, Rows, find_rows, find_stored_rows, goes
 from gradcli.execute.rows import Sinks, settings
 from gradcli.execute.tiles import Sweep
 from gradcli.execute.whole import SMALL, chunks, coupled, fits, too_large
 from gradcli.files.stored import Stored, held
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, data
 from gradcli.graph.op import FULL
 from gradcli.graph.simplify import Simplifier
 from gradcli.graph.walk import ancestors
 
-CHEAP = 4
-"""Cost up to which a value is computed again instead of stored between two sweeps."""
-COSTS = {"contract": 64, "pow": 8, "exp": 8, "log": 8, "tanh": 8, "sin": 8, "cos": 8, "erf": 16}
-"""What computing an element costs, where it is not 1; unknown functions of one number cost 8."""
-
+BRANCH = 1 << 20
+"""Elements to compute from which a plan of their own pays."""
 Compute = Callable[[Node, dict[Node, Any]], Any]
 Values = Mapping[Node, Any]
 
@@ -52,7 +53,7 @@ class Plan:
         order = ancestors(wanted, lambda node: node.value is None)
         self.inputs = {x for n in order for x in n.inputs if x.value is not None}
         self.inputs |= {node for node in wanted if node.value is not None}
-        self.steps: list[Node | Sweep] = []
+        self.steps: list[Node | Sweep | Branch] = []
         self.made: list[set[Node]] = []
         self.drops: list[list[Node]] = []
         stored = {x for x in self.inputs if isinstance(x.value, Stored)}
@@ -102,6 +103,8 @@ class Plan:
         for step, drop in zip(self.steps, self.drops, strict=True):
             if isinstance(step, Sweep):
                 self._sweep(step, known, asked)
+            elif isinstance(step, Branch):
+                known.update(step.run(compute, known))
             else:
                 known[step] = compute(step, known)
             for node in drop:
@@ -140,20 +143,20 @@ class Plan:
 
     def _arrange(self, order: Sequence[Node], rows: Rows, wanted: set[Node]) -> None:
         """Fills `steps`, and `drops`: the values that nobody needs after each."""
-        level = _levels(order, rows)
-        kept = _kept(order, rows, level, wanted)
-        apart = _apart(order, rows, wanted)
+        level = stages.levels(order, rows)
+        kept = stages.kept(order, rows, level, wanted)
+        apart = stages.apart(order, rows, wanted)
         ready = set(self.inputs)
         made: list[set[Node]] = []
         read: list[set[Node]] = []
         for stage in range(max(level.values()) + 1):
-            for node in order:
-                if level[node] == stage and node in apart:
-                    self.steps.append(node)
-                    made.append({node})
-                    read.append(set(node.inputs))
-                    ready.add(node)
-            group = _group(order, rows, level, stage, kept)
+            here = [node for node in order if level[node] == stage and node in apart]
+            for step in self._branched(here, order, wanted):
+                self.steps.append(step)
+                made.append({step} if isinstance(step, Node) else set(step.outputs))
+                read.append(set(step.inputs))
+                ready |= made[-1]
+            group = stages.group(order, rows, level, stage, kept)
             if group:
                 sweep = Sweep(group, kept, set(ready), rows)
                 self.steps.append(sweep)
@@ -161,6 +164,26 @@ class Plan:
                 ready |= made[-1]
                 read.append({x for node in group for x in node.inputs if x in ready})
         self._find_last_uses(made, read, wanted)
+
+    def _branched(
+        self, here: list[Node], order: Sequence[Node], wanted: set[Node]
+    ) -> list[Node | Branch]:
+        """Nodes that go by none of the rows found, which may go by others: as a plan, if it pays.
+
+        Args:
+            here: the nodes, inputs first.
+            order: all nodes of this plan.
+            wanted: those whose values are.
+        """
+        large = [n for n in here if n.op.elementwise and n.size > SMALL]
+        reads = any(isinstance(x.value, Stored) for x in self.inputs)
+        if reads or sum(n.size for n in large) < BRANCH:
+            return [*here]
+        inner = set(here)
+        needed = {x for n in order if n not in inner for x in n.inputs if x in inner}
+        needed |= inner & (wanted | set(self.also.values()))
+        branch = Branch(here, needed)
+        return [branch] if branch.plan.pays else [*here]
 
     def _find_last_uses(
         self, made: list[set[Node]], read: list[set[Node]], wanted: set[Node]
@@ -173,72 +196,36 @@ class Plan:
         self.drops.reverse()
 
 
-def _apart(order: Sequence[Node], rows: Rows, wanted: set[Node]) -> set[Node]:
-    """What is computed node by node, between the sweeps; constants only where those ask for one."""
-    apart = {n for n in order if rows.kind[n] in (FIXED, WHOLE) and n.op is not FULL}
-    constants = {x for n in apart for x in n.inputs} | wanted
-    return apart | {n for n in order if n.op is FULL and n in constants}
+class Branch:
+    """Nodes of a plan as a plan of their own, with rows of their own.
+
+    Args:
+        nodes: what to compute, inputs first.
+        needed: those of them whose values others need.
+    """
+
+    def __init__(self, nodes: Sequence[Node], needed: set[Node]) -> None:
+        copies: dict[Node, Node] = {}
+        self.inputs: dict[Node, Node] = {}
+        for node in nodes:
+            for x in node.inputs:
+                if x not in copies and x.op is not FULL:
+                    copies[x] = self.inputs[x] = placeholder(x)
+            sources = tuple([copies.get(x, x) for x in node.inputs])
+            copies[node] = Node(node.op, sources, node.attrs, node.shape, node.dtype)
+            copies[node].span = node.span
+        self.outputs = {node: copies[node] for node in needed}
+        targets = set(self.outputs.values())
+        self.plan = Plan(ancestors(targets, lambda node: node.value is None), targets)
+
+    def run(self, compute: Compute, known: Values) -> dict[Node, Any]:
+        """The values of what is needed."""
+        values = {copy: known.get(x, x.value) for x, copy in self.inputs.items()}
+        found = self.plan.run(compute, values)
+        return {node: found[copy] for node, copy in self.outputs.items()}
 
 
-def _levels(order: Sequence[Node], rows: Rows) -> dict[Node, int]:
-    """The sweep that a node belongs to, or that it is computed before (FIXED, WHOLE)."""
-    level: dict[Node, int] = {}
-    for node in order:
-        swept = rows.kind[node] in (ROWS, CROSS)
-        found = 0
-        for x in node.inputs:
-            if x in level:
-                ends = rows.kind[x] == CROSS or (rows.kind[x] == ROWS and not swept)
-                found = max(found, level[x] + ends)
-        level[node] = found
-    return level
-
-
-def _kept(
-    order: Sequence[Node], rows: Rows, level: dict[Node, int], targets: set[Node]
-) -> set[Node]:
-    """The row-by-row values that are stored: targets, and what later stages need and cannot redo
-    cheaply."""
-    kept = set(targets)
-    cost: dict[Node, int] = {}
-    for node in order:
-        if rows.kind[node] == ROWS:  # what combines rows is known by then
-            own = 0 if node.op.view else COSTS.get(node.op.name, 1)
-            cost[node] = own + sum(cost.get(x, 0) for x in node.inputs if x not in kept)
-    for node in order:
-        for x in node.inputs:
-            if x not in level or rows.kind[x] != ROWS or x.op is FULL:
-                continue
-            later = level[node] > level[x]
-            whole = rows.kind[node] in (FIXED, WHOLE)
-            if whole or (later and cost[x] > CHEAP):
-                kept.add(x)
-    return kept
-
-
-def _group(
-    order: Sequence[Node], rows: Rows, level: dict[Node, int], stage: int, kept: set[Node]
-) -> list[Node]:
-    """What a sweep computes: the nodes of its level that something needs, and earlier ones anew."""
-    wanted: set[Node] = set()
-    for node in reversed(order):
-        if rows.kind[node] not in (ROWS, CROSS) or node.op is FULL or level[node] > stage:
-            continue
-        if level[node] == stage and (node in kept or rows.kind[node] == CROSS):
-            wanted.add(node)
-        if node in wanted:
-            wanted.update(_redone(node.inputs, rows, level, stage, kept))
-    return [node for node in order if node in wanted]
-
-
-def _redone(
-    inputs: Iterable[Node], rows: Rows, level: dict[Node, int], stage: int, kept: set[Node]
-) -> list[Node]:
-    return [
-        x
-        for x in inputs
-        if x in level
-        and rows.kind[x] == ROWS
-        and x.op is not FULL
-        and (level[x] == stage or x not in kept)
-    ]
+def placeholder(node: Node) -> Node:
+    """What stands for a node while a plan is made for any value of it."""
+    zero = np.zeros((), NUMPY_DTYPES[node.dtype])
+    return data(repeated(zero, node.shape), node.shape, node.dtype)

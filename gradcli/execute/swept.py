@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array, repeated
+from gradcli.execute.backends.numpy import Array
 from gradcli.execute.evaluate import in_one_piece, silence
 from gradcli.execute.outputs import own
 from gradcli.execute.program import Unplannable
-from gradcli.execute.schedule import Plan
+from gradcli.execute.schedule import Plan, placeholder
 from gradcli.execute.straight import Questions
-from gradcli.graph.node import Node, data
+from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.recording import Recording
 from gradcli.graph.walk import ancestors
@@ -42,7 +42,7 @@ class Swept:
         self, recording: Recording, inputs: Sequence[Node], outputs: Sequence[Node]
     ) -> None:
         self._questions = Questions(recording, inputs)
-        self._inputs = [data(_nothing(x), x.shape, x.dtype) for x in inputs]
+        self._inputs = [placeholder(x) for x in inputs]
         self._small: list[Node] = []
         again = dict(zip(inputs, self._inputs, strict=True))
         for node, sources in recording.made:
@@ -81,8 +81,3 @@ class Swept:
             found = self._plan.run(in_one_piece, known)
         results = [np.asarray(found.get(x, known.get(x, x.value))) for x in self._outputs]
         return [own(x, values) for x in results]
-
-
-def _nothing(node: Node) -> Array:
-    """What stands for the value of an input while the plan is made."""
-    return repeated(np.zeros((), NUMPY_DTYPES[node.dtype]), node.shape)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from gradcli.graph import numbers
+from gradcli.graph import corners, numbers
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 
@@ -38,6 +38,9 @@ def choice(s: Builder, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> No
         return first
     if _saturates(condition, first, second, node):
         return second
+    corner = corners.rounded(s, condition, first, second, node)
+    if corner is not None:
+        return corner
     if first is x and second is y:
         return None
     return s.shaped("where", (condition, first, second), node.shape, node.dtype, node)
@@ -69,6 +72,19 @@ def total(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     if first is None or second is None:
         return None
     return s.simplified("where", (a[0], first, second), node)
+
+
+def counted(s: Builder, x: Node, attrs: Attrs, node: Node) -> Node | None:
+    """The sum of a choice of a number or zero is the number times how often it is chosen."""
+    if x.op.name != "where" or x.value is not None or x.dtype.name not in numbers.KINDS:
+        return None
+    condition, first, second = x.inputs
+    number = numbers.number_of(first)
+    if number is None or numbers.number_of(second) != 0 or condition.shape != x.shape:
+        return None
+    ones = s.shaped("cast", (condition,), x.shape, x.dtype, x, {"dtype": x.dtype})
+    count = s.make("sum", (ones,), node, **attrs)
+    return s.simplified("mul", (s.constant(number, x.dtype), count), node)
 
 
 def _sum(x: Node, y: Node) -> Node | None:

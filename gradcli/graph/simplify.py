@@ -85,7 +85,7 @@ def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> N
     ):
         made = _sum(s, x.inputs, attrs, node) or s.make("sum", x.inputs, node, **attrs)
         return s.make("neg", (made,), node)
-    return places.total(s, inputs, attrs, node)
+    return branches.counted(s, x, attrs, node) or places.total(s, inputs, attrs, node)
 
 
 def _respread(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:

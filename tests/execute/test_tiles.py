@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcli
-from gradcli.execute import evaluate, lines, narrow, threads, tiles
+from gradcli.execute import evaluate, lines, narrow, schedule, threads, tiles
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +16,8 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "SMALL", 0)
     monkeypatch.setattr(tiles, "TILE", 512)
     monkeypatch.setattr(tiles, "CALL", 0)
+    monkeypatch.setattr(schedule, "SMALL", 0)
+    monkeypatch.setattr(schedule, "BRANCH", 1)
     monkeypatch.setattr(narrow, "LEAST", 30)
     monkeypatch.setattr(lines, "LINE", 16)
     monkeypatch.setattr(lines, "STEPS", (4, 2))
@@ -106,6 +108,11 @@ EXPRESSIONS = [
     "sum(where(x>0, where(x>0, x*x, v)*2, x*where(x>0, x, 3.0)*v))",
     "smooth_l1_loss(x, v + 0*x, beta=0.3) + elu(x).sum() + leaky_relu(x, 0.1).sum()",
     "sum(where(x>v, 0, tanh(x)) + where(x>v, x.sign(), 0)) + hardtanh(x*v).sum()",
+    "sum(where(abs(x) < 0.7, 0.5*x*x, 0.7*(abs(x) - 0.35))*1) + huber_loss(x, 0*x, delta=0.4)",
+    "sum(where(0.7 <= abs(x - v), 2*abs(x - v) - 0.7, (x - v)**2/0.7)) + sum(where(x>v, 3, 0))",
+    "sum(where(abs(x) >= 1, sign(x), x)*v) + sum(where(abs(x) >= 1, 2*sign(x), x)*v)",
+    "((x[1:] - x[:-1])**2).sum() + smooth_l1_loss(x[:,1:], x[:,:-1]) + tanh(x[2:]*x[:-2]).sum()",
+    "sum(tanh(x)*v) + sum(exp(-u*u)*u) + sum(exp(v) * v)",
     "mean((1 - sigmoid(x*(2*v - 1)))**2*softplus(-x*(2*v - 1)))",
     "sum(expm1(x) + atan(2*x) + tan(x/9) + sinh(x) + cosh(x))",
 ]
@@ -258,6 +265,28 @@ def test_a_hundred_million_numbers_add_up_as_well_as_in_pytorch(
     wanted = wide * 1e4 if sums == "T.sum(1)" else wanted
     errors = [np.abs(each / wanted - 1).max() for each in (found, peer)]
     assert errors[0] <= max(errors[1], 3e-7)
+
+
+def test_what_goes_by_other_rows_has_a_plan_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    plain = schedule.Branch.__init__
+    monkeypatch.setattr(
+        schedule.Branch, "__init__", lambda self, *a: made.append(self) or plain(self, *a)
+    )
+    monkeypatch.setattr(evaluate, "SWEEP", 0)
+    function = gradcli.function("sum(tanh(x[1:]*x[:-1])) + mean((x[:,1:] - x[:,:-1])**2)")
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        x = rng.standard_normal((300, 5))
+        y = np.pad(x, ((1, 1), (0, 0)))
+        slope = 1 - np.tanh(y[1:] * y[:-1]) ** 2
+        expected = slope[:-1] * y[:-2] + slope[1:] * y[2:]
+        step = 2 * np.diff(x, axis=1, prepend=x[:, :1], append=x[:, -1:]) / 1200
+        found = function(x=x)
+        np.testing.assert_allclose(found.grads["x"], expected + step[:, :-1] - step[:, 1:])
+        total = np.tanh(x[1:] * x[:-1]).sum() + (np.diff(x, axis=1) ** 2).mean()
+        np.testing.assert_allclose(found.value, total)
+    assert any(branch.plan.pays for branch in made)
 
 
 def test_rows_that_are_repeated_along_lines_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
