@@ -37,6 +37,8 @@ def sizes_of(arguments: Sequence[Any]) -> tuple[int, ...]:
 
 def whole(value: Any) -> int:
     """A size or position as an int; raises G013 for anything that is not a whole number."""
+    if value.__class__ is int:
+        return value
     if isinstance(value, Node):
         value = Tensor(value)
     if isinstance(value, bool) or not hasattr(value, "__index__"):

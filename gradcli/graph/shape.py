@@ -124,21 +124,18 @@ def infer_size(sizes: Sequence[int], count: int) -> Shape:
     for size in shape:
         if size < -1:
             raise GradcliError("G024", f"invalid shape dimension {size}")
-    misfit = GradcliError("G024", f"shape '{list(sizes)}' is invalid for input of size {count}")
     if -1 in shape:
         where = shape.index(-1)
         rest = numel(tuple(shape[:where] + shape[where + 1 :]))
-        if rest == 0:
-            if count == 0:
-                raise GradcliError(
-                    "G024",
-                    f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
-                    "unspecified dimension size -1 can be any value and is ambiguous",
-                )
-            raise misfit
-        shape[where] = count // rest
+        if rest == count == 0:
+            raise GradcliError(
+                "G024",
+                f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous",
+            )
+        shape[where] = count // rest if rest else -1
     if numel(tuple(shape)) != count:
-        raise misfit
+        raise GradcliError("G024", f"shape '{list(sizes)}' is invalid for input of size {count}")
     return tuple(shape)
 
 

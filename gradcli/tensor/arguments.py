@@ -46,7 +46,7 @@ def taken(function: Function, args: Args, kwargs: Kwargs, seen: Args) -> tuple[A
     _check_mixed(function, args, named, given)
     fits = all(v is old for v, (_, old) in zip(values, given, strict=True))
     if fits and named is kwargs and not (function.listed and named):
-        if not any(isinstance(old, (list, tuple)) for _, old in given):
+        if not any(p.inside and isinstance(old, (list, tuple)) for p, old in given):
             function.known.add(seen)
         return args, kwargs
     count = min(len(args), len(parameters.positional))

@@ -142,9 +142,10 @@ class Parameter:
         none: whether None is taken.
         mixed: an `Operand`: a number only beside a tensor.
         several: whether PyTorch has an overload for each of its kinds.
+        inside: whether it depends on the items of a list whether that is taken.
     """
 
-    __slots__ = ("kinds", "mixed", "name", "none", "several")
+    __slots__ = ("inside", "kinds", "mixed", "name", "none", "several")
 
     def __init__(self, name: str, annotation: str, none: bool) -> None:
         words = annotation.split(" | ")
@@ -156,6 +157,7 @@ class Parameter:
         self.none = none or "None" in words or "Dim" in words
         self.mixed = "Operand" in words
         self.several = len(self.kinds) > 1 and "Value" not in words
+        self.inside = _SEVERAL in self.kinds or _DIMS in self.kinds
 
     @property
     def word(self) -> str:

@@ -159,22 +159,24 @@ class Repeats:
 
     def pair(self, x: Tensor, y: Any) -> Any:
         """The result for two operands: the same as `call`, sooner."""
-        kind = y.__class__
         if x.__class__ is not Tensor or is_watched():
             return self.call((x, y), {})
         a = x._node if x._storage is None and not x._requires else x.node
         form = a.form or form_of(a)
-        if a.value is not None and form.plain:
-            if kind is Tensor:
-                b = y._node if y._storage is None and not y._requires else y.node
-                other = b.form or form_of(b)
-                if b.value is not None and other.plain:
-                    key = (current.tracking, default.dtype, form, other)
-                    return self._result(key, ([x, y], [a, b], []), (x, y), {})
-            elif (kind is float or kind is int) and 1 in (self._followed or self._places()):
-                key = (current.tracking, default.dtype, form, kind)
-                return self._result(key, ([x], [a], [y]), (x, y), {})
-        return self.call((x, y), {})
+        if a.value is None or not form.plain:
+            return self._function.called((x, y), {})
+        if y.__class__ is Tensor:
+            b = y._node if y._storage is None and not y._requires else y.node
+            other = b.form or form_of(b)
+            if b.value is not None and other.plain:
+                pair = (current.tracking, default.dtype, form, other)
+                return self._result(pair, ([x, y], [a, b], []), (x, y), {})
+        key: list[Any] = [current.tracking, default.dtype, form]
+        found: Found = [x], [a], []
+        followed = _FIRST if 1 in (self._followed or self._places()) else _NOWHERE
+        if not _sorted((y,), followed, key, found):
+            return self._function.called((x, y), {})
+        return self._result(tuple(key), found, (x, y), {})
 
     def _result(self, key: Args, found: Found, args: Args, kwargs: Kwargs) -> Any:
         """The result of a call of the kind `key`."""

@@ -146,9 +146,10 @@ class View:
         number: int = 0,
     ) -> None:
         self._base = base
-        self.memory = None if base is None else base.storage
-        if self.memory is not None and self.memory.left is None:
-            self.memory.left = {}
+        memory = None if base is None else base._storage or base.storage
+        if memory is not None and memory.left is None:
+            memory.left = {}
+        self.memory = memory
         self.steps = steps
         self.own = own
         self.caution = caution

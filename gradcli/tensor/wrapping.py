@@ -19,8 +19,9 @@ from gradcli.tensor.tensor import Tensor
 
 def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tensor:
     """The tensor of `node`, a view of `source` that `steps` lead to."""
-    storage, above = source.storage, source._view
-    settle(node)
+    storage, above = source._storage or source.storage, source._view
+    if node.value is None:
+        settle(node)
     version = storage.version if above is None else source.version
     version.stamp(node, steps if above is None else source.view_path + steps)
     if not current.tracking:
