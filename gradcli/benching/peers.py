@@ -32,7 +32,7 @@ class Problem:
 
     Args:
         tree: the expression.
-        values: its variables: arrays, and Python values.
+        values: its variables: arrays, Python values, and tensors that lie in files.
         wrt: the variables to differentiate by; none for the value alone.
     """
 
@@ -42,6 +42,17 @@ class Problem:
         self.tree = tree
         self.values = dict(values)
         self.wrt = list(wrt)
+
+    def arrays(self) -> dict[str, Any]:
+        """The variables for a library that has them in memory.
+
+        Raises:
+            MemoryError: where one lies in a file.
+        """
+        for name, value in self.values.items():
+            if isinstance(value, Tensor):
+                raise MemoryError(f"{name} is larger than memory")
+        return self.values
 
     def function(self, modules: Sequence[str]) -> Callable[..., Any]:
         """The expression as a Python function of its variables, with the functions of `modules`.
@@ -159,7 +170,7 @@ def _torch(problem: Problem) -> Call:
     function = problem.function([*modules, "torch.fft", "torch.autograd"])
     given = {
         name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-        for name, value in problem.values.items()
+        for name, value in problem.arrays().items()
     }
     for name in problem.wrt:
         given[name].requires_grad_()
@@ -181,12 +192,11 @@ def _jax(problem: Problem) -> Call:
     function = problem.function([*modules, "jax.numpy.fft", "jax"])
     names = list(problem.values)
     places = tuple(names.index(name) for name in problem.wrt)
-    fixed = tuple(i for i, v in enumerate(problem.values.values()) if not isinstance(v, np.ndarray))
+    values = problem.arrays().values()
+    fixed = tuple(i for i, v in enumerate(values) if not isinstance(v, np.ndarray))
     both = jax.value_and_grad(function, argnums=places) if places else function
     compiled = jax.jit(both, static_argnums=fixed)
-    given = [
-        jax.numpy.asarray(v) if isinstance(v, np.ndarray) else v for v in problem.values.values()
-    ]
+    given = [jax.numpy.asarray(v) if isinstance(v, np.ndarray) else v for v in values]
 
     def call() -> list[Any]:
         found = jax.block_until_ready(compiled(*given))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.calculus.trace import ANY, in_float64
+from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.graph.shape import Shape
 from gradcli.lowering.interpret import Interpreter
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from gradcli.calculus.task import Task
 
 Sizes = tuple[dict[str, int], Shape]
+
+
+def _number(name: str, value: Tensor) -> Any:
+    """The value of a variable in float64; raises G060 where it is larger than memory."""
+    try:
+        return np.asarray(value.array(), np.float64)
+    except GradcliError as error:
+        if error.diagnostic.code == "G060":
+            sizes = ",".join("mnklpqrs"[: value.ndim])
+            way = f"a formula needs no values: declare the shape instead, {name}:{sizes}"
+            error.diagnostic.help = [way, *error.diagnostic.help]
+        raise
 
 
 class Reference:
@@ -37,7 +50,7 @@ class Reference:
         self.vectors = dict(task.vectors)
         self.cotangent = task.cotangent
         self.directions = dict(task.directions)
-        self.values = {n: np.asarray(v.array(), np.float64) for n, v in traced.values.items()}
+        self.values = {n: _number(n, value) for n, value in traced.values.items()}
 
     def choices(
         self, sizes: Sequence[Sequence[int]], any_shapes: Sequence[Shape]

@@ -15,6 +15,8 @@ from gradcli.benching.timing import compare
 from gradcli.cli.inputs import Standard, bind, expression_source, listed
 from gradcli.cli.outputs import chosen_format, note, write_text
 from gradcli.cli.session import prepare
+from gradcli.execute.whole import fits
+from gradcli.files.stored import Stored
 from gradcli.graph.shape import numel
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.interpret import evaluate
@@ -49,13 +51,28 @@ def run(
     if chosen and not (isinstance(value, Tensor) and numel(value.shape) == 1):
         note("the result is no scalar: the value alone is timed", ["reduce it: .sum()"])
         chosen = []
-    values = {n: v.array() if isinstance(v, Tensor) else v for n, v in variables.items()}
+    chosen = _fitting(chosen, variables)
+    values = {n: v.array() if _is_held(v) else v for n, v in variables.items()}
     with Bar() as bar:
         timings = compare(Problem(tree, values, chosen), peers, seconds, bar.show)
     if chosen_format(format, output) == "json":
         write_text(as_json(source.text.strip(), chosen, timings), output)
     else:
         write_text(table(timings), output)
+
+
+def _is_held(value: Any) -> bool:
+    """Whether a variable is a tensor in memory, not one of which rows are read from a file."""
+    return isinstance(value, Tensor) and not isinstance(value.value_node.value, Stored)
+
+
+def _fitting(names: list[str], variables: dict[str, Any]) -> list[str]:
+    """The variables by which a gradient fits into memory."""
+    found = [name for name in names if fits(variables[name].value_node)]
+    left = ", ".join(name for name in names if name not in found)
+    if left:
+        note(f"timed without the gradient by {left}, which is larger than memory")
+    return found
 
 
 class Bar:

@@ -19,13 +19,12 @@ from gradcli.execute.backends.base import Library
 from gradcli.execute.elsewhere import Engine, elsewhere
 from gradcli.execute.evaluate import SMALL, guarded, let_go
 from gradcli.execute.foreign import by_rows
-from gradcli.execute.forms import FORMS, Form, Sent, forms, is_numpy, is_open, prepared
+from gradcli.execute.forms import Sent, is_numpy, is_open, shared
 from gradcli.execute.limits import VIRTUAL, memory
 from gradcli.execute.whole import fits
-from gradcli.execute.work import form, numbered
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
-from gradcli.graph.op import FULL, UNKNOWN
+from gradcli.graph.op import UNKNOWN
 from gradcli.graph.walk import ancestors
 
 LONG = 256
@@ -162,19 +161,8 @@ class Delayed:
         for node in order:
             if node.op.name not in VIRTUAL:
                 memory.refuse_node(node)
-        key, inputs, numbers = form(order, targets)
-        known = forms.setdefault((self.library.name, self.library.device, key), Form(numbers))
-        if len(forms) > FORMS:
-            forms.pop(next(iter(forms)))
-        run, varying = known.run(numbers, lambda free: prepared(self.library, order, targets, free))
-        arrays = [self.sent(node) for node in inputs]
-        places = numbered(order)
-        return run([*arrays, *(self._number(places[place]) for place in varying)])
-
-    def _number(self, node: Node) -> Any:
-        if node.op is FULL:
-            return self.library.full((), node.attrs["value"], node.dtype)
-        return np.array([start for start, _, _ in node.attrs["slices"]])
+        run, inputs, numbers = shared(self.library, order, targets)
+        return run([*(self.sent(node) for node in inputs), *numbers])
 
 
 def _reads_files(order: Sequence[Node]) -> bool:

@@ -1,7 +1,7 @@
 """Sweeps over rows in files whose tiles a library computes: PyTorch, JAX or CuPy.
 
 Constraints: the plan, the tiles and the tree of partial results are those of NumPy's sweeps; only
-what is done with a tile is the library's, compiled once for each height.
+what is done with a tile is the library's, compiled once for all tiles of a form.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.base import Library, Run
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
-from gradcli.execute.forms import compiled, is_open
+from gradcli.execute.forms import is_open, shared
 from gradcli.execute.local import local_attributes, local_shape, rows_of, window
 from gradcli.execute.plan import CROSS
 from gradcli.execute.rows import settings
@@ -28,6 +28,9 @@ from gradcli.graph.op import FULL
 from gradcli.graph.walk import ancestors
 
 Known = dict[Node, Any]
+Program = tuple[Run, list[Node], Known, list[Any]]
+"""What computes a tile, the nodes whose values it takes, room for their rows, and the numbers that
+it takes after them."""
 
 
 def by_rows(library: Library, targets: Sequence[Node]) -> list[Any]:
@@ -79,7 +82,7 @@ class Tiles:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.known: dict[tuple[Sweep, int], tuple[Run, list[Node], Known]] = {}
+        self.known: dict[tuple[Sweep, int], Program] = {}
 
     def run(self, sweep: Sweep, values: Known, first: int, last: int, offset: int) -> Any:
         """See `Sweep.run_rows`."""
@@ -89,7 +92,7 @@ class Tiles:
         with library.computing():
             for a in range(first, last, height):
                 b = min(a + height, last)
-                run, reads, room = self._compiled(sweep, b - a)
+                run, reads, room, numbers = self._compiled(sweep, b - a)
                 for x in reads:
                     if x in axes:
                         # How a tile lies in memory must not depend on its place in a chunk.
@@ -97,8 +100,7 @@ class Tiles:
                         sent[x] = library.sent(room[x])
                     elif x not in sent:
                         sent[x] = library.sent(values[x])
-                arrays = [sent[x] for x in reads]
-                made = map(library.to_numpy, run(arrays))
+                made = map(library.to_numpy, run([*(sent[x] for x in reads), *numbers]))
                 for node, part in zip((*sweep.crosses, *_kept(sweep)), made, strict=True):
                     if node not in trees:
                         rows_of(values[node], axes[node], a - offset, b - offset)[...] = part
@@ -109,8 +111,8 @@ class Tiles:
                         trees[node].add(a // height, part)
         return trees
 
-    def _compiled(self, sweep: Sweep, height: int) -> tuple[Run, list[Node], Known]:
-        """What computes a tile of a height, the nodes whose values it takes, and room for them."""
+    def _compiled(self, sweep: Sweep, height: int) -> Program:
+        """What computes a tile of a height."""
         found = self.known.get((sweep, height))
         if found is None:
             copies: dict[Node, Node] = {}
@@ -125,13 +127,15 @@ class Tiles:
             # A slice of all rows takes what lies in the tile, which differs from tile to tile.
             ends = [n.inputs[0] if n.op.name == "slice" else n for n in sweep.crosses]
             wanted = [copies[node] for node in (*ends, *_kept(sweep))]
-            run = compiled(self.library, wanted, [copies[x] for x in reads])
+            run, inputs, numbers = shared(self.library, ancestors(wanted, is_open), wanted)
+            place = {copies[x]: x for x in reads}
+            reads = [place[x] for x in inputs]
             room = {
                 x: np.empty(local_shape(x, sweep.rows, height), NUMPY_DTYPES[x.dtype])
                 for x in reads
                 if x in sweep.rows.axis
             }
-            found = self.known[sweep, height] = run, reads, room
+            found = self.known[sweep, height] = run, reads, room, numbers
         return found
 
 

@@ -93,6 +93,30 @@ forms: dict[Any, Form] = {}
 """What has been compiled in this process."""
 
 
+def shared(
+    library: Library, order: Sequence[Node], targets: Sequence[Node]
+) -> tuple[Run, list[Node], list[Any]]:
+    """What computes graphs of this form, compiled for the first of them.
+
+    Returns:
+        The work; the nodes of this graph whose values it takes; the numbers that it takes after
+        them, as the library's.
+    """
+    key, inputs, numbers = form(order, targets)
+    known = forms.setdefault((library.name, library.device, key), Form(numbers))
+    if len(forms) > FORMS:
+        forms.pop(next(iter(forms)))
+    run, varying = known.run(numbers, lambda free: prepared(library, order, targets, free))
+    places = numbered(order)
+    return run, inputs, [_number(library, places[place]) for place in varying]
+
+
+def _number(library: Library, node: Node) -> Any:
+    if node.op is FULL:
+        return library.full((), node.attrs["value"], node.dtype)
+    return np.array([start for start, _, _ in node.attrs["slices"]])
+
+
 def prepared(
     library: Library, order: Sequence[Node], targets: Sequence[Node], free: Sequence[int]
 ) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -136,6 +137,26 @@ def test_a_backend_computes_losses_over_rows_and_says_that_it_leaves_large_resul
         said = "note: results larger than memory are computed on the host, not by torch\n"
         assert (done.returncode, done.stderr) == (0, said if name == "r" else "")
     assert (data / "r.npy").read_bytes() == (data / "s.npy").read_bytes()
+
+
+def test_bench_times_rows_and_leaves_out_who_needs_them_in_memory(data: Path, gradcli: Run) -> None:
+    arguments = ["X=@X.npy", "y=@y.npy", "w=full([16],0.1)", SMALL, "--seconds=0.05", "-fjson"]
+    done = gradcli("bench", LOSS, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "note: timed without the gradient by X, which is larger than memory\n"
+    found = json.loads(done.stdout)
+    assert found["wrt"] == ["y", "w"]
+    for timing in found["timings"]:
+        if timing["name"].startswith("gradcli"):
+            assert timing["agrees"]
+        else:
+            assert timing["error"] == "MemoryError: X is larger than memory"
+
+
+def test_a_formula_needs_no_rows(data: Path, gradcli: Run) -> None:
+    done = gradcli("diff", "sum(X**2)", "X=@X.npy", SMALL)
+    assert done.returncode == 2
+    assert "help: a formula needs no values: declare the shape instead, X:m,n\n" in done.stderr
 
 
 def test_what_couples_rows_is_refused_with_its_place(data: Path, gradcli: Run) -> None:
