@@ -228,11 +228,24 @@ def _row_local(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
         return all([axis.get(x, here) == here for x in node.inputs])
     if op.name not in LOCAL:
         return False
-    if op.name == "contract" and not (heavy or _is_light(node, here)):
+    if op.name == "contract" and not (heavy or _is_light(node, here) or _is_stack(node, here)):
         return False
     along = {(x, inner) for x, inner, outer in links(node) if outer == here}
     with_rows = [x for x in node.inputs if x in axis]
     return bool(with_rows) and all((x, axis[x]) in along for x in with_rows)
+
+
+def _is_stack(node: Node, axis: int) -> bool:
+    """Whether each row is a product of its own, of a row of both operands."""
+    left, right, result = parts(node.attrs["spec"])
+    if -axis <= len(result):
+        return result[axis] in left and result[axis] in right
+    sizes = [
+        x.shape[axis - len(result) + len(y)]
+        for x, y in zip(node.inputs, (left, right), strict=True)
+        if x.ndim >= len(y) + -axis - len(result)
+    ]
+    return sizes == [node.shape[axis]] * 2
 
 
 def _is_light(node: Node, axis: int) -> bool:

@@ -58,6 +58,10 @@ class Builder:
         kind = form.dtype if dtype is None else DTYPES[dtype]
         return self.shaped(name, inputs, form.shape, kind, form, attrs)
 
+    def found(self, name: str, inputs: tuple[Node, ...], form: Node) -> Node | None:
+        """What `make` made of these before."""
+        return self.known.get(_key(OPS[name], inputs, NO_ATTRS, form.shape, form.dtype))
+
     def shaped(
         self,
         name: str,

@@ -66,9 +66,31 @@ def total(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     (a, left), (b, right) = _split(x), _split(y)
     if left is right and a * b > 0 and _fits(a + b):
         return _times(s, a + b, left, node)
+    twice = _twice(s, x, y, node) or _twice(s, y, x, node)
+    if twice is not None:
+        return twice
     if b == -1:
         return s.make("sub", (x, right), node)
     return s.make("sub", (y, left), node) if a == -1 else None
+
+
+def _twice(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
+    """`(a + y) + y` is `a + 2*y`, for a multiple of a table by what is the same along an axis."""
+    if x.op.name != "add" or x.value is not None or y.op.name != "mul" or y.value is not None:
+        return None
+    rest = [z for z in x.inputs if z is not y]
+    if len(rest) != 1 or not x.shape == y.shape == rest[0].shape:
+        return None
+    for thin, table in (y.inputs, y.inputs[::-1]):
+        source = thin
+        while source.op.name == "expand" and source.value is None:
+            (source,) = source.inputs
+        if source.size < table.size == y.size:
+            both = s.make("mul", (s.constant(2.0, y.dtype), source), source)
+            return s.make(
+                "add", (rest[0], s.make("mul", (s.spread(both, thin.shape), table), y)), node
+            )
+    return None
 
 
 def difference(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
@@ -123,8 +145,12 @@ def _scaled(s: Builder, number: float, x: Node, node: Node) -> Node:
 def _times(s: Builder, number: float, x: Node, node: Node) -> Node:
     if abs(number) == 1 and x.shape == node.shape:
         return x if number == 1 else s.make("neg", (x,), node)
-    constant = s.constant(number, node.dtype, () if x.shape == node.shape else node.shape)
-    return s.make("mul", (constant, x), node)
+    shape = () if x.shape == node.shape else node.shape
+    if number < 0:
+        known = s.found("mul", (s.constant(-number, node.dtype, shape), x), node)
+        if known is not None:
+            return s.make("neg", (known,), node)
+    return s.make("mul", (s.constant(number, node.dtype, shape), x), node)
 
 
 def _go_together(a: float, b: float) -> bool:

@@ -135,6 +135,23 @@ def test_where_chooses_bit_by_bit(kind: str, forms: str) -> None:
     assert column.tobytes() == wanted.tobytes()
 
 
+@pytest.mark.parametrize("chosen", ["none", "all", "some"])
+@pytest.mark.parametrize("shape", [(1000, 1), (1, 50), (50,), (), (1,)])
+def test_where_with_fewer_conditions_than_elements(chosen: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    condition = np.full(shape, chosen == "all")
+    if chosen == "some":
+        condition = rng.integers(0, 2, shape).astype(bool)
+    x, y = rng.standard_normal((2, 1000, 50)).astype(np.float32)
+    x[0, :3], y[1, :2] = [np.nan, -0.0, np.inf], np.nan
+    for a, b in ((x, y), (x, np.zeros((), np.float32)), (np.ones(50, np.float32), y)):
+        expected = np.where(condition, a, b)
+        assert pointwise.where(np.asarray(condition), a, b).tobytes() == expected.tobytes()
+        out = np.empty_like(expected)
+        assert pointwise.where(np.asarray(condition), a, b, out=out) is out
+        assert out.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("exponent", [-2, -1, -0.5, 0, 0.5, 1, 2, 3, 2.5, -3])
 def test_powers_are_those_of_pytorch(exponent: float) -> None:
     torch = pytest.importorskip("torch")

@@ -65,6 +65,11 @@ def _sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
     exact = cascade.total(x, axis)
     if exact is not None:
         return np.expand_dims(exact, axis) if keepdims else exact
+    return fast_sum(x, axis=axis, keepdims=keepdims)
+
+
+def fast_sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """A sum as accurate as adding pairwise, of small arrays not in PyTorch's order."""
     if x.size >= short_rows.LONG and len(axis) == x.ndim:
         total = short_rows.total(x)
         if total is not None:

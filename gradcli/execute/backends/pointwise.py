@@ -18,16 +18,19 @@ from gradcli.execute.backends.vectorised import buffers, is_large, reciprocal, r
 Array = Any
 BRANCHES = 4096
 """Elements from which masks beat a branch at each."""
+FEW = 8
+"""Elements for each condition from which it pays to ask whether all conditions are alike."""
 MASKS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
 def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
     """The choice by masking bits: NumPy's own branches on each element, and guesses wrong."""
-    like = x if getattr(x, "ndim", 0) >= getattr(y, "ndim", 0) else y
+    like = x if getattr(x, "size", 1) >= getattr(y, "size", 1) else y
     if not (
-        is_large(condition, "?", BRANCHES)
+        is_large(condition, "?", 1)
         and getattr(like, "dtype", None) == getattr(x, "dtype", 0) == getattr(y, "dtype", 1)
         and like.dtype.char in "fdeil"
+        and max(condition.size, like.size) >= BRANCHES
     ):
         if out is None:
             return np.where(condition, x, y)
@@ -35,6 +38,11 @@ def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
         np.copyto(out, x, where=condition)
         return out
     out = result(out, condition, x, y)
+    if condition.size * FEW <= out.size:
+        for side, all_alike in ((y, not condition.any()), (x, condition.all())):
+            if all_alike:
+                np.copyto(out, side)
+                return out
     kind = MASKS[like.dtype.itemsize]
     mask = buffers.get(0, condition, kind)
     np.copyto(mask, np.negative(condition.view(np.int8)))
