@@ -87,11 +87,16 @@ def _sort_overload(*args: Any, stable: bool | None = None, **options: Any) -> in
 
 @function("sort", overload=_sort_overload, layout=True)
 def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> Any:
-    """The elements in order along `dim`, and where they were; equal ones keep their order."""
+    """The elements in order along `dim`, and where they were; `stable` keeps that of equal ones."""
     axis = axis_from_right(dim, input.ndim)
     x = _real("sort", input)
-    places = reduction.argsort(_row(x), axis=axis, descending=descending)
+    places = _order(x, axis, descending, bool(stable))
     return _found("sort", x, places, axis, x.shape)
+
+
+def _order(x: Node, axis: int, descending: bool, stable: bool) -> Node:
+    ties: Any = {} if stable else {"ties": ("sort",)}
+    return reduction.argsort(_row(x), axis=axis, descending=descending, **ties)
 
 
 @function("argsort", layout=True)
@@ -99,8 +104,7 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = 
     """Where the elements in order along `dim` are."""
     axis = axis_from_right(dim, input.ndim)
     x = _real("sort", input)
-    places = reduction.argsort(_row(x), axis=axis, descending=descending)
-    return reshaped(places, x.shape)
+    return reshaped(_order(x, axis, descending, stable), x.shape)
 
 
 @composite("msort")
@@ -119,7 +123,8 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     row = _row(x)
     if not 0 <= k <= row.shape[axis]:
         raise GradcliError("G026", "selected index k out of range")
-    places = part(reduction.argsort(row, axis=axis, descending=largest), axis, 0, k)
+    order = reduction.argsort(row, axis=axis, descending=largest, ties=("topk", k, sorted))
+    places = part(order, axis, 0, k)
     return _found("topk", x, places, axis, places.shape if x.ndim else ())
 
 
@@ -137,7 +142,8 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
             "G026",
             f"kthvalue(): selected number k out of range for dimension {axis + row.ndim}",
         )
-    places = part(reduction.argsort(row, axis=axis, descending=False), axis, k - 1, 1)
+    order = reduction.argsort(row, axis=axis, descending=False, ties=("kthvalue", k))
+    places = part(order, axis, k - 1, 1)
     return _found("kthvalue", x, places, axis, _without(x, axis, keepdim))
 
 

@@ -46,7 +46,6 @@ ELEMENTWISE = frozenset(
     )
 )
 OTHERWISE: dict[str, tuple[str, ...]] = {
-    "equal numbers come in the order of PyTorch's unstable sort": ("kthvalue", "topk", "sort"),
     "PyTorch's trigamma is as large at its poles as rounding makes it, and has ten digits": (
         *("digamma", "polygamma", "special.polygamma", "mvlgamma"),
     ),

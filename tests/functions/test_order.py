@@ -53,6 +53,25 @@ def test_nan_is_the_largest_number(expression: str) -> None:
     compare(expression, {"x": GAPS}, order=1 if "unique" not in expression else 0)
 
 
+LENGTHS = (1, 2, 3, 8, 16, 17, 33, 64, 100, 200, 700)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 10])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_equal_elements_come_as_pytorch_puts_them(length: int, levels: int) -> None:
+    rng = np.random.default_rng(length + levels)
+    x = rng.integers(0, levels, (2, length)).astype("float64")
+    x[1, rng.random(length) < 0.3] = np.nan
+    for k in {1, max(1, length // 64), (length + 1) // 2, length}:
+        for call in (
+            *("torch.sort(x)", "torch.sort(x, descending=True)", "torch.argsort(x, 0)"),
+            *(f"torch.topk(x, {k})", f"torch.topk(x, {k}, largest=False)"),
+            *(f"torch.topk(x, {k}, sorted=False)", f"torch.kthvalue(x, {k})"),
+        ):
+            found, expected = ours(call, {"x": x})[0], theirs(call, {"x": x})[0]
+            assert repr(found) == repr(expected), call
+
+
 ERRORS = [
     *("torch.kthvalue(x, 0)", "torch.topk(x, 9)", "torch.quantile(x, 2)", "torch.sort(x, 5)"),
     *("torch.quantile(x.float(), x)", "torch.quantile(ci, 0.5)", "torch.median(cz)"),

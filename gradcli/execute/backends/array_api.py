@@ -69,9 +69,14 @@ def scan(name: str) -> Callable[..., Array]:
 
 
 def argsort(**stable: Any) -> Callable[..., Array]:
-    """The order of an axis; `stable` is how the library is asked to keep that of equal ones."""
+    """The order of an axis; `stable` is how the library is asked to keep that of equal ones.
 
-    def kernel(b: ArrayAPI, x: Array, *, axis: int, descending: bool = False) -> Array:
+    It keeps it where PyTorch does not, too (`ties`).
+    """
+
+    def kernel(
+        b: ArrayAPI, x: Array, *, axis: int, descending: bool = False, ties: Any = ()
+    ) -> Array:
         if not x.ndim:
             return b.xp.zeros((), dtype=b.xp.int64)
         if not descending:

@@ -15,6 +15,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends import cascade, pointwise, precise, short_rows, vectorised
 from gradcli.execute.backends.contraction import contract
+from gradcli.execute.backends.unstable import reordered
 from gradcli.graph.dtype import DTYPES, DType
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import Shape, numel
@@ -140,13 +141,18 @@ def _logaddexp(x: Array, y: Array) -> Array:
     return top + np.log(np.exp(x - top) + np.exp(y - top))
 
 
-def _argsort(x: Array, *, axis: int, descending: bool = False) -> Array:
+def _argsort(x: Array, *, axis: int, descending: bool = False, ties: tuple[Any, ...] = ()) -> Array:
     if x.ndim == 0:
         return np.zeros((), np.int64)
-    if not descending:
-        return np.argsort(x, axis=axis, kind="stable")
-    flipped = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
-    return x.shape[axis] - 1 - np.flip(flipped, axis)
+    x = np.moveaxis(x, axis, -1)
+    if descending:
+        flipped = np.argsort(np.flip(x, -1), axis=-1, kind="stable")
+        places = x.shape[-1] - 1 - np.flip(flipped, -1)
+    else:
+        places = np.argsort(x, axis=-1, kind="stable")
+    if ties:
+        places = reordered(x, places, ties)
+    return np.moveaxis(places, -1, axis)
 
 
 def _norm(powers: Array, axis: int | tuple[int, ...]) -> Array:

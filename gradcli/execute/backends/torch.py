@@ -209,8 +209,8 @@ OWN: dict[str, Callable[..., Any]] = {
     "prod": lambda b, x, *, axis, keepdims: (
         torch.prod(x, axis, keepdims, dtype=x.dtype) if x.ndim else x
     ),
-    "argsort": lambda b, x, *, axis, descending=False: torch.argsort(
-        x, dim=axis, descending=descending, stable=True
+    "argsort": lambda b, x, *, axis, descending=False, ties=(): torch.argsort(
+        x, dim=axis, descending=descending, stable=not ties
     ),
     "cumulative_sum": lambda b, x, *, axis: torch.cumsum(x, axis, dtype=x.dtype),
     "cumulative_prod": lambda b, x, *, axis: torch.cumprod(x, axis, dtype=x.dtype),
