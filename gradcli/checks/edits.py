@@ -37,12 +37,15 @@ class Edit:
         self.after = after
 
 
-def edits(formula: ast.Expression, variables: Sequence[str]) -> Iterator[Edit]:
+def edits(
+    formula: ast.Expression, variables: Sequence[str], masks: Sequence[ast.Expression] = ()
+) -> Iterator[Edit]:
     """The formula with one place changed, for every place and every usual change.
 
     Args:
         formula: is left as it is.
         variables: the names that a name may have been taken for.
+        masks: factors that may have been forgotten.
     """
     nodes: list[ast.Node] = [formula]
     called: set[int] = set()
@@ -56,7 +59,7 @@ def edits(formula: ast.Expression, variables: Sequence[str]) -> Iterator[Edit]:
             yield Edit(_replaced(formula, node, new), before, after)
     for node in places:
         if id(node) not in called and not isinstance(node, UNCHANGED):
-            for new in _joined(node, variables):
+            for new in _joined(node, variables, masks):
                 yield Edit(_replaced(formula, node, new), unparse(node), unparse(new))
 
 
@@ -164,12 +167,41 @@ def _bared(node: ast.Expression) -> list[ast.Expression]:
     ]
 
 
-def _joined(node: ast.Expression, variables: Sequence[str]) -> list[ast.Expression]:
-    """The node with a variable or a one that may have been forgotten beside it."""
+def masks(tree: ast.Expression) -> list[ast.Expression]:
+    """What a choice in an expression multiplies its derivative by: `where(u > 0, 1.0, 0.0)`."""
+    found: dict[str, ast.Expression] = {}
+    pending: list[ast.Node] = [tree]
+    for node in pending:
+        pending += ast.children(node)
+        if not isinstance(node, ast.Call) or not isinstance(node.function, ast.Name):
+            continue
+        name, span = node.function.id, node.span
+        if name == "where" and len(node.arguments) == 3:
+            condition = node.arguments[0]
+        elif name == "relu" and node.arguments:
+            zero = ast.Constant(0, span=span)
+            condition = ast.Compare(node.arguments[0], [(">", zero)], span=span)
+        elif name in ("maximum", "minimum") and len(node.arguments) == 2:
+            left, right = node.arguments
+            condition = ast.Compare(left, [(">", right)], span=span)
+        else:
+            continue
+        numbers = [ast.Constant(x, span=span) for x in (1.0, 0.0)]
+        for pair in (numbers, numbers[::-1]):
+            made = ast.Call(ast.Name("where", span=span), [condition, *pair], [], span=span)
+            found[unparse(made)] = made
+    return list(found.values())
+
+
+def _joined(
+    node: ast.Expression, variables: Sequence[str], masks: Sequence[ast.Expression]
+) -> list[ast.Expression]:
+    """The node with a variable, a one or a mask that may have been forgotten beside it."""
     span = node.span
     names: list[ast.Expression] = [ast.Name(name, span=span) for name in variables]
     one = ast.Constant(1, span=span)
-    beside = [(word, x) for word in "*-+" for x in names] + [("-", one), ("+", one)]
+    beside = [("*", x) for x in masks]
+    beside += [(word, x) for word in "*-+" for x in names] + [("-", one), ("+", one)]
     return [_chained(node, word, x) for word, x in beside]
 
 

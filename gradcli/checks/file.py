@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from gradcli.errors import GradcliError, did_you_mean
+from gradcli.errors import Diagnostic, GradcliError, Label, did_you_mean
 from gradcli.source import Source, Span
 
 KEYS = (
@@ -25,19 +25,20 @@ class Record:
     """One check of a file.
 
     Attributes:
-        name: unique in the file; span: its header.
+        name: unique in the file; span: its header; end: where the next one begins.
         expression: the text.
         bindings: as on the command line: `x=3`, `X:m,n`.
         expect: variable -> formula; the variable is empty where only one formula is given.
         settings: `wrt`, `order`, `samples`, `seed`, `tolerance`, as far as given.
     """
 
-    def __init__(self, table: Mapping[str, Any], number: int, span: Span) -> None:
+    def __init__(self, table: Mapping[str, Any], number: int, span: Span, end: int) -> None:
         for key in table:
             if key not in KEYS:
                 help = did_you_mean(key, KEYS) or f"keys: {', '.join(KEYS)}"
                 raise _wrong(f"a check has no key {key}", span, help)
         self.span = span
+        self.end = end
         self.name = _typed(table, "name", str, span, "") or f"check {number}"
         self.expression = _typed(table, "expression", str, span, "")
         if not self.expression.strip():
@@ -63,6 +64,31 @@ class Record:
             self.settings["wrt"] = [name.strip() for name in names]
         _bounds(self.settings, span)
 
+    def located(self, diagnostic: Diagnostic) -> Diagnostic:
+        """A report with the places inside of the record's texts as places in the file."""
+        labels = [Label(self._in_file(label.span), label.text) for label in diagnostic.labels]
+        return Diagnostic(
+            diagnostic.code,
+            diagnostic.message,
+            labels,
+            help=diagnostic.help,
+            notes=diagnostic.notes,
+            severity=diagnostic.severity,
+        )
+
+    def _in_file(self, span: Span) -> Span:
+        file, inner = self.span.source, span.source
+        keys = ("expression", "expect", "values", "shapes")
+        own = keys[:1] if inner.name == f"<{self.name}>" else keys[1:]
+        for key in own:
+            found = re.compile(rf"^[ \t]*{key}\b", re.MULTILINE).search(
+                file.text, self.span.end, self.end
+            )
+            start = -1 if found is None else file.text.find(inner.text, found.end(), self.end)
+            if start >= 0:
+                return Span(file, start + span.start, start + span.end)
+        return span
+
 
 def records(source: Source) -> list[Record]:
     """The checks of a file.
@@ -81,7 +107,9 @@ def records(source: Source) -> list[Record]:
     if others or not isinstance(tables, list) or len(headers) != len(tables):
         fact = f"{others[0]} is no check" if others else "there is no check"
         raise _wrong(fact, whole, "a check begins with [[check]] and has an expression")
-    found = [Record(t, i, s) for i, (t, s) in enumerate(zip(tables, headers, strict=True), 1)]
+    ends = [*(s.start for s in headers[1:]), len(source.text)]
+    each = zip(tables, headers, ends, strict=True)
+    found = [Record(t, i, s, end) for i, (t, s, end) in enumerate(each, 1)]
     names: set[str] = set()
     for record in found:
         if record.name in names:

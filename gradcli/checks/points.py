@@ -69,11 +69,17 @@ class Points:
             self.words = f"{samples} random point{plural} ({spread}, seed {seed})"
 
     def values(self) -> list[Values]:
-        """The variables with values, at every point; tensors of their own."""
+        """The variables, tensors of their own, and the declared sizes, at every point."""
         return [self._at(arrays) for arrays in self.drawn]
 
     def _at(self, arrays: Mapping[str, Array]) -> Values:
-        return {**self.variables, **{name: from_array(a) for name, a in arrays.items()}}
+        sizes: dict[str, int] = {}
+        for name, array in arrays.items():
+            for size, number in zip(self.variables[name].shape, array.shape, strict=True):
+                if isinstance(form := getattr(size, "form", None), str):
+                    sizes[form] = number
+        known = {name: from_array(a) for name, a in arrays.items()}
+        return {**sizes, **self.variables, **known}
 
     def _shapes(self, samples: int, growth: str) -> list[Shapes]:
         """The shapes of the variables without value, at every point."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.checks.case import Case, Repair, nothing, same
-from gradcli.checks.edits import Edit, edits, small_constants
+from gradcli.checks.edits import Edit, edits, masks, small_constants
 from gradcli.checks.points import array_of
 from gradcli.checks.problem import Problem, hand_written
 from gradcli.functions.create import from_array
@@ -123,7 +123,7 @@ def _symmetric(name: str) -> Repair:
 def changes(case: Case) -> Iterator[Slip]:
     """The formula with one place changed, for the usual changes of every place."""
     names = [name for name, value in case.values.items() if isinstance(value, Tensor)]
-    for edit in islice(edits(case.formula, names), CHANGES):
+    for edit in islice(edits(case.formula, names, masks(case.problem.tree)), CHANGES):
         yield _told(edit), _edited(edit)
 
 

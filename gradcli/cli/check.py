@@ -35,7 +35,8 @@ from gradcli.render import ci
 from gradcli.render.checking import checks_json, checks_text
 from gradcli.render.markup import painter, use_colour
 from gradcli.source import Source, Span
-from gradcli.tensor.symbols import placeholder
+from gradcli.tensor import Tensor
+from gradcli.tensor.symbols import declared_sizes, placeholder
 
 ANY_SHAPE = (3, 5)
 """Of a variable that was given neither value nor shape: elementwise formulas hold for any."""
@@ -107,8 +108,10 @@ def _file(path: str, settings: Mapping[str, Any]) -> Iterator[Report]:
         try:
             yield from _recorded(record, settings)
         except GradcliError as error:
-            report = Report(record.name, place=record.span)
-            report.verdict, report.error = Verdict.ERROR, error.diagnostic
+            found = record.located(error.diagnostic)
+            inside = [x.span for x in found.labels if x.span.source is record.span.source]
+            report = Report(record.name, place=next(iter(inside), record.span))
+            report.verdict, report.error = Verdict.ERROR, found
             yield report
 
 
@@ -129,7 +132,9 @@ def _reports(
     place: Span | None = None,
 ) -> Iterator[Report]:
     variables = as_dtype_of(bind(bindings, standard, shapes=True))
-    for free in unbound(tree, variables):
+    shapes = (tuple(v.shape) for v in variables.values() if isinstance(v, Tensor))
+    sizes = declared_sizes(shapes)
+    for free in unbound(tree, {*variables, *sizes}):
         variables[free] = placeholder(free, ANY_SHAPE)
     formulas = {key: _formula(key, text) for key, text in expected.items()}
     return check(name, tree, variables, formulas, Settings(**settings), place)

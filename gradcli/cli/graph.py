@@ -22,6 +22,7 @@ from gradcli.diagram.boxes import Diagram
 from gradcli.diagram.build import Options, draw
 from gradcli.diagram.partial import draw_partial
 from gradcli.errors import GradcliError
+from gradcli.language import ast
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.interpret import Interpreter
 from gradcli.lowering.unbound import unbound
@@ -65,7 +66,8 @@ def run(
     options = Options(level, show, values=values, cotangent=cotangent)
     failure: GradcliError | None = None
     try:
-        diagram = _drawn(source, Interpreter(dict(variables)).evaluate(tree), variables, options)
+        shaped, value = _evaluated(tree, variables)
+        diagram = _drawn(source, value, shaped, options)
     except GradcliError as error:
         failure, diagram = error, draw_partial(tree, error, variables, options)
     if format in ("json", "html"):
@@ -85,6 +87,24 @@ def _drawn(source: Source, value: Any, variables: Mapping[str, Any], options: Op
             help="make it one: tensor(...)",
         )
     return draw(source, tensors, variables, options)
+
+
+def _evaluated(tree: ast.Expression, variables: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The result and the variables; of one without a gradient, of which nothing else would be
+    kept, the variables without their values.
+    """
+    value = Interpreter(dict(variables)).evaluate(tree)
+    if not isinstance(value, Tensor) or value.requires_grad:
+        return variables, value
+    shaped = {
+        name: placeholder(name, tuple(v.shape))
+        for name, v in variables.items()
+        if isinstance(v, Tensor) and v.requires_grad
+    }
+    try:
+        return {**variables, **shaped}, Interpreter({**variables, **shaped}).evaluate(tree)
+    except GradcliError:  # what depends on values has no graph without them
+        return variables, value
 
 
 def _add_formulas(diagram: Diagram) -> None:

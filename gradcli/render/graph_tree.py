@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
@@ -22,13 +23,15 @@ DEEP = 30
 
 INDENT = 4
 """Columns that a level takes."""
+GAP, LEAST = 2, 12
+"""Columns between the parts of a line, and those of a source text that are always shown."""
 AGAIN = "  (see above)"
 
 
 def tree(diagram: Diagram, *, colour: bool, width: int = 0) -> str:
     """The tree; several where the drawing has several ends.
 
-    Values and gradients that pass `width` columns are cut; 0 is no limit.
+    What passes `width` columns is cut, values and gradients first; 0 is no limit.
     """
     below = _below(diagram)
     used = {number for numbers in below.values() for number in numbers}
@@ -101,17 +104,22 @@ def _branch(
 
 
 def _label(box: Box, diagram: Diagram, room: int, *, again: bool) -> Text:
-    """A box in one line; its values are cut where they pass `room` columns."""
+    """A box in one line; where it passes `room` columns its values go first, then its source."""
     (_, title), *rest = lines(box, diagram)
     style = "bold green" if box.result else STYLES.get(box.kind, "bold")
+    room -= len(AGAIN) * (again and room > 0)
+    kept = [title, *(text for kind, text in rest if kind not in ("value", "grad"))]
+    mark = GAP + 1 if len(rest) >= len(kept) else 0  # what was cut leaves its mark
+    excess = sum(map(cell_len, kept)) + GAP * (len(kept) - 1) + mark - room if room > 0 else 0
     label = Text(title, style)
-    kept = label.cell_len
     for kind, text in rest:
-        label.append("  ")
-        label.append(text, "" if kind == "text" else "dim")
-        if kind not in ("value", "grad"):
-            kept = label.cell_len
-    if room:
-        room -= len(AGAIN) * again
-        label.truncate(max(room, min(kept + len("  …"), label.cell_len)), overflow="ellipsis")
+        part = Text(text, "" if kind == "text" else "dim")
+        if kind == "text" and excess > 0:
+            part.truncate(max(LEAST, part.cell_len - excess), overflow="ellipsis")
+        if kind in ("value", "grad") and room > 0:
+            left = room - label.cell_len - GAP
+            if left < 1:
+                break
+            part.truncate(left, overflow="ellipsis")
+        label.append(" " * GAP).append(part)
     return label.append(AGAIN, "dim") if again else label

@@ -38,6 +38,11 @@ SLIPS = [
         "X@w should be X@w - y: 2*X.T@(X@w - y)/numel(y)",
     ),
     ("mean(softplus(-y*(X@w)))", MATRIX, "w: X.T@sigmoid(-y*(X@w))", None),
+    (
+        *("sum(relu(1 - y*(X@w)))", MATRIX, "w: -X.T@y"),
+        "-X.T should be -X.T*where(1 - y*(X@w) > 0, 1.0, 0.0): "
+        "(-X.T*where(1 - y*(X@w) > 0, 1.0, 0.0))@y",
+    ),
     ("sin(3*x)", {"x": ""}, "x: cos(3*x)", "the derivative of 3*x by x is missing (chain rule)"),
     (
         *("sum(exp(sin(x)**2))", N, "x: exp(sin(x)**2)*2*sin(x)"),

@@ -156,7 +156,7 @@ def test_github_annotations_and_summary(gradcli, tmp_path: Path):
     assert lines[0].startswith(
         "::error file=checks.toml,line=8,col=1,title=G080 wrong%2C by%3A 1/n | %25 (x),"
     )
-    assert lines[1].startswith("::error file=checks.toml,line=14,")
+    assert lines[1].startswith("::error file=checks.toml,line=16,col=19,")
     assert "slip: the factor 1/numel(x) is missing" in done.stdout  # the plain report, too
     written = summary.read_text()
     assert written.startswith("before\n### gradcli check: 1 of 3")
@@ -175,7 +175,7 @@ def test_junit_and_sarif_are_well_formed(gradcli, tmp_path: Path):
     for element in (tree, *tree.findall("testsuite")):
         assert [element.get(k) for k in ("tests", "failures", "errors")] == ["3", "1", "1"]
     assert [(c.get("file"), c.get("line")) for c in cases] == [
-        ("checks.toml", line) for line in ("2", "8", "14")
+        ("checks.toml", line) for line in ("2", "8", "16")
     ]
     assert all(float(c.get("time", "")) >= 0 for c in cases)
     done = gradcli("check", "checks.toml", "-f", "sarif", "-o", "r.sarif")
@@ -277,3 +277,25 @@ def test_the_hook_runs_the_command_that_there_is(gradcli):
     assert re.search(files[1], "some/checks.toml")
     done = gradcli(*entry[1].split(), str(ROOT / "samples/ci/checks.toml"))
     assert done.returncode == 0
+
+
+def test_declared_sizes_are_known_to_expressions_and_formulas(gradcli):
+    arguments = ("sum((X@w - y)**2)/m + sum(layer_norm(w, (n,)))*0", "X:m,n", "w:n", "y:m")
+    done = gradcli("check", *arguments, "-w", "w", "-e", "w=2*X.T@(X@w - y)/m")
+    assert done.returncode == 0, done.stdout
+    done = gradcli("check", *arguments, "-w", "w", "-e", "w=2*X.T@(X@w - y)/n")
+    assert done.returncode == 1
+    assert "it has 1/numel(w) where 1/numel(y) belongs" in done.stdout
+
+
+def test_a_mistake_inside_a_file_has_its_place_in_the_file(gradcli, tmp_path: Path):
+    file = tmp_path / "checks.toml"
+    file.write_text(
+        '[[check]]\nname = "a"\nexpression = """\n  sum(x**2 +\n      x***2)"""\nexpect = "2*x"\n\n'
+        '[[check]]\nname = "b"\nexpression = "sum(x**2)"\nshapes = {x = "n"}\n'
+        'expect = {x = "2*x + yy"}\n'
+    )
+    done = gradcli("check", str(file), "--format", "github")
+    assert f"file={file},line=5,col=10," in done.stdout
+    assert f"file={file},line=12,col=22," in done.stdout
+    assert f"--> {file}:5:10" in done.stdout
