@@ -26,6 +26,7 @@ from gradcli.ops.ruled import ruled_whole
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
+from gradcli.tensor.operands import other_dtype
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -79,8 +80,7 @@ def cdist(
     if p < 0:
         raise _error("cdist only supports non-negative p values", "G026")
     if x1.dtype is not x2.dtype:
-        kinds = f"{SCALAR_TYPES[x1.dtype]} but found {SCALAR_TYPES[x2.dtype]}"
-        raise _error(f"expected scalar type {kinds}", "G025")
+        raise other_dtype(x1.dtype, x2.dtype)
     chosen = _MODES[compute_mode]
     many = max(x1.shape[-2], x2.shape[-2]) > BY_PRODUCT
     if p == 2 and x1.shape[-1] and (many if chosen is None else chosen):

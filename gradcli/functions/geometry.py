@@ -23,7 +23,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, other_dtype
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -51,6 +51,8 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
         )
     if x.dtype.category == BOOL:
         raise no_kernel("cross", x)
+    if input.dtype is not other.dtype:
+        raise other_dtype(input.dtype, other.dtype)
     shape = broadcast(x.shape, y.shape)
     x, y = (movement.expand(v, shape=shape) for v in (x, y))
     first, second = (_turned(x, axis, k) * _turned(y, axis, 3 - k) for k in (1, 2))

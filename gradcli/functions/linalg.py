@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.compositions import matmul_composed
 from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES
 from gradcli.graph.node import Node
-from gradcli.graph.shape import axis_from_right, broadcast, numel, own_axis
+from gradcli.graph.shape import broadcast, numel, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
@@ -189,20 +189,26 @@ def vdot(input: Any, other: Any) -> Node:
     return _product("dot", ops.conj(tensor(input)), other, "k,k->")
 
 
-@function("linalg.vecdot", shown="sum", overload=1, method=False)
-def vecdot(x: Any, y: Any, *, dim: int = -1) -> Node:
+@composite("linalg.vecdot", method=False)
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """The sums of products along `dim`, other dims broadcast; `x` is conjugated."""
-    left, right = promoted(x, y)
-    if not left.dtype.differentiable:
+    kinds = [SCALAR_TYPES[v.dtype] for v in (x, y)]
+    if not x.dtype.differentiable:
         raise GradcliError(
             "G025",
-            "linalg.vecdot: Expected a floating point or complex tensor as input. Got "
-            f"{SCALAR_TYPES[left.dtype]}",
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {kinds[0]}",
             help="convert it: .float()",
         )
-    product = ops.conj(left) * right
-    axis = axis_from_right(dim, product.ndim)
-    return reduction.total(product, axis=(axis,), keepdims=False)
+    if kinds[0] != kinds[1]:
+        raise GradcliError(
+            "G025",
+            "linalg.vecdot: Expected x and y to have the same dtype, but found x of type "
+            f"{kinds[0]} and y of type {kinds[1]} instead",
+            help="convert one of them: .to(other.dtype)",
+        )
+    if x.ndim == y.ndim == 1:
+        return vdot(x, y)
+    return (x.conj() * y).sum(dim)
 
 
 @function("bmm")

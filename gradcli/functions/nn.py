@@ -75,7 +75,8 @@ def _rows(name: str, op: Any) -> Callable[..., Any]:
     @internal(name)
     def of(input: Any, dim: int) -> Node:
         axis = axis_from_right(dim, tensor(input).ndim)
-        x = floating(input, f"{name}_lastdim_kernel_impl")
+        last = "_lastdim" if axis == -1 else ""
+        x = floating(input, f"{name}{last}_kernel_impl")
         return op(x, axis=axis) if x.ndim else reshaped(op(reshaped(x, (1,)), axis=-1), ())
 
     def along(input: Any, dim: int, dtype: Any = None) -> Any:

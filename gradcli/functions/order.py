@@ -157,12 +157,12 @@ def _dim_overload(input: Any, dim: Any = None, keepdim: bool = False) -> int:
 def _median(name: str, skip: bool) -> None:
     @function(name, overload=_dim_overload)
     def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-        x = _real("median", input)
-        if x.dtype.category == BOOL or (dim is not None and x.dtype.is_complex):
-            raise no_kernel("median_cpu" if dim is None else "median_out", x)
-        if dim is None:
+        x = tensor(input)
+        axis = None if dim is None else axis_from_right(dim, x.ndim)
+        if x.dtype.category == BOOL or x.dtype.is_complex:
+            raise no_kernel("median_cpu" if axis is None else "median_out", x)
+        if axis is None:
             return order.median(x, axis=axes_of(None, x.ndim), skip=skip)
-        axis = axis_from_right(dim, x.ndim)
         _not_empty(name, x, axis)
         places = order.median_place(_row(x), axis=axis, skip=skip)
         return _found(name, x, places, axis, _without(x, axis, keepdim))

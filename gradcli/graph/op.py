@@ -161,10 +161,14 @@ class Op:
 
     def _inferred(self, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> Any:
         try:
-            found = self.infer(*inputs, **attrs)
-            if self.refuses and inputs[-1].dtype.category in self.refuses:
-                raise self.refusal(inputs[-1].dtype)
-            return found
+            if not self.refuses:
+                return self.infer(*inputs, **attrs)
+            sentence = self.refuses.get(inputs[-1].dtype.category)
+            if sentence is None or not isinstance(sentence, Check):
+                found = self.infer(*inputs, **attrs)
+                if sentence is None:
+                    return found
+            raise self.refusal(inputs[-1].dtype)
         except GradcliError as error:
             raise error.at(current.span) from None
 

@@ -72,7 +72,7 @@ def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "") -> Op:
         promotes="",
         torch=torch or f"special_{name}",
         kernel=f"special_{name}",
-        refuses=lacks(f"{name}_cpu", COMPLEX),
+        refuses=lacks(f"{name}_vml_cpu" if name == "i0" else f"{name}_cpu", COMPLEX),
     )
 
 

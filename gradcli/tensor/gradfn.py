@@ -16,12 +16,8 @@ from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.tensor.hooks import Handle
-from gradcli.tensor.kept import history, kept_of, name_of
+from gradcli.tensor.kept import history, kept_of, name_of, qualified
 from gradcli.tensor.saved import saved_attribute, tensor_of
-
-QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented", "Error"))
-"""Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
-
 
 WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
 """Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
@@ -49,8 +45,7 @@ class GradFn:
 
     def name(self) -> str:
         """The name, such as `MulBackward0`."""
-        name = name_of(self._node)
-        return f"torch::autograd::{name}" if name in QUALIFIED else name
+        return qualified(name_of(self._node))
 
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:

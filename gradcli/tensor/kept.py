@@ -49,6 +49,15 @@ def name_of(node: Node) -> str:
     return "AccumulateGrad" if node.op is LEAF else backward_name(node.op.torch)
 
 
+QUALIFIED = frozenset(("AccumulateGrad", "CopySlices", "CopyBackwards", "NotImplemented", "Error"))
+"""Names that PyTorch does not derive from an op: `.name()` has their namespace in front."""
+
+
+def qualified(name: str) -> str:
+    """A grad_fn's name as `.name()` gives it."""
+    return f"torch::autograd::{name}" if name in QUALIFIED else name
+
+
 Packed = dict[Any, tuple[Any, Callable[[Any], Any]]]
 
 

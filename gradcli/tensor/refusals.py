@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, Label, did_you_mean
-from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType
+from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, bfloat16
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, NoDerivative
 from gradcli.graph.shape import text
 from gradcli.source import Span
 from gradcli.tensor import registry
 from gradcli.tensor.inference import refuse_requiring
-from gradcli.tensor.kept import name_of
+from gradcli.tensor.kept import name_of, qualified
 from gradcli.tensor.operators import Operators
 
 if TYPE_CHECKING:
@@ -249,13 +249,15 @@ def used_up(node: Node) -> GradcliError:
 def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
     """PyTorch's error for a value that was changed in place after it was saved."""
     kind = SCALAR_TYPES[saved.dtype]
+    named = saved.dtype.is_complex or saved.dtype is bfloat16
+    kind = f"CPU{kind}Type" if named else f"torch.{kind}Tensor"
     maker = ""
     if saved.tracked and saved.op is not LEAF:
-        maker = f", which is output 0 of {name_of(saved).partition('Backward')[0]},"
+        maker = f", which is output 0 of {_maker_now(node, saved, version)},"
     error = GradcliError(
         "G032",
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [torch.{kind}Tensor {list(saved.shape)}]{maker} is at version "
+        f"operation: [{kind} {list(saved.shape)}]{maker} is at version "
         f"{version.number}; expected version {expected} instead. Hint: enable anomaly detection "
         "to find the operation that failed to compute its gradient, with "
         "torch.autograd.set_detect_anomaly(True, check_nan=False).",
@@ -264,6 +266,19 @@ def overwritten(node: Node, saved: Node, version: Version, expected: int) -> Gra
     return with_places(
         error, (node.span, "saved here for the gradient"), (version.span, "overwritten here")
     )
+
+
+def _maker_now(node: Node, saved: Node, version: Version) -> str:
+    """What made the tensor that is now where `node` saved a value, in the words of G032."""
+    if saved is node:  # a function keeps its own result as it was
+        name = name_of(saved)
+    elif saved.stale is not None and saved.stale[2]:  # a view is seen anew after a write
+        name = "AsStrided"
+    else:
+        name = version.maker or name_of(saved)
+    if name == "CopyBackwards":
+        return qualified(name)
+    return qualified(name).replace("Backward0", "").replace("Backward", "")
 
 
 def with_places(error: GradcliError, *places: tuple[Span | None, str]) -> GradcliError:

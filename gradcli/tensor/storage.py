@@ -40,16 +40,18 @@ class Version:
     Attributes:
         number: of writes that it counted.
         span: of the last of them.
+        maker: the name of the grad_fn that it gave the whole memory; empty where it gave none.
         unseen: the memory, once it was written to under another version.
     """
 
-    __slots__ = ("__weakref__", "number", "span", "unseen")
+    __slots__ = ("__weakref__", "maker", "number", "span", "unseen")
     any_unseen: ClassVar[bool] = False
     """Whether any memory was ever written to behind a version's back."""
 
     def __init__(self) -> None:
         self.number = 0
         self.span: Span | None = None
+        self.maker = ""
         self.unseen: weakref.ref[Storage] | None = None
 
     def stamp(self, node: Node, steps: Steps) -> None:

@@ -217,6 +217,8 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
             settle(new)
     storage.node = value
     storage.count(target.version)
+    if new.call is not None:
+        target.version.maker = new.call[0]
     target.adopt(new)
 
 

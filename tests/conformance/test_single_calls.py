@@ -174,7 +174,47 @@ CALLS = [
     "F.rms_norm(h, (3, ))",
     "F.rms_norm(bf, (2, ))",
     "F.rms_norm(torch.tensor([.1, -.05, .2], dtype=torch.bfloat16), (3, ))",
+    "torch.cross(x[0], x[0].long(), dim=0)",
+    "torch.linalg.cross(x[0], x[0].double())",
+    "torch.cross(x[0] > 0, d > 0, dim=0)",
+    "torch.cross(x[0].long(), x[0].long(), dim=0)",
+    "torch.linalg.vecdot(x[0], x[0].double())",
+    "torch.linalg.vecdot(x[0], d > 0)",
+    "torch.linalg.vecdot(x[0].long(), x[0].long())",
+    "torch.linalg.vecdot(x[0].requires_grad_(), d)",
+    "torch.linalg.vecdot(torch.ones(2, 3).requires_grad_(), d)",
+    "torch.linalg.vecdot(x[0] * 1j, d * 1j)",
+    "torch.linalg.vecdot(x[0], torch.ones(4))",
+    "torch.linalg.vecdot(torch.tensor(1.0), torch.tensor(1.0))",
+    "torch.softmax(c.long() if False else torch.ones(2, 2).long(), 0)",
+    "torch.softmax(torch.ones(2, 2).long(), 1)",
+    "torch.log_softmax(c, 0)",
+    "torch.median(c, 0)",
+    "torch.median(c, 5)",
+    "torch.i0(c)",
+    "torch.maximum(c, torch.ones(4, 4))",
+    "torch.clamp(c, 0)",
+    "torch.minimum(torch.ones(2, 2), torch.ones(3, 3) * 1j)",
+    "torch.cdist(torch.ones(2, 2), torch.ones(2, 2).double())",
+    "torch.median(torch.ones(3) > 0)",
+    "torch.median(torch.ones(3) > 0, 0)",
 ]
+WRITES = [
+    "b.add_(1)",
+    "b[0] = 1",
+    "b[0].add_(1)",
+    "b.view(-1)[0:1].mul_(2)",
+    "b.copy_(torch.ones(3))",
+    "b.zero_()",
+    "b.exp_()",
+    "b.mul_(b)",
+    "b.fill_(2)",
+    "b.masked_fill_(b > 0, 1)",
+    "b.clamp_(0, 1)",
+    "b.normal_()",
+    "b.index_add_(0, torch.tensor([0]), b[:1].detach() * 2)",
+]
+"""Writes to a tensor that a product has saved."""
 
 
 def script(call: str) -> str:
@@ -191,4 +231,22 @@ def test_a_call_prints_or_says_what_pytorch_does(call: str) -> None:
         warnings.simplefilter("ignore")
         exec(script(call), {})
     gradcli.run(script(call), stdout=found)
+    assert found.getvalue() == expected.getvalue()
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_the_error_about_an_overwritten_value_names_what_pytorch_names(
+    write: str, kind: str
+) -> None:
+    program = (
+        f"import torch\na = torch.ones(3, dtype=torch.{kind}, requires_grad=True)\nb = a * 2\n"
+        f"loss = (b * b).sum()\n{write}\ntry:\n    loss.backward()\n"
+        "except RuntimeError as e:\n    print(str(e).partition(' Hint')[0])\n"
+    )
+    expected, found = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(expected):
+        exec(program, {})
+    gradcli.run(program, stdout=found)
+    assert "modified by an inplace operation" in expected.getvalue()
     assert found.getvalue() == expected.getvalue()
