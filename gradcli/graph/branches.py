@@ -79,6 +79,9 @@ def counted(s: Builder, x: Node, attrs: Attrs, node: Node) -> Node | None:
     if x.op.name != "where" or x.value is not None or x.dtype.name not in numbers.KINDS:
         return None
     condition, first, second = x.inputs
+    if numbers.number_of(first) == 0:
+        first, second = second, first
+        condition = s.make("logical_not", (condition,), condition)
     number = numbers.number_of(first)
     if number is None or numbers.number_of(second) != 0 or condition.shape != x.shape:
         return None

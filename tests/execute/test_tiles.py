@@ -110,6 +110,7 @@ EXPRESSIONS = [
     "sum(where(x>v, 0, tanh(x)) + where(x>v, x.sign(), 0)) + hardtanh(x*v).sum()",
     "sum(where(abs(x) < 0.7, 0.5*x*x, 0.7*(abs(x) - 0.35))*1) + huber_loss(x, 0*x, delta=0.4)",
     "sum(where(0.7 <= abs(x - v), 2*abs(x - v) - 0.7, (x - v)**2/0.7)) + sum(where(x>v, 3, 0))",
+    "x.sum() * where(x>v, 0*v.sum(), 2.0).sum() + relu(x - u[:,None]).sum(0).exp().sum()",
     "sum(where(abs(x) >= 1, sign(x), x)*v) + sum(where(abs(x) >= 1, 2*sign(x), x)*v)",
     "((x[1:] - x[:-1])**2).sum() + smooth_l1_loss(x[:,1:], x[:,:-1]) + tanh(x[2:]*x[:-2]).sum()",
     "sum(tanh(x)*v) + sum(exp(-u*u)*u) + sum(exp(v) * v)",
