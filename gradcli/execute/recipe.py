@@ -200,6 +200,9 @@ class _Writer:
         attrs = {} if known else node.attrs
         named = [f"{key}={self._name('a', value)}" for key, value in attrs.items()]
         self.lines.append(f"{result} = {kernel}({', '.join([*values, *named])})")
+        if op.multiple:
+            self.lines.append(f"{result} = tuple({result})")
+            return
         self.lines.append(
             f"if {result}.dtype is not {self._name('w', wanted)}: "
             f"{result} = exact({result}, w{len(self.names) - 1})"
@@ -276,6 +279,6 @@ def _constant(value: Any, dtype: DType) -> Node:
 _constants: dict[Any, Node] = {}
 _NAMES: dict[str, Any] = {
     **{"made": Node.known, "exact": _exact, "constant": _constant},
-    **{"asarray": np.asarray, "Otherwise": Otherwise},
+    **{"asarray": np.asarray, "Otherwise": Otherwise, "tuple": tuple},
 }
 """What every text knows."""

@@ -177,12 +177,16 @@ class Function:
         named = {k: opened(v, tensors, nodes) for k, v in kwargs.items()} if kwargs else kwargs
         result = self.node_of(given, named, nodes, args, kwargs)
         if isinstance(result, Node):
-            if result.tracked and result not in nodes and self.composed is not None:
-                self._compose(result, tensors, given, named)
-            made = self._wrap(result, tensors, nodes)
+            if result in nodes:
+                made = tensors[nodes.index(result)]
+            else:
+                if result.tracked and self.composed is not None:
+                    self._compose(result, tensors, given, named)
+                made = self.tensor_of(result, self._steps(result, nodes), tensors)
         elif isinstance(result, tuple):
             ends = self._ends(given, named) if self.edges else nodes
-            made = self._wrap_all(result, tensors, nodes, self._name(args, kwargs), ends)
+            steps = [self._steps(x, nodes) for x in result]
+            made = self.wrapped_all(result, steps, (tensors, nodes), args, kwargs, ends)
         else:
             return result
         if inference.blocks or saved.watchers:
@@ -243,14 +247,10 @@ class Function:
         shown = tuple([x for x in nodes if x.dtype.category > INTEGER])
         return shown if len(shown) == len(nodes) else Arguments(shown, nodes)
 
-    def _wrap(
-        self, node: Node, tensors: list[Tensor], nodes: list[Node], caution: str = ""
-    ) -> Tensor:
-        """The tensor of a result: an argument itself, a view of the first one, or a new one."""
-        if node in nodes:
-            return tensors[nodes.index(node)]
-        steps = view_steps(node, nodes[0]) if self.view and nodes else None
-        return self.tensor_of(node, steps, tensors, caution)
+    def _steps(self, node: Any, nodes: list[Node]) -> Steps | None:
+        """How a result sees the first argument's memory; None for memory of its own."""
+        sees = self.view and nodes and isinstance(node, Node) and node not in nodes
+        return view_steps(node, nodes[0]) if sees else None
 
     def tensor_of(
         self, node: Node, steps: Steps | None, tensors: list[Tensor], caution: str = ""
@@ -262,12 +262,7 @@ class Function:
         return laid_out(node, tensors, self.layout) if any_placed(tensors) else Tensor(node)
 
     def wrapped(
-        self,
-        node: Node,
-        steps: Steps | None,
-        tensors: list[Tensor],
-        args: Args,
-        kwargs: Kwargs,
+        self, node: Node, steps: Steps | None, tensors: list[Tensor], args: Args, kwargs: Kwargs
     ) -> Tensor:
         """The tensor of a result that was computed as for earlier calls."""
         if self.composed is not None and node.tracked:
@@ -275,21 +270,25 @@ class Function:
             self._compose(node, tensors, given, {k: opened(v, [], []) for k, v in kwargs.items()})
         return self.tensor_of(node, steps, tensors)
 
-    def _wrap_all(
+    def wrapped_all(
         self,
         results: tuple[Any, ...],
-        tensors: list[Tensor],
-        nodes: list[Node],
-        name: str,
+        steps: Sequence[Steps | None],
+        found: tuple[list[Tensor], list[Node]],
+        args: Args,
+        kwargs: Kwargs,
         ends: list[Node],
     ) -> Any:
-        wrapped: list[Any] = []
+        """The tensors of several results, of the tensors and nodes that were `found`."""
+        tensors, nodes = found
         shared = Arguments([x for x in ends if x.dtype.category > INTEGER], ends)
-        for output, node in enumerate(results):
-            if isinstance(node, Node):
-                if node not in nodes:
-                    give(node, Part(name, shared, output))
-                node = self._wrap(node, tensors, nodes, "multiple")
+        name, wrapped = self._name(args, kwargs), list[Any]()
+        for output, (node, seen) in enumerate(zip(results, steps, strict=True)):
+            if node in nodes:
+                node = tensors[nodes.index(node)]
+            elif isinstance(node, Node):
+                give(node, Part(name, shared, output))
+                node = self.tensor_of(node, seen, tensors, "multiple")
             wrapped.append(node)
         return tuple(wrapped) if type(results) is tuple else type(results)(*wrapped)
 

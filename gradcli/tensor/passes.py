@@ -16,7 +16,8 @@ from gradcli.graph import backward as engine
 from gradcli.graph.forms import ODD, ONCE, PURE, UNLIKE, form_of, kind_of, note, recall
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, ITEM, LEAF
-from gradcli.tensor.repeats import eager, recipe_of
+from gradcli.tensor.learned import recipe_of
+from gradcli.tensor.repeats import eager
 
 LONGEST = 1000
 """Nodes of a pass that is worth learning."""

@@ -24,7 +24,8 @@ from gradcli.graph.forms import (
 )
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, ITEM
-from gradcli.tensor.repeats import eager, recipe_of
+from gradcli.tensor.learned import recipe_of
+from gradcli.tensor.repeats import eager
 
 if TYPE_CHECKING:
     from gradcli.execute.recipe import Recipe

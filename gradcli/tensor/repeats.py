@@ -16,18 +16,17 @@ from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import silence
 from gradcli.graph.dtype import DType, default
-from gradcli.graph.forms import ONCE, PURE, UNLIKE, by_number, form_of, note, recall
+from gradcli.graph.forms import ONCE, PURE, UNLIKE, form_of, note, recall
 from gradcli.graph.node import Node, current
 from gradcli.tensor.inference import inference
 from gradcli.tensor.kinds import NUMBER
+from gradcli.tensor.learned import Repeat, recipe_of
 from gradcli.tensor.levels import active
 from gradcli.tensor.saved import watchers
-from gradcli.tensor.storage import view_steps
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.wrapping import any_placed
 
 if TYPE_CHECKING:
-    from gradcli.execute.recipe import Do, Recipe
     from gradcli.tensor.entry import Function
 
 Args = tuple[Any, ...]
@@ -108,29 +107,6 @@ def _sorted(values: Iterable[Any], followed: frozenset[Any], key: list[Any], fou
     return True
 
 
-class Repeat:
-    """What a function does for one kind of call.
-
-    Attributes:
-        run: gives the result's node.
-        largest: the elements of the largest value.
-        same: the number of the tensor that is the result; -1 for a new one.
-        steps: how the result sees the first tensor's memory; None for memory of its own.
-        is_new: whether the result's memory and history are its own, however it is laid out.
-    """
-
-    __slots__ = ("is_new", "largest", "run", "same", "steps")
-
-    def __init__(self, recipe: Recipe, function: Function) -> None:
-        (node,) = recipe.found
-        self.run = recipe.run
-        self.largest = recipe.largest
-        self.same = recipe.inputs.index(node) if node in recipe.inputs else -1
-        is_view = function.view and bool(recipe.inputs)
-        self.steps = view_steps(node, recipe.inputs[0]) if is_view else None
-        self.is_new = self.steps is None and function.composed is None
-
-
 class Repeats:
     """What a function does for the kinds of calls that it has met."""
 
@@ -199,15 +175,21 @@ class Repeats:
             return tensors[known.same]
         try:
             if silence.depth:
-                (node,) = known.run(nodes, numbers)
+                made = known.run(nodes, numbers)
             else:
                 with silence:
-                    (node,) = known.run(nodes, numbers)
+                    made = known.run(nodes, numbers)
         except Exception:  # the call itself says what is wrong, and where
             return self._function.called(args, kwargs)
+        if known.several is not None:
+            results = tuple(made) if known.several is tuple else known.several(*made)
+            return self._function.wrapped_all(
+                results, known.steps, (tensors, nodes), args, kwargs, nodes
+            )
+        (node,) = made
         if known.is_new and not any_placed(tensors):
             return _tensor(node)
-        return self._function.wrapped(node, known.steps, tensors, args, kwargs)
+        return self._function.wrapped(node, known.steps[0], tensors, args, kwargs)
 
     def _places(self) -> frozenset[Any]:
         """The positions and names of the parameters that take a number for a tensor."""
@@ -224,7 +206,13 @@ class Repeats:
             fitted = function.fitted(args, kwargs)
             result = function.performed(*fitted)
         unchanged = fitted[0] is args and fitted[1] is kwargs and not function.columns
-        pure = unchanged and isinstance(result, Tensor) and recording.is_pure
+        tensors = result if isinstance(result, tuple) else (result,)
+        pure = (
+            unchanged
+            and not (function.edges and len(tensors) > 1)
+            and recording.is_pure
+            and all([isinstance(x, Tensor) for x in tensors])
+        )
         note(self._known, key, numbers, PURE if pure else UNLIKE)
         return self.call(args, kwargs) if pure and eager.on else result
 
@@ -232,13 +220,20 @@ class Repeats:
         """What to do for calls like this one, which is the third of its kind."""
         function, (tensors, nodes, numbers) = self._function, found
 
+        several: Any = None
+
         def do(nodes: Sequence[Node], numbers: Sequence[Any]) -> list[Node]:
+            nonlocal several
             given, named = self._filled(args, kwargs, nodes, numbers)
             shown = self._filled(args, kwargs, tensors, numbers)
-            return [function.node_of(given, named, list(nodes), *shown)]
+            found = function.node_of(given, named, list(nodes), *shown)
+            if isinstance(found, Node):
+                return [found]
+            several = type(found)
+            return list(found)
 
         recipe = recipe_of(self._known, key, numbers, nodes, do)
-        repeat = UNLIKE if recipe is None else Repeat(recipe, function)
+        repeat = UNLIKE if recipe is None else Repeat(recipe, function, several)
         note(self._known, key, numbers, repeat)
         return repeat
 
@@ -255,25 +250,6 @@ class Repeats:
         return tuple(filled), {
             k: _replaced(v, others, more, k in followed) for k, v in kwargs.items()
         }
-
-
-def recipe_of(
-    store: dict[Any, Any],
-    key: Any,
-    numbers: list[Any],
-    nodes: Sequence[Node],
-    do: Do,
-    *,
-    constants: bool = False,
-) -> Recipe | None:
-    """The recipe of `do` for what `store` knows under `key`; for these numbers alone where others
-    would need another one."""
-    learned = import_module("gradcli.execute.recipe").learned
-    recipe: Recipe | None = learned(do, nodes, numbers, constants=constants)
-    if recipe is None and numbers:
-        by_number(store, key)
-        recipe = learned(lambda nodes, _: do(nodes, numbers), nodes, ())
-    return recipe
 
 
 def _tensor(node: Node) -> Tensor:

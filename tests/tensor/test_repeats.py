@@ -132,6 +132,38 @@ again(double)
     assert lines[10:] == ["True"] * 5 + ["False"] * 5 + ["True"] * 5
 
 
+def test_several_results_are_learned(capsys) -> None:
+    body = """
+x = torch.tensor([[0.5, -1.5, 2.0], [0.0, 3.0, -0.25]], requires_grad=True)
+s = torch.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+def several():
+    x.grad = s.grad = None
+    a, (b, c), d = x.max(dim=1), x.split(2, dim=1), torch.topk(x, 2)
+    e, f, g = x.sort(descending=True), x.unbind(1), torch.linalg.eigh(s)
+    found = a, b, c, d, e, f, g, torch.linalg.slogdet(s), x.median(dim=0)
+    (a.values.sum() + (b * b).sum() + d[0].sum() + (e.values**2)[0].sum() + f[1].prod()
+     + g.eigenvalues[0] * 2 + found[7].logabsdet + found[8].values.sum()).backward()
+    print(str((found, x.grad, s.grad)).replace(chr(10), " "))
+again(several)
+with torch.no_grad():
+    x += 1
+def written():
+    y = x * 2
+    with torch.no_grad():
+        z, w = y.split([1, 2], dim=1)
+        z += 1
+        y.unbind(0)[1].zero_()
+    print(str((y, z, w, y._version)).replace(chr(10), " "))
+again(written)
+"""
+    lines = printed(body, capsys).splitlines()
+    assert len(lines) == 10
+    assert len(set(lines[:5])) == 1
+    assert len(set(lines[5:])) == 1
+    assert "return_types.sort" in lines[0]
+    assert lines[5].startswith("(tensor([[")
+
+
 def test_views_share_memory_and_overwritten_values_are_refused(capsys) -> None:
     body = """
 def shared():
