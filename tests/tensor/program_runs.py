@@ -19,12 +19,38 @@ def run_gradcli(source: str) -> str:
     _reset_gradcli()
     printed = io.StringIO()
     try:
-        api.run(source, stdout=printed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            api.run(source, stdout=printed)
     except GradcliError as error:
         printed.write(f"stopped by {error.kind.__name__}: {error}\n")
     finally:
         _reset_gradcli()
     return masked(printed.getvalue())
+
+
+def run_learned(source: str) -> str:
+    """The same, where every call and backward step is learned when it is done first."""
+    from gradcli.tensor.repeats import eager
+
+    eager.on = True
+    try:
+        return run_gradcli(source)
+    finally:
+        eager.on = False
+
+
+def run_plainly(source: str) -> str:
+    """The same, where nothing learned is used and no loop is done by a plan."""
+    from gradcli.graph.recording import Recording
+    from gradcli.lowering.replay import switch
+
+    switch.on = False
+    try:
+        with Recording():
+            return run_gradcli(source)
+    finally:
+        switch.on = True
 
 
 def _reset_gradcli() -> None:

@@ -31,7 +31,7 @@ def test_program_prints_what_pytorch_prints(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_program_of_rarer_statements_prints_what_pytorch_prints(seed: int) -> None:
     pytest.importorskip("torch")
-    source = programs.program(seed, statements=4, further=True)
+    source = programs.program(seed, 4, list(programs.FAMILIES))
     assert runs.apart(runs.run_gradcli(source), runs.run_pytorch(source)) != "text"
 
 
