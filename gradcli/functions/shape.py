@@ -249,10 +249,14 @@ def t(input: Any) -> Node:
     """The transpose of a matrix; a vector or scalar itself."""
     x = tensor(input)
     if x.ndim > 2:
-        raise GradcliError(
-            "G023", f"t() expects a tensor with <= 2 dimensions, but self is {x.ndim}D"
-        )
+        raise too_many_dims("t", x.ndim)
     return _swap(x, -1, -2) if x.ndim == 2 else permuted(x, tuple(range(-x.ndim, 0)))
+
+
+def too_many_dims(name: str, rank: int) -> GradcliError:
+    """What `t` and `t_` say of tensors that are no matrices."""
+    sentence = f"{name}() expects a tensor with <= 2 dimensions, but self is {rank}D"
+    return GradcliError("G023", sentence)
 
 
 def _reversed_dims(input: Node) -> Node:

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-BATCH = 250
+BATCH = 1000
 LEARNED = "compare with gradcli itself: what is learned, with what is done anew each time"
 PATIENCE = 60
 """Seconds of the processor that one program may take, and be made smaller in."""

@@ -88,7 +88,8 @@ def apart(found: str, wanted: str) -> str:
     """How two outputs differ: "" not at all, "digits" or "signs" of zero alone, else "text"."""
     if found == wanted:
         return ""
-    numbers = re.compile(r"(?<![\w.])-?(?:\d+\.?\d*(?:e[+-]\d+)?|inf|nan)")
+    sign = r"(?:(?<![\w.])-?|(?<=[\d.])[+-](?=[\d.e+-]+j))"  # a complex number has two
+    numbers = re.compile(sign + r"(?:\d+\.?\d*(?:e[+-]\d+)?|inf|nan)")
     words = [re.sub(r"\s+", "", numbers.sub("#", text)) for text in (found, wanted)]
     pairs = list(zip(*(numbers.findall(text) for text in (found, wanted)), strict=False))
     if words[0] != words[1] or not all(_close(float(a), float(b)) for a, b in pairs):
