@@ -254,10 +254,3 @@ def as_dtype(value: object) -> DType:
         help=f"the dtypes are {', '.join(DTYPES)}",
         kind=TypeError,
     )
-
-
-LARGEST = {
-    **{"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38},
-    **{"float64": 1.7976931348623157e308},
-}
-"""The largest finite numbers, by the names of dtypes."""
