@@ -40,15 +40,13 @@ class Plan:
     Args:
         order: the nodes to compute, inputs first.
         targets: the nodes whose values are wanted.
-        by_numpy: whether NumPy computes, which is faster with products of matrices.
     """
 
-    def __init__(self, order: Sequence[Node], targets: set[Node], by_numpy: bool = True) -> None:
+    def __init__(self, order: Sequence[Node], targets: set[Node]) -> None:
         every = Simplifier().run(order)
-        if by_numpy:
-            wanted = {every[node] for node in targets}
-            products = expanded(ancestors(wanted, lambda node: node.value is None))
-            every = {node: products.get(found, found) for node, found in every.items()}
+        wanted = {every[node] for node in targets}
+        products = expanded(ancestors(wanted, lambda node: node.value is None))
+        every = {node: products.get(found, found) for node, found in every.items()}
         self.found = {node: every[node] for node in targets}
         wanted = set(self.found.values())
         self.targets = targets

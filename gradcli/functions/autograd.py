@@ -14,7 +14,7 @@ from gradcli.graph.op import LEAF
 from gradcli.tensor import Tensor, autograd, levels
 from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradientEdge
-from gradcli.tensor.hooks import Handle, hooked
+from gradcli.tensor.hooks import RemovableHandle, hooked
 from gradcli.tensor.kept import history
 from gradcli.tensor.refusals import no_gradient, refuse_retained
 from gradcli.tensor.storage import value_of
@@ -213,7 +213,7 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
         hooks = node.hooks = list(node.hooks or ())
     last = bool(hooks) and hooks[-1] is self.autograd.retain
     hooks.insert(len(hooks) - last, called)
-    return Handle(hooks, called)
+    return RemovableHandle(hooks, called)
 
 
 @composite("Tensor.register_post_accumulate_grad_hook")
@@ -229,4 +229,4 @@ def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], Any]) ->
         )
     hooks = self.autograd.after
     hooks.append(hook)
-    return Handle(hooks, hook)
+    return RemovableHandle(hooks, hook)

@@ -160,6 +160,24 @@ def resolve_conj(input: Any) -> Any:
     return input.clone() if is_conj(input) else input
 
 
+@composite("is_neg")
+def is_neg(input: Any) -> bool:
+    """Whether it shows the imaginary parts of a conjugate view: in memory they are negative."""
+    turned = False
+    steps = iter(input.view_path)
+    for op, _ in steps:
+        if op is complexes.view_as_real and turned:
+            return bool(next(steps)[1]["slices"][-1][0])
+        turned ^= op is complexes.conjugate
+    return False
+
+
+@composite("resolve_neg")
+def resolve_neg(input: Any) -> Any:
+    """The tensor itself, or a copy of one that is negative in memory."""
+    return input.clone() if is_neg(input) else input
+
+
 @composite("adjoint")
 def adjoint(input: Any) -> Any:
     """The conjugate transpose of matrices."""

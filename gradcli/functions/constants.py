@@ -45,7 +45,7 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
 
     @composite(f"Tensor.new_{name}")
     def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-        return of(like_what(name, input, dtype)[0], size, requires_grad, f"new_{name}")
+        return of(like_what(name, input, dtype)[0], size, requires_grad, name)
 
     filled.doc = f"A tensor of {name}: `{name}(2, 3)`."
     like.doc = f"A tensor of {name} of the shape and dtype of `input`."
@@ -177,6 +177,19 @@ def arange(
     memory.refuse(count, kind.itemsize)
     steps = np.arange(count, dtype=np.int64 if integral else np.float64)
     return from_array(first + steps * step, kind, requires_grad=requires_grad)
+
+
+@composite("range", method=False)
+def inclusive(
+    start: Number, end: Number, step: Number = 1, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
+    """The numbers from `start` up to and with `end`, `step` apart; `arange` leaves out the end."""
+    kind = dtype_or_default(dtype)
+    _count(start, end, step)
+    count = int((end - start) / step) + 1
+    memory.refuse(count, kind.itemsize)
+    numbers = start + np.arange(count, dtype=np.float64) * step
+    return from_array(numbers, kind, requires_grad=requires_grad)
 
 
 def _count(first: Any, last: Any, step: Any) -> int:

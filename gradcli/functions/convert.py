@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gradcli.errors import GradcliError
 from gradcli.functions.devices import Device
 from gradcli.graph.dtype import DTYPES, SCALAR_TYPES, DType, as_dtype
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, current
 from gradcli.ops.elementwise import ROUNDING, cast
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, internal
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.refusals import check_device
+from gradcli.tensor.shared import SharedArray
 
 
 @internal("to_copy")
@@ -78,9 +77,8 @@ def _same(name: str) -> None:
     same.doc = "The tensor itself: everything is in the machine's memory here."
 
 
-for _method in ("cpu", "pin_memory", "resolve_neg"):
+for _method in ("cpu", "pin_memory"):
     _same(_method)
-registry.register("torch.resolve_neg", registry.method("resolve_neg"))
 
 
 @composite("Tensor.apply_")
@@ -107,7 +105,7 @@ def _by_element(name: str, callable: Any, input: Any, *others: Any) -> Any:
 @composite("Tensor.numpy")
 def numpy(input: Any, *, force: bool = False) -> Any:
     """The elements as a NumPy array."""
-    if input.requires_grad and not force:
+    if input.requires_grad and current.tracking and not force:
         raise GradcliError(
             "G033",
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.",
@@ -120,4 +118,4 @@ def numpy(input: Any, *, force: bool = False) -> Any:
             help="NumPy has no such type: x.float().numpy()",
             kind=TypeError,
         )
-    return np.array(input.array())
+    return SharedArray.of(input)

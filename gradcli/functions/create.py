@@ -16,7 +16,16 @@ from gradcli.execute.evaluate import settle
 from gradcli.execute.limits import memory
 from gradcli.files.stored import held
 from gradcli.functions.shape import sizes_of
-from gradcli.graph.dtype import DType, as_dtype, bfloat16, default, float64, int64, of_number
+from gradcli.graph.dtype import (
+    SCALAR_TYPES,
+    DType,
+    as_dtype,
+    bfloat16,
+    default,
+    float64,
+    int64,
+    of_number,
+)
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.ops.elementwise import ROUNDING
@@ -54,11 +63,11 @@ def made(node: Node, requires_grad: bool = False) -> Tensor:
 
 def shape_of(sizes: tuple[Any, ...], dtype: DType, name: str = "") -> Shape:
     """The shape that `zeros(2, 3)` or `zeros((2, 3))` asks for; raises G024, G060."""
-    shape = sizes_of(sizes, name)
+    shape = sizes_of(sizes)
     for size in shape:
         if size < 0:
             message = f"{name}: Dimension size must be non-negative."
-            if name != "zeros":
+            if not name:
                 message = f"Trying to create tensor with negative dimension {size}: {list(shape)}"
             raise GradcliError("G024", message)
     memory.refuse(numel(shape), dtype.itemsize)
@@ -103,12 +112,40 @@ def _dtype_argument(name: str, dtype: Any) -> DType:
     return as_dtype(dtype)
 
 
-@composite("as_tensor", "asarray", "from_numpy", method=False)
+@composite("as_tensor", "from_numpy", method=False)
 def as_tensor(data: Any, dtype: Any = None) -> Any:
     """The tensor itself where it already is one of that dtype, else a new one."""
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     return tensor(data, dtype=dtype)
+
+
+@composite("asarray", method=False)
+def asarray(
+    obj: Any, *, dtype: Any = None, copy: bool | None = None, requires_grad: bool | None = None
+) -> Any:
+    """A tensor of `obj`, in the memory of `obj` where that is a tensor of the dtype.
+
+    Args:
+        copy: True for memory of its own, False for an error where that would be needed.
+        requires_grad: as `obj` by default; False leaves its history behind.
+
+    Raises:
+        GradcliError: G026 where `copy` is False and there is nothing to share.
+    """
+    shared = isinstance(obj, Tensor) and dtype in (None, obj.dtype)
+    if copy is False and not shared:
+        what = "arbitrary sequence into a tensor."
+        if isinstance(obj, Tensor):
+            kinds = [SCALAR_TYPES[kind] for kind in (obj.dtype, as_dtype(dtype))]
+            what = "tensor with dtype '{}' into dtype '{}'.".format(*kinds)
+        raise GradcliError("G026", f"can't alias {what}", kind=ValueError)
+    result = as_tensor(obj, dtype)
+    if copy and shared:
+        result = result.clone()
+    if requires_grad is None or requires_grad == result.requires_grad:
+        return result
+    return result.requires_grad_() if requires_grad else result.detach()
 
 
 def _old_style(name: str, dtype: str | None) -> None:

@@ -82,7 +82,7 @@ class Call:
         refusal = _refusal(changed) if tracked else None
         view = changed._view
         if refusal or not tracked or view is None or view.base is None:
-            changed.storage.touch(changed.version)  # else it is written to its base, and counted
+            changed.memory.touch(changed.version)  # else it is written to its base, and counted
         if refusal:
             raise refusal
 

@@ -36,6 +36,7 @@ class Device:
         return f"device(type='{self.type}'{index})"
 
 
+Device.__module__, Device.__name__, Device.__qualname__ = "torch", "device", "device"
 CPU = Device()
 
 

@@ -45,7 +45,7 @@ def dist(input: Any, other: Any, p: Number = 2) -> Node:
             "G025",
         )
     apart = x - y
-    return vector_norm_of(apart, float(p), tuple(range(-apart.ndim, 0)), False)
+    return vector_norm_of(apart, p, tuple(range(-apart.ndim, 0)), False)
 
 
 BY_PRODUCT = 25

@@ -70,7 +70,7 @@ def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Callable[..
 @composite("func.vjp", method=False)
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     """The value of `func`, and the function that multiplies a cotangent with its Jacobian."""
-    value, pull, aux = pulling(func, primals, tuple(range(len(primals))), has_aux)
+    value, pull, aux = pulling(func, primals, None, has_aux)
     return (value, pull, aux) if has_aux else (value, pull)
 
 

@@ -238,13 +238,13 @@ def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.ndim} dimension(s).",
         )
-    filler = value if isinstance(value, Node) else _number_like(x, value)
+    filler = value if isinstance(value, Node) else number_like(x, value)
     _refuse_complex(x, filler.dtype)
     filled: Node = where(chosen, cast(filler, x.dtype), x)
     return filled
 
 
-def _refuse_complex(x: Node, dtype: DType) -> None:
+def _refuse_complex(x: Tensor | Node, dtype: DType) -> None:
     if dtype.is_complex and not x.dtype.is_complex:
         raise GradcliError(
             "G014",
@@ -252,7 +252,7 @@ def _refuse_complex(x: Node, dtype: DType) -> None:
         )
 
 
-def _number_like(x: Node, value: Any) -> Node:
+def number_like(x: Tensor | Node, value: Any) -> Node:
     """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
     if isinstance(value, complex):
         _refuse_complex(x, complex64)

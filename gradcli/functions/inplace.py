@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.shape import too_many_dims
-from gradcli.graph.dtype import INTEGER
+from gradcli.functions.gather import number_like
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import require_room
@@ -293,9 +292,7 @@ def fill_(input: Any, value: Value) -> Any:
 
 
 def _everywhere(input: Tensor, value: Any) -> Node:
-    if input.dtype.category <= INTEGER and isinstance(value, float):
-        value = int(value)
-    return expand(number_node(value, input.dtype), shape=tuple(input.shape))
+    return expand(number_like(input, value), shape=tuple(input.shape))
 
 
 @composite("fill", method=False)
@@ -325,8 +322,22 @@ def zero_(input: Any) -> Any:
 
 @composite("Tensor.fill_diagonal_")
 def fill_diagonal_(input: Any, fill_value: Any, wrap: bool = False) -> Any:
-    """Writes one number on the diagonal."""
-    registry.method("diagonal")(input.detach() if input.is_leaf else input).fill_(fill_value)
+    """Writes one number on the diagonal of all dims, which are two or equally long.
+
+    Args:
+        wrap: starts another diagonal, one row below, wherever one of a tall matrix ends.
+    """
+    if input.ndim < 2:
+        raise GradcliError("G024", "dimensions must larger than 1")
+    if input.ndim > 2 and len(set(input.shape)) > 1:
+        raise GradcliError("G024", "all dimensions of input must be of equal length")
+    line, step = registry.method("as_strided"), sum(input.stride())
+    line(input, (min(input.shape),), (step,)).fill_(fill_value)
+    height, width = input.shape[:2]
+    if wrap and input.ndim == 2 and height > width + 1:
+        rest = -(-height * width // (width + 1)) - width
+        start = input.storage_offset() + input.stride(0) * (width + 1)
+        line(input, (rest,), (step,), start).fill_(fill_value)
     return input
 
 
@@ -344,8 +355,6 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
     @composite(f"Tensor.{name}_")
     def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
         refuse(input, input.requires_grad)
-        if name == "t" and len(input.shape) > 2:
-            raise too_many_dims("t_", len(input.shape))
         seen = function(input, *args, **kwargs)
         if seen is input:
             return input
@@ -357,7 +366,7 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
         view = input._view
         base, before = (None, ()) if view is None else (view.base, view.steps)
         input._view = View(base, before + steps)
-        input.storage.touch(input.version)
+        input.memory.touch(input.version)
         input.adopt(node)
         return input
 

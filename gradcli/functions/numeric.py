@@ -122,11 +122,8 @@ def _uneven(x: Any, axis: int, step: Any) -> Any:
     middle = _between(x, axis, 1, -1)
     right = before / (after * (before + after))
     left = after / (before * (before + after))
-    return (
-        right * _between(x, axis, 2, 0)
-        + (after - before) / (before * after) * middle
-        - left * _between(x, axis, 0, -2)
-    )
+    both = -left * _between(x, axis, 0, -2) + (after - before) / (before * after) * middle
+    return both + right * _between(x, axis, 2, 0)
 
 
 def _edge(x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_order: int) -> Any:
@@ -135,8 +132,8 @@ def _edge(x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_o
     a, b = steps
     if not far:
         return (next_ - near) / a
-    ends = (2 * a + b) / (a * (a + b)) * near + a / (b * (a + b)) * far[0]
-    return (a + b) / (a * b) * next_ - ends
+    both = -(2 * a + b) / (a * (a + b)) * near + (a + b) / (a * b) * next_
+    return both - a / (b * (a + b)) * far[0]
 
 
 # -- integrals

@@ -42,7 +42,7 @@ class Parameter(Tensor):
             )
         alias = (Tensor() if data is None else data).alias()
         check_leaf(alias.dtype, requires_grad)
-        super().__init__(alias.value_node, alias.storage, alias._view)
+        super().__init__(alias.value_node, alias.memory, alias._view)
         self._requires = bool(requires_grad)
 
     def __repr__(self) -> str:

@@ -55,7 +55,9 @@ def typename(obj: Any) -> str:
     """The name of a tensor's type, or of any other value's."""
     if isinstance(obj, Tensor):
         return f"torch.{SCALAR_TYPES[obj.dtype]}Tensor"
-    return type(obj).__name__
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
 
 
 registry.register("torch.__version__", "2.13.0")  # the PyTorch whose language and numbers these are

@@ -122,8 +122,10 @@ registry.register("torch.autograd.graph.GradientEdge", GradientEdge)
 # -- hooks of several gradients
 
 
-class MultiHandle:
+class _MultiHandle:
     """A hook on several tensors; `remove()` takes it back."""
+
+    __module__ = "torch.autograd.graph"
 
     def __init__(self, handles: Sequence[Any]) -> None:
         self._handles = tuple(handles)
@@ -133,7 +135,7 @@ class MultiHandle:
         for handle in self._handles:
             handle.remove()
 
-    def __enter__(self) -> MultiHandle:
+    def __enter__(self) -> _MultiHandle:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -192,4 +194,4 @@ def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str 
         raise GradcliError("G030", "Expected gradient function to be set", kind=AssertionError)
     gathering = _Gathering(tensors, fn, mode == "all")
     hook = registry.method("register_hook")
-    return MultiHandle([hook(x, partial(gathering.came, i)) for i, x in enumerate(tensors)])
+    return _MultiHandle([hook(x, partial(gathering.came, i)) for i, x in enumerate(tensors)])

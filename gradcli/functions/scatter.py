@@ -138,7 +138,7 @@ def _scattered(input: Any, dim: int, index: Any, src: Operand) -> Node:
 
 
 @function("Tensor._combined", shown="NotImplemented")
-def _combined(input: Any, dim: int, index: Any, src: Any, reduce: str) -> Node:
+def _combined(input: Any, dim: int, index: Any, src: Operand, reduce: str) -> Node:
     x, places, value = _places(tensor(input), dim, index, src)
     result = reshaped(combine(x, places, value, reduce, True), input.shape)
     sources = [v for v in (input, src) if isinstance(v, Node)]

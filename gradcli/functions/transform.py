@@ -131,11 +131,11 @@ def chosen(args: Values, argnums: Any) -> list[int]:
 
 
 def varied(args: Values, argnums: Any, scope: Scope) -> tuple[Values, Any]:
-    """The arguments with variables in the chosen ones, and the chosen ones alone."""
-    places = chosen(args, argnums)
+    """The arguments with variables in the chosen ones (None: in all), and these alone."""
+    places = range(len(args)) if argnums is None else chosen(args, argnums)
     made = {i: trees.mapped(scope.variable, args[i]) for i in places}
     given = tuple(made.get(i, a) for i, a in enumerate(args))
-    return given, tuple(made[i] for i in places) if isinstance(argnums, tuple) else made[places[0]]
+    return given, made[places[0]] if isinstance(argnums, int) else tuple(made[i] for i in places)
 
 
 def parted(output: Any, has_aux: bool, api: str) -> tuple[Any, Any]:

@@ -184,7 +184,6 @@ for _names, _answer, _words in (
     (["is_signed"], lambda x: x.dtype.is_signed, "Whether it can hold negative numbers."),
     (["Tensor.storage_offset"], layout.offset_of, "Elements of the memory before its first one."),
     (["Tensor.get_device"], lambda x: -1, "-1: it is in the machine's memory."),
-    (["is_neg"], lambda x: False, "False."),
     (["is_inference"], is_inference, "Whether it was made in a block of `inference_mode`."),
     (["Tensor.is_pinned", "Tensor.is_shared"], lambda x: False, "False."),
 ):
@@ -233,7 +232,7 @@ def is_contiguous(input: Any, memory_format: Any = None) -> bool:
 @composite("Tensor.data_ptr")
 def data_ptr(input: Any) -> int:
     """A number that tensors with the same first element in the same memory share."""
-    return id(input.storage) * 16 + layout.offset_of(input) * int(input.dtype.itemsize)
+    return id(input.memory) * 16 + layout.offset_of(input) * int(input.dtype.itemsize)
 
 
 registry.METHODS["_is_view"] = Function(

@@ -5,7 +5,7 @@ Constraints: no array library; a dtype is one object per name, compared by ident
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gradcli.errors import GradcliError
 
@@ -72,9 +72,16 @@ class DType:
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
-    def __reduce__(self) -> str:
-        return "bool_" if self.name == "bool" else self.name
+    def __reduce__(self) -> tuple[Callable[[str], DType], tuple[str]]:
+        return named, (self.name,)
 
+
+def named(name: str) -> DType:
+    """The dtype of that name."""
+    return DTYPES[name]
+
+
+DType.__module__, DType.__name__, DType.__qualname__ = "torch", "dtype", "dtype"
 
 bool_ = DType("bool", BOOL, 1, signed=False)
 uint8 = DType("uint8", INTEGER, 1, signed=False)

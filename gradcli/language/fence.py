@@ -124,6 +124,7 @@ MODULES = frozenset(
             "torch.nn.utils",
             "torch.signal",
             "torch.signal.windows",
+            "torch.testing",
         ],
         *["torch.cuda", "torch.mps", "torch.xpu", "torch.accelerator", "torch.backends"],
         *["torch.backends.cuda", "torch.backends.cudnn", "torch.backends.mps"],

@@ -38,7 +38,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "gradcli keeps tensors in their natural order of memory": (
         *("channels_last", "legacy_contiguous", "dim_order", "is_set_to", "narrow_copy"),
-        *("slice_inverse", "const_data_ptr", "as_strided_", "resize_as_", "untyped_storage"),
+        *("slice_inverse", "const_data_ptr", "as_strided_", "resize_as_"),
         *("storage_type", "is_storage"),
     ),
     "this is the half of a layer that PyTorch dispatches to: call the function itself, such as "
@@ -49,7 +49,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "PyTorch has removed it; torch.linalg has its successor": (
         *("eig", "lobpcg", "lstsq", "matrix_rank", "solve", "symeig", "frobenius_norm"),
-        *("nuclear_norm", "index", "new", "range", "reinforce", "resize", "volatile"),
+        *("nuclear_norm", "index", "new", "reinforce", "resize", "volatile"),
     ),
     "bytes and files of other programs are outside the language: load(...) reads data": (
         *("from_dlpack", "from_file", "frombuffer", "to_dlpack", "module_load", "get_file_path"),

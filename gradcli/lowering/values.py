@@ -24,6 +24,13 @@ CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 _OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype", "torch")
 """By the names that scripts see: tensors and sizes say that they are of `torch`."""
 _SHOWN = ("_version", "_base", "_is_view", "__name__")
+_INTERNAL = frozenset(
+    [
+        *("adopt", "alias", "array", "autograd", "held", "is_invalid", "memory", "node"),
+        *("value_node", "version", "view_path"),
+    ]
+)
+"""What tensors have for gradcli's own use."""
 _SAVED = ("_saved_", "_raw_saved_")
 _ASSIGNABLE = ("data", "grad", "requires_grad")
 
@@ -32,7 +39,8 @@ def get_attribute(value: Any, name: str) -> Any:
     """`value.name`; G011 (kind `AttributeError`) for what is not there or not shown."""
     members = _members_of(value.__class__)
     if members is OPEN:
-        if name[0] != "_" or name in _SHOWN or name.startswith(_SAVED):
+        shown = name[0] != "_" or name in _SHOWN or name.startswith(_SAVED)
+        if shown and not (name in _INTERNAL and isinstance(value, Tensor)):
             try:
                 return getattr(value, name)
             except AttributeError as error:
@@ -135,7 +143,10 @@ def _class_attribute(cls: type, name: str) -> Any:
 
 def _known(cls: type) -> Iterable[str]:
     members = _members_of(cls)
-    return [name for name in dir(cls) if name[0] != "_"] if members is OPEN else members
+    if members is not OPEN:
+        return members
+    hidden = _INTERNAL if issubclass(cls, Tensor) else ()
+    return [name for name in dir(cls) if name[0] != "_" and name not in hidden]
 
 
 def _assignable(value: Any) -> Container[str]:

@@ -255,8 +255,7 @@ polygamma: Op = elementwise(
 
 def _turn(g: Node, out: Node, x: Node) -> Node:
     # The part of g across the direction of x: along it, sgn does not change.
-    turned = (g - out * out * conj(g)) / (2 * cast(absolute(x), x.dtype))
-    return where(eq(x, zero(x)), zero(g), turned)
+    return (g - out * out * conj(g)) / (2 * cast(absolute(x), x.dtype))
 
 
 absolute = elementwise(
@@ -300,7 +299,7 @@ frac = elementwise(
 fmod = elementwise(
     "fmod",
     lambda g, out, x, y: g,
-    lambda g, out, x, y: -g * div_trunc(x, y),
+    lambda g, out, x, y: -g * trunc(x / y),
     promotes="same",
     refuses=lacks("fmod_cpu", BOOL, COMPLEX),
 )
@@ -345,7 +344,7 @@ div_floor: Op = elementwise(
     kernel="floor_divide",
     refuses=floor_divide.refuses,
 )
-div_trunc: Op = elementwise(
+div_trunc = elementwise(
     "div_trunc",
     ZERO,
     ZERO,

@@ -81,8 +81,6 @@ def _options(node: Node) -> dict[str, Any]:
     options: dict[str, Any] = {}
     rank = node.inputs[0].ndim
     for key, value in node.attrs.items():
-        if key == "ties":  # which of equal ones comes first, a formula does not say
-            continue
         if key == "axis":
             axes = (value,) if isinstance(value, int) else value
             dims = tuple(a + rank if rank < 3 else a for a in axes)
@@ -91,8 +89,6 @@ def _options(node: Node) -> dict[str, Any]:
             options["dims" if node.op.name == "flip" else "dim"] = (
                 dims[0] if len(dims) == 1 and node.op.name != "flip" else dims
             )
-        elif key == "ties":
-            continue  # how equal elements are ordered, which a formula leaves open
         elif value is not False and not (key == "diagonal" and value == 0):
             options[{"keepdims": "keepdim"}.get(key, key)] = value
     return options

@@ -22,7 +22,7 @@ from gradcli.tensor.composed import compose, opened
 from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.inference import inference
-from gradcli.tensor.kept import backward_name
+from gradcli.tensor.kept import backward_name, described
 from gradcli.tensor.kernels import unless_refused
 from gradcli.tensor.kinds import Parameters
 from gradcli.tensor.operands import number_node
@@ -293,4 +293,4 @@ class Function:
         return tuple(wrapped) if type(results) is tuple else type(results)(*wrapped)
 
     def __repr__(self) -> str:
-        return f"<built-in function {self.__name__}>"
+        return described(self.qualified, id(self))

@@ -15,7 +15,7 @@ from gradcli.graph.call import Part, composition_of, results_of
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
-from gradcli.tensor.hooks import Handle
+from gradcli.tensor.hooks import RemovableHandle
 from gradcli.tensor.kept import history, kept_of, name_of, qualified
 from gradcli.tensor.saved import saved_attribute, tensor_of
 
@@ -86,19 +86,19 @@ class GradFn:
             return saved_attribute(self._node, name)
         raise AttributeError(f"'{name_of(self._node)}' object has no attribute '{name}'")
 
-    def register_hook(self, fn: Callable[..., Any]) -> Handle:
+    def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
         """Calls `fn` with the gradients by the function's arguments and those of its results."""
         node = self._node
         hooks = node.attrs["owner"].added if node.op is LEAF else kept_of(node).after
         hooks.append(fn)
-        return Handle(hooks, fn)
+        return RemovableHandle(hooks, fn)
 
-    def register_prehook(self, fn: Callable[..., Any]) -> Handle:
+    def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
         """Calls `fn` with the gradients of the function's results, before they are used."""
         node = self._node
         hooks = node.attrs["owner"].adding if node.op is LEAF else kept_of(node).before
         hooks.append(fn)
-        return Handle(hooks, fn)
+        return RemovableHandle(hooks, fn)
 
     def __repr__(self) -> str:
         return f"<{name_of(self._node)} object at {hex(id(self._node))}>"

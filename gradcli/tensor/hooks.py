@@ -17,8 +17,10 @@ from gradcli.tensor import registry
 Hook = Callable[..., Any]
 
 
-class Handle:
+class RemovableHandle:
     """A registered hook; `remove()` takes it back."""
+
+    __module__ = "torch.utils.hooks"
 
     def __init__(self, hooks: list[Any], hook: Callable[..., Any]) -> None:
         self._hooks = hooks
@@ -29,7 +31,7 @@ class Handle:
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
 
-    def __enter__(self) -> Handle:
+    def __enter__(self) -> RemovableHandle:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -35,6 +35,15 @@ def backward_name(name: str, overload: int = 0) -> str:
     return f"{camel}Backward{overload}"
 
 
+def described(function: str, at: int) -> str:
+    """How Python shows a function of PyTorch's, by its qualified name below `torch`."""
+    space, _, name = function.rpartition(".")
+    if space in ("fft", "linalg", "special"):
+        return f"<built-in function {space}_{name}>"
+    what = f"function {name}" if space else f"built-in method {name} of type object"
+    return f"<{what} at {hex(at)}>"
+
+
 def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:
     """`node`, shown as the result of PyTorch's function `name` of `arguments`."""
     if node.tracked:

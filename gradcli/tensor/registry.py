@@ -31,7 +31,8 @@ FAMILIES = (
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
     *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),
     *("memory", "custom", "gradcheck", "vmap", "func", "functional", "anomaly", "forward_ad"),
-    *("saving", "devices", "recurrent", "runtime", "parameter", "clipping"),
+    *("saving", "devices", "recurrent", "runtime", "parameter", "clipping", "testing"),
+    "storages",
 )
 """The modules of gradcli/functions, the most used first."""
 

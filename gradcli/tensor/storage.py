@@ -148,7 +148,7 @@ class View:
         number: int = 0,
     ) -> None:
         self._base = base
-        memory = None if base is None else base._storage or base.storage
+        memory = None if base is None else base._storage or base.memory
         if memory is not None and memory.left is None:
             memory.left = {}
         self.memory = memory

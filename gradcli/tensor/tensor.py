@@ -93,7 +93,7 @@ class Tensor(Operators, Values):
         return self._node
 
     @property
-    def storage(self) -> Storage:
+    def memory(self) -> Storage:
         """The memory, which views and aliases share."""
         storage = self._storage
         if storage is None:
@@ -116,7 +116,7 @@ class Tensor(Operators, Values):
         """What counts writes to the memory, as far as this tensor is concerned."""
         view = self._view
         if view is None or (view.base is None and view.own is None):
-            return self.storage.version
+            return self.memory.version
         if view.own is not None:
             return view.own
         assert view.base is not None
@@ -124,14 +124,14 @@ class Tensor(Operators, Values):
 
     def adopt(self, node: Node) -> None:
         """Takes `node` for what the storage holds here now."""
-        storage = self.storage
+        storage = self.memory
         self.version.stamp(node, self.view_path)
         if self._autograd is not None:
             self._autograd.follow(self._node, node)
         self._node, self._seen = node, storage.node
 
     def _refresh(self) -> None:
-        view, storage = self._view, self.storage
+        view, storage = self._view, self.memory
         with Stop(True):
             if view is None or view.base is None:
                 node = through(storage.node, () if view is None else view.steps)
@@ -253,7 +253,7 @@ class Tensor(Operators, Values):
     @property
     def data(self) -> Tensor:
         """The same memory without history; autograd does not see writes to it."""
-        return self.alias(self.storage.own_version())
+        return self.alias(self.memory.own_version())
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -261,8 +261,8 @@ class Tensor(Operators, Values):
         known = value_of(value.value_node)
         if self._node.tracked:
             known = overwritten(self._node, known)
-        self.storage.leave(self)
-        self._storage, self._view = value.storage, View(None, value.view_path, own=self.version)
+        self.memory.leave(self)
+        self._storage, self._view = value.memory, View(None, value.view_path, own=self.version)
         Version.any_unseen = True
         self.adopt(known)
 
@@ -279,9 +279,9 @@ class Tensor(Operators, Values):
         """The same memory without history; `own` counts writes apart from those to the memory."""
         view = self._view
         if own is None and view is not None:
-            own = self.version if self.version is not self.storage.version else None
+            own = self.version if self.version is not self.memory.version else None
         settle(node := detached(self.value_node))
-        made = Tensor(node, self.storage, View(None, self.view_path, own=own))
+        made = Tensor(node, self.memory, View(None, self.view_path, own=own))
         made.version.stamp(node, self.view_path)
         return made
 

@@ -19,7 +19,7 @@ from gradcli.tensor.tensor import Tensor
 
 def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tensor:
     """The tensor of `node`, a view of `source` that `steps` lead to."""
-    storage, above = source._storage or source.storage, source._view
+    storage, above = source._storage or source.memory, source._view
     if node.value is None:
         settle(node)
     version = storage.version if above is None else source.version
@@ -35,7 +35,7 @@ def viewed(source: Tensor, node: Node, steps: Steps, caution: str = "") -> Tenso
 
 def written(tensor: Tensor, times: int) -> Tensor:
     """A new tensor that PyTorch's function makes by `times` writes to it."""
-    storage = tensor.storage
+    storage = tensor.memory
     storage.version.number = times
     storage.version.stamp(tensor.value_node, ())
     return tensor

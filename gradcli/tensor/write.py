@@ -6,6 +6,7 @@ value.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,7 +24,7 @@ from gradcli.tensor.inference import refuse_write
 from gradcli.tensor.kept import called
 from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import Steps, overwritten, put, through, value_of
+from gradcli.tensor.storage import Steps, Storage, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
 
 REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
@@ -37,6 +38,9 @@ APART = frozenset(
 """Those whose operands must have no element in common with what is written to."""
 WHATEVER = frozenset(("addmm", "masked_fill", "masked_scatter"))
 """Those whose operands may share memory with it in any way."""
+
+ARRAYS: weakref.WeakKeyDictionary[Storage, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
+"""The arrays of NumPy that share a memory (see shared.py), which take what is written there."""
 
 
 def write(target: Tensor, value: Tensor | Node) -> Tensor:
@@ -104,7 +108,7 @@ def compose(target: Tensor) -> None:
         return
     whole = composition_of(target._node)
     if whole is not None and whole._view is not None and whole._view.base is not None:
-        target._storage, target._view = whole.storage, whole._view
+        target._storage, target._view = whole.memory, whole._view
         target.adopt(whole.node)
 
 
@@ -200,7 +204,7 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
 
     `part` is what was written and the way there from the storage, where that is not all of it.
     """
-    old, storage, view = target.value_node, target.storage, target._view
+    old, storage, view = target.value_node, target.memory, target._view
     if new.stale is not None or new.op is LEAF:
         new = clone(new)
     if old.tracked and not current.tracking:
@@ -220,6 +224,10 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
     if new.call is not None:
         target.version.maker = new.call[0]
     target.adopt(new)
+    if ARRAYS:
+        for array in [reference() for reference in ARRAYS.get(storage, ())]:
+            if array is not None:
+                array.look()
 
 
 def _copy(target: Tensor) -> Tensor:

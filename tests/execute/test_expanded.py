@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -112,9 +110,3 @@ def test_no_table_with_all_axes_is_made(monkeypatch: pytest.MonkeyPatch) -> None
         every = values("near", 211, 7, 3)
         gradcli.evaluate(expression, {n: v for n, v in every.items() if n in expression})
     assert max(made) < 211 * 7 * 3
-
-
-def test_another_process_knows_the_op_that_plans_make() -> None:
-    source = "from gradcli.execute.packing import _op; print(_op('refined'))"
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
-    assert done.stdout == "<op refined>\n", done.stderr

@@ -30,6 +30,7 @@ OPERATIONS = {
     "clamp": lambda x, n: x.clamp(min=n),
     "alpha": lambda x, n: find("torch.add")(x, x, alpha=n),
     "lerp": lambda x, n: find("torch.lerp")(x, x * x, n),
+    "dist": lambda x, n: find("torch.dist")(x, x * x, n),
     "compare": lambda x, n: x > n,
     "row": lambda x, n: x[int(n) if abs(n) < 2 else 0],
     "slice": lambda x, n: x[: int(n) if abs(n) < 3 else None],
