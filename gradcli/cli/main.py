@@ -191,6 +191,11 @@ def _usage(error: click.UsageError, words: Sequence[str]) -> Diagnostic:
             whole = next((w for w in words if w.startswith(word)), word)
             help = [f"an expression that starts with a minus comes after --: -- {_quoted(whole)}"]
         help += [f"did you mean {p}?" for p in (error.possibilities or [])[:1]]
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        help += settings.nearest_choice(error, error.param)
+        source = error.ctx and error.ctx.get_parameter_source(str(error.param.name))
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            error.param_hint = str(error.param.envvar)
     message = re.split(r"[.]? \(?Did you mean", error.format_message())[0].rstrip(".")
     if error.ctx is not None:
         help.append(f"{error.ctx.command_path} --help shows examples and options")

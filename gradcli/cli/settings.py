@@ -8,6 +8,7 @@ parsed where no file speaks of gradcli.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,15 @@ def _converted(name: str, option: click.Option, value: Any, path: Path) -> Any:
     try:
         return option.type.convert(value, option, None)
     except click.UsageError as error:
-        raise GradcliError("G070", f"{path}: {name}: {error.message.rstrip('.').lower()}") from None
+        fact = f"{path}: {name}: {error.message.rstrip('.').lower()}"
+        raise GradcliError("G070", fact, help=nearest_choice(error, option)) from None
+
+
+def nearest_choice(error: click.UsageError, option: click.Parameter) -> list[str]:
+    """Help that names the choice of an option that is nearest to what was refused."""
+    refused = re.match(r"'(.*)' is not one of", error.message)
+    known = getattr(option.type, "choices", ())
+    return did_you_mean(refused[1], map(str, known)) if refused else []
 
 
 def _project_file() -> Settings:

@@ -43,6 +43,8 @@ def test_the_users_file_comes_last(gradcli: Run, tmp_path: Path, project: Path) 
     [
         ("[tool.gradcli]\nprecison = 3", "did you mean precision?"),
         ("[tool.gradcli]\nprecision = 'many'", "precision: 'many' is not a valid integer range"),
+        ("[tool.gradcli]\nbackend = 'tortch'", "'tortch' is not one of 'numpy', 'jax'"),
+        ("[tool.gradcli]\nbackend = 'tortch'", "help: did you mean torch?"),
         ("[tool.gradcli\n", "is no TOML"),
     ],
 )
@@ -52,3 +54,12 @@ def test_mistakes_name_the_file(gradcli: Run, tmp_path: Path, text: str, said: s
     assert done.returncode == 2
     assert "pyproject.toml" in done.stderr
     assert said in done.stderr
+
+
+def test_mistakes_name_the_variable_of_the_environment(gradcli: Run) -> None:
+    done = gradcli("eval", "1", GRADCLI_BACKEND="jaxx")
+    assert done.returncode == 2
+    assert "error[G070]: invalid value for GRADCLI_BACKEND: 'jaxx' is not one of" in done.stderr
+    assert "help: did you mean jax?" in done.stderr
+    done = gradcli("eval", "1", "--backend", "jaxx", GRADCLI_BACKEND="numpy")
+    assert "invalid value for '--backend': 'jaxx'" in done.stderr
