@@ -21,7 +21,7 @@ from gradcli.execute.evaluate import SMALL, guarded, let_go
 from gradcli.execute.foreign import by_rows
 from gradcli.execute.forms import Sent, is_numpy, is_open, shared
 from gradcli.execute.limits import VIRTUAL, memory
-from gradcli.execute.whole import fits
+from gradcli.execute.whole import fits, reads_files
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 from gradcli.graph.op import UNKNOWN
@@ -121,7 +121,7 @@ class Delayed:
         wanted = dict.fromkeys(node for node in targets if node.value is None)
         held = self._held()
         order = ancestors([*wanted, *held], is_open)
-        if _reads_files(order):
+        if reads_files(order):
             held = [node for node in held if fits(node)]
             order = ancestors([*wanted, *held], is_open)
         unknown = _unknown(order)
@@ -155,7 +155,7 @@ class Delayed:
         return list(found)
 
     def _values(self, order: list[Node], targets: list[Node]) -> list[Any]:
-        if _reads_files(order):
+        if reads_files(order):
             found = by_rows(self.library, targets)
             return [v if isinstance(v, Stored) else self.library.sent(v) for v in found]
         for node in order:
@@ -163,10 +163,6 @@ class Delayed:
                 memory.refuse_node(node)
         run, inputs, numbers = shared(self.library, order, targets)
         return run([*(self.sent(node) for node in inputs), *numbers])
-
-
-def _reads_files(order: Sequence[Node]) -> bool:
-    return any(isinstance(x.value, Stored) for node in order for x in node.inputs)
 
 
 def _unknown(order: Sequence[Node]) -> set[Node]:

@@ -16,10 +16,11 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.evaluate import evaluate
 from gradcli.execute.rows import Sink, Task, settings
-from gradcli.execute.whole import fits
+from gradcli.execute.whole import fits, reads_files
 from gradcli.files.spill import Spill
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
+from gradcli.graph.walk import ancestors
 
 Array = Any
 Put = Callable[[Array], object]
@@ -92,9 +93,13 @@ def settle(nodes: Sequence[Node], edge: int) -> None:
     """Gives those that fit into memory their values, and keeps the ends of the others.
 
     Args:
-        nodes: where one that does not fit cannot be computed row by row, no ends are kept.
+        nodes: where one that does not fit cannot be computed row by row, or nothing lies in files,
+            no ends are kept.
         edge: how many items are kept at either end of each axis, for `ends`.
     """
+    order = ancestors(nodes, lambda node: node.value is None)
+    if not reads_files(order):
+        return evaluate([node for node in nodes if fits(node)])
     found = {node: _Ends(node, edge) for node in nodes if node.value is None and not fits(node)}
     settings.sinks.update(found)
     try:

@@ -65,6 +65,11 @@ def reads_much(order: Iterable[Node]) -> bool:
     )
 
 
+def reads_files(order: Iterable[Node]) -> bool:
+    """Whether something reads what lies in a file."""
+    return any(isinstance(x.value, Stored) for node in order for x in node.inputs)
+
+
 def give_parts(order: Iterable[Node]) -> bool:
     """Gives slices and other names of large known values theirs, which are stored, views or small.
 
