@@ -38,6 +38,14 @@ def expanded(order: Sequence[Node]) -> dict[Node, Node]:
     return found
 
 
+def may_expand(node: Node) -> bool:
+    """Whether a node is a sum that is worth a look."""
+    if node.op.name != "sum" or node.dtype is not float32:
+        return False
+    (x,) = node.inputs
+    return x.ndim > 1 and x.size >= LEAST and x.value is None and x.op.name in UFUNCS
+
+
 class _Expander(Products):
     """Makes the graph of products."""
 
@@ -47,11 +55,9 @@ class _Expander(Products):
 
     def sum_of(self, node: Node) -> Node | None:
         """A sum, multiplied out; None where that is no gain."""
-        if node.op.name != "sum" or node.dtype is not float32:
+        if not may_expand(node):
             return None
         (x,) = node.inputs
-        if x.size < LEAST or x.value is not None or x.op.name not in UFUNCS:
-            return None
         space, axes = x.shape, frozenset(node.attrs["axis"])
         terms = self._terms(x, space)
         splits = self.splits(terms, axes, space) if terms else None

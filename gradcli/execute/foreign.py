@@ -54,7 +54,7 @@ def _by_rows(library: Library, targets: Sequence[Node]) -> list[Any]:
     if give_parts(order):
         order = ancestors(targets, is_open)
     try:
-        plan = Plan(order, set(targets))
+        plan = Plan(order, set(targets), by_numpy=False)
     except GradcliError:
         groups = apart(order)
         if not groups:

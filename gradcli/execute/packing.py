@@ -87,4 +87,5 @@ def _op(name: str) -> Any:
     if name not in OPS:
         for family in FAMILIES:
             import_module(f"gradcli.ops.{family}")
+        import_module("gradcli.execute.backends.refined")
     return OPS[name]

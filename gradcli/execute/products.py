@@ -185,7 +185,7 @@ class Products(Builder):
     def _contracted(self, left: Factor, right: Factor, common: Axes, space: Shape) -> Node:
         """The sum of products along `common`, aligned with the whole."""
         result = (left.axes | right.axes) - common
-        if min(result) not in left.axes:
+        if result and min(result) not in left.axes:
             left, right = right, left
         labels = [
             "".join([ascii_lowercase[a] for a in sorted(axes)])

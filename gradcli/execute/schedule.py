@@ -15,7 +15,7 @@ import numpy as np
 from gradcli.execute import stages
 from gradcli.execute.backends.blas import one_thread
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, repeated
-from gradcli.execute.expanded import expanded
+from gradcli.execute.expanded import expanded, may_expand
 from gradcli.execute.limits import VIRTUAL, memory
 from gradcli.execute.narrow import rows_last
 from gradcli.execute.plan import CROSS, FIXED, ROWS, Rows, find_rows, find_stored_rows, goes
@@ -40,13 +40,15 @@ class Plan:
     Args:
         order: the nodes to compute, inputs first.
         targets: the nodes whose values are wanted.
+        by_numpy: whether NumPy computes, which is faster with products of matrices.
     """
 
-    def __init__(self, order: Sequence[Node], targets: set[Node]) -> None:
+    def __init__(self, order: Sequence[Node], targets: set[Node], by_numpy: bool = True) -> None:
         every = Simplifier().run(order)
-        wanted = {every[node] for node in targets}
-        products = expanded(ancestors(wanted, lambda node: node.value is None))
-        every = {node: products.get(found, found) for node, found in every.items()}
+        if by_numpy and any(map(may_expand, every.values())):
+            wanted = {every[node] for node in targets}
+            products = expanded(ancestors(wanted, lambda node: node.value is None))
+            every = {node: products.get(found, found) for node, found in every.items()}
         self.found = {node: every[node] for node in targets}
         wanted = set(self.found.values())
         self.targets = targets

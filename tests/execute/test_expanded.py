@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ EXPRESSIONS = [
     "(X[:,None,:]*W*(-0.5)).sum(-1).square().mean()",
     "mean(((X[:,:,None] - Y.T)**2).sum(1))",
     "((X[:,None,:] - Y)**2).mean((0, 2)).log1p().sum()",
+    "((X[:,None,:] - Y)**2).sum().log1p()",
     "sum(1/(1 + ((tanh(X)[:,None,:] - Y)**2).sum(-1)))",
 ]
 
@@ -110,3 +113,9 @@ def test_no_table_with_all_axes_is_made(monkeypatch: pytest.MonkeyPatch) -> None
         every = values("near", 211, 7, 3)
         gradcli.evaluate(expression, {n: v for n, v in every.items() if n in expression})
     assert max(made) < 211 * 7 * 3
+
+
+def test_another_process_knows_the_op_that_plans_make() -> None:
+    source = "from gradcli.execute.packing import _op; print(_op('refined'))"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+    assert done.stdout == "<op refined>\n", done.stderr
