@@ -89,6 +89,8 @@ def _options(node: Node) -> dict[str, Any]:
             options["dims" if node.op.name == "flip" else "dim"] = (
                 dims[0] if len(dims) == 1 and node.op.name != "flip" else dims
             )
+        elif key == "ties":
+            continue  # how equal elements are ordered, which a formula leaves open
         elif value is not False and not (key == "diagonal" and value == 0):
             options[{"keepdims": "keepdim"}.get(key, key)] = value
     return options
