@@ -99,7 +99,13 @@ def keeps(node: Node) -> bool:
     call = node.call
     if call is None:
         return False
-    return bool(fields(call[0])) or (is_composed(call) and len(call[1]) > 1)
+    if is_composed(call):
+        return bool(fields(call[0])) or len(call[1]) > 1
+    found = fields(call[0])
+    if not found or any([field.wanted is None for field in found]):
+        return bool(found)
+    tensors = tensors_of(call)
+    return any([_wanted(tensors, field.wanted) for field in found if field.wanted is not None])
 
 
 def kept_nodes(node: Node) -> list[Node]:

@@ -5,8 +5,9 @@
 A program that differs is made smaller, statement by statement, before it is written down; programs
 that come down to the same text but for numbers are written down once.
 
-About 76,800 programs have run so, 1,250 of them with `--further`. Of what they found is left: some
-names inside of gradients, which of equal elements kthvalue and topk choose, last digits.
+About 87,200 programs have run so, 4,600 of them with `--further`. Of what they found is left: some
+names inside of gradients, which of equal elements kthvalue and topk choose, last digits, gradients
+of `as_strided` outside of a view's own elements, what some hooks see of partial gradients.
 
 Constraints: PyTorch is imported once. Every batch runs in a fork of that process, which imports
 gradcli as it stands then; a program that hangs or dies takes its batch's fork with it, not the run.
