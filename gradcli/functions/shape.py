@@ -191,6 +191,9 @@ def _swap(x: Node, first: int, second: int) -> Node:
 @function("permute", view=True)
 def permute(input: Any, *dims: Listed) -> Node:
     """The dims in another order."""
+    if not dims:
+        missing = 'permute() missing 1 required positional arguments: "dims"'
+        raise GradcliError("G013", missing, kind=TypeError)
     x = tensor(input)
     wanted = sizes_of(dims)
     if len(wanted) != x.ndim:

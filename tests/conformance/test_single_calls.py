@@ -26,6 +26,9 @@ b = torch.ones(3) > 0
 bf = torch.ones(2).bfloat16()
 """
 CALLS = [
+    "x.permute()",
+    "x0.permute(*[])",
+    "x0.permute(())",
     "torch.meshgrid(x0, i)",
     "torch.meshgrid(c[0], x[0])",
     "x0.movedim(0, -1)",
