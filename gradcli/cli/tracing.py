@@ -70,14 +70,11 @@ class Trace:
 
         tracer = self._tracer
         reports = given_reports(variables)
-        if tracer.forward is not None:
-            reports.append(tracer.forward)
-        if tracer.backward is not None:
-            if tracer.leak is not None:
-                leak = tracer.leak
+        for found in (*tracer.forward, *tracer.backward):
+            if (leak := found.leak) is not None:
                 good = tried(leak, variables) if expression else next(iter(leak.rewrites), None)
-                tracer.backward.help += [] if good is None else [f"write {good}"]
-            reports.append(tracer.backward)
+                found.report.help += [] if good is None else [f"write {good}"]
+            reports.append(found.report)
         for report in reports:
             show(report)
         if not reports:

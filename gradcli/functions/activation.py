@@ -216,8 +216,9 @@ def hardswish(input: Any, inplace: bool = False) -> Node:
 
 
 def _hardswish(g: Node, out: Node, x: Node) -> Node:
-    slope = ops.where(ops.lt(x, zero(x) + 3), x / 3 + 0.5, zero(x) + 1)
-    return ops.where(ops.le(x, zero(x) - 3), zero(g), g * slope)
+    below, inside = ops.le(x, zero(x) - 3), ops.lt(x, zero(x) + 3)
+    slope = ops.where(inside, ops.where(below, zero(x), x) / 3 + 0.5, zero(x) + 1)
+    return ops.where(below, zero(g), g * slope)
 
 
 @activation("hardshrink", "nn.functional.hardshrink", method=True)

@@ -45,7 +45,7 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
 
     @composite(f"Tensor.new_{name}")
     def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-        return of(like_what(name, input, dtype)[0], size, requires_grad, name)
+        return of(like_what(name, input, dtype)[0], size, requires_grad, f"new_{name}")
 
     filled.doc = f"A tensor of {name}: `{name}(2, 3)`."
     like.doc = f"A tensor of {name} of the shape and dtype of `input`."

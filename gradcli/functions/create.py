@@ -63,11 +63,11 @@ def made(node: Node, requires_grad: bool = False) -> Tensor:
 
 def shape_of(sizes: tuple[Any, ...], dtype: DType, name: str = "") -> Shape:
     """The shape that `zeros(2, 3)` or `zeros((2, 3))` asks for; raises G024, G060."""
-    shape = sizes_of(sizes)
+    shape = sizes_of(sizes, name)
     for size in shape:
         if size < 0:
             message = f"{name}: Dimension size must be non-negative."
-            if not name:
+            if name != "zeros":
                 message = f"Trying to create tensor with negative dimension {size}: {list(shape)}"
             raise GradcliError("G024", message)
     memory.refuse(numel(shape), dtype.itemsize)

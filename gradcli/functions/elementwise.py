@@ -13,7 +13,7 @@ from gradcli.graph.dtype import (
     SCALAR_TYPES,
     bool_,
 )
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
 from gradcli.ops import activation
 from gradcli.ops import elementwise as ops
 from gradcli.ops.ruled import ruled
@@ -45,7 +45,12 @@ def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
     if x.dtype.category < FLOATING:
         raise no_kernel("lerp_kernel_scalar", x)
     factor = ops.cast(weight if isinstance(weight, Node) else as_number(weight, x.dtype), x.dtype)
-    return ruled(x + factor * (y - x), x, y, factor, rules=_LERP)
+    near, far = x + factor * (y - x), y - (y - x) * (1 - factor)
+    half = constant(0.5, x.dtype.to_real())
+    made = ops.where(ops.lt(ops.absolute(factor), half), near, far)
+    if not isinstance(weight, Node):
+        made = near if abs(weight) < 0.5 else far
+    return ruled(made, x, y, factor, rules=_LERP)
 
 
 _LERP = (

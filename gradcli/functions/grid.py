@@ -17,7 +17,7 @@ from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import internal
 from gradcli.functions.shape import permuted, reshaped, whole
-from gradcli.graph.dtype import int64
+from gradcli.graph.dtype import bool_, int64
 from gradcli.graph.node import Node, constant, lift
 from gradcli.graph.op import DETACH
 from gradcli.graph.shape import numel
@@ -163,7 +163,8 @@ def _sampler(count: int) -> Any:
             return _bicubic(x, places, padding, align)
         places = [_put_inside(p, n, padding, align) for p, n in zip(places, sizes, strict=True)]
         if mode == "nearest":
-            return _read(x, [ops.rounded(p) for p in places])
+            rounded = [ops.rounded(p) for p in places]
+            return ops.where(constant(True, bool_), _read(x, rounded), _channels(rounded[0]))
         return _linear(x, places)
 
     return sampled
@@ -222,8 +223,12 @@ def _read(x: Node, places: list[Node]) -> Node:
     batch = positions(np.arange(x.shape[0]).reshape(-1, *(1,) * (chosen[0].ndim - 1)))
     last = permuted(x, tuple(a - x.ndim for a in (0, *range(2, x.ndim), 1)))
     pixels = permuted(index(last, batch, *chosen, axes=x.ndim), _CHANNELS_SECOND[x.ndim])
-    shown = reshaped(inside, (inside.shape[0], 1, *inside.shape[1:]))
-    return ops.where(shown, pixels, constant(0, x.dtype))
+    return ops.where(_channels(inside), pixels, constant(0, x.dtype))
+
+
+def _channels(of_places: Node) -> Node:
+    """What is said of each place, to broadcast over the channels."""
+    return reshaped(of_places, (of_places.shape[0], 1, *of_places.shape[1:]))
 
 
 _CHANNELS_SECOND = {4: (-4, -1, -3, -2), 5: (-5, -1, -4, -3, -2)}
@@ -241,7 +246,7 @@ def _linear(x: Node, places: list[Node]) -> Node:
             weight = near if weight is None else weight * near
         assert weight is not None
         pixels = _read(x, [low + step for low, step in zip(first, corner, strict=True)])
-        part = pixels * reshaped(weight, (weight.shape[0], 1, *weight.shape[1:]))
+        part = pixels * _channels(weight)
         total = part if total is None else total + part
     assert total is not None
     return total
@@ -257,7 +262,7 @@ def _bicubic(x: Node, places: list[Node], padding: str, align: bool) -> Node:
             for low, step, size in zip(first, steps, x.shape[2:], strict=True)
         ]
         weight = weights[0][steps[0]] * weights[1][steps[1]]
-        part = _read(x, around) * reshaped(weight, (weight.shape[0], 1, *weight.shape[1:]))
+        part = _read(x, around) * _channels(weight)
         total = part if total is None else total + part
     assert total is not None
     return total

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.gather import number_like
+from gradcli.functions.shape import too_many_dims
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import require_room
@@ -355,6 +356,8 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
     @composite(f"Tensor.{name}_")
     def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
         refuse(input, input.requires_grad)
+        if name == "t" and len(input.shape) > 2:
+            raise too_many_dims("t_", len(input.shape))
         seen = function(input, *args, **kwargs)
         if seen is input:
             return input

@@ -6,6 +6,8 @@ when the shapes do not fit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -391,19 +393,43 @@ def _trace(input: Any) -> Node:
 def multi_dot(*tensors: Any) -> Any:
     """The product of several matrices; the first and the last may be vectors."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    return _chain(list(given))
+    factors = list(given)
+    _chainable(factors)
+    first, last = factors[0], factors[-1]
+    shape = [*first.shape[:-1], *last.shape[1:]]
+    if len(first.shape) == 1:
+        factors[0] = first.unsqueeze(0)
+    if len(last.shape) == 1:
+        factors[-1] = last.unsqueeze(-1)
+    return _cheapest(factors).view(shape)
 
 
-@function("Tensor._chain", shown="view", refuses=lacks("addmm_impl_cpu_", BOOL))
-def _chain(tensors: list[Node]) -> Node:
-    _chainable(tensors)
-    result = tensors[0]
-    for factor in tensors[1:]:
-        result = _matrix_product(result, factor)
-    return result
+def _cheapest(matrices: Sequence[Any]) -> Any:
+    """The product of matrices in the order that takes the fewest multiplications."""
+    sizes = [matrices[0].shape[0], *(x.shape[1] for x in matrices)]
+    ties = -1 if len(matrices) == 3 else 1  # of two ways that cost the same, PyTorch's
+
+    @cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        """The cost of the factors `i` to `j`, and the last factor on the left."""
+        if i == j:
+            return 0, i
+        splits = [
+            (best(i, k)[0] + best(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+            for k in range(i, j)
+        ]
+        return min(splits, key=lambda split: (split[0], ties * split[1]))
+
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return matrices[i]
+        k = best(i, j)[1]
+        return mm(product(i, k), product(k + 1, j))
+
+    return product(0, len(matrices) - 1)
 
 
-def _chainable(tensors: list[Node]) -> None:
+def _chainable(tensors: Sequence[Any]) -> None:
     """Raises G021 or G025, as PyTorch's multi_dot, for what is no chain of matrices."""
     last = len(tensors) - 1
     if last < 1:
@@ -411,9 +437,9 @@ def _chainable(tensors: list[Node]) -> None:
         raise GradcliError("G021", fact)
     for i, x in enumerate(tensors):
         ends = {0: "the first tensor must be 1D or 2D", last: "the last tensor must be 1D or 2D"}
-        if x.ndim != 2 and not (i in ends and x.ndim == 1):
+        if len(x.shape) != 2 and not (i in ends and len(x.shape) == 1):
             what = ends.get(i, f"tensor {i} must be 2D")
-            raise GradcliError("G021", f"multi_dot(): {what} but got {x.ndim}D")
+            raise GradcliError("G021", f"multi_dot(): {what} but got {len(x.shape)}D")
     first = tensors[0]
     for i, factor in enumerate(tensors):
         if factor.dtype is not first.dtype:

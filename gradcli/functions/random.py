@@ -91,7 +91,7 @@ def _drawn(name: str, draw: str, words: str) -> None:
     ) -> Any:
         kind = dtype_or_default(dtype)
         refuse_whole_numbers(kind)
-        array = getattr(drawing(generator), draw)(shape_of(size, kind), drawn_as(kind))
+        array = getattr(drawing(generator), draw)(shape_of(size, kind, name), drawn_as(kind))
         return drawn_tensor(array, kind, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)

@@ -107,10 +107,10 @@ def prod(
 ) -> Node:
     """The product over `dim`, or of all elements."""
     x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
-    if dim is None:
+    if dim is None and x.ndim:
         flat = movement.reshape(x, axes=x.ndim, shape=(x.size,))
         return reduction.prod(flat, axis=-1, keepdims=False)
-    axis = axis_from_right(dim, x.ndim)
+    axis = axis_from_right(dim or 0, x.ndim)
     if x.ndim == 0:
         return ops.clone(x)
     return reduction.prod(x, axis=axis, keepdims=keepdim)

@@ -28,11 +28,36 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Dims, Listed
 
 
-def sizes_of(arguments: Sequence[Any]) -> tuple[int, ...]:
-    """Sizes given one by one or as one list: `view(2, 3)`, `view((2, 3))`."""
-    if len(arguments) == 1 and isinstance(arguments[0], (list, tuple)):
-        arguments = arguments[0]
-    return tuple(whole(a) for a in arguments)
+def sizes_of(arguments: Sequence[Any], name: str = "") -> tuple[int, ...]:
+    """Sizes given one by one or as one list: `view(2, 3)`, `view((2, 3))`.
+
+    Args:
+        name: a function whose argument `size` they are, for what is said of other things.
+    """
+    listed = len(arguments) == 1 and isinstance(arguments[0], (list, tuple))
+    sizes = arguments[0] if listed else arguments
+    for i, size in enumerate(sizes):
+        if name and not _is_whole(size):
+            raise _no_size(name, type(size).__name__, i, listed)
+    return tuple(whole(a) for a in sizes)
+
+
+def _no_size(name: str, kind: str, place: int, listed: bool) -> GradcliError:
+    said = f"failed to unpack the object at pos {place + 1} with error "
+    said += f'"type must be tuple of ints,but got {kind}"'
+    if not place:
+        found = f"but found element of type {kind} at pos 0" if listed else f"not {kind}"
+        said = f"(position 1) must be tuple of ints, {found}"
+    return GradcliError(
+        "G013",
+        f"{name}(): argument 'size' {said}",
+        help="sizes are whole numbers: int(...)",
+        kind=TypeError,
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, Node) or hasattr(value, "__index__"))
 
 
 def whole(value: Any) -> int:
@@ -41,7 +66,7 @@ def whole(value: Any) -> int:
         return value
     if isinstance(value, Node):
         value = Tensor(value)
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not _is_whole(value):
         raise GradcliError(
             "G013",
             f"argument must be int, not {type(value).__name__}",
@@ -167,12 +192,18 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """One dim as several of the given sizes."""
     shape = tuple(input.shape)
     at = _place(dim, len(shape))
+    if not shape:
+        raise GradcliError(
+            "G023",
+            "unflatten got an unexpected error:\n"
+            f"Dimension specified as {dim} but tensor has no dimensions",
+        )
     try:
         inner = infer_size(sizes_of([sizes]), shape[at])
     except GradcliError as error:
         raise GradcliError(
             "G024",
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} "
             f"({shape[at]}) in the input tensor",
         ) from error
     return view(input, *shape[:at], *inner, *shape[at + 1 :])
@@ -221,10 +252,14 @@ def t(input: Any) -> Node:
     """The transpose of a matrix; a vector or scalar itself."""
     x = tensor(input)
     if x.ndim > 2:
-        raise GradcliError(
-            "G023", f"t() expects a tensor with <= 2 dimensions, but self is {x.ndim}D"
-        )
+        raise too_many_dims("t", x.ndim)
     return _swap(x, -1, -2) if x.ndim == 2 else permuted(x, tuple(range(-x.ndim, 0)))
+
+
+def too_many_dims(name: str, rank: int) -> GradcliError:
+    """What `t` and `t_` say of tensors that are no matrices."""
+    sentence = f"{name}() expects a tensor with <= 2 dimensions, but self is {rank}D"
+    return GradcliError("G023", sentence)
 
 
 def _reversed_dims(input: Node) -> Node:
@@ -395,6 +430,12 @@ def sum_to_size(input: Any, *size: Any) -> Any:
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     """The coordinates of a grid, one tensor for each axis."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    if any(x.dtype is not given[0].dtype for x in given):
+        raise GradcliError(
+            "G025",
+            "meshgrid expects all tensors to have the same dtype",
+            help="convert one of them: .to(other.dtype)",
+        )
     for x in given:
         if len(x.shape) > 1:
             raise GradcliError(

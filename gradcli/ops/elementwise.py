@@ -255,7 +255,8 @@ polygamma: Op = elementwise(
 
 def _turn(g: Node, out: Node, x: Node) -> Node:
     # The part of g across the direction of x: along it, sgn does not change.
-    return (g - out * out * conj(g)) / (2 * cast(absolute(x), x.dtype))
+    turned = (g - out * out * conj(g)) / (2 * cast(absolute(x), x.dtype))
+    return where(eq(x, zero(x)), zero(g), turned)
 
 
 absolute = elementwise(
@@ -299,7 +300,7 @@ frac = elementwise(
 fmod = elementwise(
     "fmod",
     lambda g, out, x, y: g,
-    lambda g, out, x, y: -g * trunc(x / y),
+    lambda g, out, x, y: -g * div_trunc(x, y),
     promotes="same",
     refuses=lacks("fmod_cpu", BOOL, COMPLEX),
 )
@@ -344,7 +345,7 @@ div_floor: Op = elementwise(
     kernel="floor_divide",
     refuses=floor_divide.refuses,
 )
-div_trunc = elementwise(
+div_trunc: Op = elementwise(
     "div_trunc",
     ZERO,
     ZERO,

@@ -81,6 +81,8 @@ def _options(node: Node) -> dict[str, Any]:
     options: dict[str, Any] = {}
     rank = node.inputs[0].ndim
     for key, value in node.attrs.items():
+        if key == "ties":  # which of equal ones comes first, a formula does not say
+            continue
         if key == "axis":
             axes = (value,) if isinstance(value, int) else value
             dims = tuple(a + rank if rank < 3 else a for a in axes)

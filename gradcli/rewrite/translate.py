@@ -275,10 +275,10 @@ def _div(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     return r.times(node.shape, (inputs[0], 1), (inputs[1], -1))
 
 
-@row("div_floor")
-def _div_floor(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+@row("div_floor", "div_trunc")
+def _rounded_quotient(r: Rewriter, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     quotient = r.times(node.shape, (inputs[0], 1), (inputs[1], -1))
-    return r.terms.node(OPS["floor"], (quotient,), node.shape)
+    return r.terms.node(OPS[node.op.name.removeprefix("div_")], (quotient,), node.shape)
 
 
 @row("pow")

@@ -143,7 +143,8 @@ def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
         with Stop(False):
             write(known, (add if is_watched() else added)(known.value_node, part))
     for hook in tuple(keeper.after):
-        hook(tensor)
+        if hook(tensor) is not None:
+            raise GradcliError("G030", "Tensor post accumulate grad hooks should return None.")
     for hook in tuple(keeper.added) if tensor.is_leaf else ():
         replacements(hook, (), ((), (part,)))
 

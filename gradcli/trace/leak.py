@@ -33,9 +33,13 @@ class Leak:
         rewrites: the same `where` with harmless arguments in the branch, the shortest first; none
             where the source does not show it.
         span: the `where` that they replace.
+        product: whether it is a product with a mask, whose value is NaN too.
     """
 
-    def __init__(self, sentence: str, rewrites: list[str], span: Span | None) -> None:
+    def __init__(
+        self, sentence: str, rewrites: list[str], span: Span | None, *, product: bool = False
+    ) -> None:
+        self.product = product
         self.sentence = sentence
         self.rewrites = rewrites
         self.span = span
@@ -50,9 +54,11 @@ def _holds(leak: Leak, rewrite: str, variables: Mapping[str, Any]) -> bool:
     assert leak.span is not None
     text, span = leak.span.source.text, leak.span
     changed = text[: span.start] + rewrite + text[span.end :]
+    pair = (span.text, rewrite) if leak.product else (text, changed)
     try:
-        before, after = (api.evaluate(t, variables, gradients=False) for t in (text, changed))
-        same = np.array_equal(before.value, after.value, equal_nan=True)
+        before, after = (api.evaluate(t, variables, gradients=False).value for t in pair)
+        kept = np.isfinite(before) if leak.product else np.ones_like(before, bool)
+        same = np.array_equal(before[kept], after[kept], equal_nan=True)
         wanted = [n for n, v in variables.items() if isinstance(v, Tensor) and v.requires_grad]
         total = api.evaluate(f"sum({changed})", variables, wrt=wanted)
     except GradcliError:
@@ -70,6 +76,28 @@ def find_leak(node: Node, later: Sequence[Node]) -> Leak | None:
             if node in below:
                 return _leak(choice, branch, node)
     return None
+
+
+def find_product(node: Node, masked: Node) -> Leak | None:
+    """The leak of a product with a mask: `mask*(1/x)` is NaN where the mask is 0, and x too."""
+    span, inner = node.span, masked.span
+    if span is None or inner is None or inner.source is not span.source:
+        return None
+    masks = [p for p in span.parts if not (p.start <= inner.start and inner.end <= p.end)]
+    shown = span.source.text[span.start : span.start + len(span.whole)] == span.whole
+    if len(span.parts) != 2 or len(masks) != 1 or not shown:
+        return None
+    span = Span(span.source, span.start, span.start + len(span.whole))
+    try:
+        tree = parse_expression(Source("", span.text))
+    except GradcliError:
+        return None
+    safe = SAFE.get(masked.op.name, "1")
+    chosen = f"where({masks[0].text} != 0, {{0}}, {safe})"
+    places = [[place] for place in _operand_places(tree, masked, span.start)]
+    rewrites = [_replaced(tree.span.source.text, spans, chosen) for spans in places]
+    sentence = f"{masks[0].text} is 0 there, and 0 times infinity is NaN: a mask must choose first"
+    return Leak(sentence, list(dict.fromkeys(rewrites)), span, product=True)
 
 
 def _leak(choice: Node, branch: int, node: Node) -> Leak:

@@ -24,7 +24,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-BATCH = 250
+BATCH = 1000
+LEARNED = "compare with gradcli itself: what is learned, with what is done anew each time"
 PATIENCE = 60
 """Seconds of the processor that one program may take, and be made smaller in."""
 
@@ -56,6 +57,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--statements", type=int, default=6)
     parser.add_argument("--further", action="store_true", help="draw rarer statements as well")
+    parser.add_argument("--families", default="", help="which of them; all without a word")
+    parser.add_argument("--learned", action="store_true", help=LEARNED)
     parser.add_argument("--as-found", action="store_true", help="make no program smaller")
     options = parser.parse_args()
     options.log.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,9 @@ def _batch(start: int, end: int, options: argparse.Namespace) -> None:
     """
     import program_generator as programs
 
-    current, lines = start, list[str]()
+    families = options.families.split(",") if options.families else ()
+    families = families or (list(programs.FAMILIES) if options.further else ())
+    current, lines, comparison = start, list[str](), Comparison(options.learned)
 
     def late(number: int, frame: FrameType | None) -> None:
         _note(options.log / f"hang-{current}.txt", "\n".join(lines), "", "hangs")
@@ -79,61 +84,85 @@ def _batch(start: int, end: int, options: argparse.Namespace) -> None:
     for current in range(start, end):
         (options.log / "next").write_text(str(current + 1), encoding="utf-8")
         signal.setitimer(signal.ITIMER_PROF, PATIENCE)
-        lines = programs.Programs(current, options.statements, options.further).lines
+        lines = programs.Programs(current, options.statements, families).lines
         try:
-            how = _apart(lines)
+            how = comparison.apart(lines)
             if how == "text" and not options.as_found:
-                lines = smaller(lines)
-                how = _apart(lines)
+                lines = smaller(lines, comparison)
+                how = comparison.apart(lines)
             if how:
-                _write_down(lines, current, options.log, how)
+                _write_down(lines, current, options.log, how, comparison)
         except BaseException as error:
             _note(options.log / f"crash-{current}.txt", "\n".join(lines), "", repr(error))
     os._exit(0)
 
 
-def _outputs(lines: list[str]) -> tuple[str, str]:
-    import program_runs as runs
+class Comparison:
+    """Two ways to run a program, and how their outputs differ.
 
-    source = "\n".join(lines) + "\n"
-    return runs.run_gradcli(source), runs.run_pytorch(source)
+    Args:
+        learned: whether both are gradcli's, which must agree to the last digit.
+    """
+
+    def __init__(self, learned: bool) -> None:
+        import program_runs as runs
+
+        self._learned, self._apart = learned, runs.apart
+        ways = (runs.run_learned, runs.run_plainly), (runs.run_gradcli, runs.run_pytorch)
+        self._found, self._wanted = ways[0 if learned else 1]
+
+    def outputs(self, lines: list[str]) -> tuple[str, str]:
+        """What both print."""
+        source = "\n".join(lines) + "\n"
+        return self._found(source), self._wanted(source)
+
+    def apart(self, lines: list[str]) -> str:
+        """As `program_runs.apart` of both."""
+        return self._kind(*self.outputs(lines))
+
+    def differ(self, lines: list[str]) -> bool:
+        """Whether they differ in more than digits, in a program that is not itself broken."""
+        found, wanted = self.outputs(lines)
+        broken = any(word in found + wanted for word in ("stopped by", "NameError"))
+        return self._kind(found, wanted) == "text" and not broken
+
+    def _kind(self, found: str, wanted: str) -> str:
+        kind = self._apart(found, wanted)
+        return "text" if kind and self._learned else kind
 
 
-def _apart(lines: list[str]) -> str:
-    import program_runs as runs
+def smaller(lines: list[str], comparison: Comparison) -> list[str]:
+    """The program without the statements that it differs without; the last ones go first.
 
-    return runs.apart(*_outputs(lines))
+    Afterwards the lines of its statements, and then those of its head, are tried one by one.
+    """
+    lines = _without(lines, comparison)
+    lines = _without([lines[0], *"\n".join(lines[1:]).split("\n")], comparison)
+    parts = re.split(r"\n\n+|\n(?=class |def |import )", lines[0])
+    return _without(["", *parts, *lines[1:]], comparison)
 
 
-def smaller(lines: list[str]) -> list[str]:
-    """The program without the statements that it differs without; the last ones go first."""
-    import program_runs as runs
-
+def _without(lines: list[str], comparison: Comparison) -> list[str]:
     shrinking = True
     while shrinking:
         shrinking = False
         for i in range(len(lines) - 1, 0, -1):
             rest = lines[:i] + lines[i + 1 :]
-            found, wanted = _outputs(rest)
-            if runs.apart(found, wanted) == "text" and "stopped by" not in wanted:
+            if comparison.differ(rest):
                 lines, shrinking = rest, True
     return lines
 
 
-def _write_down(lines: list[str], seed: int, log: Path, how: str) -> None:
+def _write_down(lines: list[str], seed: int, log: Path, how: str, comparison: Comparison) -> None:
     kind = re.sub(r"-?\d+(\.\d+)?|\bv\w+|\bx\w+", "", "\n".join(lines[1:]))
     name = f"{how}-{len(lines) - 1:02d}-{hash_of(kind):08x}.txt"
     if how != "text":  # what rounding alone makes different is counted, a few are kept
         with open(log / how, "a", encoding="utf-8") as file:
             file.write(f"{seed}\n")
-    if how == "text" or len(list(log.glob(f"{how}-*"))) < 40:
-        _keep(lines, seed, log / name)
-
-
-def _keep(lines: list[str], seed: int, path: Path) -> None:
-    if not path.exists():
-        found, wanted = _outputs(lines)
-        _note(path, "\n".join(lines), _difference(found, wanted), f"seed {seed}")
+    kept = how == "text" or len(list(log.glob(f"{how}-*"))) < 40
+    if kept and not (log / name).exists():
+        difference = _difference(*comparison.outputs(lines))
+        _note(log / name, "\n".join(lines), difference, f"seed {seed}")
 
 
 def hash_of(text: str) -> int:

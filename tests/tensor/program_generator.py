@@ -11,11 +11,17 @@ can shrink a program that fails.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import program_further as more
+import program_graphs as graphs
+import program_language as language
+import program_layers as layers
+import program_loops as loops
+import program_numbers as numbers
 from program_parts import ELEMENTWISE, WRITES, Shape, copies, partial_writes, views
 
 HEAD = """\
@@ -82,6 +88,16 @@ def show(name, t):
 """
 
 SHAPES: Sequence[Shape] = ((3,), (2, 3), (3, 2), (2, 2), (), (4,), (1, 3), (2, 3, 2), (0,), (2, 1))
+HEADS = "\n".join([HEAD, more.HEAD, graphs.HEAD, loops.HEAD])
+FAMILIES: dict[str, Callable[..., list[str]]] = {
+    **{f.__name__: f for f in (more.several, more.complex_numbers, more.dtypes, more.indexed)},
+    **{f.__name__: f for f in (more.chained, more.passes, more.transforms, loops.loops)},
+    **{f.__name__: f for f in (numbers.special, numbers.integers, numbers.drawn, numbers.shown)},
+    **{f.__name__: f for f in (layers.convolutions, layers.pools, layers.norms, layers.losses)},
+    **{f.__name__: f for f in (language.refused, language.spoken, language.large)},
+    **{f.__name__: f for f in (language.matrices, graphs.nodes, graphs.functions)},
+}
+"""Rarer statements, by what they are about."""
 
 
 class Programs:
@@ -90,15 +106,15 @@ class Programs:
     Args:
         choose: a seed, or what to take random numbers from.
         statements: how many there are between the first tensors and the last look at them.
-        further: whether it draws from program_further.py as well.
+        families: which of `FAMILIES` it draws from as well.
     """
 
     def __init__(
-        self, choose: int | random.Random, statements: int = 6, further: bool = False
+        self, choose: int | random.Random, statements: int = 6, families: Sequence[str] = ()
     ) -> None:
         self.choose = random.Random(choose) if isinstance(choose, int) else choose
-        self.further = further
-        self.lines = [HEAD + more.HEAD if further else HEAD]
+        self.families = families
+        self.lines = [""]
         self.shapes: dict[str, Shape] = {}
         self.leaves: list[str] = []
         if self.one_in(4):
@@ -108,6 +124,7 @@ class Programs:
         for _ in range(statements):
             self.statement()
         self.ending()
+        self.lines[0] = _head("\n".join(self.lines))
 
     def text(self) -> str:
         """The source."""
@@ -196,8 +213,8 @@ class Programs:
             self.transform: 1,
             self.saving: 1,
         }
-        if self.further:
-            kinds |= {self.layer: 6, self.apart: 20}
+        if self.families:
+            kinds |= {self.layer: 6, self.apart: 30}
         self.pick([kind for kind, weight in kinds.items() for _ in range(weight)])()
 
     def elementwise(self) -> None:
@@ -221,18 +238,14 @@ class Programs:
 
     def apart(self) -> None:
         """Statements with names of their own, and the gradients that they leave."""
-        a, x = self.any(), self.pick(self.leaves)
+        a, family = self.any(), self.pick(self.families)
         shape = self.shapes[a]
-        same = self.pick([n for n, s in self.shapes.items() if s == shape])
-        kinds = (more.several, more.complex_numbers, more.dtypes, more.indexed, more.chained)
-        kind = self.pick(range(len(kinds) + 2))
-        if kind < len(kinds):
-            options = kinds[kind](a, shape, self.pick)
-        elif kind == len(kinds):
-            options = more.passes(a, x, shape, self.pick)
-        else:
-            options = more.transforms(a, same, shape, self.pick)
-        self.passing(self.pick(options))
+        operands = [a]
+        if family == "passes":
+            operands.append(self.pick(self.leaves))
+        if family == "transforms":
+            operands.append(self.pick([n for n, s in self.shapes.items() if s == shape]))
+        self.passing(self.pick(FAMILIES[family](*operands, shape, self.pick)))
 
     def write(self) -> None:
         """A write to a whole tensor."""
@@ -452,11 +465,19 @@ class Programs:
         self.passing(f"({' + '.join(f'{name}.sum()' for name in self.shapes)}).backward()")
 
 
+def _head(text: str) -> str:
+    """The imports, and of the classes and functions those that are named."""
+    imports, *parts = re.split(r"\n\n+(?=class |def )", HEADS)
+    names = [re.findall(r"(?:class|def) (\w+)", part)[0] for part in parts]
+    used = [p for p, n in zip(parts, names, strict=True) if re.search(rf"\b{n}\b", f"{text} no")]
+    return "\n\n".join([imports, *used, ""])
+
+
 def _broadcasts(shape: Shape, target: Shape) -> bool:
     extra = len(target) - len(shape)
     return extra >= 0 and all(n in (1, m) for n, m in zip(shape, target[extra:], strict=True))
 
 
-def program(seed: int, statements: int = 6, further: bool = False) -> str:
+def program(seed: int, statements: int = 6, families: Sequence[str] = ()) -> str:
     """The program of a seed."""
-    return Programs(seed, statements, further).text()
+    return Programs(seed, statements, families).text()

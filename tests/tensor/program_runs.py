@@ -19,12 +19,38 @@ def run_gradcli(source: str) -> str:
     _reset_gradcli()
     printed = io.StringIO()
     try:
-        api.run(source, stdout=printed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            api.run(source, stdout=printed)
     except GradcliError as error:
         printed.write(f"stopped by {error.kind.__name__}: {error}\n")
     finally:
         _reset_gradcli()
     return masked(printed.getvalue())
+
+
+def run_learned(source: str) -> str:
+    """The same, where every call and backward step is learned when it is done first."""
+    from gradcli.tensor.repeats import eager
+
+    eager.on = True
+    try:
+        return run_gradcli(source)
+    finally:
+        eager.on = False
+
+
+def run_plainly(source: str) -> str:
+    """The same, where nothing learned is used and no loop is done by a plan."""
+    from gradcli.graph.recording import Recording
+    from gradcli.lowering.replay import switch
+
+    switch.on = False
+    try:
+        with Recording():
+            return run_gradcli(source)
+    finally:
+        switch.on = True
 
 
 def _reset_gradcli() -> None:
@@ -62,7 +88,8 @@ def apart(found: str, wanted: str) -> str:
     """How two outputs differ: "" not at all, "digits" or "signs" of zero alone, else "text"."""
     if found == wanted:
         return ""
-    numbers = re.compile(r"(?<![\w.])-?(?:\d+\.?\d*(?:e[+-]\d+)?|inf|nan)")
+    sign = r"(?:(?<![\w.])-?|(?<=[\d.])[+-](?=[\d.e+-]+j))"  # a complex number has two
+    numbers = re.compile(sign + r"(?:\d+\.?\d*(?:e[+-]\d+)?|inf|nan)")
     words = [re.sub(r"\s+", "", numbers.sub("#", text)) for text in (found, wanted)]
     pairs = list(zip(*(numbers.findall(text) for text in (found, wanted)), strict=False))
     if words[0] != words[1] or not all(_close(float(a), float(b)) for a, b in pairs):

@@ -347,10 +347,22 @@ def _polygamma(x: Array, *, n: int) -> Array:
 
     if n == 0:
         return scipy.special.digamma(x)
+    if n == 1:
+        return _trigamma(x)
     sign = -1.0 if n % 2 == 0 else 1.0
     found = sign * scipy.special.gamma(n + 1.0) * scipy.special.zeta(n + 1.0, x)
     # There PyTorch's expansions give NaN.
-    return np.where(x == (-np.inf if n == 1 else np.inf), np.nan, found).astype(x.dtype, copy=False)
+    return np.where(x == np.inf, np.nan, found).astype(x.dtype, copy=False)
+
+
+def _trigamma(x: Array) -> Array:
+    # Below 1/2 it is reflected, as in PyTorch: large, not infinite, at negative whole numbers.
+    import scipy.special
+
+    below = x < 0.5
+    far = scipy.special.zeta(x.dtype.type(2), np.where(below, 1 - x, x))
+    sine = np.sin(x.dtype.type(np.pi) * np.where(below, x, x.dtype.type(0.5)))
+    return np.where(below, x.dtype.type(np.pi**2) / (sine * sine) - far, far)
 
 
 def _lgamma(x: Array) -> Array:
