@@ -240,13 +240,6 @@ def _real(self: Any) -> Any:
     return self.plain
 
 
-def _as_float(self: Any) -> float:
-    recording: Recording = self.recording
-    if current.recording is recording and not self.is_constant:
-        recording.fail("what follows no longer says which number it came from")
-    return float(self.plain)
-
-
 ARITHMETIC = {
     **{"+": ("add", operator.add), "-": ("sub", operator.sub), "*": ("mul", operator.mul)},
     **{"/": ("truediv", operator.truediv), "//": ("floordiv", operator.floordiv)},
@@ -276,7 +269,6 @@ def _methods(cls: Any) -> None:
         if hasattr(cls, f"__{name}__"):
             setattr(cls, f"__{name}__", _unary(f"unary {sign}", turn))
     cls.__bool__, cls.__hash__, cls.real = _truth, lambda self: hash(self.plain), property(_real)
-    cls.__float__ = _as_float
 
 
 for _class in (TracedInt, TracedFloat):
