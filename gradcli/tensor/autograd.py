@@ -16,7 +16,7 @@ from gradcli.graph.op import LEAF
 from gradcli.ops.elementwise import clone
 from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
-from gradcli.tensor.hooks import replacements
+from gradcli.tensor.hooks import not_a, replacements
 from gradcli.tensor.kept import history
 from gradcli.tensor.passing import Pass, seed
 from gradcli.tensor.pulls import added
@@ -143,7 +143,10 @@ def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
         with Stop(False):
             write(known, (add if is_watched() else added)(known.value_node, part))
     for hook in tuple(keeper.after):
-        if hook(tensor) is not None:
+        returned = hook(tensor)
+        if returned is not None and returned is not tensor:
+            if not isinstance(returned, Tensor):
+                raise not_a("Variable", returned)
             raise GradcliError("G030", "Tensor post accumulate grad hooks should return None.")
     for hook in tuple(keeper.added) if tensor.is_leaf else ():
         replacements(hook, (), ((), (part,)))

@@ -91,18 +91,19 @@ def _called(hook: Hook, arguments: Sequence[Sequence[Node | None]], *, single: b
     if single or found is None:
         return [found]
     if not isinstance(found, tuple):
-        raise _not_a("tuple", found)
+        raise not_a("tuple", found)
     return list(found)
 
 
-def _not_a(wanted: str, found: Any) -> GradcliError:
+def not_a(wanted: str, found: Any) -> GradcliError:
+    """G014 for what a hook returned in place of `wanted`."""
     sentence = f"expected {wanted}, but hook returned '{type(found).__name__}'"
     return GradcliError("G014", sentence, kind=TypeError)
 
 
 def _fitting(hook: Hook, before: Node, after: Any) -> Node:
     if not isinstance(after, registry.find("torch.Tensor")):
-        raise _not_a("Variable", after)
+        raise not_a("Variable", after)
     node: Node = after.node
     if node.dtype is not before.dtype:
         old, new = (f"torch.{SCALAR_TYPES[x.dtype]}Tensor" for x in (before, node))

@@ -138,7 +138,7 @@ def test_singular_points_and_ties_are_noted(gradcli) -> None:
     norm = gradcli("diff", "norm(x)", "x:n")
     assert norm.stdout == "x/norm(x)\n"
     assert norm.stderr == (
-        "note: where sum(x**2) == 0 PyTorch takes 0 for an element of the derivative by x, the "
+        "note: where norm(x) == 0 PyTorch takes 0 for an element of the derivative by x, the "
         "formula gives nan\n"
     )
     ties = gradcli("diff", "sum(maximum(x, y))", "x:n", "y:n", "-f", "json")
