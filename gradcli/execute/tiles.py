@@ -17,7 +17,7 @@ from gradcli.execute.instructions import Program
 from gradcli.execute.limits import memory
 from gradcli.execute.lines import LINE, rounded
 from gradcli.execute.plan import CROSS, ROWS, Rows
-from gradcli.execute.threads import on_threads
+from gradcli.execute.threads import Crew, on_threads
 from gradcli.execute.tree import Tree
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
@@ -69,6 +69,7 @@ class Sweep:
         self.height = rounded(height)
         self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else LINE
         self.idle: list[_Worker] = []
+        self.crew = Crew()
 
     def run(self, values: dict[Node, Any]) -> None:
         """Computes the group; puts what is kept into `values`."""
@@ -130,7 +131,7 @@ class Sweep:
 
             return tile
 
-        on_threads(end - start, worker, self.buffer)
+        on_threads(end - start, worker, self.buffer, self.crew)
         for one in workers:
             one.stop()
         self.idle += workers
