@@ -55,6 +55,11 @@ class Crew:
         self.pays = True
         self.left = 0
         self.holds = 1
+        self._start()
+
+    def _start(self) -> None:
+        self.own, self.best, self.now = 0, math.inf, perf_counter()
+        self.begun = 0.0, 0
 
     def tries(self, workers: int, count: int) -> bool:
         """Whether a run begins with one thread, to compare."""
@@ -64,8 +69,8 @@ class Crew:
         self.left -= 1
         if self.left >= 0:
             return False
-        self.own, self.best, self.pays = 0, math.inf, True
-        self.now = perf_counter()
+        self.pays = True
+        self._start()
         return True
 
     def compare(self, done: int, join: Callable[[], None]) -> None:

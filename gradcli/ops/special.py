@@ -65,20 +65,20 @@ def _i1e_rule(g: Node, out: Node, x: Node) -> Node:
     return g * where(away, i0e(safe) - out * (sgn(safe) + 1 / safe), zero(x) + 0.5)
 
 
-def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "") -> Op:
+def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "", refusing: str = "") -> Op:
     return elementwise(
         name,
         *derivatives,
         promotes="",
         torch=torch or f"special_{name}",
         kernel=f"special_{name}",
-        refuses=lacks(f"{name}_vml_cpu" if name == "i0" else f"{name}_cpu", COMPLEX),
+        refuses=lacks(refusing or f"{name}_cpu", COMPLEX),
     )
 
 
 # -- Bessel functions
 
-i0 = _unary("i0", lambda g, out, x: g * i1(x), torch="i0")
+i0 = _unary("i0", lambda g, out, x: g * i1(x), torch="i0", refusing="i0_vml_cpu")
 i0e = _unary("i0e", lambda g, out, x: g * (i1e(x) - sgn(x) * out), torch="special_i0E")
 i1: Op = _unary("i1", _i1_rule)
 i1e: Op = _unary("i1e", _i1e_rule, torch="special_i1E")
