@@ -389,11 +389,16 @@ def _trace(input: Any) -> Node:
     return reduction.total(diagonal(as_numeric(input), offset=0), axis=(-1,), keepdims=False)
 
 
-@composite("chain_matmul", "linalg.multi_dot", method=False)
-def multi_dot(*tensors: Any) -> Any:
+@composite("chain_matmul", method=False)
+def chain_matmul(*matrices: Any) -> Any:
+    """The product of one matrix or more."""
+    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
+
+
+@composite("linalg.multi_dot", method=False)
+def multi_dot(tensors: Any) -> Any:
     """The product of several matrices; the first and the last may be vectors."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    factors = list(given)
+    factors = list(tensors)
     _chainable(factors)
     first, last = factors[0], factors[-1]
     shape = [*first.shape[:-1], *last.shape[1:]]

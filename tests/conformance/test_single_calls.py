@@ -26,6 +26,10 @@ b = torch.ones(3) > 0
 bf = torch.ones(2).bfloat16()
 """
 CALLS = [
+    "torch.chain_matmul(x)",
+    "torch.chain_matmul(x, x.T)",
+    "torch.linalg.multi_dot([x])",
+    "torch.linalg.multi_dot((x, x.T))",
     "x.permute()",
     "x0.permute(*[])",
     "x0.permute(())",
