@@ -100,7 +100,7 @@ def test_budgets(path: Path) -> None:
 TABLES = {
     *("gradcli.ops.elementwise", "gradcli.execute.backends.numpy", "gradcli.language.ast"),
     *(f"gradcli.execute.backends.{name}" for name in ("torch", "jax", "array_api", "composed")),
-    *("gradcli.render.explanations", "gradcli.language.tables", "gradcli.language.fence"),
+    *("gradcli.render.explanations", "gradcli.language.fence"),
     "gradcli.render.targets",
     *(f"gradcli.functions.{name}" for name in ("math", "reduce", "shape", "index", "linalg")),
     *(f"gradcli.functions.{name}" for name in ("activation", "loss", "inplace", "order")),

@@ -237,36 +237,19 @@ def std(
 # -- normalisations and scans: of the shape of the input
 
 
-def _scan(name: str, neutral: int) -> None:
-    run = registry.method(name)
-
+def _along(name: str, run: Callable[..., Any], neutral: Any) -> None:
     @composite(f"masked.{name}")
-    def scan(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
+    def entry(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
         (axis,) = _dims(dim, input) or (0,)
-        kept = _chosen(input, mask, neutral)
-        return run(kept, axis, dtype=dtype or input.dtype)
+        return run(_chosen(input, mask, neutral), axis, dtype=dtype or input.dtype)
 
-    scan.doc = f"The {name} of the chosen elements."
-
-
-_scan("cumsum", 0)
-_scan("cumprod", 1)
+    entry.doc = f"The {name} of the chosen elements."
 
 
-def _normal(name: str, neutral: str) -> None:
-    normalise: Callable[..., Any] = registry.find(f"torch.nn.functional.{name}")
-
-    @composite(f"masked.{name}")
-    def normalised(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
-        (axis,) = _dims(dim, input) or (0,)
-        return normalise(_chosen(input, mask, neutral), axis, dtype=dtype or input.dtype)
-
-    normalised.doc = f"The {name} of the chosen elements."
-
-
-_normal("softmax", LOWEST)
-_normal("log_softmax", LOWEST)
-_normal("softmin", HIGHEST)
+for _name, _unit in (("cumsum", 0), ("cumprod", 1)):
+    _along(_name, registry.method(_name), _unit)
+for _name, _end in (("softmax", LOWEST), ("log_softmax", LOWEST), ("softmin", HIGHEST)):
+    _along(_name, registry.find(f"torch.nn.functional.{_name}"), _end)
 
 
 @composite("masked.normalize")

@@ -13,6 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.functions import trees
 from gradcli.graph.node import Node
+from gradcli.graph.shape import axis_from_right
 from gradcli.ops.batching import repeated
 from gradcli.ops.movement import permute
 from gradcli.tensor import Tensor, registry
@@ -228,15 +229,9 @@ class Mapped:
 def moved(x: Node, source: int, target: int) -> Node:
     """One axis moved, all others in their order."""
     rank = x.ndim
-    if not -rank <= target < rank:
-        raise GradcliError(
-            "G023",
-            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got "
-            f"{target})",
-            kind=IndexError,
-        )
+    place = rank + axis_from_right(target, rank)
     rest = [a for a in range(rank) if a != source]
-    rest.insert(target % rank, source)
+    rest.insert(place, source)
     if rest == list(range(rank)):
         return x
     made = permute(x, axes=tuple(a - rank for a in rest))

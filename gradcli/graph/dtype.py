@@ -198,15 +198,6 @@ def of_number(value: object) -> DType:
     return default.dtype
 
 
-def category_of_number(value: object) -> int:
-    """The category of a Python number."""
-    if isinstance(value, bool):
-        return BOOL
-    if isinstance(value, int):
-        return INTEGER
-    return COMPLEX if isinstance(value, complex) else FLOATING
-
-
 def result_type(
     tensors: Iterable[tuple[DType, tuple[int, ...]]], numbers: Iterable[object] = ()
 ) -> DType:

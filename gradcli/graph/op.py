@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
-from gradcli.graph.dtype import COMPLEX, SCALAR_TYPES, DType
+from gradcli.graph.dtype import SCALAR_TYPES, DType
 from gradcli.graph.node import NO_ATTRS, Node, current
 from gradcli.graph.shape import Shape
 
@@ -199,11 +199,6 @@ def _widened(x: Node) -> Node:
 
 OPS: dict[str, Op] = {}
 """The op table: every primitive by name."""
-
-
-def real_if(dtype: DType) -> DType:
-    """The dtype of a magnitude: the real part's for complex."""
-    return dtype.to_real() if dtype.category == COMPLEX else dtype
 
 
 def _full(*, value: complex, shape: Shape) -> tuple[Shape, DType]:

@@ -18,7 +18,6 @@ from gradcli.source import Span
 def _comprehension(kind: str) -> Builder:
     def build(span: Span, element: ast.Expression, *clauses: ast.Clause) -> ast.Comprehension:
         return make(ast.Comprehension, span, kind, None, element, list(clauses))
-        return node
 
     return build
 

@@ -105,63 +105,30 @@ FUNCTIONS = {
 """And those that are refused when called: `input` and the like are common names of variables."""
 
 MODULES = frozenset(
-    [
-        *[
-            "torch",
-            "torch.nn",
-            "torch.nn.functional",
-            "torch.func",
-            "torch.linalg",
-            "torch.special",
-            "torch.random",
-        ],
-        *["torch.autograd", "torch.autograd.functional", "torch.autograd.function", "torch.fft"],
-        *["torch.autograd.graph", "torch.autograd.forward_ad"],
-        *[
-            "torch.masked",
-            "torch.nn.init",
-            "torch.nn.parameter",
-            "torch.nn.utils",
-            "torch.signal",
-            "torch.signal.windows",
-            "torch.testing",
-        ],
-        *["torch.cuda", "torch.mps", "torch.xpu", "torch.accelerator", "torch.backends"],
-        *["torch.backends.cuda", "torch.backends.cudnn", "torch.backends.mps"],
-        *["functools", "math", "typing"],
-    ]
+    (
+        *("functools", "math", "typing", "torch", "torch.accelerator", "torch.autograd"),
+        *("torch.autograd.forward_ad", "torch.autograd.function", "torch.autograd.functional"),
+        *("torch.autograd.graph", "torch.backends", "torch.backends.cuda", "torch.backends.cudnn"),
+        *("torch.backends.mps", "torch.cuda", "torch.fft", "torch.func", "torch.linalg"),
+        *("torch.masked", "torch.mps", "torch.nn", "torch.nn.functional", "torch.nn.init"),
+        *("torch.nn.parameter", "torch.nn.utils", "torch.random", "torch.signal"),
+        *("torch.signal.windows", "torch.special", "torch.testing", "torch.xpu"),
+    )
 )
 """The modules that are built in."""
 
 FUNCTION_CLASSES = frozenset(
     ["torch.autograd.Function", "autograd.Function", "Function", "torch.autograd.function.Function"]
 )
+_GRAD_MODES = ("no_grad", "enable_grad", "inference_mode", "set_grad_enabled")
 CONTEXTS = frozenset(
-    [
-        "no_grad",
-        "enable_grad",
-        "inference_mode",
-        "set_grad_enabled",
-        "detect_anomaly",
-        "set_detect_anomaly",
-        "dual_level",
-        "fork_rng",
-        "saved_tensors_hooks",
-        "save_on_cpu",
-        "disable_saved_tensors_hooks",
+    (
+        *(*_GRAD_MODES, "detect_anomaly", "set_detect_anomaly", "dual_level", "fork_rng"),
+        *("saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks"),
         "allow_mutation_on_saved_tensors",
-    ]
+    )
 )
-DECORATORS = frozenset(
-    [
-        "no_grad",
-        "enable_grad",
-        "inference_mode",
-        "set_grad_enabled",
-        "staticmethod",
-        "once_differentiable",
-    ]
-)
+DECORATORS = frozenset((*_GRAD_MODES, "staticmethod", "once_differentiable"))
 ALLOWED_DUNDERS = frozenset(["__name__", "__version__"])
 
 
@@ -321,9 +288,9 @@ def _misplaced(tree: ast.Node) -> list[GradcliError]:
     while stack:
         node, function, loop = stack.pop()
         if isinstance(node, ast.Return) and not function:
-            errors.append(_outside(node, "return", "a function"))
+            errors.append(_outside(node, "return", "a function", "def f(...)"))
         elif isinstance(node, (ast.Break, ast.Continue)) and not loop:
-            errors.append(_outside(node, type(node).__name__.lower(), "a loop"))
+            errors.append(_outside(node, type(node).__name__.lower(), "a loop", "for or while"))
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             stack += [(each, isinstance(node, ast.FunctionDef), False) for each in node.body]
         elif isinstance(node, (ast.For, ast.While)):
@@ -334,8 +301,10 @@ def _misplaced(tree: ast.Node) -> list[GradcliError]:
     return errors
 
 
-def _outside(node: ast.Node, word: str, place: str) -> GradcliError:
-    return GradcliError("G001", f"'{word}' stands outside {place}", node.span, kind=SyntaxError)
+def _outside(node: ast.Node, word: str, place: str, opener: str) -> GradcliError:
+    fact = f"'{word}' stands outside {place}"
+    help = f"indent it below {opener}, or remove it"
+    return GradcliError("G001", fact, node.span, help=help, kind=SyntaxError)
 
 
 def dotted(node: ast.Expression) -> str:

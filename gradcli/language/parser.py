@@ -1,17 +1,23 @@
 """Text to syntax tree: the loop that drives the grammar's tables, and the two ways in.
 
 Constraints: LALR(1) with a stack of its own, so no nesting of the text can exhaust Python's; the
-builders of build.py run while it parses, so there is no parse tree; raises only GradcliError (G001,
-G002, G003, G062).
+builders run while it parses, so there is no parse tree; raises only GradcliError (G001, G002, G003,
+G062).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from gradcli.language import ast, build, fence, syntax_errors, tables
+from gradcli.language import ast, fence, syntax_errors, tables
+from gradcli.language.expressions import EXPRESSIONS
 from gradcli.language.lexer import Lexer, Token
+from gradcli.language.make import Builder
+from gradcli.language.statements import STATEMENTS
 from gradcli.source import Source, Span
+
+BUILDERS: dict[str, Builder] = {**EXPRESSIONS, **STATEMENTS}
+"""The builder of each rule, or alias of a rule, in grammar/gradcli.lark."""
 
 
 def parse_script(source: Source) -> ast.Script:
@@ -96,4 +102,4 @@ class _Parser:
             return children
         if rule.builder == "=":
             return children[0]
-        return build.BUILDERS[rule.builder](span, *children)
+        return BUILDERS[rule.builder](span, *children)

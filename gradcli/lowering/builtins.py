@@ -85,8 +85,8 @@ def _lazily(cls: Callable[..., Any]) -> Callable[..., Any]:
     return construct
 
 
-def _fed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` over its first argument, interruptible, with guarded keys."""
+def fed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` over its arguments, interruptible, with a guarded `key`."""
 
     def call(*args: Any, **named: Any) -> Any:
         if "key" in named:
@@ -171,8 +171,8 @@ PYTHON: dict[str, Any] = {
     "NotImplemented": NotImplemented,
     "__name__": "__main__",
     "abs": abs,
-    "all": _fed(all),
-    "any": _fed(any),
+    "all": fed(all),
+    "any": fed(any),
     "ascii": ascii,
     "bin": bin,
     "callable": callable,
@@ -185,8 +185,8 @@ PYTHON: dict[str, Any] = {
     "issubclass": issubclass,
     "iter": _iterate,
     "len": _Length(),
-    "max": _fed(max),
-    "min": _fed(min),
+    "max": fed(max),
+    "min": fed(min),
     "next": next,
     "oct": oct,
     "ord": ord,

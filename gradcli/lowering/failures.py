@@ -22,10 +22,15 @@ _UNCATCHABLE = frozenset(("G061", "G099"))
 
 
 class Failure:
-    """What an exception remembers: where it happened, the call that led there, its two faces.
+    """What an exception remembers on its way.
 
     Args:
         span: the place.
+
+    Attributes:
+        call: the call of the last function of the script that it left.
+        error: what the user reads; None where the exception itself says it.
+        value: what a handler of the script gets; None before one asks.
     """
 
     __slots__ = ("call", "error", "span", "value")
@@ -43,11 +48,6 @@ def failure_of(error: BaseException) -> Failure:
     if record is None:
         record = error.__dict__["_failure"] = Failure(current.span)
     return record
-
-
-def leaving_call(error: BaseException, call: Span | None) -> None:
-    """Notes that `error` leaves a function that was called at `call`."""
-    failure_of(error).call = call
 
 
 def is_catchable(error: BaseException) -> bool:

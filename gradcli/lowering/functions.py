@@ -14,7 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions import find
 from gradcli.graph.node import current
 from gradcli.language import ast, fence
-from gradcli.lowering.failures import leaving_call
+from gradcli.lowering.failures import failure_of
 from gradcli.lowering.limits import MAX_CALLS, calls
 from gradcli.lowering.lower import lower, lower_all, lower_block, lowers
 from gradcli.lowering.scope import (
@@ -132,7 +132,7 @@ def _entrance(body: Code) -> Code:
         try:
             return body(frame)
         except Exception as error:
-            leaving_call(error, call)
+            failure_of(error).call = call
             raise
         finally:
             calls.depth = depth

@@ -8,6 +8,7 @@ session can go on.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from gradcli.execute.evaluate import silence
@@ -43,16 +44,16 @@ class Interpreter:
 
     def run(self, script: ast.Script) -> None:
         """Does what the script says; raises `GradcliError` with its place."""
-        self._perform(script.body, None)
+        self._perform(lambda: lower_block(script.body, self._scope))
 
     def evaluate(self, expression: ast.Expression) -> Any:
         """The value of the expression; raises `GradcliError` with its place."""
-        return self._perform(None, expression)
+        return self._perform(lambda: lower(expression, self._scope))
 
-    def _perform(self, body: list[ast.Statement] | None, expression: ast.Expression | None) -> Any:
+    def _perform(self, lowered: Callable[[], Code]) -> Any:
         before, depth = current.span, calls.depth
         try:
-            code = self._lowered(body, expression)
+            code = lowered()
             with silence:
                 return code([None, None])
         except Exception as error:
@@ -63,18 +64,8 @@ class Interpreter:
         finally:
             current.span, calls.depth = before, depth
 
-    def _lowered(self, body: list[ast.Statement] | None, expression: ast.Expression | None) -> Code:
-        if expression is not None:
-            return lower(expression, self._scope)
-        return lower_block(body or [], self._scope)
-
     def _lookup(self, name: str) -> Any:
         return self._print if name == "print" else names.lookup(name)
-
-
-def run(script: ast.Script, variables: dict[str, Any], stdout: TextIO | None = None) -> None:
-    """Runs `script` once; `variables` then holds what it bound."""
-    Interpreter(variables, stdout).run(script)
 
 
 def evaluate(expression: ast.Expression, variables: dict[str, Any]) -> Any:

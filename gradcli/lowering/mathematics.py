@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from gradcli.lowering.limits import feed, require_bits
+from gradcli.lowering.builtins import fed
+from gradcli.lowering.limits import require_bits
 
 
 def _factorial(n: Any, /) -> int:
@@ -28,19 +29,12 @@ def _falling(function: Callable[..., int]) -> Callable[..., int]:
     return count
 
 
-def _fed(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*args: Any, **named: Any) -> Any:
-        return function(*map(feed, args), **named)
-
-    return call
-
-
 MATH: dict[str, Any] = {
     **{name: value for name, value in vars(math).items() if name[0] != "_"},
     "comb": _falling(math.comb),
     "factorial": _factorial,
-    "fsum": _fed(math.fsum),
+    "fsum": fed(math.fsum),
     "perm": _falling(math.perm),
-    "prod": _fed(math.prod),
+    "prod": fed(math.prod),
 }
 """What `math.NAME` is."""

@@ -137,22 +137,6 @@ def scalar_format(value: Any, dtype: str, spec: str) -> str:
     return format(number, spec)
 
 
-def tensor_format(
-    array: Array, dtype: str, spec: str, *, suffixes: Iterable[str] = (), **others: Any
-) -> str:
-    """`format` of a tensor of any shape; `others` are the keywords of `tensor_text`.
-
-    Raises:
-        TypeError: a specification for a tensor that has dimensions, in PyTorch's words.
-        ValueError: the specification does not suit the number in a 0-dim tensor.
-    """
-    if array.ndim == 0:
-        return scalar_format(array, dtype, spec)
-    if spec:
-        raise TypeError("unsupported format string passed to Tensor.__format__")
-    return tensor_text(array, dtype, suffixes=suffixes, **others)
-
-
 _PREFIX = "tensor("
 _MOST_DIGITS = 1000  # beyond it a single number could fill the memory
 

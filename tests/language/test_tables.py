@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gradcli.language import ast, build, tables
+from gradcli.language import ast, tables
+from gradcli.language.parser import BUILDERS
 from gradcli.language.print_expressions import EXPRESSIONS
 from gradcli.language.print_statements import STATEMENTS
 
@@ -47,7 +48,7 @@ def test_a_conflict_in_the_grammar_is_an_error() -> None:
 def test_each_rule_has_one_builder_and_each_builder_a_rule() -> None:
     loaded = tables.load()
     named = {loaded.rules[i].builder for i in range(len(loaded.rules.lines))} - {"=", "-"}
-    assert named == set(build.BUILDERS)
+    assert named == set(BUILDERS)
 
 
 def test_each_kind_of_node_has_one_printer() -> None:
