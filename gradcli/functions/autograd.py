@@ -227,6 +227,6 @@ def register_post_accumulate_grad_hook(self: Any, hook: Callable[[Any], Any]) ->
         raise GradcliError(
             "G030", "post accumulate grad hooks cannot be registered on non-leaf tensors"
         )
-    hooks = self.autograd.after
+    hooks = self.autograd.hooked(self.autograd.after)
     hooks.append(hook)
     return RemovableHandle(hooks, hook)

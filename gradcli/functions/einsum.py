@@ -8,13 +8,11 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import einsum_composed, tensordot_composed
 from gradcli.functions.linalg import one_dtype, tensor_shape
-from gradcli.functions.shape import permuted, whole
-from gradcli.graph.dtype import BOOL, promote_pair
+from gradcli.functions.shape import permuted, unsafe_view, whole
+from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
-from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
-from gradcli.ops.movement import reshape
 from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, promoted
@@ -287,14 +285,11 @@ _tensordot = function(
 )(_einsum)
 
 
-@function("kron", shown="unsafe_view")
-def kron(input: Any, other: Any) -> Node:
+@composite("kron")
+def kron(input: Any, other: Any) -> Any:
     """The Kronecker product."""
-    kind = promote_pair(input.dtype, other.dtype)
-    x, y = ops.cast(input, kind), ops.cast(other, kind)
-    rank = max(x.ndim, y.ndim)
-    first, second = ((1,) * (rank - n.ndim) + n.shape for n in (x, y))
-    wide = reshape(x, axes=x.ndim, shape=tuple(n for size in first for n in (size, 1)))
-    high = reshape(y, axes=y.ndim, shape=tuple(n for size in second for n in (1, size)))
-    shape = tuple(a * b for a, b in zip(first, second, strict=True))
-    return reshape(wide * high, axes=2 * rank, shape=shape)
+    rank = max(len(input.shape), len(other.shape))
+    first, second = ((1,) * (rank - len(x.shape)) + tuple(x.shape) for x in (input, other))
+    wide = unsafe_view(input, tuple(n for size in first for n in (size, 1)))
+    high = unsafe_view(other, tuple(n for size in second for n in (1, size)))
+    return unsafe_view(wide * high, tuple(a * b for a, b in zip(first, second, strict=True)))

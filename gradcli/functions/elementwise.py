@@ -13,9 +13,10 @@ from gradcli.graph.dtype import (
     SCALAR_TYPES,
     bool_,
 )
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.ops import activation
 from gradcli.ops import elementwise as ops
+from gradcli.ops.rows import zero
 from gradcli.ops.ruled import ruled
 from gradcli.tensor.function import (
     as_floating,
@@ -108,9 +109,18 @@ _INTEGER_ADDCDIV = (
 def logit(input: Any, eps: float | None = None) -> Node:
     """`log(input/(1 - input))`; `input` is kept in [eps, 1 - eps] when `eps` is given."""
     x = as_floating(input)
-    if eps is not None:
-        x = ops.clamp_max(ops.clamp_min(x, promoted(x, eps)[1]), promoted(x, 1 - eps)[1])
-    return activation.logit(x)
+    if eps is None:
+        return activation.logit(x)
+    low, high = (promoted(x, bound)[1] for bound in (eps, 1 - eps))
+    made = activation.logit(ops.clamp_max(ops.clamp_min(x, low), high))
+    return ruled(made, x, low, high, rules=(_logit,))
+
+
+def _logit(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:
+    slope = g / (x * (1 - x))
+    if current.tracking:  # of NaN it is 0 then, in PyTorch
+        return ops.where(ops.logical_and(ops.ge(x, low), ops.le(x, high)), slope, zero(g))
+    return ops.where(ops.logical_or(ops.lt(x, low), ops.gt(x, high)), zero(g), slope)
 
 
 def _real_only(name: str, input: Any) -> Node:

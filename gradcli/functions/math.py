@@ -15,6 +15,7 @@ from gradcli.graph.dtype import (
     INTEGER,
     SCALAR_TYPES,
     bool_,
+    complex128,
     float64,
     uint8,
 )
@@ -34,7 +35,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
-from gradcli.tensor.operands import as_number, no_kernel, number_node
+from gradcli.tensor.operands import as_number, no_kernel
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -256,17 +257,13 @@ def pow(input: Operand, exponent: Operand) -> Node:
     return ops.power(x, y)
 
 
-@function("float_power", overload=0, shown="pow")
-def float_power(input: Operand, exponent: Operand) -> Node:
-    """`input ** exponent` in float64."""
-    from gradcli.graph.dtype import complex128, float64
-
-    wide = complex128 if common_dtype((input, exponent)).is_complex else float64
-    x, y = (
-        ops.cast(v, wide) if isinstance(v, Node) else number_node(v, wide)
-        for v in (input, exponent)
-    )
-    return ops.power(x, y)
+@composite("float_power")
+def float_power(input: Operand, exponent: Operand) -> Any:
+    """`input ** exponent` in float64, or complex128."""
+    given = (input, exponent)
+    common = common_dtype([getattr(v, "node", v) for v in given])
+    wide = complex128 if common.is_complex else float64
+    return pow(*(v.to(wide) if isinstance(v, Tensor) else v for v in given))
 
 
 _swapped("__rpow__", pow)

@@ -10,26 +10,17 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.join import cat
+from gradcli.functions.nn import div_number, mul_number
 from gradcli.graph.dtype import BOOL, FLOATING, INTEGER, SCALAR_TYPES, uint8
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import composite, function
 
 
 def _error(sentence: str, code: str = "G026", kind: type[Exception] = RuntimeError) -> GradcliError:
     return GradcliError(code, sentence, kind=kind)
-
-
-@function("Tensor._times_number", shown="mul", overload=1)
-def _times_number(input: Any, number: float) -> Node:
-    return ops.mul(*promoted(input, number))
-
-
-@function("Tensor._by_number", shown="div", overload=1)
-def _by_number(input: Any, number: float) -> Node:
-    return ops.div(*promoted(input, number, floating=True))
 
 
 def _between(x: Any, dim: int, start: int, stop: int) -> Any:
@@ -154,16 +145,16 @@ def _trapezoids(name: str, whole: bool) -> Any:
         axis = axis_from_right(dim, len(y.shape))
         if whole and x is None and y.shape[axis]:
             ends = y.select(axis, 0) + y.select(axis, -1)
-            total = y.sum(axis) - _times_number(ends, 0.5)
-            return _times_number(total, 1 if dx is None else dx)
+            total = y.sum(axis) - mul_number(ends, 0.5)
+            return mul_number(total, 1 if dx is None else dx)
         heights = _between(y, axis, min(1, y.shape[axis]), 0) + _between(y, axis, 0, -1)
         if whole and y.shape[axis] == 0:
             return heights.sum(axis) * 0.5
         if x is None:
             width = 1 if dx is None else dx
-            return _times_number(heights, width / 2).cumsum(axis)
-        areas = _widths(name, x, y, axis) * heights
-        return _by_number(areas.sum(axis) if whole else areas.cumsum(axis), 2)
+            return mul_number(heights, width / 2).cumsum(axis)
+        areas = heights * _widths(name, x, y, axis)
+        return div_number(areas.sum(axis) if whole else areas.cumsum(axis), 2)
 
     what = "integral" if whole else "running integral"
     integral.__doc__ = f"The {what} along `dim` by the trapezoidal rule, for `x` or steps of `dx`."

@@ -23,6 +23,7 @@ from gradcli.ops.indexing import index
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.registry import find
 
 Around = Sequence[tuple[int, int]]
 """(before, after) for each of the last axes."""
@@ -61,7 +62,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     if mode == "constant":
         return _constant(input, pad, 0 if value is None else value)
     around, rank = _pairs(pad), len(input.shape)
-    if mode not in _MODES:
+    if mode != "circular" and mode not in _MODES:
         raise GradcliError("G026", f"Unrecognised padding mode {mode}", kind=NotImplementedError)
     if value is not None and value != 0:
         raise GradcliError("G026", f'Padding mode "{mode}" doesn\'t take in value argument')
@@ -124,7 +125,6 @@ def _reflected(places: Any, size: int) -> Any:
 _MODES: dict[str, Callable[[Any, int], Any]] = {
     "reflect": _reflected,
     "replicate": lambda places, size: np.clip(places, 0, size - 1),
-    "circular": lambda places, size: places % size,
 }
 """Which element stands at each place, where 0 is the first and `size` is beyond the last."""
 
@@ -201,16 +201,20 @@ def _circular(input: Any, around: Around) -> Any:
             raise GradcliError("G024", "Padding value causes wrapping around more than once.")
         if size + before + after < 0:
             raise GradcliError("G024", "Negative padding value is resulting in an empty dimension")
-    result = _wrapped(input, around)
-    if result.node.tracked:
-        # PyTorch fills a new tensor part by part, which is what its name says.
-        result.node.call = ("CopySlices", (input.node,))
-    return result
-
-
-@internal("pad_circular")
-def _wrapped(x: Node, around: Around) -> Node:
-    # A negative amount crops before the rest wraps around.
-    cropped = padded(x, [(min(a, 0), min(b, 0)) for a, b in around])
-    result = _bordered(cropped, [(max(a, 0), max(b, 0)) for a, b in around], "circular")
-    return whole_of(x) if result is x else result
+    lead, sizes = input.shape[: -len(around)], input.shape[-len(around) :]
+    widths = [size + sum(amounts) for size, amounts in zip(sizes, around, strict=True)]
+    made = find("torch.empty")([*lead, *widths], dtype=input.dtype)
+    target, source = made, input
+    wraps = [(a, *around[a]) for a in range(-1, -len(around) - 1, -1)]
+    for axis, before, after in wraps:  # a negative amount crops
+        kept = sizes[axis] + min(before, 0) + min(after, 0)
+        target = target.narrow(axis, max(before, 0), kept)
+        source = source.narrow(axis, max(-before, 0), kept)
+    target.copy_(source)
+    for axis, before, after in wraps:
+        end = widths[axis] - max(after, 0)
+        if before > 0:
+            made.narrow(axis, 0, before).copy_(made.narrow(axis, end - before, before))
+        if after > 0:
+            made.narrow(axis, end, after).copy_(made.narrow(axis, max(before, 0), after))
+    return made

@@ -106,7 +106,7 @@ def permuted(x: Node, axes: tuple[int, ...]) -> Node:
 
 _view = internal("view", view=True)(reshaped)
 _reshape_alias = internal("reshape_alias", view=True)(reshaped)
-_unsafe_view = internal("unsafe_view")(reshaped)
+unsafe_view = internal("unsafe_view")(reshaped)
 
 
 @composite("Tensor.view")
@@ -132,7 +132,7 @@ def reshape(input: Any, *shape: Listed) -> Any:
     if layout.is_contiguous(input):
         return _view(input, sizes)
     if layout.as_view(input.shape, layout.strides_of(input), sizes) is None:
-        return _unsafe_view(_row_major(input), sizes)
+        return unsafe_view(_row_major(input), sizes)
     return _reshape_alias(input, sizes)
 
 

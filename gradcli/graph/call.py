@@ -43,6 +43,7 @@ class Arguments(tuple[Node, ...]):
         varied: the numbers of those that a gradient flows through.
         kept: what a script keeps with the function, of several results.
         composition: makes the result as PyTorch does, of other functions; None where it does not.
+        receivers: what gradients are passed to: the arguments, or copies that were computed with.
     """
 
     tensors: tuple[Node, ...]
@@ -50,12 +51,13 @@ class Arguments(tuple[Node, ...]):
     varied: list[int]
     kept: Any
     composition: Callable[[], Any] | None
+    receivers: tuple[Node, ...]
 
     def __new__(cls, nodes: Iterable[Node], tensors: Iterable[Node]) -> Arguments:
         """The arguments `nodes`, of all the `tensors`."""
         made = tuple.__new__(cls, nodes)
         made.tensors, made.results, made.varied, made.kept = tuple(tensors), {}, [], None
-        made.composition = None
+        made.composition, made.receivers = None, made
         return made
 
 
@@ -63,6 +65,12 @@ def tensors_of(call: Call) -> tuple[Node, ...]:
     """All tensors that the function of a call took."""
     arguments = call[1]
     return arguments.tensors if isinstance(arguments, Arguments) else arguments
+
+
+def receivers_of(node: Node) -> tuple[Node, ...]:
+    """What the function that made `node` passes gradients to, in the order of its arguments."""
+    arguments = node.inputs if node.call is None else node.call[1]
+    return arguments.receivers if isinstance(arguments, Arguments) else arguments
 
 
 def results_of(node: Node) -> dict[int, Node]:
@@ -82,7 +90,10 @@ def swapped(call: Call, swap: Callable[[Node], Node], memory: dict[int, tuple[No
     if made is None:
         made = tuple(map(swap, arguments))
         if isinstance(arguments, Arguments):
+            receivers = arguments.receivers
             made = Arguments(made, map(swap, arguments.tensors))
+            if receivers is not arguments:
+                made.receivers = tuple(map(swap, receivers))
         memory[id(arguments)] = made
     if isinstance(call, Part):
         return Part(call[0], made, call.output, call.grad_fn)

@@ -193,8 +193,10 @@ sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out))
 
 def _sinc_rule(g: Node, out: Node, x: Node) -> Node:
     angle, square = math.pi * x, math.pi * (x * x)
-    slope = (angle * cos(angle) - sin(angle)) / square
-    return where(eq(square, zero(square)), zero(g), g * conj(slope))
+    at_zero = eq(square, zero(square))
+    # Forward mode, which multiplies by the cotangent's tangent, must not come to 0/0 either.
+    slope = (angle * cos(angle) - sin(angle)) / where(at_zero, zero(square) + 1, square)
+    return where(at_zero, zero(g), g * conj(slope))
 
 
 sinc = elementwise("sinc", _sinc_rule)

@@ -1,6 +1,7 @@
 """Where gradients add up: what only the tensors that take part in autograd have.
 
-Constraints: holds its tensor weakly, so that a tensor nobody holds goes with its memory.
+Constraints: holds its tensor weakly, so that a tensor nobody holds goes with its memory, unless
+functions of a script wait for the gradient that is added to it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Autograd:
 
     Attributes:
         tensor: the tensor, held weakly; leaf nodes find it through here.
+        held: the same, once functions wait for its gradient.
         grad: the gradient that backward passes have added up.
         leaf: the leaf node of the present value, for a leaf that requires a gradient.
         hooks: of a leaf, functions of its gradient; those of another tensor are on its node.
@@ -37,6 +39,7 @@ class Autograd:
         "adding",
         "after",
         "grad",
+        "held",
         "hooks",
         "leaf",
         "retain",
@@ -45,6 +48,7 @@ class Autograd:
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
+        self.held: Tensor | None = None
         self.grad: Tensor | None = None
         self.leaf: Node | None = None
         self.hooks: list[Hook] = []
@@ -52,6 +56,11 @@ class Autograd:
         self.adding: list[Callable[..., object]] = []
         self.added: list[Callable[..., object]] = []
         self.retain: Hook | None = None
+
+    def hooked(self, hooks: list[Callable[..., object]]) -> list[Callable[..., object]]:
+        """`hooks`, to which a function is added: the tensor stays until it is called."""
+        self.held = self.tensor()
+        return hooks
 
     def follow(self, old: Node, new: Node) -> None:
         """Keeps up with a write: the gradient to retain is then that of the new value."""

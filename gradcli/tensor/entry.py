@@ -105,7 +105,7 @@ class Function:
         self.names = names
         self.refuses = refuses
         self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
-        self._numbers = self.shown in WITH_NUMBERS
+        self._numbers = self.shown in WITH_NUMBERS and overload != 1  # that takes a plain number
         self._parameters: Parameters | None = None
         self._repeats = Repeats(self)
 

@@ -94,6 +94,10 @@ def kept_by(node: Node) -> list[tuple[Field, Node]]:
     return found
 
 
+WRITTEN = "CopySlices"
+"""What a write to a part is shown as: it keeps the function whose result was written."""
+
+
 def keeps(node: Node) -> bool:
     """Whether the function whose result `node` is keeps anything at all."""
     call = node.call
@@ -101,6 +105,8 @@ def keeps(node: Node) -> bool:
         return False
     if is_composed(call):
         return bool(fields(call[0])) or len(call[1]) > 1
+    if call[0] == WRITTEN:
+        return True
     found = fields(call[0])
     if not found or any([field.wanted is None for field in found]):
         return bool(found)

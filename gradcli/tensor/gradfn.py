@@ -88,17 +88,23 @@ class GradFn:
 
     def register_hook(self, fn: Callable[..., Any]) -> RemovableHandle:
         """Calls `fn` with the gradients by the function's arguments and those of its results."""
-        node = self._node
-        hooks = node.attrs["owner"].added if node.op is LEAF else kept_of(node).after
+        hooks = self._hooks("added", "after")
         hooks.append(fn)
         return RemovableHandle(hooks, fn)
 
     def register_prehook(self, fn: Callable[..., Any]) -> RemovableHandle:
         """Calls `fn` with the gradients of the function's results, before they are used."""
-        node = self._node
-        hooks = node.attrs["owner"].adding if node.op is LEAF else kept_of(node).before
+        hooks = self._hooks("adding", "before")
         hooks.append(fn)
         return RemovableHandle(hooks, fn)
+
+    def _hooks(self, of_leaf: str, of_function: str) -> list[Any]:
+        """The list that a script's functions are added to."""
+        node = self._node
+        if node.op is not LEAF:
+            return getattr(kept_of(node), of_function)  # type: ignore[no-any-return]
+        owner = node.attrs["owner"]
+        return owner.hooked(getattr(owner, of_leaf))  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"<{name_of(self._node)} object at {hex(id(self._node))}>"

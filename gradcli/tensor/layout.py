@@ -39,7 +39,7 @@ def column_major(shape: Sequence[int]) -> Strides:
 def strides_of(tensor: Tensor) -> Strides:
     """The distance in elements between neighbours, along each dim."""
     storage = tensor._storage
-    shape = tensor.node.shape
+    shape = tensor._node.shape
     if storage is None:
         return row_major(shape)
     below = storage.node.shape
@@ -78,11 +78,14 @@ def is_contiguous(tensor: Tensor) -> bool:
     storage = tensor._storage
     if storage is None or (storage.strides is None and not tensor.view_path):
         return True
-    shape = tensor.node.shape
-    if 0 in shape:
-        return True
+    return are_natural(strides_of(tensor), tensor._node.shape)
+
+
+def are_natural(strides: Strides, shape: Shape) -> bool:
+    """Whether strides are row-major, whatever they are along dims of length 1."""
     natural = row_major(shape)
-    return all(a == b or n == 1 for a, b, n in zip(strides_of(tensor), natural, shape, strict=True))
+    known = zip(strides, natural, shape, strict=True)
+    return 0 in shape or all(a == b or n == 1 for a, b, n in known)
 
 
 def memory_order(tensor: Tensor) -> tuple[int, ...]:
@@ -95,7 +98,7 @@ def overlaps(tensor: Tensor) -> bool:
     """Whether some elements share memory with each other, as in an expanded tensor."""
     if tensor._view is None or not any(op.name in REPEATING for op, _ in tensor.view_path):
         return False
-    shape = tensor.node.shape
+    shape = tensor._node.shape
     pairs = zip(strides_of(tensor), shape, strict=True)
     return 0 not in shape and any(stride == 0 and size > 1 for stride, size in pairs)
 
@@ -105,7 +108,7 @@ def shared(a: Tensor, b: Tensor) -> str:
 
     Empty when they do not, or when it would be hard to tell.
     """
-    strides, shapes = [strides_of(x) for x in (a, b)], [x.node.shape for x in (a, b)]
+    strides, shapes = [strides_of(x) for x in (a, b)], [x._node.shape for x in (a, b)]
     if 0 in shapes[0] or 0 in shapes[1]:
         return ""
     if a is b:

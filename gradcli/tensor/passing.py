@@ -15,7 +15,7 @@ from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle
 from gradcli.graph import backward as engine
-from gradcli.graph.call import Part, composition_of, results_of
+from gradcli.graph.call import Part, composition_of, receivers_of, results_of
 from gradcli.graph.forms import are_small
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import FULL, LEAF
@@ -183,7 +183,7 @@ class Pass:
         known = steps(node, outputs)
         seen = saved.stands_in(node, known or (node,)) if hidden else {}
 
-        arguments = node.call[1] if node.call is not None else node.inputs
+        arguments = receivers_of(node)
 
         def prepared(given: engine.Given) -> engine.Given:
             for hook in tuple(kept.before):
@@ -256,7 +256,7 @@ def _prepared(hook: Any, node: Node, given: engine.Given) -> engine.Given:
 
 def _replaced(hook: Any, node: Node, given: engine.Given, parts: engine.Parts) -> engine.Parts:
     """What a function's hook makes of the gradients that the function passes on."""
-    arguments = node.call[1] if node.call is not None else node.inputs
+    arguments = receivers_of(node)
     waiting, before = list(parts), list[Node | None]()
     for x in arguments:
         place = next((i for i, (y, _) in enumerate(waiting) if y is x), None)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
 from gradcli.ops import movement
-from gradcli.tensor.layout import Strides, expanded, is_dense, row_major, strides_of
+from gradcli.tensor.layout import Strides, are_natural, expanded, is_dense, row_major, strides_of
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
 
 REORDERING = frozenset({movement.permute.name, "as_strided"})
 """View ops after which neighbours may lie in memory in another order."""
+COPYING = frozenset(("clone", "cast"))
+"""Ops that keep the strides along dims of length 1 too."""
 
 
 def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Strides | None:
@@ -29,13 +31,19 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
     if not (node.op.elementwise if kept is None else kept):
         return None
     shape = node.shape
-    given = [x for x in arguments if _fits(x.node.shape, shape, kept is None)]
+    given = [x for x in arguments if _fits(x._node.shape, shape, kept is None)]
     given = given if kept is None else given[:1]
     if not any(map(_is_reordered, given)):
         return None
     if kept and 0 in shape:
         return strides_of(given[0])
-    return _of_elements([(strides_of(x), x.node.shape) for x in given], shape)
+    operands = [(strides_of(x), x._node.shape) for x in given]
+    alike = (
+        kept is None and node.op.name not in COPYING and all(x.shape == shape for x in node.inputs)
+    )
+    if alike and all(are_natural(*operand) for operand in operands):
+        return None
+    return _of_elements(operands, shape)
 
 
 def _fits(own: Shape, shape: Shape, repeated: bool) -> bool:
@@ -52,7 +60,7 @@ def _is_reordered(tensor: Tensor) -> bool:
     return storage is not None and (
         storage.strides is not None
         or any(op.name in REORDERING for op, _ in tensor.view_path)
-        or (0 in tensor.node.shape and bool(tensor.view_path))
+        or (0 in tensor._node.shape and bool(tensor.view_path))
     )
 
 

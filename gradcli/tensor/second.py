@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gradcli.graph.backward import Given, Parts
-from gradcli.graph.call import Part, results_of, tensors_of
+from gradcli.graph.call import Part, receivers_of, results_of, tensors_of
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, FULL, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
@@ -98,7 +98,7 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
     """`parts`, what the function that made `node` passes on, under the names PyTorch shows."""
     if not all(isinstance(g, Node) for g in given.values()):
         return parts
-    name, arguments = node.call or (name_of(node), node.inputs)
+    name, arguments = name_of(node), receivers_of(node)
     newest = max(g.serial for g in given.values())
     seen = Seen(_in_order(node, given), next(iter(given)), arguments)
     named, used = [], set[int]()

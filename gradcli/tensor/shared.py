@@ -58,7 +58,7 @@ class SharedArray(np.ndarray[Any, Any]):
         whole = self.whole
         if whole is not None and np.may_share_memory(self, whole):
             tensor = whole.tensor
-            write(tensor, data(np.array(whole), tensor.node.shape, tensor.dtype))
+            write(tensor, data(np.array(whole), tensor._node.shape, tensor.dtype))
 
 
 def _telling(name: str) -> Callable[[SharedArray, Any], Any]:

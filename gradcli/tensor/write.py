@@ -17,9 +17,11 @@ from gradcli.graph.dtype import DType, result_type
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
 from gradcli.graph.shape import require_room
+from gradcli.graph.walk import ancestors
 from gradcli.ops.elementwise import cast, clone
 from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
+from gradcli.tensor.fields import WRITTEN
 from gradcli.tensor.inference import refuse_write
 from gradcli.tensor.kept import called
 from gradcli.tensor.operands import cannot_cast
@@ -64,7 +66,7 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
         root = REPLACE(below, root)
     if root.tracked:
         rest = new.call[1][1:] if new.call is not None else ()
-        root.call = ("CopySlices", (below, *rest))
+        root.call = (WRITTEN, (below, *rest))
         if layout.overlaps(target):
             root.hooks = [_refuse_repeated]
     _replace(view.base, root, (target.view_path, value_of(new)))
@@ -97,8 +99,10 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     refuse_cast(value.dtype, target)
     new = value.node
     if new.call is not None and tracked:
-        name, arguments = new.call
-        new.call = (name, Arguments((target.node, *arguments[1:]), tensors_of(new.call)))
+        name, computed_with = new.call
+        arguments = Arguments((target.node, *computed_with[1:]), tensors_of(new.call))
+        arguments.receivers = computed_with
+        new.call = (name, arguments)
     return write(target, new)
 
 
@@ -108,6 +112,11 @@ def compose(target: Tensor) -> None:
         return
     whole = composition_of(target._node)
     if whole is not None and whole._view is not None and whole._view.base is not None:
+        call = target._node.call
+        if call is not None and target._node.released:
+            arguments = tensors_of(call)
+            for step in ancestors([whole.node], lambda x: x.tracked and x not in arguments):
+                step.released = step not in arguments
         target._storage, target._view = whole.memory, whole._view
         target.adopt(whole.node)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute.backends import unstable
+
 Array = Any
 
 
@@ -37,9 +39,9 @@ def median_place(x: Array, *, axis: int, skip: bool) -> Array:
 
 
 def mode_place(x: Array, *, axis: int) -> Array:
-    """Where the smallest of the most frequent elements last is, along `axis`."""
+    """Where the smallest of the most frequent elements is last once sorted, along `axis`."""
     rows = np.moveaxis(x, axis, -1)
-    order = np.argsort(rows, axis=-1, kind="stable")
+    order = unstable.reordered(rows, np.argsort(rows, axis=-1, kind="stable"), ("sort",))
     ordered = np.take_along_axis(rows, order, -1)
     places = np.arange(rows.shape[-1])
     starts = np.ones(rows.shape, bool)

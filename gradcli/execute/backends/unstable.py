@@ -1,4 +1,4 @@
-"""Where equal elements end up in PyTorch's sort, topk and kthvalue, which do not keep their order.
+"""Where equal elements end up in PyTorch's sort, topk, kthvalue and mode, which keep no order.
 
 Constraints: PyTorch sorts and selects by the C++ library's algorithms (introsort, introselect, a
 heap: Musser, Introspective Sorting and Selection Algorithms, 1997) and kthvalue by a quickselect of
