@@ -38,9 +38,8 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
     if kept and 0 in shape:
         return strides_of(given[0])
     operands = [(strides_of(x), x._node.shape) for x in given]
-    alike = (
-        kept is None and node.op.name not in COPYING and all(x.shape == shape for x in node.inputs)
-    )
+    alike = kept is None and node.op.name not in COPYING and 0 not in shape
+    alike = alike and all([x.shape == shape for x in node.inputs])
     if alike and all(are_natural(*operand) for operand in operands):
         return None
     return _of_elements(operands, shape)
