@@ -5,21 +5,30 @@ Constraints: rows take the `Notation` and a call; None leaves the function's nam
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradcli.language import ast
 from gradcli.language.print import unparse
 from gradcli.render.tree import Tree
+from gradcli.tensor import registry
+from gradcli.tensor.function import Function
 
-SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
-"""How tightly a piece of notation binds."""
+EITHER, BOTH, COMPARED, SUM, EACH, PRODUCT, SIGN, POWER, ATOM = range(9)
+"""How tightly a piece of notation binds: `a b` tighter than the elementwise product."""
 Piece = tuple[str, int]
+PREFIXES = ("torch", "torch.nn.functional", "torch.linalg")
+"""Where a function of a formula is found."""
+DIMS = frozenset(("dim", "dims"))
+UNSAID = frozenset(("keepdim",))
+"""Options of which notation says nothing."""
 
 
-WINDOWED = ("conv", "avg_pool", "max_pool", "adaptive_")
-"""How the names of functions begin that windows slide in."""
-WHOLE = ("pad", "roll", *WINDOWED)
-"""How the names of functions begin whose numbers say what they do."""
+class Given(NamedTuple):
+    """The arguments of a call: what a function is of, its dims, and what it takes by name."""
+
+    operands: list[Tree]
+    dims: list[Tree]
+    options: list[ast.Keyword]
 
 
 def called(tree: Any) -> str:
@@ -30,11 +39,18 @@ def called(tree: Any) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def operands(tree: ast.Call) -> list[Tree]:
-    """The arguments without dims."""
-    first, *rest = tree.arguments
-    whole = called(tree).startswith(WHOLE)
-    return [first, *(x for x in rest if whole or not isinstance(x, ast.Constant))]
+def split(tree: ast.Call) -> Given:
+    """The arguments of a call, told apart by the signature of the function."""
+    given = Given([], [], [])
+    found = (registry.find(f"{prefix}.{called(tree)}") for prefix in PREFIXES)
+    function = next((f for f in found if f is not None), None)
+    parameters = function.parameters.positional if isinstance(function, Function) else []
+    for place, x in enumerate(tree.arguments):
+        named = place < len(parameters) and parameters[place].name in DIMS
+        (given.dims if named else given.operands).append(x)
+    given.dims.extend(k.value for k in tree.keywords if k.name in DIMS)
+    given.options.extend(k for k in tree.keywords if k.name not in DIMS | UNSAID)
+    return given
 
 
 def _norm(n: Any, tree: ast.Call) -> Piece:
@@ -85,8 +101,9 @@ def _where(n: Any, tree: ast.Call) -> Piece:
         return n.m.row(n.m.sign("one"), n.m.fenced(n(condition), "[", "]")), ATOM
     if values[1] == 0:
         one = n.m.row(n.m.sign("one"), n.m.fenced(n(condition), "[", "]"))
-        each = n.m.sign("each" if n.rank(x) else "beside")
-        return n.m.row(n.at(x, PRODUCT), each, one), PRODUCT
+        each = bool(n.rank(x))
+        sign = n.m.sign("each" if each else "beside")
+        return n.m.row(n.at(x, EACH if each else PRODUCT), sign, one), EACH if each else PRODUCT
     return n.m.cases([(n(x), n(condition)), (n(y), n.m.text("otherwise"))]), ATOM
 
 

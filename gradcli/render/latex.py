@@ -19,17 +19,23 @@ GREEK = frozenset(
     )
 )
 SHORT = {"lam": "lambda", "eps": "epsilon"}
-FENCES = {"norm": (r"\lVert ", r" \rVert"), "bar": (r"\lvert ", r" \rvert")}
+FENCES = {"norm": (r"\|", r"\|"), "bar": ("|", "|"), "floor": (r"\lfloor ", r"\rfloor")}
+BESIDE = " "
+"""Between two factors: letters need no space, words do."""
+WORD = r"\mathrm"
+TALL = (r"\frac", r"\begin", r"\left(", r"\left[")
+"""What brackets have to grow with."""
 
 
 class Latex(Markup):
     """LaTeX."""
 
     signs: ClassVar[Mapping[str, str]] = {
-        **{"plus": " + ", "minus": "-", "comma": ", ", "transpose": r"\top", "beside": r" \, "},
-        **{"each": r" \odot ", "times_each": r"\odot ", "dot": r" \cdot ", "one": r"\mathbb{1}"},
-        **{"ones": r"\mathbf{1}", "le": r" \le ", "ge": r" \ge ", "lt": " < ", "gt": " > "},
-        **{"eq": " = ", "ne": r" \ne ", "and": r" \land ", "or": r" \lor ", "not": r"\lnot "},
+        **{"plus": " + ", "minus": "-", "comma": ", ", "transpose": r"\top", "beside": BESIDE},
+        **{"each": r" \odot ", "times_each": r"\odot ", "dot": r" \cdot ", "one": r"\mathbf{1}"},
+        **{"ones": r"\mathbf{1}", "le": r" \leq ", "ge": r" \geq ", "lt": " < ", "gt": " > "},
+        **{"eq": " = ", "ne": r" \neq ", "and": r" \wedge ", "or": r" \vee ", "not": r"\neg "},
+        "mod": r" \operatorname{mod} ",
     }
 
     def name(self, text: str) -> str:
@@ -40,7 +46,7 @@ class Latex(Markup):
         if stem in GREEK:
             shown = rf"\{stem}"
         else:
-            shown = stem if len(stem) == 1 else rf"\mathrm{{{_escaped(stem)}}}"
+            shown = stem if len(stem) == 1 else rf"{WORD}{{{_escaped(stem)}}}"
         return rf"{shown}_{{{index}}}" if index else shown
 
     def number(self, text: str) -> str:
@@ -54,27 +60,28 @@ class Latex(Markup):
         return self.signs[name]
 
     def row(self, *parts: str) -> str:
-        """Parts side by side."""
-        return "".join(parts)
+        """Parts side by side; a word keeps its distance."""
+        shown = list(parts)
+        for place, part in enumerate(parts[1:-1], 1):
+            around = (parts[place - 1].split(" ")[-1], parts[place + 1])
+            if part == BESIDE and any(x.startswith(WORD) for x in around):
+                shown[place] = r" \, "
+        return "".join(shown)
 
     def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
         """Something between brackets that grow with it."""
-        if left in FENCES:
-            before, after = FENCES[left]
-            return f"{before}{inner}{after}"
-        return rf"\left{left}{inner}\right{right}"
+        if left not in FENCES and not any(word in inner for word in TALL):
+            return f"{left}{inner}{right}"
+        before, after = FENCES.get(left, (left, right))
+        return rf"\left{before}{inner}\right{after}"
 
     def power(self, base: str, exponent: str) -> str:
         """A superscript; a base that has one is grouped."""
-        return (
-            rf"{{{base}}}^{{{exponent}}}"
-            if "^" in base or "_" in base
-            else f"{base}^{{{exponent}}}"
-        )
+        return rf"{_grouped(base, '^')}^{{{exponent}}}"
 
     def index(self, base: str, place: str) -> str:
-        """A subscript."""
-        return rf"{{{base}}}_{{{place}}}"
+        """A subscript; a base that has one is grouped."""
+        return rf"{_grouped(base, '_')}_{{{place}}}"
 
     def fraction(self, above: str, below: str) -> str:
         """A quotient."""
@@ -119,3 +126,20 @@ class Latex(Markup):
 
 def _escaped(text: str) -> str:
     return re.sub(r"([_&%#${}])", r"\\\1", text)
+
+
+def _grouped(base: str, mark: str) -> str:
+    """A base, in braces where it ends with a script of the same kind already."""
+    rest = base
+    while rest.endswith("}"):
+        depth, place = 0, len(rest)
+        while place and (depth or place == len(rest)):
+            place -= 1
+            depth += {"}": 1, "{": -1}.get(rest[place], 0)
+        script = rest[place - 1 : place]
+        if script == mark:
+            return f"{{{base}}}"
+        if script not in ("^", "_"):
+            break
+        rest = rest[: place - 1]
+    return base

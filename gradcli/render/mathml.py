@@ -5,6 +5,7 @@ Constraints: see render/notation.py; one `<math>` element for each formula.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import ClassVar
@@ -12,20 +13,45 @@ from typing import ClassVar
 from gradcli.render.latex import GREEK, SHORT
 from gradcli.render.markups import Markup
 
-LETTERS = dict(
+SMALL = dict(
     zip(
-        ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
-        "αβγδεζηθικ",
-        strict=True,
-    )
-) | dict(
-    zip(
-        ("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"),
-        "λμνξπρστφχψω",
+        (
+            *(
+                "alpha",
+                "beta",
+                "gamma",
+                "delta",
+                "epsilon",
+                "zeta",
+                "eta",
+                "theta",
+                "iota",
+                "kappa",
+            ),
+            *(
+                "lambda",
+                "mu",
+                "nu",
+                "xi",
+                "pi",
+                "rho",
+                "sigma",
+                "tau",
+                "phi",
+                "chi",
+                "psi",
+                "omega",
+            ),
+        ),
+        "αβγδεζηθικλμνξπρστφχψω",
         strict=True,
     )
 )
-FENCES = {"norm": "‖", "bar": "|"}
+LETTERS = SMALL | {name.capitalize(): letter.upper() for name, letter in SMALL.items()}
+THIN = '<mspace width="0.17em"/>'
+WORD = re.compile(r"(<[a-z]+>)*<mi>\w\w")
+"""How a part begins that is more than a letter."""
+FENCES = {"norm": ("‖", "‖"), "bar": ("|", "|"), "floor": ("⌊", "⌋")}
 
 
 class MathML(Markup):
@@ -35,6 +61,7 @@ class MathML(Markup):
         **{"plus": "+", "minus": "−", "comma": ",", "transpose": "⊤", "beside": "\u2062"},
         **{"each": "⊙", "times_each": "⊙", "dot": "⋅", "le": "≤", "ge": "≥", "lt": "<"},
         **{"gt": ">", "eq": "=", "ne": "≠", "and": "∧", "or": "∨", "not": "¬"},
+        "mod": "mod",
     }
 
     def name(self, text: str) -> str:
@@ -54,16 +81,21 @@ class MathML(Markup):
     def sign(self, name: str) -> str:
         """An operator."""
         if name in ("one", "ones"):
-            return '<mn mathvariant="bold">1</mn>'
+            return "<mn>𝟏</mn>"
         return f"<mo>{escape(self.signs[name])}</mo>"
 
     def row(self, *parts: str) -> str:
-        """Parts side by side."""
-        return parts[0] if len(parts) == 1 else f"<mrow>{''.join(parts)}</mrow>"
+        """Parts side by side; a word keeps its distance."""
+        if len(parts) == 1:
+            return parts[0]
+        times = self.sign("beside")
+        pairs = zip(parts, (*parts[1:], ""), strict=True)
+        shown = (x + THIN if x == times and WORD.match(after) else x for x, after in pairs)
+        return f"<mrow>{''.join(shown)}</mrow>"
 
     def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
         """Something between brackets."""
-        before, after = FENCES.get(left, left), FENCES.get(right, right)
+        before, after = FENCES.get(left, (left, right))
         return f"<mrow><mo>{before}</mo>{inner}<mo>{after}</mo></mrow>"
 
     def power(self, base: str, exponent: str) -> str:
@@ -88,8 +120,9 @@ class MathML(Markup):
 
     def cases(self, rows: list[tuple[str, str]]) -> str:
         """A choice."""
+        left = '<mtd style="text-align: left">'
         lines = "".join(
-            f"<mtr><mtd>{value}</mtd><mtd>{condition}</mtd></mtr>" for value, condition in rows
+            f"<mtr>{left}{value}</mtd>{left}{condition}</mtd></mtr>" for value, condition in rows
         )
         return f"<mrow><mo>{{</mo><mtable>{lines}</mtable></mrow>"
 

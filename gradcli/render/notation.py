@@ -14,26 +14,32 @@ from gradcli.language import ast
 from gradcli.language.print import unparse
 from gradcli.render.functions import (
     ATOM,
+    BOTH,
+    COMPARED,
+    EACH,
+    EITHER,
     FUNCTIONS,
     POWER,
     PRODUCT,
     SIGN,
     SUM,
-    WINDOWED,
     Piece,
     called,
-    operands,
+    split,
 )
+from gradcli.render.juxtaposition import product
 from gradcli.render.markups import Markup
 from gradcli.render.ranks import rank
 from gradcli.render.tree import Tree
 
 NAMED = frozenset(("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "det"))
 """Functions whose names are set upright by every markup."""
+SQUARED = NAMED - {"exp", "det"}
+"""Functions whose powers are written at their names: `sin^2 x`."""
 MODULES = frozenset(("math", "linalg", "F"))
 SHAPED = frozenset(("expand", "expand_as", "reshape", "reshape_as", "flatten"))
 """Methods whose arguments only say a shape."""
-ARROWS = {
+JOINED = {
     "<=": "le",
     ">=": "ge",
     "<": "lt",
@@ -42,7 +48,11 @@ ARROWS = {
     "!=": "ne",
     "&": "and",
     "|": "or",
+    "%": "mod",
 }
+
+LEVELS = {"&": (BOTH, COMPARED), "|": (EITHER, BOTH), "%": (EACH, PRODUCT)}
+"""How tightly what these join binds, and what is joined has to."""
 
 
 class Notation:
@@ -83,6 +93,17 @@ class Notation:
         """The number of dimensions of a part."""
         return rank(tree, self.ranks)
 
+    def spread(self, tree: Tree, least: int, rank: int) -> str:
+        """As `at`; a vector beside a matrix, which has it in every row, is `1 v^T`."""
+        if rank == 2 and self.rank(tree) == 1:
+            return self.m.row(*self.rows_of(tree))
+        return self.at(tree, least)
+
+    def rows_of(self, vector: Tree) -> tuple[str, ...]:
+        """A matrix with a vector in every row."""
+        row = self.m.power(self.at(vector, ATOM), self.m.sign("transpose"))
+        return self.m.sign("ones"), self.m.sign("beside"), row
+
     # -- pieces
 
     def constant(self, tree: ast.Constant) -> Piece:
@@ -99,83 +120,50 @@ class Notation:
 
     def unary(self, tree: ast.Unary) -> Piece:
         """A sign before something."""
-        names = {"-": "minus", "~": "not", "not": "not", "+": "plus"}
-        inner = self.at(tree.operand, PRODUCT)
-        return self.m.row(self.m.sign(names[tree.operator]), inner), SIGN
+        name = {"-": "minus", "~": "not", "not": "not", "+": "plus"}[tree.operator]
+        inner = self.at(tree.operand, EACH)
+        return self.m.row(self.m.sign(name), inner), SIGN if name == "not" else SUM
 
     def power(self, tree: ast.Power) -> Piece:
         """A power; of tensors element by element."""
-        base = self.at(tree.base, ATOM)
         exponent = self(tree.exponent)
         if self.rank(tree.base) > 0:
             exponent = self.m.row(self.m.sign("times_each"), exponent)
-        return self.m.power(base, exponent), POWER
+        name = called(tree.base)
+        whole = isinstance(tree.exponent, ast.Constant) and isinstance(tree.exponent.value, int)
+        if name in SQUARED and whole:
+            made = self.m.power(self.m.function(name, known=True), exponent)
+            return self.m.row(made, self.arguments(tree.base)), POWER
+        return self.m.power(self.at(tree.base, ATOM), exponent), POWER
 
     def compare(self, tree: ast.Compare) -> Piece:
         """A comparison."""
-        parts = [self(tree.first)]
+        parts = [self.at(tree.first, SUM)]
         for sign, x in tree.rest:
-            parts += [self.m.sign(ARROWS.get(sign, "eq")), self(x)]
-        return self.m.row(*parts), SUM
+            parts += [self.m.sign(JOINED[sign]), self.at(x, SUM)]
+        return self.m.row(*parts), COMPARED
 
     def chain(self, tree: ast.Chain) -> Piece:
         """A sum, a product with quotients, or conditions joined."""
         signs = {sign for sign, _ in tree.rest}
         if signs <= {"+", "-"}:
-            parts = [self.at(tree.first, SUM)]
+            whole = self.rank(tree)
+            parts = [self.spread(tree.first, SUM, whole)]
             for sign, x in tree.rest:
-                parts += [self.m.sign("plus" if sign == "+" else "minus"), self.at(x, PRODUCT)]
+                parts.append(self.m.sign("plus" if sign == "+" else "minus"))
+                parts.append(self.spread(x, EACH, whole))
             return self.m.row(*parts), SUM
         if signs <= {"*", "@", "/"}:
-            return self._product(tree)
-        parts = [self.at(tree.first, SUM)]
+            return product(self, tree)
+        if signs == {"//"} and len(tree.rest) == 1:
+            return self.m.fenced(
+                self.m.fraction(self(tree.first), self(tree.rest[0][1])), "floor", "floor"
+            ), ATOM
+        level, least = LEVELS[tree.rest[0][0]]
+        parts = [self.at(tree.first, least)]
         for sign, x in tree.rest:
-            parts += [self.m.sign(ARROWS.get(sign, "eq")), self.at(x, SUM)]
-        return self.m.row(*parts), SUM
-
-    def _product(self, tree: ast.Chain) -> Piece:
-        above: list[tuple[str, Tree]] = [("", tree.first)]
-        below: list[Tree] = []
-        for sign, x in tree.rest:
-            if sign == "/":
-                below.append(x)
-            else:
-                above.append((sign, x))
-        negative = isinstance(tree.first, ast.Unary) and tree.first.operator == "-"
-        if negative:
-            above[0] = ("", tree.first.operand)  # type: ignore[attr-defined]
-        top = self._side_by_side(above, alone=bool(below))
-        if below:
-            bottom = self._side_by_side([("*", x) for x in below], alone=True)
-            top = self.m.fraction(top, bottom)
-        if negative:
-            return self.m.row(self.m.sign("minus"), top), SIGN
-        return top, PRODUCT
-
-    def _side_by_side(self, factors: list[tuple[str, Tree]], *, alone: bool) -> str:
-        if len(factors) == 1 and alone:
-            return self(factors[0][1])
-        parts: list[str] = []
-        previous = start = 0
-        turned = False
-        for place, (sign, x) in enumerate(factors):
-            own = self.rank(x)
-            turned = turned and sign == "@"
-            if sign == "@" and previous == 1 and not turned:  # a vector on the left is a row
-                left = self.m.row(*parts[start:])
-                single = len(parts) == start + 1
-                base = self.at(factors[place - 1][1], ATOM) if single else self.m.fenced(left)
-                parts[start:] = [self.m.power(base, self.m.sign("transpose"))]
-                turned = True
-            if place:
-                each = sign == "*" and previous > 0 and own > 0
-                digits = isinstance(x, ast.Constant)
-                parts.append(self.m.sign("each" if each else "dot" if digits else "beside"))
-            start = len(parts) if previous == 0 else start
-            parts.append(self.at(x, PRODUCT if place == 0 else SIGN))
-            both = previous > 0 and own > 0
-            previous = previous + own - 2 if sign == "@" and both else max(previous, own)
-        return self.m.row(*parts)
+            parts += [self.m.sign(JOINED[sign]), self.at(x, least)]
+        return self.m.row(*parts), level
 
     def attribute(self, tree: ast.Attribute) -> Piece:
         """A transpose, or a constant such as pi."""
@@ -200,15 +188,16 @@ class Notation:
         if unparse(tree.index) == ":, None":
             turned = self.m.power(self.m.sign("ones"), self.m.sign("transpose"))
             return self.m.row(self.at(owner, SIGN), self.m.sign("beside"), turned), PRODUCT
+        if all(getattr(part, "value", 0) is None for part in _parts(tree.index)):
+            return self._piece(owner)
         unit = called(owner) == "eye" and not isinstance(tree.index, ast.Slice)
         base = self.m.name("e") if unit else self.at(owner, ATOM)
         return self.m.index(base, self._places(tree.index)), ATOM
 
     def _places(self, tree: Tree) -> str:
         """An index: numbers and formulas as they are, slices as text."""
-        parts = tree.items if isinstance(tree, ast.Tuple) else [tree]
         shown: list[str] = []
-        for part in parts:
+        for part in _parts(tree):
             plain = isinstance(part, ast.Slice) or getattr(part, "value", 0) is None
             made = self.m.text(unparse(part)) if plain else self(part)
             shown += [self.m.sign("comma"), made] if shown else [made]
@@ -234,54 +223,64 @@ class Notation:
             made: Piece | None = rule(self, tree)
             if made is not None:
                 return made
-        shown = {"sgn": "sign", "sigmoid": "sigma"}.get(name, name)
-        arguments = [self(x) for x in operands(tree)]
-        if name.startswith(WINDOWED):
-            arguments += [self._keyword(k) for k in tree.keywords]
-        if shown == "sigma":
-            return self.m.row(self.m.name("sigma"), self._arguments(arguments)), ATOM
-        named = self.along(self.m.function(shown, known=shown in NAMED), tree)
-        return self.m.row(named, self._arguments(arguments)), ATOM
+        if name == "sigmoid":
+            named = self.m.name("sigma")
+        else:
+            shown = {"sgn": "sign"}.get(name, name)
+            named = self.along(self.m.function(shown, known=shown in NAMED), tree)
+        return self.m.row(named, self.arguments(tree)), ATOM
 
     def along(self, text: str, tree: ast.Call) -> str:
         """With the dim of a call on a matrix as an index."""
-        first, *rest = tree.arguments
-        places = [*rest[:1], *(k.value for k in tree.keywords if k.name == "dim")]
-        dims = [x for x in places if isinstance(x, ast.Constant)]
-        if not dims or self.rank(first) < 2:
+        dims = split(tree).dims
+        if not dims or self.rank(tree.arguments[0]) < 2:
             return text
-        return self.m.index(text, self.m.text(f"dim {dims[0].value}"))
+        return self.m.index(text, self.m.text(f"dim {unparse(dims[0])}"))
 
-    def _arguments(self, arguments: list[str]) -> str:
-        parts: list[str] = []
-        for x in arguments:
-            parts += [self.m.sign("comma"), x] if parts else [x]
-        return self.m.fenced(self.m.row(*parts))
+    def arguments(self, tree: ast.Call) -> str:
+        """What a function is called with, dims left out."""
+        given = split(tree)
+        return self._listed([*map(self, given.operands), *map(self._keyword, given.options)])
+
+    def _listed(self, parts: list[str], left: str = "(", right: str = ")") -> str:
+        shown: list[str] = []
+        for x in parts:
+            shown += [self.m.sign("comma"), x] if shown else [x]
+        return self.m.fenced(self.m.row(*shown), left, right)
+
+    def sequence(self, tree: ast.List | ast.Tuple) -> Piece:
+        """A list, or a tuple."""
+        brackets = ("[", "]") if isinstance(tree, ast.List) else ("(", ")")
+        return self._listed([self(x) for x in tree.items], *brackets), ATOM
 
     def _method(self, function: ast.Attribute, tree: ast.Call) -> Piece:
         inner = function.value
         if function.name in ("expand_as", "expand") and self.rank(inner) < 3:
-            ones = self.m.sign("ones")
-            turned = self.m.power(ones, self.m.sign("transpose"))
+            turned = self.m.power(self.m.sign("ones"), self.m.sign("transpose"))
             beside = self.m.sign("beside")
             if unparse(inner).endswith("[:, None]"):
                 return self._piece(inner)  # a column times a row of ones already
             if isinstance(inner, ast.Subscript):
                 return self.m.row(self.at(inner, PRODUCT), beside, turned), PRODUCT
             if self.rank(inner) == 1:
-                row = self.m.power(self.at(inner, ATOM), self.m.sign("transpose"))
-                return self.m.row(ones, beside, row), PRODUCT
-        named = self.m.function(function.name.replace("_", " "), known=False)
+                return self.m.row(*self.rows_of(inner)), PRODUCT
+        named = self.m.function(function.name, known=False)
         more = [] if function.name in SHAPED else tree.arguments
-        return self.m.row(named, self._arguments([self(x) for x in (inner, *more)])), ATOM
+        return self.m.row(named, self._listed([self(x) for x in (inner, *more)])), ATOM
 
     def _keyword(self, keyword: ast.Keyword) -> str:
         """An argument under its name."""
         return self.m.row(self.m.text(str(keyword.name)), self.m.sign("eq"), self(keyword.value))
 
 
+def _parts(index: Tree) -> list[Tree]:
+    """What an index says of each dim."""
+    return list(index.items) if isinstance(index, ast.Tuple) else [index]
+
+
 _RULES: dict[type[ast.Node], Any] = {
     **{ast.Constant: Notation.constant, ast.Name: Notation.variable, ast.Unary: Notation.unary},
     **{ast.Power: Notation.power, ast.Compare: Notation.compare, ast.Chain: Notation.chain},
     **{ast.Attribute: Notation.attribute, ast.Subscript: Notation.item, ast.Call: Notation.call},
+    **{ast.List: Notation.sequence, ast.Tuple: Notation.sequence},
 }

@@ -119,12 +119,12 @@ def test_stable_forms_are_kept() -> None:
 
 def test_latex_and_mathml(gradcli) -> None:  # type: ignore[no-untyped-def]
     shown = {
-        "norm(A@x - y)": r"\frac{A^{\top} \, \left(A \, x-y\right)}{\lVert A \, x-y \rVert}",
-        "sum((A@x - y)**2)": r"2 \, A^{\top} \, \left(A \, x-y\right)",
-        "sqrt(x@B@x)": (r"\frac{B \, x + B^{\top} \, x}{2 \, \sqrt{x^{\top} \, B \, x}}"),
-        "sum(exp(sum(A*x, 1)))": (r"A^{\top} \, \exp\left(A \, x\right)"),
-        "sum(x**3)": r"3 \, x^{\odot 2}",
-        "sum(y1*sin(x))*beta": r"\beta \, y_{1} \odot \cos\left(x\right)",
+        "norm(A@x - y)": r"\frac{A^{\top} (A x-y)}{\left\|A x-y\right\|}",
+        "sum((A@x - y)**2)": r"2 A^{\top} (A x-y)",
+        "sqrt(x@B@x)": r"\frac{B x + B^{\top} x}{2 \sqrt{x^{\top} B x}}",
+        "sum(exp(sum(A*x, 1)))": r"A^{\top} \exp(A x)",
+        "sum(x**3)": r"3 x^{\odot 2}",
+        "sum(y1*sin(x))*beta": r"\beta y_{1} \odot \cos(x)",
     }
     import re
     from xml.etree import ElementTree
@@ -171,7 +171,7 @@ def test_every_element_of_mathml_has_its_parts(case: str, order: int) -> None:
 def test_a_small_vector_is_set_as_one() -> None:
     values = bind(["x:2"], Standard(), shapes=True)
     found = differentiate("stack([x[0]*x[1], x[0] + 2*x[1]])", values=values)
-    shown = r"\begin{pmatrix} {x}_{1} & {x}_{0} \\ 1 & 2 \end{pmatrix}"
+    shown = r"\begin{pmatrix} x_{1} & x_{0} \\ 1 & 2 \end{pmatrix}"
     assert derivatives_text(found, "latex") == shown
     assert derivatives_text(found, "mathml").count("<mtd>") == 4
 
