@@ -131,7 +131,7 @@ class Notation:
             exponent = self.m.row(self.m.sign("times_each"), exponent)
         name = called(tree.base)
         whole = isinstance(tree.exponent, ast.Constant) and isinstance(tree.exponent.value, int)
-        if name in SQUARED and whole:
+        if isinstance(tree.base, ast.Call) and name in SQUARED and whole:
             made = self.m.power(self.m.function(name, known=True), exponent)
             return self.m.row(made, self.arguments(tree.base)), POWER
         return self.m.power(self.at(tree.base, ATOM), exponent), POWER
