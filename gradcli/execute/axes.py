@@ -12,6 +12,8 @@ from gradcli.ops.linalg import parts
 
 Link = tuple[Node, int, int]
 """(input, its axis, the node's axis that runs along it), axes negative."""
+WINDOWS = {"windows": "kernel", "overlap_add": "shape", "window_sum": "kernel"}
+"""Ops on windows over the last axes -> the attribute that has a number for each of these axes."""
 
 
 class Classes:
@@ -120,6 +122,10 @@ def links(node: Node) -> Iterator[Link]:
                 yield x, a, a
     elif name == "contract":
         yield from _along_labels(node)
+    elif name in WINDOWS:
+        (x,) = node.inputs
+        for i in range(min(x.ndim, rank) - len(node.attrs[WINDOWS[name]])):
+            yield x, i - x.ndim, i - rank
     elif name in ("index", "index_put"):
         yield from _along_positions(node)
 

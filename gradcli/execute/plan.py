@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from math import prod
 
-from gradcli.execute.axes import Classes, axis_classes, links
+from gradcli.execute.axes import WINDOWS, Classes, axis_classes, links
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.ops.linalg import parts
@@ -25,6 +25,10 @@ THIN = 16
 """A side of a table up to which a product with it is bound by memory."""
 WIDE = 1536
 """Elements of a row from which a tile has so few rows that it lies scattered in memory."""
+THICK = 512
+"""Columns from which a product with one row of a table with more axes is worth a call of BLAS."""
+MANY = 8
+"""Such rows that are enough for the threads of most machines."""
 WINDOW = 64
 """A slice of fewer rows than one in so many is gathered from the tiles that it lies in."""
 
@@ -33,7 +37,7 @@ LOCAL = frozenset(
         *("expand", "reshape", "permute", "slice", "embed", "contract", "cat", "flip"),
         *("sum", "amax", "amin", "any", "all", "prod", "argmax", "argmin", "logsumexp"),
         *("softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp", "argsort"),
-        *("index", "index_put"),
+        *("index", "index_put", *WINDOWS),
     )
 )
 """Ops that are not elementwise and keep rows apart along every axis that `links` tells of."""
@@ -228,7 +232,9 @@ def _row_local(node: Node, axis: dict[Node, int], heavy: bool) -> bool:
         return all([axis.get(x, here) == here for x in node.inputs])
     if op.name not in LOCAL:
         return False
-    if op.name == "contract" and not (heavy or _is_light(node, here) or _is_stack(node, here)):
+    if op.name == "contract" and not (
+        heavy or _is_light(node, here) or _is_stack(node, here) or _is_thick(node, here)
+    ):
         return False
     along = {(x, inner) for x, inner, outer in links(node) if outer == here}
     with_rows = [x for x in node.inputs if x in axis]
@@ -246,6 +252,21 @@ def _is_stack(node: Node, axis: int) -> bool:
         if x.ndim >= len(y) + -axis - len(result)
     ]
     return sizes == [node.shape[axis]] * 2
+
+
+def _is_thick(node: Node, axis: int) -> bool:
+    """Whether each row is a product of a matrix with many columns, and there are enough of them."""
+    left, right, result = parts(node.attrs["spec"])
+    if -axis > len(result) or node.shape[axis] < MANY:
+        return False
+    sizes = dict(zip(result, node.shape[node.ndim - len(result) :], strict=True))
+    row = result[axis]
+    kept = [
+        [c for c in sides[0] if c not in sides[1] and c in sizes]
+        for sides in ((left, right), (right, left))
+    ]
+    columns = [prod(sizes[c] for c in labels if c != row) for labels in kept if row in labels]
+    return bool(columns) and columns[0] >= THICK
 
 
 def _is_light(node: Node, axis: int) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.execute import outputs
 from gradcli.execute.threads import on_threads
 
 Array = Any
@@ -74,14 +75,17 @@ one_thread = _OneThread()
 
 
 def matmul(x: Array, y: Array) -> Array:
-    """`numpy.matmul` of arrays with two axes or more."""
+    """`numpy.matmul`."""
     if max(x.size, y.size) < LEAST or x.dtype.kind not in "fc":
         return np.matmul(x, y)
     with one_thread:
+        if min(x.ndim, y.ndim) < 2:
+            return np.matmul(x, y)
+        lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        out = outputs.empty((*lead, x.shape[-2], y.shape[-1]), np.result_type(x, y))
         pieces = _pieces(x, y) if one_thread.depth == 1 else []
         if len(pieces) < 2:
-            return np.matmul(x, y)
-        out = np.empty((*x.shape[:-1], y.shape[-1]), np.result_type(x, y))
+            return np.matmul(x, y, out=out)
 
         def piece(number: int) -> None:
             a, b, place = pieces[number]

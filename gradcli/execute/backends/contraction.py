@@ -6,11 +6,14 @@ Constraints: a recipe is made once per spec and ranks, then only run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from gradcli.execute import outputs
 from gradcli.execute.backends import blas
 
 Array = Any
@@ -113,8 +116,8 @@ def _grouped(
         front = np.broadcast_shapes(x.shape[:lead], y.shape[:lead])
         sizes = dict(zip(left, x.shape[lead:], strict=True))
         sizes.update(zip(right, y.shape[lead:], strict=True))
-        x = _matrices(x, left, (batch, [], rows, shared), lead, sizes)
-        y = _matrices(y, right, (batch, looped, shared, columns), lead, sizes)
+        x = _matrices(x, left, (batch, [], rows, shared), lead)
+        y = _matrices(y, right, (batch, looped, shared, columns), lead)
         # A sum over nothing is an outer product: multiplying beats a BLAS call of inner length one.
         out = blas.matmul(x, y) if shared else x * y
         out = out.reshape((*front, *(sizes[c] for c in order)))
@@ -123,9 +126,7 @@ def _grouped(
     return product
 
 
-def _matrices(
-    array: Array, labels: str, groups: tuple[list[str], ...], lead: int, sizes: dict[str, int]
-) -> Array:
+def _matrices(array: Array, labels: str, groups: tuple[list[str], ...], lead: int) -> Array:
     """`array` with one axis for each group of labels, the last two rows and columns of matrices.
 
     A copy, where one is needed, is in the order in which the array is stored; BLAS takes both.
@@ -134,9 +135,25 @@ def _matrices(
     turned = bool(first and second) and _nearest(array, labels, lead) in first
     order = (*outer, second, first) if turned else groups
     arranged = _arranged(array, labels, [c for group in order for c in group], lead)
-    count = (int(np.prod([sizes[c] for c in group], dtype=np.int64)) for group in order)
-    made = arranged.reshape(*array.shape[:lead], *count)
+    made = _merged(arranged, [len(group) for group in order], lead)
     return made.swapaxes(-1, -2) if turned else made
+
+
+def _merged(array: Array, groups: list[int], lead: int) -> Array:
+    """`array` with groups of so many of its axes as one; a copy is in memory that is used again."""
+    places = itertools.accumulate(groups, initial=lead)
+    parts = [slice(a, a + n) for a, n in zip(places, groups, strict=False)]
+    if array.size and not all(_is_line(array.shape[p], array.strides[p]) for p in parts):
+        copy = outputs.empty(array.shape, array.dtype)
+        np.copyto(copy, array)
+        array = copy
+    return array.reshape(*array.shape[:lead], *(prod(array.shape[p]) for p in parts))
+
+
+def _is_line(shape: tuple[int, ...], steps: tuple[int, ...]) -> bool:
+    """Whether axes are one in memory."""
+    long = [(n, step) for n, step in zip(shape, steps, strict=True) if n > 1]
+    return all(step == n * inner for (_, step), (n, inner) in itertools.pairwise(long))
 
 
 def _nearest(array: Array, labels: str, lead: int) -> str:
