@@ -14,6 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.dropout import dropout
 from gradcli.functions.nn import floating, internal, mul_number, only
+from gradcli.graph.call import as_one
 from gradcli.graph.dtype import BOOL, C_TYPES
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
@@ -110,7 +111,8 @@ def _check_alike(query: Any, key: Any, value: Any) -> None:
 @internal("_scaled_dot_product_flash_attention_for_cpu")
 def _flash(query: Node, key: Node, value: Node, mask: Node | None, scale: float) -> Node:
     added = None if mask is None else Tensor(mask)
-    return _attention(Tensor(query), Tensor(key), Tensor(value), added, scale).node  # type: ignore[no-any-return]
+    made = _attention(Tensor(query), Tensor(key), Tensor(value), added, scale)
+    return as_one(made.node, query, key, value)
 
 
 @internal("_safe_softmax")

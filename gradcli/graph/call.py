@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gradcli.graph.node import Node
+from gradcli.graph.walk import ancestors
 
 Call = tuple[str, tuple[Node, ...]]
 
@@ -110,6 +111,14 @@ def composition_of(node: Node) -> Any:
     arguments = node.call[1] if node.call is not None else None
     make = arguments.composition if isinstance(arguments, Arguments) else None
     return None if make is None else make()
+
+
+def as_one(result: Node, *arguments: Node) -> Node:
+    """`result`, whose steps from `arguments` show no functions of their own: they are one."""
+    inner = ancestors([result], lambda x: x.tracked and x not in arguments)
+    for step in inner:
+        step.call = None
+    return result
 
 
 def give(node: Node, call: Call) -> None:

@@ -69,10 +69,13 @@ def grad(
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
     batched: bool = False,
+    named: bool = True,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` by `inputs`, without touching `.grad`.
 
     `batched` cotangents have a leading axis more than their outputs; so have the gradients then.
+    Gradients that are not `named` are only differentiated again: nobody sees their grad_fn, and
+    what PyTorch refuses to differentiate twice is not refused.
     """
     for number, (y, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
         seed(y, cotangent, number, batched)  # its errors come before those about inputs
@@ -84,7 +87,7 @@ def grad(
         )
     targets = Targets(inputs)
     keep = create_graph if retain_graph is None else retain_graph
-    found = Pass(keep, create_graph, batched).run(outputs, cotangents, targets)
+    found = Pass(keep, create_graph, batched, named).run(outputs, cotangents, targets)
     results: list[Tensor | None] = []
     for place, x in enumerate(inputs):
         part = targets.cotangent(x, found)

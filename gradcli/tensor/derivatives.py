@@ -96,7 +96,13 @@ def _gradients(output: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | No
     if not output.requires_grad:
         return [None] * len(inputs)
     return autograd.grad(
-        [output], inputs, [None], retain_graph=True, create_graph=True, allow_unused=True
+        [output],
+        inputs,
+        [None],
+        retain_graph=True,
+        create_graph=True,
+        allow_unused=True,
+        named=False,
     )
 
 

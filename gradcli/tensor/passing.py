@@ -29,7 +29,7 @@ from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
 from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
 from gradcli.tensor.repeats import is_watched
-from gradcli.tensor.second import shown, steps
+from gradcli.tensor.second import arguments_of, shown, steps
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import Stop, Version
 from gradcli.tensor.tensor import Tensor
@@ -47,11 +47,13 @@ class Pass:
 
     adds, small = False, False
 
-    def __init__(self, retain_graph: bool, create_graph: bool, batched: bool = False) -> None:
+    def __init__(
+        self, retain_graph: bool, create_graph: bool, batched: bool = False, named: bool = True
+    ) -> None:
         self.retain_graph = retain_graph
         self.create_graph = create_graph
         self.batched = batched
-        self.shows = create_graph and not batched and not current.forward
+        self.shows = create_graph and named and not batched and not current.forward
         self.used: list[Node] = []
         self.ends: tuple[list[Node], Wanted | None] = [], None
         self.watch = Watch() if anomaly.enabled and anomaly.check_nan else None
@@ -183,7 +185,7 @@ class Pass:
         known = steps(node, outputs)
         seen = saved.stands_in(node, known or (node,)) if hidden else {}
 
-        arguments = receivers_of(node)
+        arguments = arguments_of(node)
 
         def prepared(given: engine.Given) -> engine.Given:
             for hook in tuple(kept.before):
