@@ -74,8 +74,7 @@ def grad(
     """The gradients of `outputs` by `inputs`, without touching `.grad`.
 
     `batched` cotangents have a leading axis more than their outputs; so have the gradients then.
-    Gradients that are not `named` are only differentiated again: nobody sees their grad_fn, and
-    what PyTorch refuses to differentiate twice is not refused.
+    Not `named`, they show no grad_fn of PyTorch's and may be differentiated where it refuses that.
     """
     for number, (y, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
         seed(y, cotangent, number, batched)  # its errors come before those about inputs
@@ -86,21 +85,25 @@ def grad(
             help="make it with requires_grad=True, before the result is computed",
         )
     targets = Targets(inputs)
-    keep = create_graph if retain_graph is None else retain_graph
-    found = Pass(keep, create_graph, batched, named).run(outputs, cotangents, targets)
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    found = Pass(retain_graph, create_graph, batched, named).run(outputs, cotangents, targets)
     results: list[Tensor | None] = []
     for place, x in enumerate(inputs):
         part = targets.cotangent(x, found)
         if part is None and materialize_grads:
             part = constant(0, x.dtype, tuple(x.shape))
         if part is None and not allow_unused:
-            raise GradcliError(
-                "G035",
-                f"The differentiated Tensor at index {place} appears to not have been used in the "
-                "graph. Set allow_unused=True if this is the desired behavior.",
-            )
+            raise _unused(place)
         results.append(None if part is None else _gradient(part, create_graph))
     return tuple(results)
+
+
+def _unused(place: int) -> GradcliError:
+    return GradcliError(
+        "G035",
+        f"The differentiated Tensor at index {place} appears to not have been used in the graph. "
+        "Set allow_unused=True if this is the desired behavior.",
+    )
 
 
 class Targets:
