@@ -26,7 +26,7 @@ from gradcli.execute.whole import chunks as asked
 from gradcli.execute.worker import Done, Share, Window, forget, ordered, unpacked, work
 from gradcli.files.spill import Spill
 from gradcli.files.stored import Stored
-from gradcli.files.views import Cast, Columns, Joined, Part
+from gradcli.files.views import Joined, View
 
 INLINE = 1 << 17
 """Bytes of a task up to which each share brings it along."""
@@ -194,7 +194,7 @@ def _is_shared(value: Any) -> bool:
     """Whether other processes can read it: it lies in files that are not temporary ones."""
     if isinstance(value, Joined):
         return all(map(_is_shared, value.parts))
-    if isinstance(value, (Part, Cast, Columns)):
+    if isinstance(value, View):
         return _is_shared(value.source)
     return isinstance(value, Stored) and not isinstance(value, Spill)
 

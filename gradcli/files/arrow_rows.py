@@ -21,7 +21,7 @@ import numpy as np
 from gradcli.files.arrow_data import check_plain, choose, column, library
 from gradcli.files.data import Data
 from gradcli.files.dtypes import UPCAST
-from gradcli.files.stored import Array, Stored
+from gradcli.files.stored import Array, Stored, placed
 
 _BATCH = 65536
 
@@ -84,11 +84,10 @@ class ArrowRows(Stored):
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
+        if axis % self.ndim:
+            return placed(self.read(0, 0, self.shape[0])[:, first:last], into)
         if into is None:
             into = np.empty(self._local(axis, first, last), self.dtype)
-        if axis % self.ndim:
-            into[...] = self.read(0, 0, self.shape[0])[:, first:last]
-            return into
         with self._lock:
             at, batches = self._cursor or (last + 1, iter(()))
             if at > first:

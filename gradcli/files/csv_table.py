@@ -8,7 +8,7 @@ line and column of what is wrong. Memory is the result and one batch.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -113,15 +113,15 @@ def exact(batch: list[str], start: int, layout: Layout, data: Data) -> np.ndarra
         try:
             table[:, j] = list(map(convert, cells))
         except (ValueError, OverflowError):
-            bad = next(i for i, cell in enumerate(cells) if not _readable(cell, layout))
+            bad = next(i for i, cell in enumerate(cells) if not _reads(layout.number, cell))
             line = numbers[bad]
             raise _bad_cell(cells[bad], k, line, batch[line - start], layout, data) from None
     return table
 
 
-def _readable(cell: str, layout: Layout) -> bool:
+def _reads(convert: Callable[[str], float], cell: str) -> bool:
     try:
-        layout.number(cell)
+        convert(cell)
     except (ValueError, OverflowError):
         return False
     return True
@@ -200,14 +200,6 @@ def _number_help(cell: str, layout: Layout) -> list[str]:
         return ["write nan for a missing value"]
     if ("," in cell and "." in cell) or layout.decimal:
         return ["use one decimal sign in the whole table and no thousands separators"]
-    if "," in cell and _convertible(cell.replace(",", ".")):
+    if "," in cell and _reads(number, cell.replace(",", ".")):
         return ["write decimal points, or separate the cells with semicolons"]
     return []
-
-
-def _convertible(cell: str) -> bool:
-    try:
-        number(cell)
-    except (ValueError, OverflowError):
-        return False
-    return True

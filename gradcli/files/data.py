@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.source import Source, Span
@@ -68,13 +68,7 @@ class Data:
 
     def take(self, needed: int) -> None:
         """Refuses (G050) what needs more than the limit, before it is allocated."""
-        if needed > self.limit:
-            raise GradcliError(
-                "G050",
-                f"{self.name} needs {amount(needed)} of memory, the limit is {amount(self.limit)}",
-                help="raise the limit with --max-memory, or choose fewer columns or members",
-                kind=MemoryError,
-            )
+        require_memory(self.name, needed, self.limit)
 
     def malformed(
         self, fact: str, help: str | Iterable[str] = (), span: Span | None = None, label: str = ""
@@ -109,6 +103,16 @@ class Data:
             help=f"choose one: @{self.name}:{names[0]}",
             kind=KeyError,
         )
+
+    def choose(self, what: str, key: str, keys: Collection[str]) -> str:
+        """The one of `keys` that `key` names, without a key the only one; raises G052 else."""
+        if key in keys:
+            return key
+        if key or not keys:
+            raise self.missing(what, key, keys)
+        if len(keys) > 1:
+            raise self.ambiguous(f"{what}s", keys)
+        return next(iter(keys))
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
@@ -161,6 +165,18 @@ def spool(stream: BinaryIO, name: str, limit: int, look: Callable[[bytes], objec
     return data
 
 
+def fill(stream: Any, target: memoryview) -> int:
+    """Reads until `target` is full or the stream ends; returns the number of bytes."""
+    done = 0
+    while done < len(target):
+        # In pieces, as a zip member builds each answer as bytes of their own first.
+        count = stream.readinto(target[done : done + _CHUNK])
+        if not count:
+            break
+        done += count
+    return done
+
+
 def unreadable(name: str, path: Path, error: Exception) -> GradcliError:
     """The error (G050) for what the operating system said about a path."""
     kind = type(error)
@@ -175,6 +191,17 @@ def unreadable(name: str, path: Path, error: Exception) -> GradcliError:
     else:
         fact, help = f"cannot be read: {getattr(error, 'strerror', None) or error}".lower(), ""
     return GradcliError("G050", f"{shown(name)} {fact}", help=[help] if help else [], kind=kind)
+
+
+def require_memory(name: str, needed: int, limit: int) -> None:
+    """Refuses (G050) what needs more bytes than the limit."""
+    if needed > limit:
+        raise GradcliError(
+            "G050",
+            f"{shown(name)} needs {amount(needed)} of memory, the limit is {amount(limit)}",
+            help="raise the limit with --max-memory, or choose fewer columns or members",
+            kind=MemoryError,
+        )
 
 
 def budget(limit: int | None) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.files.data import Data, shown
 from gradcli.files.stored import Stored
+from gradcli.files.text import MARK
 
 Reader = Callable[[Data, str], "np.ndarray[Any, Any]"]
 
@@ -119,7 +120,7 @@ def by_content(head: bytes, name: str) -> str:
             help="it reads npy, npz, JSON, CSV, TSV, safetensors, and Parquet with the extra arrow",
             kind=ValueError,
         )
-    text = head.removeprefix(b"\xef\xbb\xbf").strip()
+    text = head.removeprefix(MARK).strip()
     if text[:1] in (b"[", b"{") or _is_number(text):
         return "json or json lines"
     return "csv"
@@ -127,20 +128,18 @@ def by_content(head: bytes, name: str) -> str:
 
 def reader(kind: str) -> Reader:
     """The function that reads a format."""
-    module, function = READERS[kind]
-    found: Reader = getattr(import_module(f"gradcli.files.{module}"), function)
+    found: Reader = _loaded(READERS[kind])
     return found
 
 
 def stored_reader(kind: str) -> Callable[[Data, str], Stored | None] | None:
     """The function that gives an array in a file of this format; None where it has none."""
-    if kind not in STORED:
-        return None
-    module, function = STORED[kind]
-    found: Callable[[Data, str], Stored | None] = getattr(
-        import_module(f"gradcli.files.{module}"), function
-    )
-    return found
+    return _loaded(STORED[kind]) if kind in STORED else None
+
+
+def _loaded(row: tuple[str, str]) -> Any:
+    module, function = row
+    return getattr(import_module(f"gradcli.files.{module}"), function)
 
 
 def _refusal(suffix: str, name: str) -> GradcliError:

@@ -8,11 +8,12 @@ Source: NumPy enhancement proposal 1 (format versions 1.0, 2.0 and 3.0).
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from gradcli.files.data import Data, amount
+from gradcli.files.data import Data, amount, fill
 from gradcli.files.dtypes import normalise, refuse
 from gradcli.files.stored import Plain, Stored
 
@@ -21,7 +22,6 @@ MAPPED = 64 << 20
 """Bytes of elements from which on a regular file is mapped and not read."""
 
 _HEADER_MOST = 1 << 16
-_PIECE = 1 << 20
 _DESCR = re.compile(r"""['"]descr['"]\s*:\s*(?:'([^'\\]*)'|"([^"\\]*)"|([\[(]))""")
 _ORDER = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)\b""")
 _SHAPE = re.compile(r"""['"]shape['"]\s*:\s*\(([\d\s,]*)\)""")
@@ -44,10 +44,7 @@ class Header:
     @property
     def count(self) -> int:
         """The number of elements, as an exact Python integer."""
-        count = 1
-        for extent in self.shape:
-            count *= extent
-        return count
+        return prod(self.shape)
 
 
 def read(data: Data, key: str) -> np.ndarray[Any, Any]:
@@ -127,18 +124,6 @@ def read_elements(stream: BinaryIO, header: Header, data: Data) -> np.ndarray[An
     return normalise(shaped, data)
 
 
-def fill(stream: Any, target: memoryview) -> int:
-    """Reads until `target` is full or the stream ends; returns the number of bytes."""
-    done = 0
-    while done < len(target):
-        # In pieces, as a zip member builds each answer as bytes of their own first.
-        count = stream.readinto(target[done : done + _PIECE])
-        if not count:
-            break
-        done += count
-    return done
-
-
 def _parse(text: str, start: int, data: Data) -> Header:
     descr, order, extents = _DESCR.search(text), _ORDER.search(text), _SHAPE.search(text)
     if not (descr and order and extents):
@@ -159,9 +144,7 @@ def _parse(text: str, start: int, data: Data) -> Header:
 
 def _check_size(header: Header, present: int, data: Data) -> None:
     declared = header.count * header.dtype.itemsize
-    largest = header.dtype.itemsize
-    for extent in header.shape:
-        largest *= max(extent, 1)
+    largest = header.dtype.itemsize * prod(max(extent, 1) for extent in header.shape)
     if declared > present or largest >= 1 << 63:
         raise data.malformed(
             f"is cut off or damaged: its header declares {amount(declared)} "

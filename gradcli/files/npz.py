@@ -58,7 +58,8 @@ def _member(archive: zipfile.ZipFile, key: str, data: Data) -> zipfile.ZipInfo:
     }
     if not members:
         raise _not_numpy(archive, data)
-    member = members[_choose(members, key, data)]
+    bare = key if key in members else key.removesuffix(".npy")
+    member = members[data.choose("member", bare, members)]
     if member.flag_bits & 1:
         raise data.malformed(f"member {shown(member.filename)} is encrypted")
     return member
@@ -69,18 +70,6 @@ def _read_member(stream: IO[bytes], size: int, data: Data) -> np.ndarray[Any, An
     array = read_elements(binary, read_header(binary, size, data), data)
     stream.read(1)  # the end of the member is where zipfile compares the checksum
     return array
-
-
-def _choose(members: dict[str, Any], key: str, data: Data) -> str:
-    if key in members:
-        return key
-    if key.removesuffix(".npy") in members:
-        return key.removesuffix(".npy")
-    if key:
-        raise data.missing("member", key, members)
-    if len(members) == 1:
-        return next(iter(members))
-    raise data.ambiguous("members", members)
 
 
 def _not_numpy(archive: zipfile.ZipFile, data: Data) -> Exception:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.files.data import amount, shown
+from gradcli.files.data import require_memory, shown
 from gradcli.files.stored import Stored
 from gradcli.files.views import Joined
 
@@ -80,13 +80,7 @@ def joined(name: str, parts: Parts, limit: int, keep: int | None) -> np.ndarray[
     whole = Joined(name, [array for _, array in parts if array.shape[0]] or [like])
     if keep is not None and whole.nbytes >= keep:
         return whole
-    if whole.nbytes > limit:
-        raise GradcliError(
-            "G050",
-            f"{shown(name)} needs {amount(whole.nbytes)} of memory, the limit is {amount(limit)}",
-            help="raise the limit with --max-memory",
-            kind=MemoryError,
-        )
+    require_memory(name, whole.nbytes, limit)
     return np.asarray(whole)
 
 

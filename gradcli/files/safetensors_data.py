@@ -45,7 +45,7 @@ def read(data: Data, key: str) -> np.ndarray[Any, Any]:
         length = int.from_bytes(data.stream.read(8), "little")
         tensors = json.loads(data.stream.read(length))
     tensors.pop("__metadata__", None)
-    entry = tensors[_choose(tensors, key, data)]
+    entry = tensors[data.choose("tensor", key, tensors)]
     if entry["dtype"] not in _DTYPES:
         raise data.malformed(
             f"holds {entry['dtype']}, which NumPy has no dtype for", "save it as float32"
@@ -67,16 +67,6 @@ def _validate(data: Data) -> None:
         return
     with safetensors.safe_open(str(data.path), framework="numpy"):
         pass
-
-
-def _choose(tensors: dict[str, Any], key: str, data: Data) -> str:
-    if key in tensors:
-        return key
-    if key or not tensors:
-        raise data.missing("tensor", key, tensors)
-    if len(tensors) == 1:
-        return next(iter(tensors))
-    raise data.ambiguous("tensors", tensors)
 
 
 def _widen(header: Header, data: Data) -> np.ndarray[Any, Any]:

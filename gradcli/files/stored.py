@@ -21,7 +21,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.files import remote
-from gradcli.files.data import Data, amount, shown, unreadable
+from gradcli.files.data import Data, amount, fill, shown, unreadable
 from gradcli.files.dtypes import UPCAST, normalise
 
 Array = Any
@@ -142,11 +142,7 @@ class Plain(Stored):
         if self.raw.kind == "b":
             # A byte other than 0 and 1 is no valid numpy bool and would break its arithmetic.
             raw = raw != 0
-        found = normalise(raw, Data(self.name, io.BytesIO(), 0, sys.maxsize))
-        if into is None:
-            return found
-        into[...] = found
-        return into
+        return placed(normalise(raw, Data(self.name, io.BytesIO(), 0, sys.maxsize)), into)
 
     def _fill(self, target: Array, axis: int, first: int) -> None:
         """Reads each run of bytes that lies together."""
@@ -184,18 +180,22 @@ class Plain(Stored):
             local[a:b] = whole.read(0, a, b).take(range(first, last), axis)
 
     def _fill_run(self, file: Any, target: memoryview) -> None:
-        done = 0
-        while done < len(target):
-            count = file.readinto(target[done:])
-            if not count:
-                raise GradcliError(
-                    "G051",
-                    f"{self.name} became shorter while it was read: "
-                    f"{amount(len(target) - done)} are missing",
-                    help="run again when nobody writes to it",
-                    kind=ValueError,
-                )
-            done += count
+        missing = len(target) - fill(file, target)
+        if missing:
+            raise GradcliError(
+                "G051",
+                f"{self.name} became shorter while it was read: {amount(missing)} are missing",
+                help="run again when nobody writes to it",
+                kind=ValueError,
+            )
+
+
+def placed(found: Array, into: Array | None) -> Array:
+    """What `read` returns: `found`, or `into` with its elements."""
+    if into is None:
+        return found
+    into[...] = found
+    return into
 
 
 def held(value: Any) -> Any:

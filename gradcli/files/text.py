@@ -9,7 +9,7 @@ from gradcli.errors import GradcliError
 from gradcli.files.data import HEAD, Data
 
 MARK = b"\xef\xbb\xbf"
-_WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_UTF_16 = b"\xff\xfe", b"\xfe\xff"
 
 
 def check(head: bytes, data: Data) -> None:
@@ -18,12 +18,10 @@ def check(head: bytes, data: Data) -> None:
         if data.size > len(head):
             return
         raise data.malformed("is empty")
-    wide = _WIDE.get(head[:2])
-    if wide is None and len(head) > 3 and 0 in head[:2] and 0 not in head[:1] + head[2:3]:
-        wide = "UTF-16"
-    if wide:
+    unmarked = len(head) > 3 and 0 in head[:2] and 0 not in head[:1] + head[2:3]
+    if head.startswith(_UTF_16) or unmarked:
         raise data.malformed(
-            f"is {wide} text, not UTF-8", f"convert it: iconv -f {wide} -t UTF-8 FILE > NEW"
+            "is UTF-16 text, not UTF-8", "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW"
         )
     if b"\0" in head[:HEAD]:
         raise data.malformed("is binary, not text")

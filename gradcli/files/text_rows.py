@@ -22,7 +22,7 @@ from gradcli.files.csv_layout import Layout
 from gradcli.files.csv_table import exact, fast
 from gradcli.files.data import Data
 from gradcli.files.spill import Parsed
-from gradcli.files.stored import Array, Stored
+from gradcli.files.stored import Array, Stored, placed
 from gradcli.files.text import MARK, check, not_utf8
 
 _LINES = 16384
@@ -107,7 +107,7 @@ class TextRows(Stored):
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
         if axis % self.ndim:
-            return _put(self.read(0, 0, self.shape[0])[:, first:last], into)
+            return placed(self.read(0, 0, self.shape[0])[:, first:last], into)
         blocks = range(bisect_right(self._starts, first) - 1, bisect_left(self._starts, last))
         if self._parsed is not None and self._parsed.holds(blocks):
             return self._parsed.read(first, last, into)
@@ -118,7 +118,7 @@ class TextRows(Stored):
         starts = self._starts
         parts = [p[max(first - starts[n], 0) : last - starts[n]] for n, p in self._held.items()]
         found = np.concatenate(parts) if parts else np.empty((0, *self.shape[1:]))
-        return _put(found.reshape(last - first, *self.shape[1:]), into)
+        return placed(found.reshape(last - first, *self.shape[1:]), into)
 
     def _block(self, number: int) -> Array:
         """The rows of a block."""
@@ -146,10 +146,3 @@ class TextRows(Stored):
             return np.empty((0, *self.shape[1:]))
         part = fast(batch, self.layout)
         return exact(batch, line, self.layout, data) if part is None else part
-
-
-def _put(found: Any, into: Array | None) -> Array:
-    if into is None:
-        return found
-    into[...] = found
-    return into

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.files.stored import Array, Stored
+from gradcli.files.stored import Array, Shape, Stored, placed
 
 
 class Joined(Stored):
@@ -46,27 +46,31 @@ class Joined(Stored):
         return into
 
 
-class Cast(Stored):
-    """An array in another dtype than its file has it in."""
+class View(Stored):
+    """An array that is made of another, `source`, whenever it is read."""
 
-    def __init__(self, source: Stored, dtype: np.dtype[Any]) -> None:
-        super().__init__(source.name, source.shape, dtype)
+    def __init__(self, source: Stored, shape: Shape, dtype: np.dtype[Any]) -> None:
+        super().__init__(source.name, shape, dtype)
         self.source = source
 
     def keep(self) -> list[Any]:
         """See `Stored.keep`."""
         return self.source.keep()
 
+
+class Cast(View):
+    """An array in another dtype than its file has it in."""
+
+    def __init__(self, source: Stored, dtype: np.dtype[Any]) -> None:
+        super().__init__(source, source.shape, dtype)
+
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
         found = self.source.read(axis, first, last)
-        if into is None:
-            return found.astype(self.dtype)
-        into[...] = found
-        return into
+        return found.astype(self.dtype) if into is None else placed(found, into)
 
 
-class Part(Stored):
+class Part(View):
     """A slice of another.
 
     Args:
@@ -74,13 +78,8 @@ class Part(Stored):
     """
 
     def __init__(self, source: Stored, slices: Sequence[tuple[int, int, int]]) -> None:
-        super().__init__(source.name, tuple(length for _, length, _ in slices), source.dtype)
-        self.source = source
+        super().__init__(source, tuple(length for _, length, _ in slices), source.dtype)
         self.slices = tuple(slices)
-
-    def keep(self) -> list[Any]:
-        """See `Stored.keep`."""
-        return self.source.keep()
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
@@ -91,11 +90,7 @@ class Part(Stored):
             return self.source.read(axis, a, b, into)
         taken = [slice(s, s + n * t, t) for s, n, t in self.slices]
         taken[axis] = slice(None, None, step)
-        found = self.source.read(axis, a, b)[tuple(taken)]
-        if into is None:
-            return found
-        into[...] = found
-        return into
+        return placed(self.source.read(axis, a, b)[tuple(taken)], into)
 
     def _cuts_only(self, axis: int) -> bool:
         """Whether all other axes are taken as they are."""
@@ -103,19 +98,14 @@ class Part(Stored):
         return all(place == axis or s == (0, n, 1) for place, (s, n) in sides)
 
 
-class Columns(Stored):
+class Columns(View):
     """Some columns of a table of several, (rows, columns); one of them is (rows,)."""
 
     def __init__(self, source: Stored, places: Sequence[int]) -> None:
         rows = source.shape[:1]
         shape = rows if len(places) == 1 else (*rows, len(places))
-        super().__init__(source.name, shape, source.dtype)
-        self.source = source
+        super().__init__(source, shape, source.dtype)
         self.places = list(places)
-
-    def keep(self) -> list[Any]:
-        """See `Stored.keep`."""
-        return self.source.keep()
 
     def read(self, axis: int, first: int, last: int, into: Array | None = None) -> Array:
         """See `Stored.read`."""
@@ -123,10 +113,7 @@ class Columns(Stored):
         a, b = (first, last) if whole else (0, self.shape[0])
         taken: Any = self.places if whole else self.places[first:last]
         found = self.source.read(0, a, b).take(taken[0] if self.ndim == 1 else taken, 1)
-        if into is None:
-            return found
-        into[...] = found
-        return into
+        return placed(found, into)
 
 
 def _read(part: Any, axis: int, first: int, last: int, into: Array) -> None:
