@@ -5,15 +5,15 @@ Constraints: parses options, calls the library, hands the timings to a renderer.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from gradcli.api import differentiated
 from gradcli.benching.peers import Problem, installed
 from gradcli.benching.timing import compare
 from gradcli.cli.inputs import Standard, bind, expression_source, listed
-from gradcli.cli.outputs import chosen_format, note, write_text
+from gradcli.cli.outputs import REPORTS, chosen_format, note, write_text
+from gradcli.cli.progress import Meter
 from gradcli.cli.session import prepare
 from gradcli.execute.whole import fits
 from gradcli.files.stored import Stored
@@ -53,9 +53,9 @@ def run(
         chosen = []
     chosen = _fitting(chosen, variables)
     values = {n: v.array() if _is_held(v) else v for n, v in variables.items()}
-    with Bar() as bar:
-        timings = compare(Problem(tree, values, chosen), peers, seconds, bar.show)
-    if chosen_format(format, output) == "json":
+    with closing(Meter("timing", 1.0)) as meter:
+        timings = compare(Problem(tree, values, chosen), peers, seconds, meter.at)
+    if chosen_format(format, output, REPORTS) == "json":
         write_text(as_json(source.text.strip(), chosen, timings), output)
     else:
         write_text(table(timings), output)
@@ -73,27 +73,3 @@ def _fitting(names: list[str], variables: dict[str, Any]) -> list[str]:
     if left:
         note(f"timed without the gradient by {left}, which is larger than memory")
     return found
-
-
-class Bar:
-    """A progress bar on a terminal's stderr; elsewhere nothing."""
-
-    def __init__(self) -> None:
-        self.show: Callable[[float], None] = lambda part: None
-        self._progress: Any = None
-
-    def __enter__(self) -> Bar:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            progress = Progress(console=Console(stderr=True), transient=True)
-            task = progress.add_task("timing", total=1.0)
-            self.show = lambda part: progress.update(task, completed=min(part, 1.0))
-            self._progress = progress
-            progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()

@@ -15,14 +15,7 @@ from gradcli.checks.check import Settings, check
 from gradcli.checks.file import Record, records
 from gradcli.checks.judge import Verdict
 from gradcli.checks.report import Report
-from gradcli.cli.inputs import (
-    Standard,
-    as_dtype_of,
-    bind,
-    expression_source,
-    listed,
-    read_text,
-)
+from gradcli.cli.inputs import Standard, bind, expression_source, listed, read_text
 from gradcli.cli.options import colour_flag
 from gradcli.cli.outputs import write_text
 from gradcli.cli.session import prepare
@@ -131,7 +124,7 @@ def _reports(
     standard: Standard,
     place: Span | None = None,
 ) -> Iterator[Report]:
-    variables = as_dtype_of(bind(bindings, standard, shapes=True))
+    variables = bind(bindings, standard, shapes=True, dtype="float64")
     shapes = (tuple(v.shape) for v in variables.values() if isinstance(v, Tensor))
     sizes = declared_sizes(shapes)
     for free in unbound(tree, {*variables, *sizes}):

@@ -10,13 +10,12 @@ from typing import Any
 from gradcli import api
 from gradcli.cli.inputs import (
     Standard,
-    as_dtype_of,
     bind,
     expression_source,
+    given,
     listed,
     no_value,
     symbolic_vectors,
-    vector,
     vectors,
 )
 from gradcli.cli.outputs import chosen_format, note, write_arrays, write_text
@@ -98,9 +97,7 @@ def read(
 ) -> tuple[ast.Expression, dict[str, Any], list[str] | None]:
     """What the arguments say: the expression, the variables, and by which to differentiate."""
     source = expression_source(expression, standard)
-    variables = bind(bindings, standard, shapes=shapes)
-    if dtype is not None:
-        variables = as_dtype_of(variables)
+    variables = bind(bindings, standard, shapes=shapes, dtype=dtype)
     return parse_expression(source), variables, listed(wrt)
 
 
@@ -115,7 +112,7 @@ def vectors_of(
     """The derivatives asked for, as `evaluate` takes them."""
     standard = standard or Standard()
     return {
-        "cotangent": None if vjp is None else vector("vjp", vjp, variables, standard),
+        "cotangent": None if vjp is None else given("vjp", vjp, variables, standard),
         "jvp": vectors("--jvp", jvp, variables, standard),
         "hvp": vectors("--hvp", hvp, variables, standard),
         **flags,
@@ -153,9 +150,9 @@ def _formulas(
         f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no value",
         no_value(names[0]).diagnostic.help,
     )
-    given = symbolic_vectors(vjp, jvp, variables, Standard())
+    directions = symbolic_vectors(vjp, jvp, variables, Standard())
     order = 2 if hessian else 1
-    found = differentiate(tree, wrt=wrt, values=variables, order=order, **given)
+    found = differentiate(tree, wrt=wrt, values=variables, order=order, **directions)
     show = symbolic_json if format == "json" else symbolic_text
     write_text(show(found), output)
     return ExitStatus.OK

@@ -10,13 +10,12 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from gradcli.api import differentiated
-from gradcli.cli.inputs import Standard, as_dtype_of, bind, expression_source, vector
+from gradcli.cli.inputs import Standard, bind, expression_source, given
 from gradcli.cli.options import colour_flag
-from gradcli.cli.outputs import write_bytes, write_text
+from gradcli.cli.outputs import chosen_format, write_bytes, write_text
 from gradcli.cli.session import prepare
 from gradcli.diagram.boxes import Diagram
 from gradcli.diagram.build import Options, draw
@@ -51,18 +50,16 @@ def run(
 ) -> None:
     """The command."""
     prepare(**session, precision=None)
-    format = to or _of_suffix(output)
+    format = chosen_format(to, output, SUFFIXES)
     standard = Standard()
     source = expression_source(expression, standard)
     tree = parse_expression(source)
-    variables = bind(bindings, standard, shapes=True)
-    if session["dtype"] is not None:
-        variables = as_dtype_of(variables)
+    variables = bind(bindings, standard, shapes=True, dtype=session["dtype"])
     for name in unbound(tree, variables):
         variables[name] = placeholder(name, ())
     for name in differentiated(variables, None):
         variables[name].requires_grad = True
-    cotangent = None if vjp is None else vector("vjp", vjp, variables, standard)
+    cotangent = None if vjp is None else given("vjp", vjp, variables, standard)
     options = Options(level, show, values=values, cotangent=cotangent)
     failure: GradcliError | None = None
     try:
@@ -115,19 +112,6 @@ def _add_formulas(diagram: Diagram) -> None:
         if box.kind == "function" and box.node is not None:
             found = local_formulas(box.node, box.operands)
             box.formulas = {box.operands[x]: text for x, text in found.items()}
-
-
-def _of_suffix(output: str | None) -> str:
-    if output is None:
-        return "text"
-    suffix = Path(output).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise GradcliError(
-            "G070",
-            f"{output}: no drawing has the suffix {suffix or 'that is missing'}",
-            help=f"say which with --to, or use one of {', '.join(SUFFIXES)}",
-        )
-    return SUFFIXES[suffix]
 
 
 def _write(diagram: Diagram, format: str, output: str | None) -> None:

@@ -54,11 +54,15 @@ class Standard:
             )
         return sys.stdin.buffer
 
+    def source(self, reader: str) -> Source:
+        """All of it as text, for `reader`; raises as `take`, and G050 for what is no text."""
+        return Source("<stdin>", _decoded(self.take(reader).read(), "<stdin>"))
+
 
 def expression_source(text: str, standard: Standard) -> Source:
     """The source that EXPR means: itself, `-` for standard input, `@FILE`."""
     if text == "-":
-        return Source("<stdin>", decoded(standard.take("the expression").read(), "<stdin>"))
+        return standard.source("the expression")
     if text.startswith("@"):
         return Source(text[1:], read_text(text[1:]))
     return Source("<expr>", text)
@@ -68,23 +72,39 @@ def read_text(path: str) -> str:
     """A text file; raises G050 when it cannot be read."""
     try:
         with open(path, "rb") as file:
-            return decoded(file.read(64 << 20), path)
+            return _decoded(file.read(64 << 20), path)
     except OSError as error:
         raise GradcliError(
             "G050", f"{path}: {(error.strerror or str(error)).lower()}", help="check the path"
         ) from None
 
 
-def decoded(content: bytes, name: str) -> str:
-    """UTF-8 text; raises G050 for anything else."""
+def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise GradcliError("G050", f"{name} is not text: byte {error.start} is not UTF-8") from None
 
 
-def bind(arguments: Sequence[str], standard: Standard, *, shapes: bool = False) -> dict[str, Any]:
-    """The variables that `NAME=VALUE` arguments give; `NAME:DIMS` a placeholder with `shapes`."""
+def bind(
+    arguments: Sequence[str],
+    standard: Standard,
+    *,
+    shapes: bool = False,
+    dtype: str | None = None,
+) -> dict[str, Any]:
+    """The variables that `NAME=VALUE` arguments give.
+
+    Args:
+        standard: what `NAME=-` reads.
+        shapes: whether `NAME:DIMS` makes a placeholder; else it is refused.
+        dtype: what `--dtype` says, which is the default dtype by now: floating-point variables
+            are converted to it.
+
+    Raises:
+        GradcliError: G070 for what is no binding, G012 for a name alone, and all that reading
+            and evaluating a value raises.
+    """
     variables: dict[str, Any] = {}
     dims = Dims()
     reader = _reader(arguments)
@@ -97,12 +117,18 @@ def bind(arguments: Sequence[str], standard: Standard, *, shapes: bool = False) 
         if name in KEYWORDS:
             raise GradcliError("G070", f"{name} cannot be a variable", help="choose another name")
         if sign == "=":
-            variables[name] = _value(name, text, variables, standard, reader)
+            variables[name] = given(name, text, variables, standard, reader)
         elif shapes:
             variables[name] = placeholder(name, declared_shape(name, text, dims))
         else:
             raise no_value(name)
-    return variables
+    return variables if dtype is None else {n: _converted(v) for n, v in variables.items()}
+
+
+def _converted(value: Any) -> Any:
+    """A floating-point tensor in the default dtype; anything else as it is."""
+    floating = isinstance(value, Tensor) and value.dtype.is_floating_point
+    return value.to(default.dtype) if floating else value
 
 
 def _reader(arguments: Sequence[str]) -> Reader | None:
@@ -161,13 +187,18 @@ def no_value(name: str, span: Span | None = None) -> GradcliError:
     )
 
 
-def _value(
+def given(
     name: str,
     text: str,
     variables: dict[str, Any],
     standard: Standard,
     reader: Reader | None = None,
 ) -> Any:
+    """What a value's text gives, as a leaf: `@FILE`, `-`, or an expression of `variables`.
+
+    Raises:
+        GradcliError: with a place in the text, or in the file.
+    """
     try:
         if text.startswith("@"):
             from gradcli.functions.data import from_file
@@ -183,11 +214,10 @@ def _value(
     except GradcliError as error:
         place = Source(f"<{name}>", text)
         raise error.at(Span(place, 0, len(text))) from None
-    return value_of(name, text, variables)
+    return _evaluated(name, text, variables)
 
 
-def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
-    """The value of an expression on the command line, as a leaf."""
+def _evaluated(name: str, text: str, variables: dict[str, Any]) -> Any:
     source = Source(f"<{name}>", text)
     tree = parse_expression(source)
     with Stop(False):
@@ -196,11 +226,6 @@ def value_of(name: str, text: str, variables: dict[str, Any]) -> Any:
             return as_leaf(name, value)
         except GradcliError as error:
             raise error.at(Span(source, 0, len(text))) from None
-
-
-def vector(name: str, text: str, variables: dict[str, Any], standard: Standard) -> Any:
-    """A cotangent or direction, in any form that a binding takes; it may use the bindings."""
-    return _value(name, text, variables, standard)
 
 
 def vectors(
@@ -214,7 +239,7 @@ def vectors(
             raise GradcliError(
                 "G070", f"{option} {text!r} names no variable", help=f"write it as {option} x=V"
             )
-        found[match[1]] = _value(match[1], match[3], variables, standard)
+        found[match[1]] = given(match[1], match[3], variables, standard)
     return found or None
 
 
@@ -226,31 +251,21 @@ def symbolic_vectors(
     A name or an expression stays text; what a file holds is a value.
     """
 
-    def given(text: str) -> Any:
+    def known(text: str) -> Any:
         text = text.strip()
         read = text.startswith("@") or text == "-"
-        return _value("vector", text, variables, standard) if read else text
+        return given("vector", text, variables, standard) if read else text
 
-    cotangent = None if vjp is None else given(vjp)
+    cotangent = None if vjp is None else known(vjp)
     pairs = [BINDING.fullmatch(text) for text in jvp]
     if len(jvp) == 1 and pairs[0] is None:
-        return {"vjp": cotangent, "jvp": given(jvp[0])}
-    named = {p[1]: given(p[3]) for p in pairs if p is not None and p[2] == "="}
+        return {"vjp": cotangent, "jvp": known(jvp[0])}
+    named = {p[1]: known(p[3]) for p in pairs if p is not None and p[2] == "="}
     if len(named) < len(jvp):
         raise GradcliError(
             "G070", "several directions need a variable each", help="--jvp x=V --jvp y=W"
         )
     return {"vjp": cotangent, "jvp": named or None}
-
-
-def as_dtype_of(variables: dict[str, Any]) -> dict[str, Any]:
-    """Floating-point variables in the default dtype, as `--dtype` asks."""
-    return {
-        name: value.to(default.dtype)
-        if isinstance(value, Tensor) and value.dtype.is_floating_point
-        else value
-        for name, value in variables.items()
-    }
 
 
 def listed(names: str | None) -> list[str] | None:

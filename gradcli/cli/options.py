@@ -17,7 +17,6 @@ from click.core import ParameterSource
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.choice import CHOICES, CLUSTER
 
-FORMATS = ("text", "json", "npz", "npy", "csv")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 BINDING = "NAME=VALUE"
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -62,6 +61,32 @@ class Number(click.FloatRange):
 def option(*names: str, **settings: Any) -> click.Option:
     """An option; a setting that people keep has an environment variable `GRADCLI_NAME`."""
     return click.Option(list(names), **settings)
+
+
+def wrt(words: str = "Variables, such as x,y (all floating ones).") -> click.Option:
+    """`-w/--wrt`: the variables to differentiate by."""
+    return option("-w", "--wrt", metavar="NAMES", help=words)
+
+
+def form(*choices: str, words: str = "How to print (text).", default: str | None) -> click.Option:
+    """`-f/--format`: without a default, the suffix of `--output` says it."""
+    return option("-f", "--format", type=click.Choice(choices), default=default, help=words)
+
+
+def output(words: str = "Write to a file.") -> click.Option:
+    """`-o/--output`: where the result goes."""
+    return option("-o", "--output", type=click.Path(), metavar="FILE", help=words)
+
+
+def order(words: str) -> click.Option:
+    """`--order`: of the derivative, 1 or 2."""
+    return option("--order", type=click.IntRange(1, 2), default=1, help=words)
+
+
+def seconds(default: float, words: str) -> click.Option:
+    """`--seconds`: how long to measure."""
+    shown = f"About how long to measure{words} ({default:g})."
+    return option("--seconds", type=Number(), default=default, metavar="S", help=shown)
 
 
 def common() -> list[click.Parameter]:

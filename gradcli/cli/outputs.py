@@ -13,27 +13,29 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 
-TEXT = ("text", "json")
-SUFFIXES = {
-    **{".json": "json", ".npz": "npz", ".npy": "npy", ".csv": "csv"},
-    **{".txt": "text", ".text": "text"},
-}
+REPORTS = {".json": "json", ".txt": "text", ".text": "text"}
+SUFFIXES = {**REPORTS, ".npz": "npz", ".npy": "npy", ".csv": "csv"}
+"""Suffix of an output file -> format; `REPORTS` of commands whose results are no arrays."""
 
 
-def chosen_format(format: str | None, output: str | None) -> str:
-    """The format that `--format`, else the suffix of `--output`, asks for."""
+def chosen_format(
+    format: str | None, output: str | None, suffixes: Mapping[str, str] = SUFFIXES
+) -> str:
+    """The format that `--format`, else the suffix of `--output`, asks for; text without either.
+
+    Raises:
+        GradcliError: G070 for a suffix that is not among `suffixes`.
+    """
     if format is not None or output is None:
         return format or "text"
     suffix = Path(output).suffix.lower()
-    if suffix not in SUFFIXES:
-        if not suffix or output.startswith("/dev/"):
-            return "text"
+    if suffix not in suffixes and suffix and not output.startswith("/dev/"):
         raise GradcliError(
             "G070",
             f"{output}: no format has the suffix {suffix}",
-            help=f"say which with -f, or use one of {', '.join(SUFFIXES)}",
+            help=f"say which with -f, or use one of {', '.join(suffixes)}",
         )
-    return SUFFIXES[suffix]
+    return suffixes.get(suffix, "text")
 
 
 def write_text(text: str, output: str | None) -> None:

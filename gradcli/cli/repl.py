@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.api import as_leaf
-from gradcli.cli.inputs import Standard, as_dtype_of, bind
+from gradcli.cli.inputs import Standard, bind
 from gradcli.cli.session import prepare
 from gradcli.errors import Diagnostic, ExitStatus, GradcliError
 from gradcli.language import ast
@@ -31,9 +31,7 @@ def run(*, bindings: tuple[str, ...], **options: Any) -> int:
     standard = Standard()
     if not sys.stdin.isatty():
         standard.reader = "the session"
-    variables = bind(bindings, standard)
-    if options["dtype"] is not None:
-        variables = as_dtype_of(variables)
+    variables = bind(bindings, standard, dtype=options["dtype"])
     session = Session({name: as_leaf(name, value) for name, value in variables.items()})
     if sys.stdin.isatty():
         _terminal(session)

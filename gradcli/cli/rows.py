@@ -22,9 +22,9 @@ def follow(variables: dict[str, Any], verbose: bool) -> dict[str, Any]:
     """
 
     def watch() -> Any:
-        from gradcli.cli.progress import Bar
+        from gradcli.cli.progress import Passes
 
-        return Bar(variables, verbose)
+        return Passes(variables, verbose)
 
     chunks.watch = watch
     chunks.along = [_checked(name, variables) for name in chunks.named]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli import api
-from gradcli.cli.inputs import Standard, as_dtype_of, bind, decoded, read_text
+from gradcli.cli.inputs import Standard, bind, read_text
 from gradcli.cli.rows import follow
 from gradcli.cli.session import prepare
 from gradcli.cli.tracing import Trace
@@ -27,13 +27,9 @@ def run(
     """The command."""
     prepare(backend=backend, **session)
     standard = Standard()
-    if script == "-":
-        source = Source("<stdin>", decoded(standard.take("the script").read(), "<stdin>"))
-    else:
-        source = Source(script, read_text(script))
-    variables = bind(bindings, standard)
-    if session["dtype"] is not None:
-        variables = as_dtype_of(variables)
+    stdin = script == "-"
+    source = standard.source("the script") if stdin else Source(script, read_text(script))
+    variables = bind(bindings, standard, dtype=session["dtype"])
     follow(variables, verbose)
     trace = Trace(trace_nan, kinks)
     try:

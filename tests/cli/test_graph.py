@@ -243,3 +243,11 @@ def test_a_result_without_a_gradient_has_a_graph(gradcli):
     assert lines[0] == "gt  argmax(x) > 0  scalar bool"
     assert lines[1].startswith("├── argmax  argmax(x)  scalar int64")
     assert lines[-1] == "└── 0"
+
+
+def test_a_file_without_a_suffix_holds_the_tree(gradcli, tmp_path: Path):
+    assert gradcli("graph", "x*sin(x)", "x=2", "-o", "tree").returncode == 0
+    shown = gradcli("graph", "x*sin(x)", "x=2", "-o", "/dev/stdout").stdout
+    assert (tmp_path / "tree").read_text() == shown
+    assert shown.startswith("MulBackward0  x*sin(x)")
+    assert "-f" in gradcli("graph", "x", "x=2", "-o", "x.doc").stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, everywhere, lazily, option
+from gradcli.cli.options import CONTEXT, everywhere, form, lazily, option, seconds
 
 COMMAND = click.Command(
     "backends",
@@ -26,14 +26,8 @@ could have. --bench times the value and gradient of
 mean(tanh(x)*exp(-x*x) + log1p(exp(x))) over 10^6 float32 numbers, warm.""",
     params=[
         option("--bench", is_flag=True, help="Find devices, and time an expression on each."),
-        option(
-            "--seconds",
-            type=click.FloatRange(min=0, min_open=True),
-            default=0.5,
-            metavar="S",
-            help="About how long to measure each (0.5).",
-        ),
-        option("-f", "--format", type=click.Choice(["text", "json"]), default="text"),
+        seconds(0.5, " each"),
+        form("text", "json", default="text"),
         *everywhere(),
     ],
 )

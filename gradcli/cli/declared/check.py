@@ -10,13 +10,15 @@ from gradcli.cli.options import (
     bindings,
     everywhere,
     expression,
+    form,
     lazily,
     limits,
     option,
+    order,
+    output,
     where,
+    wrt,
 )
-
-FORMATS = ("text", "json", "github", "junit", "sarif")
 
 COMMAND = click.Command(
     "check",
@@ -30,7 +32,7 @@ Examples:
   gradcli check "sum((X@w - y)**2)" X:m,n w:n y:m --expect w="2*X.T@(X@w - y)"
   gradcli check "mean(3*(x+2)**2)" x='ones(2,2)' --expect "6*(x+2)/4"
   gradcli check "x**2*sin(x)" --expect @derivative.txt
-  gradcli check "x**3" --order 2 --expect "6*x"
+  gradcli check "x**3" x: --order 2 --expect "6*x"
   gradcli check "sum(x**2*y)" x:n y:n --order 2 --expect x,y="2*diag(x)"
   gradcli check checks.toml --format github        a file of checks, in CI
 
@@ -58,13 +60,8 @@ and may say wrt, order, samples, seed and tolerance.""",
             multiple=True,
             help="The derivative by hand, or @FILE with it; with X= where there are several.",
         ),
-        option("-w", "--wrt", metavar="NAMES", help="Variables to check, such as x,y (all)."),
-        option(
-            "--order",
-            type=click.IntRange(1, 2),
-            default=1,
-            help="2 checks second derivatives, by each pair of variables.",
-        ),
+        wrt("Variables to check, such as x,y (all)."),
+        order("2 checks second derivatives, by each pair of variables."),
         option(
             "--samples",
             type=click.IntRange(1, 1000),
@@ -78,14 +75,12 @@ and may say wrt, order, samples, seed and tolerance.""",
             default=1e-6,
             help="Relative error that is still right (1e-6).",
         ),
-        option(
-            "-f",
-            "--format",
-            type=click.Choice(FORMATS),
+        form(
+            *("text", "json", "github", "junit", "sarif"),
+            words="How to report (text); github adds annotations and the step's summary.",
             default="text",
-            help="How to report (text); github adds annotations and the step's summary.",
         ),
-        option("-o", "--output", type=click.Path(), metavar="FILE", help="Write to a file."),
+        output(),
         *where(),
         *limits(),
         *everywhere(),

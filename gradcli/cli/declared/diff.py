@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, everywhere, expression, lazily, limits, option
+from gradcli.cli.options import (
+    CONTEXT,
+    bindings,
+    everywhere,
+    expression,
+    form,
+    lazily,
+    limits,
+    option,
+    order,
+    output,
+    wrt,
+)
 
 COMMAND = click.Command(
     "diff",
@@ -33,13 +45,8 @@ gradient at random points before it is printed.""",
     params=[
         expression(),
         bindings("[NAME=VALUE|NAME:DIMS]..."),
-        option("-w", "--wrt", metavar="NAMES", help="Variables, such as x,y (all)."),
-        option(
-            "--order",
-            type=click.IntRange(1, 2),
-            default=1,
-            help="2 for the Hessian, by each pair of variables.",
-        ),
+        wrt("Variables, such as x,y (all)."),
+        order("2 for the Hessian, by each pair of variables."),
         option("--vjp", metavar="V", help="The product of a cotangent called V and the Jacobian."),
         option(
             "--jvp",
@@ -54,8 +61,8 @@ gradient at random points before it is printed.""",
             help="How the formula is written; code is a complete function (text).",
         ),
         option("--cse/--no-cse", default=True, help="Name what repeats: where s = ... (yes)."),
-        option("-f", "--format", type=click.Choice(["text", "json"]), help="How to print (text)."),
-        option("-o", "--output", type=click.Path(), metavar="FILE", help="Write to a file."),
+        form("text", "json", default=None),
+        output(),
         *limits(),
         *everywhere(),
     ],

@@ -6,15 +6,17 @@ import click
 
 from gradcli.cli.options import (
     CONTEXT,
-    FORMATS,
     bindings,
     common,
     expression,
+    form,
     lazily,
     option,
+    output,
     rows,
     tracing,
     where,
+    wrt,
 )
 
 COMMAND = click.Command(
@@ -51,12 +53,7 @@ give no results, and 0.""",
     params=[
         expression(),
         bindings(),
-        option(
-            "-w",
-            "--wrt",
-            metavar="NAMES",
-            help="Variables to differentiate by, such as x,y (all floating-point ones).",
-        ),
+        wrt("Variables to differentiate by, such as x,y (all floating-point ones)."),
         option("--no-grad", is_flag=True, help="Only the value."),
         option(
             "--vjp",
@@ -80,16 +77,12 @@ give no results, and 0.""",
         option(
             "--steps", is_flag=True, help="Every subexpression with value, grad_fn and gradient."
         ),
-        option(
-            "-f", "--format", type=click.Choice(FORMATS), help="How to print the result (text)."
+        form(
+            *("text", "json", "npz", "npy", "csv"),
+            words="How to print the result (text).",
+            default=None,
         ),
-        option(
-            "-o",
-            "--output",
-            type=click.Path(),
-            metavar="FILE",
-            help="Write the result to a file; the format follows from its suffix.",
-        ),
+        output("Write the result to a file; the format follows from its suffix."),
         option(
             "--each",
             is_flag=True,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, bindings, common, expression, lazily, option
-
-FORMATS = ("text", "dot", "mermaid", "json", "svg", "png", "html")
+from gradcli.cli.options import CONTEXT, bindings, common, expression, lazily, option, output
 
 COMMAND = click.Command(
     "graph",
@@ -50,16 +48,10 @@ computed before is drawn.""",
         option(
             "-f",
             "--to",
-            type=click.Choice(FORMATS),
+            type=click.Choice(["text", "dot", "mermaid", "json", "svg", "png", "html"]),
             help="How to draw (text, or what the suffix of --output says).",
         ),
-        option(
-            "-o",
-            "--output",
-            type=click.Path(),
-            metavar="FILE",
-            help="Write to a file, such as graph.svg.",
-        ),
+        output("Write to a file, such as graph.svg."),
         *[parameter for parameter in common() if parameter.name != "precision"],
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gradcli.cli.options import CONTEXT, everywhere, lazily, option
+from gradcli.cli.options import CONTEXT, everywhere, form, lazily
 
 COMMAND = click.Command(
     "ops",
@@ -20,7 +20,7 @@ Examples:
   gradcli ops entropy        search names and descriptions""",
     params=[
         click.Argument(["name"], required=False),
-        option("-f", "--format", type=click.Choice(["text", "json"]), default="text"),
+        form("text", "json", default="text"),
         *everywhere(),
     ],
 )
