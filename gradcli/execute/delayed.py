@@ -21,9 +21,10 @@ from gradcli.execute.evaluate import SMALL, guarded, let_go
 from gradcli.execute.foreign import by_rows
 from gradcli.execute.forms import Sent, is_numpy, is_open, shared
 from gradcli.execute.limits import VIRTUAL, memory
+from gradcli.execute.spent import spent
 from gradcli.execute.whole import fits, reads_files
 from gradcli.files.stored import Stored
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, current
 from gradcli.graph.op import UNKNOWN
 from gradcli.graph.walk import ancestors
 
@@ -47,6 +48,7 @@ class Delayed:
         self.passed = False
         self.holders: list[weakref.ref[Any]] = []
         self.given: weakref.WeakSet[Node] = weakref.WeakSet()
+        self.made: weakref.WeakSet[Node] = weakref.WeakSet()
         self.sent = Sent(library)
         self.before: Engine | None = None
 
@@ -161,8 +163,20 @@ class Delayed:
         for node in order:
             if node.op.name not in VIRTUAL:
                 memory.refuse_node(node)
-        run, inputs, numbers = shared(self.library, order, targets)
-        return run([*(self.sent(node) for node in inputs), *numbers])
+        free = self._free(order, targets)
+        run, inputs, numbers = shared(self.library, order, targets, free)
+        found = run([*(self.sent(node) for node in inputs), *numbers])
+        for node in free:
+            node.value = None
+        self.made.update(targets)
+        return found
+
+    def _free(self, order: list[Node], targets: list[Node]) -> list[Node]:
+        """The nodes whose values results may be written over: made here, and spent."""
+        if not self.library.gives_up or current.recording is not None:
+            return []
+        values = spent(order, targets)
+        return [x for nodes in values if not self.made.isdisjoint(nodes) for x in nodes]
 
 
 def _unknown(order: Sequence[Node]) -> set[Node]:

@@ -136,17 +136,22 @@ def _compute_small(node: Node) -> None:
 
 
 def let_go(node: Node) -> None:
-    """Drops what a node with a value was computed from, but for what derivatives may follow.
+    """Drops what a node with a value was computed from, but for what derivatives may follow."""
+    node.inputs = kept_inputs(node)
 
-    A condition inside of a function keeps it: where the function's arguments were overwritten
+
+def kept_inputs(node: Node) -> tuple[Node, ...]:
+    """The inputs that a node with a value keeps, since derivatives may follow them.
+
+    A condition inside of a function keeps its own: where the function's arguments were overwritten
     behind autograd's back, it holds for what they are now.
     """
     if not node.tracked:
         inner = node.dtype is bool_ and not node.released
-        if not inner or not any(x.tracked or x.inputs for x in node.inputs):
-            node.inputs = ()
-    elif node.released:
-        node.inputs = tuple([x for x in node.inputs if x.tracked])
+        return node.inputs if inner and any(x.tracked or x.inputs for x in node.inputs) else ()
+    if node.released:
+        return tuple([x for x in node.inputs if x.tracked])
+    return node.inputs
 
 
 def guarded(node: Node, values: list[Any]) -> Any:

@@ -127,7 +127,8 @@ class Tiles:
             # A slice of all rows takes what lies in the tile, which differs from tile to tile.
             ends = [n.inputs[0] if n.op.name == "slice" else n for n in sweep.crosses]
             wanted = [copies[node] for node in (*ends, *_kept(sweep))]
-            run, inputs, numbers = shared(self.library, ancestors(wanted, is_open), wanted)
+            rows = [copies[x] for x in reads if x in sweep.rows.axis and self.library.copies]
+            run, inputs, numbers = shared(self.library, ancestors(wanted, is_open), wanted, rows)
             place = {copies[x]: x for x in reads}
             reads = [place[x] for x in inputs]
             room = {

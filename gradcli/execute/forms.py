@@ -7,7 +7,7 @@ constants of recorded work.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,16 +70,20 @@ class Form:
         self.varying: tuple[int, ...] = ()
         self.known: dict[Any, Run] = {}
 
-    def run(self, numbers: list[Any], make: Any) -> tuple[Run, tuple[int, ...]]:
-        """What computes a graph with these numbers, and which of them it takes as inputs."""
-        key = self._key(numbers)
+    def run(self, numbers: list[Any], spent: Any, make: Any) -> tuple[Run, tuple[int, ...]]:
+        """What computes a graph with these numbers, and which of them it takes as inputs.
+
+        Args:
+            spent: which inputs it may write over; what was compiled for others does not do.
+        """
+        key = spent, self._key(numbers)
         found = self.known.get(key)
         if found is None:
             changed = {i for i, (a, b) in enumerate(zip(self.last, numbers, strict=True)) if a != b}
             if changed - set(self.varying):
                 self.varying = tuple(sorted(changed.union(self.varying)))
                 self.known.clear()
-                key = self._key(numbers)
+                key = spent, self._key(numbers)
             found = self.known[key] = make(self.varying)
         self.last = numbers
         return found, self.varying
@@ -94,9 +98,15 @@ forms: dict[Any, Form] = {}
 
 
 def shared(
-    library: Library, order: Sequence[Node], targets: Sequence[Node]
+    library: Library,
+    order: Sequence[Node],
+    targets: Sequence[Node],
+    spent: Collection[Node] = (),
 ) -> tuple[Run, list[Node], list[Any]]:
     """What computes graphs of this form, compiled for the first of them.
+
+    Args:
+        spent: nodes whose values, the library's own, nobody reads after it.
 
     Returns:
         The work; the nodes of this graph whose values it takes; the numbers that it takes after
@@ -106,7 +116,10 @@ def shared(
     known = forms.setdefault((library.name, library.device, key), Form(numbers))
     if len(forms) > FORMS:
         forms.pop(next(iter(forms)))
-    run, varying = known.run(numbers, lambda free: prepared(library, order, targets, free))
+    free = tuple([place for place, node in enumerate(inputs) if node in spent])
+    run, varying = known.run(
+        numbers, free, lambda varying: prepared(library, order, targets, varying, free)
+    )
     places = numbered(order)
     return run, inputs, [_number(library, places[place]) for place in varying]
 
@@ -118,20 +131,29 @@ def _number(library: Library, node: Node) -> Any:
 
 
 def prepared(
-    library: Library, order: Sequence[Node], targets: Sequence[Node], free: Sequence[int]
+    library: Library,
+    order: Sequence[Node],
+    targets: Sequence[Node],
+    varying: Sequence[int],
+    free: Sequence[int],
 ) -> Run:
-    """Compiled work that takes the values of the inputs of `order`, then the numbers `free`."""
+    """Compiled work that takes the values of the inputs of `order`, then the numbers `varying`.
+
+    Args:
+        free: the places of the inputs that it may write over.
+    """
     recording, current.recording = current.recording, None
     try:
         _, inputs, _ = form(order, targets)
         numbers = numbered(order)
-        places = {numbers[i]: _given(numbers[i]) for i in free}
+        places = {numbers[i]: _given(numbers[i]) for i in varying}
         # An input may have been a constant once; whoever comes with this form has another value.
         copies = {x: data(True, x.shape, x.dtype) for x in inputs if not x.op.multiple}
         given = [copies.get(x, x) for x in inputs]
         for node in order:
             copies[node] = copied(node, node.inputs, copies, places.get(node))
-        return compiled(library, [copies[x] for x in targets], [*given, *places.values()])
+        ends = [copies[x] for x in targets]
+        return compiled(library, ends, [*given, *places.values()], [given[i] for i in free])
     finally:
         current.recording = recording
 
@@ -159,12 +181,18 @@ def copied(
     return made
 
 
-def compiled(library: Library, targets: Sequence[Node], given: Sequence[Node]) -> Run:
-    """What computes `targets` from new values of the nodes `given`; other known ones stay."""
+def compiled(
+    library: Library, targets: Sequence[Node], given: Sequence[Node], spent: Collection[Node] = ()
+) -> Run:
+    """What computes `targets` from new values of the nodes `given`; other known ones stay.
+
+    Args:
+        spent: those of `given` whose values, the library's own, it may write over.
+    """
     found = simplified(ancestors(targets, is_open), targets)
     ends = [found[node] for node in targets]
     work = Work(ancestors(ends, is_open), ends)
-    run = library.compiled(work)
+    run = library.compiled(work, [i for i, x in enumerate(work.inputs) if x in spent])
     if work.inputs == list(given):
         return run
     places = {node: i for i, node in enumerate(given)}

@@ -48,7 +48,9 @@ class Recorded:
             copies = dict(zip(inputs, given, strict=True))
             _copy(dict(recording.made), outputs, copies)
             with library.computing():
-                self._run = compiled(library, [copies[node] for node in outputs], given)
+                ends = [copies[node] for node in outputs]
+                # What is copied to a device for one call is nobody else's.
+                self._run = compiled(library, ends, given, given if library.copies else ())
         finally:
             current.recording = before
         self._library = library

@@ -47,7 +47,7 @@ class Autograd:
     )
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = weakref.ref(tensor)
+        self.tensor = weakref.ref(tensor, self._end)
         self.held: Tensor | None = None
         self.grad: Tensor | None = None
         self.leaf: Node | None = None
@@ -61,6 +61,10 @@ class Autograd:
         """`hooks`, to which a function is added: the tensor stays until it is called."""
         self.held = self.tensor()
         return hooks
+
+    def _end(self, tensor: object) -> None:
+        """Lets go of the leaf, which holds this in turn, as the tensor is gone."""
+        self.leaf = None
 
     def follow(self, old: Node, new: Node) -> None:
         """Keeps up with a write: the gradient to retain is then that of the new value."""

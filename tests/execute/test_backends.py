@@ -41,3 +41,9 @@ def test_a_backend_computes_what_numpy_computes(script: str, backend: str) -> No
         pytest.skip(f"{BACKENDS[backend]} is not installed")
     done = run(script, backend)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
+def test_results_are_written_over_what_nobody_reads() -> None:
+    done = run("backend_donation.py")
+    assert done.returncode == 0, done.stderr

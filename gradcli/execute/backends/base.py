@@ -49,6 +49,8 @@ class Library(ABC):
             those that are shared.
         over: kernels that take `out`, which may be an operand of the result's shape and dtype.
         fresh: other kernels whose result is in memory of its own.
+        gives_up: whether compiled work can write results over inputs that nobody reads after it.
+        copies: whether what `from_numpy` gives never shares memory with the host's array.
         spaces: the library's modules, searched in this order.
         device: where its arrays are, in words.
     """
@@ -59,6 +61,8 @@ class Library(ABC):
     own: ClassVar[Mapping[str, Kernel]] = {}
     over: ClassVar[frozenset[str]] = frozenset()
     fresh: ClassVar[frozenset[str]] = frozenset()
+    gives_up: ClassVar[bool] = False
+    copies = False
 
     def __init__(self, spaces: Sequence[Any], device: str) -> None:
         self.spaces = spaces
@@ -240,8 +244,12 @@ class Library(ABC):
 
     # -- whole graphs
 
-    def compiled(self, work: Work) -> Run:
-        """What computes the outputs of a whole graph from its inputs."""
+    def compiled(self, work: Work, free: Sequence[int] = ()) -> Run:
+        """What computes the outputs of a whole graph from its inputs.
+
+        Args:
+            free: the numbers of inputs that it may write over.
+        """
         steps = list(reused(work, self.over, self.fresh))
 
         def run(arrays: Sequence[Array]) -> list[Array]:

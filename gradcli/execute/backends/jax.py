@@ -7,14 +7,15 @@ at values or runs on the host stands between compiled pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from gradcli.execute import outputs
+from gradcli.execute import outputs, spent
 from gradcli.execute.backends import composed
 from gradcli.execute.backends.array_api import OWN, ArrayAPI
 from gradcli.execute.backends.base import Run, guarded
@@ -23,6 +24,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.backends.shared import Axes, Slices, places, taken
 from gradcli.execute.work import Step, Work
 from gradcli.graph.dtype import DType
+from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape, numel
 
 jax: Any = import_module("jax")
@@ -224,16 +226,18 @@ class Jax(ArrayAPI):
         "special_xlog1py": "xlog1py",
     }
     missing = frozenset(("softmax", "log_softmax", "logsumexp", "polygamma"))
+    gives_up = True
 
     def __init__(self, place: Any) -> None:
         super().__init__(jnp, f"{place.platform}:{place.id}", special)
         self.place = place
+        self.copies = place.platform != "cpu"
 
     def from_numpy(self, array: Any) -> Any:
         """An array on the device; on the CPU it shares the memory of one that JAX can take."""
-        if self.place.platform == "cpu":
-            array = outputs.aligned(array)
-        return jax.device_put(array, self.place)
+        if self.copies:
+            return jax.device_put(array, self.place, may_alias=False)
+        return jax.device_put(outputs.aligned(array), self.place)
 
     def dtype(self, dtype: DType) -> Any:
         """NumPy's dtype, as JAX takes it."""
@@ -258,7 +262,7 @@ class Jax(ArrayAPI):
         cut = lax.dynamic_slice(x, first, (*x.shape[:lead], *sizes))
         return cut[taken(tuple((0, n, step) for _, n, step in slices))]
 
-    def compiled(self, work: Work) -> Run:
+    def compiled(self, work: Work, free: Sequence[int] = ()) -> Run:
         """One compiled function, where nothing looks at values or runs on the host."""
         levels: dict[int, int] = {}
         pieces: dict[tuple[int, bool], list[Step]] = {}
@@ -270,41 +274,67 @@ class Jax(ArrayAPI):
         stages = [(alone, steps) for (_, alone), steps in sorted(pieces.items(), key=_stage)]
         if not stages:
             return lambda arrays: [arrays[i] for i in work.outputs]
+        made = {step.target: step.node for alone, steps in stages if not alone for step in steps}
+        own = made | {i: work.inputs[i] for i in free}
         if len(stages) == 1 and not stages[0][0]:
-            return self._piece(stages[0][1], range(len(work.inputs)), work.outputs, False)
-        return self._in_stages(stages, work)
+            reads = range(len(work.inputs))
+            run = self._compiled(stages[0][1], reads, work.outputs, own)
+            return lambda arrays: run(*arrays)
+        return self._in_stages(stages, work, own)
 
     def _is_alone(self, step: Step) -> bool:
         return self.stops(step.node) or not self.has(step.node.op)
 
     def _piece(
-        self, steps: Sequence[Step], reads: Sequence[int], writes: Sequence[int], alone: bool
-    ) -> Run:
-        """Some steps, compiled; or each of them by itself."""
+        self, steps: Sequence[Step], reads: Sequence[int], writes: Sequence[int]
+    ) -> Callable[..., list[Any]]:
+        """Some steps, each by itself."""
 
-        def piece(arrays: Sequence[Array]) -> list[Array]:
+        def piece(*arrays: Array) -> list[Array]:
             slots = dict(zip(reads, arrays, strict=True))
             for step in steps:
                 slots[step.target] = guarded(self, step.node, [slots[i] for i in step.sources])
             return [slots[i] for i in writes]
 
-        return piece if alone else jax.jit(piece)
+        return piece
 
-    def _in_stages(self, stages: Sequence[tuple[bool, list[Step]]], work: Work) -> Run:
-        calls: list[tuple[Run, list[int], list[int]]] = []
+    def _compiled(
+        self,
+        steps: Sequence[Step],
+        reads: Sequence[int],
+        writes: Sequence[int],
+        own: Mapping[int, Node],
+    ) -> Callable[..., list[Any]]:
+        """Some steps as one function, which writes over those of `own` in which a result fits."""
+        made = {step.target: step.node for step in steps}
+        rooms = Counter(_room(made[i]) for i in set(writes) if i in made)
+        over = []
+        for place, i in enumerate(reads):
+            room = _room(own[i]) if i in own and i not in writes else None
+            if room is not None and rooms[room]:
+                rooms[room] -= 1
+                over.append(place)
+        return jax.jit(self._piece(steps, reads, writes), donate_argnums=over)  # type: ignore[no-any-return]  # JAX is Any here
+
+    def _in_stages(
+        self, stages: Sequence[tuple[bool, list[Step]]], work: Work, own: Mapping[int, Node]
+    ) -> Run:
+        calls: list[tuple[Callable[..., list[Any]], list[int], list[int]]] = []
         later = set(work.outputs)
         for alone, steps in reversed(stages):
             made = {step.target for step in steps}
             reads = sorted({i for step in steps for i in step.sources} - made)
             writes = sorted(made & later)
-            run = self._piece(steps, reads, writes, alone)
+            free = {i: node for i, node in own.items() if i not in later}
+            piece = self._piece(steps, reads, writes)
+            run = piece if alone else self._compiled(steps, reads, writes, free)
             calls.append((run, reads, writes))
             later |= set(reads)
 
         def run_all(arrays: Sequence[Array]) -> list[Array]:
             slots = dict(enumerate(arrays))
             for run, reads, writes in reversed(calls):
-                slots.update(zip(writes, run([slots[i] for i in reads]), strict=True))
+                slots.update(zip(writes, run(*(slots[i] for i in reads)), strict=True))
             return [slots[i] for i in work.outputs]
 
         return run_all
@@ -312,3 +342,11 @@ class Jax(ArrayAPI):
 
 def _stage(item: tuple[tuple[int, bool], Any]) -> tuple[int, bool]:
     return item[0]
+
+
+def _room(node: Node) -> Any:
+    """The kind of memory that a value lies in; None for what is not worth writing over."""
+    dtype = NUMPY_DTYPES[node.dtype]
+    if node.op.multiple or node.size * dtype.itemsize < spent.LEAST:
+        return None
+    return node.shape, dtype
