@@ -49,8 +49,8 @@ class Library(ABC):
             those that are shared.
         over: kernels that take `out`, which may be an operand of the result's shape and dtype.
         fresh: other kernels whose result is in memory of its own.
-        gives_up: whether compiled work can write results over inputs that nobody reads after it.
-        copies: whether what `from_numpy` gives never shares memory with the host's array.
+        gives_up: whether compiled work can write over inputs that nobody reads after it.
+        copies: whether what `from_numpy` gives never shares the host's memory.
         spaces: the library's modules, searched in this order.
         device: where its arrays are, in words.
     """
@@ -175,8 +175,7 @@ class Library(ABC):
 
     def __getattr__(self, name: str) -> Kernel:
         """A kernel by name, so that kernels can be composed of others."""
-        found = None if name.startswith("_") else self.kernel(name)
-        if found is None:
+        if name.startswith("_") or (found := self.kernel(name)) is None:
             raise AttributeError(name)
         return found
 
@@ -238,18 +237,13 @@ class Library(ABC):
 
     def stops(self, node: Node) -> bool:
         """Whether an op looks at values: it runs by itself, at once."""
-        kernel = node.op.kernel
-        whole = kernel in DIVISIONS and node.dtype.category < 2
-        return whole or kernel in CHECKED
+        whole = node.dtype.category < 2
+        return node.op.kernel in CHECKED or (whole and node.op.kernel in DIVISIONS)
 
     # -- whole graphs
 
     def compiled(self, work: Work, free: Sequence[int] = ()) -> Run:
-        """What computes the outputs of a whole graph from its inputs.
-
-        Args:
-            free: the numbers of inputs that it may write over.
-        """
+        """What computes a graph's outputs from its inputs, and may write over those in `free`."""
         steps = list(reused(work, self.over, self.fresh))
 
         def run(arrays: Sequence[Array]) -> list[Array]:
