@@ -120,9 +120,8 @@ class _Writer:
             given = f"{self._name('q', question)}(asarray(v{self.places[node]}))"
             self.lines.append(f"if {given} != {self._name('r', answer)}: raise Otherwise")
         results = ", ".join(self.places[node] for node in self.found)
-        head = [f"{self.places[x]}, = nodes" for x in self.inputs[:1]]
-        if len(self.inputs) != 1:
-            head = [f"{', '.join(self.places[x] for x in self.inputs)} = nodes"]
+        taken = "".join(f"{self.places[x]}, " for x in self.inputs)
+        head = [f"{taken}= nodes"] if taken else []
         used = {x for node in self.steps for x in self.sources.get(node, ())}
         used.update(node for node, _, _ in self.asked)
         head += [f"v{self.places[x]} = {self.places[x]}.value" for x in self.inputs if x in used]

@@ -29,7 +29,7 @@ from gradcli.ops.ruled import ruled
 from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, with_real_gradient
 
 
 def activation(
@@ -138,7 +138,7 @@ def _gelu_tanh(g: Node, out: Node, x: Node) -> Node:
 def silu(input: Any, inplace: bool = False) -> Node:
     """`input*sigmoid(input)`."""
     x = tensor(input)
-    x = x if x.dtype.is_complex else floating(x, "silu_cpu")
+    x = with_real_gradient("silu", x) if x.dtype.is_complex else floating(x, "silu_cpu")
     return ruled(x * ops.sigmoid(x), x, rules=(_silu,))
 
 

@@ -17,12 +17,11 @@ from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, bool_, int32, int64
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
-from gradcli.ops.rows import lacks
 from gradcli.ops.ruled import opaque
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand, Value
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, promoted
 
 Array = Any
 
@@ -131,7 +130,7 @@ def isin(
     return data(found, found.shape, bool_)
 
 
-@function("searchsorted", method=False, refuses=lacks("searchsorted_out_cpu", BOOL, COMPLEX))
+@function("searchsorted", method=False)
 def searchsorted(
     sorted_sequence: Any,
     input: Value,
@@ -144,11 +143,8 @@ def searchsorted(
     """Where the values `input` belong in the sorted last dim of `sorted_sequence`."""
     edges, values = tensor(sorted_sequence), tensor(input)
     _searchable(edges, values, right, side, sorter)
-    rows = array(edges)
-    if sorter is not None:
-        rows = np.take_along_axis(rows, array(sorter), -1)
     on_right = right or side == "right"
-    return _places(rows, array(values), on_right, int32 if out_int32 else int64)
+    return _places(edges, values, on_right, int32 if out_int32 else int64, sorter)
 
 
 def _searchable(edges: Node, values: Node, right: bool, side: str | None, sorter: Any) -> None:
@@ -184,7 +180,13 @@ def _searchable(edges: Node, values: Node, right: bool, side: str | None, sorter
         )
 
 
-def _places(rows: Array, values: Array, right: bool, dtype: Any) -> Node:
+def _places(edges: Node, given: Node, right: bool, dtype: Any, sorter: Any = None) -> Node:
+    bounds, wanted = promoted(edges, given)
+    if bounds.dtype.category in (BOOL, COMPLEX) and wanted.size:
+        raise no_kernel("searchsorted_out_cpu", bounds)
+    rows, values = array(bounds), array(wanted)
+    if sorter is not None:
+        rows = np.take_along_axis(rows, array(sorter), -1)
     side: Any = "right" if right else "left"
     if rows.ndim == 1:
         found = np.asarray(np.searchsorted(rows, values, side))
@@ -195,7 +197,7 @@ def _places(rows: Array, values: Array, right: bool, dtype: Any) -> Node:
     return ops.cast(known_node(found.astype(np.int64)), dtype)
 
 
-@function("bucketize", method=False, refuses=lacks("searchsorted_out_cpu", BOOL, COMPLEX))
+@function("bucketize", method=False)
 def bucketize(
     input: Value, boundaries: Any, *, out_int32: bool = False, right: bool = False
 ) -> Node:
@@ -205,4 +207,4 @@ def bucketize(
         raise GradcliError(
             "G024", f"boundaries tensor must be 1 dimension, but got dim({edges.ndim})"
         )
-    return _places(array(edges), array(tensor(input)), right, int32 if out_int32 else int64)
+    return _places(edges, tensor(input), right, int32 if out_int32 else int64)

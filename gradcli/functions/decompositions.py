@@ -27,7 +27,7 @@ from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.operands import is_half, no_kernel
+from gradcli.tensor.operands import is_half, no_kernel, with_real_gradient
 from gradcli.tensor.results import Results, named_results
 
 CholeskyEx = named_results("linalg_cholesky_ex", "L", "info")
@@ -110,7 +110,7 @@ def geqrf(input: Any) -> Results:
         raise GradcliError("G021", "torch.geqrf: input must have at least 2 dimensions.")
     if not x.dtype.differentiable or is_half(x):
         raise no_kernel("geqrf_cpu", x)
-    return Geqrf(*own.geqrf.many(x))
+    return Geqrf(*own.geqrf.many(with_real_gradient("geqrf", x)))
 
 
 def _reflectors(name: str, input: Any, tau: Any) -> tuple[Node, Node]:

@@ -137,7 +137,7 @@ for _name, _what in {
 
 @internal("rrelu_with_noise")
 def _rrelu(x: Node, noise: Any) -> Node:
-    x = floating(x, "rrelu_with_noise_cpu")
+    x = floating(x, "rrelu_with_noise_cpu" if isinstance(noise, Node) else "leaky_relu_cpu")
     return ops.where(ops.gt(x, zero(x)), x, x * noise)
 
 

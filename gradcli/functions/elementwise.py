@@ -27,7 +27,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand
-from gradcli.tensor.operands import as_number, given_dtype, no_kernel
+from gradcli.tensor.operands import as_number, given_dtype, no_kernel, with_real_gradient
 
 
 @function(overload=lambda input, end, weight: tensor_last(input, weight))
@@ -158,9 +158,7 @@ _NAN_TO_NUM = (lambda g, out, x: g * ops.cast(ops.isfinite(x), x.dtype),)
 
 def _finite(x: Node, nan: float, posinf: float | None, neginf: float | None) -> Node:
     if x.dtype.is_complex:
-        if x.tracked:
-            sentence = "nan_to_num does not support automatic differentiation for outputs with"
-            raise GradcliError("G025", f"{sentence} complex dtype.")
+        with_real_gradient("nan_to_num", x)
         parts = (_finite(part(x), nan, posinf, neginf) for part in (ops.real, ops.imag))
         return ops.make_complex(*parts)
     largest = LARGEST[given_dtype(x)]

@@ -14,7 +14,7 @@ from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import internal
 from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, int64
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, data
 from gradcli.graph.op import DETACH, OVERWRITE
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index, index_add
@@ -23,6 +23,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.levels import of_all_examples
+from gradcli.tensor.operands import with_real_gradient
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.write import write
 
@@ -71,8 +72,6 @@ def _shorten(weight: Any, chosen: Array, most: float, order: float) -> None:
 
 
 def _known(values: Array, like: Node) -> Node:
-    from gradcli.graph.node import data
-
     return data(values, values.shape, like.dtype)
 
 
@@ -94,6 +93,7 @@ def _embedding(
     if ((known < 0) | (known >= x.shape[0])).any():
         raise GradcliError("G022", "index out of range in self", kind=IndexError)
     number = ops.cast(chosen, int64)
+    with_real_gradient("embedding", x)
     rows = _rows(x, number, scale_grad_by_freq)
     if padding_idx < 0:
         return rows

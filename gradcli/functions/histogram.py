@@ -88,7 +88,7 @@ HISTOGRAMDD = named_results("histogramdd", "hist", "bin_edges")
 
 @function("histogram", refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES))
 def histogram(
-    input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
+    input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
     """How many elements fall into each bin, and the bins' edges: a number of them, or the edges."""
     x = tensor(input)

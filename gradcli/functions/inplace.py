@@ -239,7 +239,7 @@ def clone(input: Any, *, memory_format: Any = None) -> Node:
 
 
 @composite("Tensor.copy_")
-def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
+def copy_(input: Any, src: Value, non_blocking: bool = False) -> Any:
     """Writes the elements of `src`, repeated where it has to be."""
     value = src if isinstance(src, Tensor) else Tensor(number_node(src, input.dtype))
     refuse(input, value.requires_grad)

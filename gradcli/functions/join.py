@@ -20,7 +20,7 @@ from gradcli.functions.shape import (
 )
 from gradcli.graph.dtype import int32, int64
 from gradcli.graph.node import Node, data
-from gradcli.graph.op import Op
+from gradcli.graph.op import REPLACE, Op
 from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
@@ -60,10 +60,14 @@ def cat(tensors: Tensors, dim: int = 0) -> Node:
                 f"zero-dimensional tensor (at position {position}) cannot be concatenated",
                 help="stack() joins scalars",
             )
-    nodes = [x for x in nodes if x.shape != (0,)] or nodes[:1]
+    empty = [x for x in nodes if x.shape == (0,)]
+    nodes = [x for x in nodes if x.shape != (0,)] or nodes
     axis = axis_from_right(whole(dim), nodes[0].ndim)
     _same_elsewhere(nodes, axis)
-    return movement.concat(*nodes, axis=axis)
+    joined = movement.concat(*nodes, axis=axis)
+    for x in empty if nodes[0].shape != (0,) else ():  # connected, however few elements it has
+        joined = REPLACE(x, joined) if x.tracked else joined
+    return joined
 
 
 def _same_elsewhere(nodes: list[Node], axis: int) -> None:

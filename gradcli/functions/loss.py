@@ -23,6 +23,7 @@ from gradcli.ops.elementwise import cast
 from gradcli.ops.ruled import ruled
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.kinds import Sized
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import cannot_cast
 
@@ -88,8 +89,8 @@ def _pair(input: Node, target: Node, kernel: str) -> list[Node]:
 
 @composite("nn.functional.mse_loss")
 def mse_loss(
-    input: Any,
-    target: Any,
+    input: Sized,
+    target: Sized,
     size_average: Old = None,
     reduce: Old = None,
     reduction: Reduction = "mean",
@@ -124,8 +125,8 @@ def _weighted(losses: Any, weight: Any, how: str, over: bool = True) -> Any:
 
 @composite("nn.functional.l1_loss")
 def l1_loss(
-    input: Any,
-    target: Any,
+    input: Sized,
+    target: Sized,
     size_average: Old = None,
     reduce: Old = None,
     reduction: Reduction = "mean",
@@ -147,8 +148,8 @@ def _rounded_corner(d: Node, width: float, divisor: float, slope: float) -> Node
 
 @composite("nn.functional.smooth_l1_loss")
 def smooth_l1_loss(
-    input: Any,
-    target: Any,
+    input: Sized,
+    target: Sized,
     size_average: Old = None,
     reduce: Old = None,
     reduction: Reduction = "mean",
@@ -170,8 +171,8 @@ def _smooth_l1(input: Node, target: Node, beta: float, how: str) -> Node:
 
 @composite("nn.functional.huber_loss")
 def huber_loss(
-    input: Any,
-    target: Any,
+    input: Sized,
+    target: Sized,
     reduction: Reduction = "mean",
     delta: float = 1.0,
     weight: Any = None,
@@ -187,7 +188,10 @@ def huber_loss(
 def _huber(input: Node, target: Node, delta: float, how: str) -> Node:
     if delta <= 0:
         raise GradcliError("G026", "huber_loss does not support non-positive values for delta.")
-    x, y = _pair(input, target, "huber_cpu")
+    x, y = promoted(input, target)
+    if x.dtype.category > input.dtype.category:
+        raise cannot_cast(x.dtype, input.dtype)
+    floating(x, "huber_cpu")
     return cast(reduced(_rounded_corner(x - y, delta, 1.0, delta), how), input.dtype)
 
 
@@ -204,17 +208,21 @@ def soft_margin_loss(
 ) -> Node:
     """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
     not_differentiable("soft_margin_loss", target=target)
-    if not input.dtype.is_floating_point:
+    x, y = promoted(-input, target)
+    if x.dtype.category > input.dtype.category:
+        raise cannot_cast(x.dtype, input.dtype)
+    if x.dtype.category <= INTEGER:
         raise cannot_cast(float32, input.dtype)
-    x, y = promoted(input, target)
     require_room(y.shape, x.shape)
-    return reduced(own.softplus(x * -y), reduction, size_average, reduce)
+    z = x * y
+    losses = ops.log(ops.exp(z) + 1) if z.dtype.is_complex else own.softplus(z)
+    return reduced(cast(losses, input.dtype), reduction, size_average, reduce)
 
 
 @function("nn.functional.binary_cross_entropy")
 def binary_cross_entropy(
-    input: Any,
-    target: Any,
+    input: Sized,
+    target: Sized,
     weight: Any = None,
     size_average: Old = None,
     reduce: Old = None,
@@ -250,8 +258,8 @@ def _size(x: Node) -> str:
 
 @function("nn.functional.binary_cross_entropy_with_logits", edges=("input", "target"))
 def binary_cross_entropy_with_logits(
-    input: Any,
-    target: Any,
+    input: Sized,
+    target: Sized,
     weight: Any = None,
     size_average: Old = None,
     reduce: Old = None,

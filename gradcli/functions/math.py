@@ -109,8 +109,7 @@ def add(input: Value, other: Value, *, alpha: Number = 1) -> Node:
 
 def _added(x: Node, y: Node, alpha: complex) -> Node:
     """`x + alpha*y` for operands of one dtype, which a factor may not change."""
-    if isinstance(alpha, bool) and x.dtype is not bool_:
-        raise GradcliError("G025", "Boolean alpha only supported for Boolean results.")
+    _refuse_bool(alpha, x)
     if alpha == 1:
         return ops.add(x, y)
     for kind, category, what in _FACTORS:
@@ -118,6 +117,11 @@ def _added(x: Node, y: Node, alpha: complex) -> Node:
             raise GradcliError("G025", f"For {what} number.")
     scaled = ops.logical_and if x.dtype is bool_ else ops.mul
     return ops.add(x, scaled(y, promoted(y, alpha)[1]))
+
+
+def _refuse_bool(alpha: complex, x: Node) -> None:
+    if isinstance(alpha, bool) and x.dtype is not bool_:
+        raise GradcliError("G025", "Boolean alpha only supported for Boolean results.")
 
 
 _FACTORS = (
@@ -144,6 +148,7 @@ def refuse_bools(input: Any, other: Any) -> None:
 def _subtracted(input: Any, other: Any, alpha: complex) -> Node:
     refuse_bools(input, other)
     x, y = promoted(input, other)
+    _refuse_bool(alpha, x)
     return ops.sub(x, y) if alpha == 1 else _added(x, y, -alpha)
 
 

@@ -22,7 +22,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, with_real_gradient
 from gradcli.tensor.results import Results, named_results
 
 PAIRS = {
@@ -215,8 +215,11 @@ def _nothing(dim: int | None) -> GradcliError:
 def _running(name: str, largest: bool) -> None:
     @function(name)
     def running(input: Any, dim: int) -> Any:
-        x = _real(name, input)
+        x = tensor(input)
         axis = axis_from_right(dim, x.ndim)
+        if x.size and x.ndim:
+            _real(name, x)
+        with_real_gradient(name, x)
         places = order.running_place(_row(x), axis=axis, largest=largest)
         return _found(name, x, places, axis, x.shape)
 

@@ -12,6 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.nn import floating
 from gradcli.functions.pad import padded
 from gradcli.functions.shape import reshaped, whole
+from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops.window import overlap_add, windows
@@ -26,7 +27,7 @@ def unfold(
     input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Node:
     """The patches under a sliding window, one a column: (N, C*kernel, patches)."""
-    x = floating_or_complex(input, "im2col_out_cpu")
+    x = tensor(input)
     kernel, gaps, around, steps = _patch_numbers(kernel_size, dilation, padding, stride)
     if x.ndim not in (3, 4) or 0 in x.shape[x.ndim - 3 :]:
         raise GradcliError(
@@ -43,6 +44,7 @@ def unfold(
             f"padding={around}, calculated shape of the array of sliding blocks as {counts}, but "
             "its components must be at least one.",
         )
+    floating_or_complex(x, "im2col_out_cpu")
     taken = windows(padded(x, [(n, n) for n in around]), kernel=kernel, stride=steps, dilation=gaps)
     shape = (x.shape[-3] * numel(kernel), numel(counts))
     return reshaped(taken, x.shape[: x.ndim - 3] + shape)
@@ -58,12 +60,13 @@ def fold(
     stride: Any = 1,
 ) -> Node:
     """The adjoint of `unfold`: patches added up where they overlap, (N, C, *output_size)."""
-    x = floating_or_complex(input, "col2im_out_cpu")
+    x = tensor(input)
     size = _pair("output_size", output_size)
     kernel, gaps, around, steps = _patch_numbers(kernel_size, dilation, padding, stride)
     sizes = [n + 2 * p for n, p in zip(size, around, strict=True)]
     counts = _counts(sizes, kernel, steps, gaps)
     _check_patches(x, kernel, counts, (size, kernel, gaps, around, steps))
+    floating_or_complex(x, "col2im_out_cpu")
     channels = x.shape[-2] // numel(kernel)
     apart = reshaped(x, (*x.shape[: x.ndim - 2], channels, *kernel, *counts))
     whole_image = overlap_add(apart, stride=steps, dilation=gaps, shape=tuple(sizes))
@@ -71,9 +74,9 @@ def fold(
 
 
 def floating_or_complex(x: Any, kernel: str) -> Node:
-    """A floating-point or complex operand; raises G025, as PyTorch's `kernel` does, for others."""
+    """An operand of any dtype but integers, for which PyTorch's `kernel` raises G025."""
     node = tensor(x)
-    return node if node.dtype.is_complex else floating(node, kernel)
+    return floating(node, kernel) if node.dtype.category == INTEGER else node
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:

@@ -80,10 +80,12 @@ def _max_pool_of(count: int) -> Function:
 
     @internal(f"max_pool{core}D_with_indices")
     def chosen(x: Node, *given: Any) -> tuple[Node, Node]:
-        kernel, stride, padding, dilation, up = given
+        kernel, stride, padding, dilation, up, alone = given
         counts = check_windows(x, kernel, stride, padding, dilation, up)
-        if x.dtype.category == BOOL or x.dtype.is_complex:
-            raise no_kernel(f"max_pool{count}d", x)
+        if alone:
+            floating(x, "max_pool1d_impl")
+        elif x.dtype.category == BOOL or x.dtype.is_complex:
+            raise no_kernel(f"max_pool{core}d", x)
         sizes = x.shape[x.ndim - core :]
         each = zip(counts, sizes, kernel, stride, padding, dilation, strict=True)
         return _chosen(x, tuple(sliding(*one) for one in each))
@@ -106,7 +108,8 @@ def _max_pool(count: int) -> Function:
         check_rank(input, count, name)
         asked = f"{name}{'_with_indices' * return_indices}"
         given = numbers(asked, count, kernel_size, stride, padding=padding, dilation=dilation)
-        return _as_two(chosen, count, input, *given, ceil_mode)
+        alone = count == 1 and not return_indices
+        return _as_two(chosen, count, input, *given, ceil_mode, alone)
 
     doc = f"The maximum of each window over the last {count} dims; the first of equal ones counts."
     return maxima(pair, name, doc, name)

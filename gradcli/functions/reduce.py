@@ -51,8 +51,8 @@ def count(x: Node, axes: tuple[int, ...]) -> int:
     return total
 
 
-def _by_dim(input: Any, dim: Any = None, *args: Any, **options: Any) -> int:
-    return 0 if dim is None else 1
+def _by_dim(input: Any, *args: Any, **options: Any) -> int:
+    return int(bool(args) or not options.keys() <= {"dtype"})
 
 
 def _typed(x: Node, dtype: Any) -> Node:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
-from gradcli.tensor.kinds import MISFIT, TENSOR, Parameter
+from gradcli.tensor.kinds import MISFIT, SIZED, TENSOR, Parameter
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.operands import number_node
+from gradcli.tensor.origins import called, in_python
 from gradcli.tensor.refusals import check_device
 from gradcli.tensor.tensor import Tensor
 
@@ -71,7 +72,7 @@ def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwar
             fitted[name] = value
         elif name == parameters.rest:
             args = (*args, value)
-        elif name in IDLE:
+        elif name in IDLE and (name != "out" or value is None):
             _refuse_elsewhere(name, value)
         else:
             fitted[name if in_python(function) else RENAMED.get(name, name)] = value
@@ -84,16 +85,19 @@ def _check_names(function: Function, args: Args, kwargs: Kwargs) -> None:
     positional = parameters.positional
     if len(args) > len(positional) and not parameters.rest:
         raise _misuse(function, args, kwargs, lambda bound: _too_many(function, args, bound))
+    absent = [p.name for p in positional[len(args) : parameters.required] if p.name not in kwargs]
+    # Python looks at the names first, PyTorch's own functions at what is missing.
+    if absent and not in_python(function):
+        raise _misuse(function, args, kwargs, _missing(function, absent))
     for i, name in enumerate(kwargs):
-        problem = ""
+        problem: str | Callable[[int], str] = ""
         if name not in parameters.by_name and not parameters.more:
-            problem = f"got an unexpected keyword argument '{name}'"
+            problem = _unknown(function, name)
         elif any(parameter.name == name for parameter in positional[: len(args)]):
             problem = f"got multiple values for argument '{name}'"
         if problem:
             help = did_you_mean(name, parameters.by_name)
             raise _misuse(function, args, kwargs, problem, help=help, place=len(args) + i)
-    absent = [p.name for p in positional[len(args) : parameters.required] if p.name not in kwargs]
     if absent:
         raise _misuse(function, args, kwargs, _missing(function, absent))
 
@@ -108,6 +112,17 @@ def _too_many(function: Function, args: Args, bound: int) -> str:
     plural = "" if range_ == "1" else "s"
     were = "was" if number == 1 else "were"
     return f"takes {range_} positional argument{plural} but {number} {were} given"
+
+
+def _unknown(function: Function, name: str) -> Callable[[int], str]:
+    """What PyTorch says of an argument `name` that a function has not; a method may have none."""
+
+    def problem(bound: int) -> str:
+        if bound and len(function.parameters.by_name) == 1 and not function.parameters.rest:
+            return "takes no keyword arguments"
+        return f"got an unexpected keyword argument '{name}'"
+
+    return problem
 
 
 def _missing(function: Function, names: list[str]) -> str:
@@ -130,6 +145,10 @@ def _take(
         return bool(value)
     if function.lenient and TENSOR in parameter.kinds and isinstance(value, (int, float, complex)):
         return Tensor(number_node(value))
+
+    if SIZED in parameter.kinds:
+        said = f"'{type_of(value)}' object has no attribute '{parameter.word}'"
+        raise GradcliError("G014", said, help=_HELP["Tensor"], kind=AttributeError)
 
     def sentence(bound: int) -> str:
         position = f" (position {i + 1 - bound})" if i < len(args) else ""
@@ -201,31 +220,10 @@ def _misuse(
     return Misuse(function, sentence, [*(help or []), usage], place=place, count=count, code=code)
 
 
-def called(function: Function) -> str:
-    """What PyTorch's sentences call it: `linalg_inv` for `linalg.inv`."""
-    name = function.qualified.removeprefix("nn.functional.").removeprefix("Tensor.")
-    return name.replace(".", "_")
-
-
 def _has_several(function: Function) -> bool:
     """Whether PyTorch has several signatures for it."""
     by_name = function.parameters.by_name
     return callable(function.overload) or any(p.several for p in by_name.values())
-
-
-PYTHON = frozenset(
-    (
-        *("atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cdist"),
-        *("cartesian_prod", "chain_matmul", "einsum", "istft", "meshgrid", "norm", "split"),
-        *("stft", "tensordot", "unique", "unique_consecutive"),
-    )
-)
-"""PyTorch's functions that are written in Python, besides those of torch.nn.functional."""
-
-
-def in_python(function: Function) -> bool:
-    """Whether PyTorch's function is written in Python: other sentences, no other names."""
-    return function.qualified.startswith("nn.functional.") or function.qualified in PYTHON
 
 
 def _refuse_elsewhere(name: str, value: Any) -> None:

@@ -20,6 +20,8 @@ Number = Any
 """Annotation: a Python number, or a 0-dim tensor in its place."""
 Operand = Any
 """Annotation: a tensor, or a number where another operand is a tensor."""
+Sized = Any
+"""Annotation: a tensor, whose size PyTorch's function, written in Python, asks for first."""
 Value = Any
 """Annotation: a tensor or a number, which PyTorch makes a tensor of."""
 Listed = Any
@@ -116,6 +118,7 @@ class Kind:
         self.take = take
 
 
+SIZED = Kind("size", _tensor)
 TENSOR, NUMBER = Kind("Tensor", _tensor), Kind("Number", _number)
 _SEVERAL, _DIMS = Kind("tuple of ints", _several), Kind("tuple of ints", _dims)
 OPERAND = (TENSOR, NUMBER)
@@ -126,6 +129,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     **{"bool": (Kind("bool", _bool),), "Old": (Kind("bool", _bool),)},
     "str": (Kind("str", lambda value: value if isinstance(value, str) else MISFIT),),
     "Tensors": (Kind("tuple of Tensors", _tensors),),
+    "Sized": (SIZED,),
     "DType": (Kind("torch.dtype", _dtype),),
     **{"Dim": (_DIMS,), "Dims": (_DIMS,), "Sizes": (_DIMS,), "Sequence[int]": (_SEVERAL,)},
     "Listed": (_SEVERAL,),

@@ -19,7 +19,7 @@ from gradcli.graph.dtype import (
     of_number,
     result_type,
 )
-from gradcli.graph.node import SHARED, Node
+from gradcli.graph.node import SHARED, Node, current
 from gradcli.graph.op import FULL
 from gradcli.ops.elementwise import cast, widen
 
@@ -66,6 +66,21 @@ def no_kernel(kernel: str, x: Any) -> GradcliError:
         help="convert it: .float()",
         kind=NotImplementedError,
     )
+
+
+def with_real_gradient(name: str, x: Node) -> Node:
+    """`x`, an operand of PyTorch's function `name`, which has no gradient for complex numbers.
+
+    Raises:
+        GradcliError: G037 for a complex one that requires one.
+    """
+    if x.tracked and x.dtype.is_complex and current.tracking:
+        raise GradcliError(
+            "G037",
+            f"{name} does not support automatic differentiation for outputs with complex dtype.",
+            help="detach it, or write the function of real and imaginary parts",
+        )
+    return x
 
 
 def cannot_cast(result: DType, target: DType) -> GradcliError:

@@ -51,9 +51,11 @@ class Operators:
         return registry.method("bitwise_not")(self)
 
 
-def bound(function: Callable[..., Any], tensor: Any, args: Iterable[Any], **kwargs: Any) -> Any:
+def bound(function: Any, tensor: Any, args: Iterable[Any], **kwargs: Any) -> Any:
     """The result of a function of the table as a method of `tensor`."""
     try:
+        if kwargs.get("out") is not None:
+            function.fitted((tensor, *args), kwargs)  # no method takes it: refuses
         return function(tensor, *args, **kwargs)
     except Misuse as error:
         if error.function is function:

@@ -5,6 +5,7 @@ Constraints: made cheaply, because families make them when they are imported; pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -33,3 +34,9 @@ def named_results(name: str, *fields: str) -> type[Results]:
         (Results,),
         {"__slots__": (), "_fields": fields, "__module__": "torch.return_types", **places},
     )
+
+
+def written(results: Results, targets: Sequence[Any]) -> Results:
+    """What a function returns that has written its `results` to `targets`."""
+    kind = type(results)
+    return named_results(f"{kind.__name__}_out", *kind._fields)(*targets)

@@ -26,7 +26,7 @@ from gradcli.tensor.inference import refuse_write
 from gradcli.tensor.kept import called
 from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import Steps, Storage, overwritten, put, through, value_of
+from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, put, through, value_of
 from gradcli.tensor.tensor import Tensor
 
 REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
@@ -40,6 +40,11 @@ APART = frozenset(
 """Those whose operands must have no element in common with what is written to."""
 WHATEVER = frozenset(("addmm", "masked_fill", "masked_scatter"))
 """Those whose operands may share memory with it in any way."""
+
+COMPARISONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))
+"""Those whose in-place form autograd records, though what they find has no slope."""
+UNSEEN = frozenset(("logical_and", "logical_not", "logical_or", "logical_xor"))
+"""Those whose in-place form autograd does not look at."""
 
 ARRAYS: weakref.WeakKeyDictionary[Storage, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
 """The arrays of NumPy that share a memory (see shared.py), which take what is written there."""
@@ -81,6 +86,9 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     Raises:
         GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
+    if function.__name__ in UNSEEN and current.tracking:
+        with Stop(False):
+            return in_place(function, target, *args, **kwargs)
     compose(target)
     tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
     tracked = current.tracking and any([x.requires_grad for x in tensors])
@@ -103,7 +111,17 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         arguments = Arguments((target.node, *computed_with[1:]), tensors_of(new.call))
         arguments.receivers = computed_with
         new.call = (name, arguments)
+    elif tracked and function.__name__ in COMPARISONS:
+        new = _connected(function.__name__, cast(new, target.dtype), tensors)
     return write(target, new)
+
+
+def _connected(name: str, value: Node, tensors: list[Tensor]) -> Node:
+    """`value`, written by a comparison of `tensors`, which all have the gradient zero."""
+    for x in reversed(tensors):
+        if x.requires_grad:
+            value = REPLACE(x.node, value)
+    return called(value, name, *(x.node for x in tensors), overload=len(tensors) - 1)
 
 
 def compose(target: Tensor) -> None:
