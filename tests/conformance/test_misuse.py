@@ -120,14 +120,15 @@ def compare(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         ours = refusal(find(f"torch.{name}"), to_gradcli(args, {}), to_gradcli(kwargs, {}))
     except Outside:
         return ""
-    if theirs is not None and theirs[0] == "AttributeError":
+    said = ours[0] if ours is not None else ""
+    if theirs is not None and theirs[0] == "AttributeError" != said:
         # Python code of PyTorch that stumbles over something that is no tensor.
         theirs = ("TypeError", theirs[1])
     problem = difference(ours, theirs)
     if not problem or problem.startswith("text: "):
         return ""
-    said = ", ".join([*map(_short, args), *(f"{k}={_short(v)}" for k, v in kwargs.items())])
-    return f"({said}): {problem}"
+    call = ", ".join([*map(_short, args), *(f"{k}={_short(v)}" for k, v in kwargs.items())])
+    return f"({call}): {problem}"
 
 
 def _short(value: Any) -> str:
