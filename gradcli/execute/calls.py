@@ -5,6 +5,7 @@ Constraints: says how, decides nothing about registers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,10 +25,7 @@ backend = NumPy()
 
 def folded(nodes: Sequence[Node], kept: set[Node], rows: Rows) -> dict[Node, tuple[Node, Node]]:
     """The sums of products that nobody else reads, with the factors: no product is stored."""
-    readers: dict[Node, int] = {}
-    for node in nodes:
-        for x in node.inputs:
-            readers[x] = readers.get(x, 0) + 1
+    readers = Counter(x for node in nodes for x in node.inputs)
     group = set(nodes)
     found = {}
     for node in nodes:
@@ -90,6 +88,11 @@ def write_of(writer: Callable[..., Any], operands: list[int], slot: int) -> Inst
         writer(*[registers[i] for i in operands], out=registers[slot])
 
     return write
+
+
+def write_to(writer: np.ufunc, operand: int, target: Any) -> Instruction:
+    """Writes what a function says of a register to an array."""
+    return lambda registers: writer(registers[operand], out=target)
 
 
 def put_of(operands: list[int], axes: int) -> Instruction:

@@ -6,7 +6,7 @@ soon as nobody needs what is in it. A program belongs to one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,10 @@ from gradcli.execute.calls import (
     turned,
     write_of,
 )
+from gradcli.execute.factors import Form
+from gradcli.execute.guards import Guards
 from gradcli.execute.local import local_attributes, local_shape, rows_of, window
-from gradcli.execute.plan import CROSS, ROWS, Rows
+from gradcli.execute.plan import CROSS, ROWS
 from gradcli.graph.node import Node
 from gradcli.graph.op import ALIASES, FULL
 
@@ -40,16 +42,17 @@ Values = Mapping[Node, Any]
 
 class Program:
     """Args:
-    nodes: what to compute, inputs first.
-    kept: those of them whose rows are written to the arrays given to `run`.
+    form: what to compute.
+    kept: the results whose rows are written to the arrays given to `run`, as written.
     known: the nodes that have values before the sweep.
-    rows: the row analysis.
     height: how many rows a tile has.
     """
 
-    def __init__(
-        self, nodes: Sequence[Node], kept: set[Node], known: set[Node], rows: Rows, height: int
-    ) -> None:
+    def __init__(self, form: Form, kept: Collection[Node], known: set[Node], height: int) -> None:
+        nodes, rows = form.nodes, form.rows
+        kept = {found for found, node in form.results.items() if node in kept}
+        self.results = form.results
+        self.guards = Guards(form, height)
         self.first = 0
         self.height = height
         self.rows = rows
@@ -72,9 +75,13 @@ class Program:
         for position, node in enumerate(nodes):
             if node in read:
                 self._compile(node, position)
+                if node in self.guards.places:
+                    self.instructions.append(self.guards.look(node, self.slots[node]))
+        for node in [x for x in self.guards.places if x not in read]:
+            self.instructions.append(self.guards.look(node, self._operand(node, node)))
         self.borrowed = [slot for slot, _ in self.fixed] + [slot for slot, _, _ in self.parts]
         self.borrowed += self.lines.values()
-        self.crosses = [(n, self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
+        self.crosses = [(form.results[n], self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
 
     def start(self, values: Values) -> None:
         """Takes the values that are the same for all tiles."""
@@ -83,14 +90,19 @@ class Program:
         for (source, count), slot in self.lines.items():
             self.registers[slot] = lines.repeated(self.registers[source], count)
 
-    def run(self, first: int, last: int, values: Values, offset: int = 0) -> None:
-        """Computes the rows from `first` to `last` of values that begin with row `offset`."""
+    def run(self, first: int, last: int, values: Values, offset: int = 0) -> bool:
+        """Computes the rows from `first` to `last` of values that begin with row `offset`.
+
+        Returns:
+            Whether the form holds for them.
+        """
         registers = self.registers
         self.first = first
         for slot, node, axis in self.parts:
             registers[slot] = rows_of(values[node], axis, first - offset, last - offset)
         for instruction in self.instructions:
             instruction(registers)
+        return self.guards.hold()
 
     def stop(self) -> None:
         """Lets go of the values."""
@@ -111,7 +123,7 @@ class Program:
 
     def _read(self, nodes: Sequence[Node]) -> set[Node]:
         """The nodes that a result needs, when products are folded and nothing is expanded."""
-        read = {node for node in nodes if node in self.kept or self.rows.kind[node] == CROSS}
+        read = {node for node in nodes if node in self.results or node in self.guards.places}
         for node in reversed(nodes):
             if node in read:
                 read.update(self.reads[node])
@@ -257,7 +269,7 @@ class Program:
 
     def _part(self, node: Node) -> int:
         slot = self._new(None)
-        self.parts.append((slot, node, self.rows.axis[node]))
+        self.parts.append((slot, self.results[node], self.rows.axis[node]))
         return slot
 
     def _copy_out(self, node: Node, source: int) -> int:

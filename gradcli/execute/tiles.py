@@ -13,6 +13,7 @@ from typing import Any
 
 from gradcli.execute import outputs
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.factors import as_written, factored
 from gradcli.execute.instructions import Program
 from gradcli.execute.limits import memory
 from gradcli.execute.lines import LINE, rounded
@@ -68,6 +69,8 @@ class Sweep:
         height = max(1, least, TILE // 8 // widest, fair, min(TILE // widest, HELD // held))
         self.height = rounded(height)
         self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else LINE
+        written = as_written(self.nodes, self.kept, rows)
+        self.forms = [f for f in (factored(written, self.kept, known), written) if f is not None]
         self.idle: list[_Worker] = []
         self.crew = Crew()
 
@@ -178,13 +181,13 @@ def _has_long_lines(order: Sequence[Node], rows: Rows, height: int) -> bool:
 
 
 class _Worker:
-    """One thread's programs: one for whole tiles, and one for the last."""
+    """One thread's programs, of each form: for whole tiles, and for the last."""
 
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
-        self.programs: dict[int, Program] = {}
+        self.programs: dict[tuple[int, int], Program] = {}
         self.values: dict[Node, Any] = {}
-        self.started: set[int] = set()
+        self.started: set[tuple[int, int]] = set()
 
     def start(self, values: dict[Node, Any]) -> None:
         """Readies the worker for a run."""
@@ -202,14 +205,21 @@ class _Worker:
         first = number * self.sweep.height
         last = min(first + self.sweep.height, self.sweep.rows.extent)
         height = last - first
-        program = self.programs.get(height)
+        for number in range(len(self.sweep.forms)):
+            program = self._program(number, height)
+            if program.run(first, last, self.values, offset):
+                break
+        return program
+
+    def _program(self, form: int, height: int) -> Program:
+        """The program of a form for tiles of this height, ready to run."""
+        key = form, height
+        program = self.programs.get(key)
         if program is None:
             sweep = self.sweep
-            program = self.programs[height] = Program(
-                sweep.nodes, sweep.kept, sweep.known, sweep.rows, height
-            )
-        if height not in self.started:
-            self.started.add(height)
+            program = Program(sweep.forms[form], sweep.kept, sweep.known, height)
+            self.programs[key] = program
+        if key not in self.started:
+            self.started.add(key)
             program.start(self.values)
-        program.run(first, last, self.values, offset)
         return program

@@ -1,0 +1,260 @@
+"""Factors that are the same along a row, kept beside tables until somebody needs the product.
+
+Constraints: graph to graph, for the nodes of a sweep. `sum_j (a_i*x_ij)*(b_i*y_ij)` is
+`a_i*b_i*sum_j x_ij*y_ij`, and `((x_ij/a_i)*b_i)/c_i` is one product. What over- or underflows
+may do so elsewhere then, so every factor and every sum of a tile is looked at: where one is not
+moderate, the tile is computed as written (`guards`, `never`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcli.execute.calls import folded
+from gradcli.execute.plan import CROSS, FIXED, ROWS, Rows
+from gradcli.graph.build import Builder
+from gradcli.graph.node import Node
+from gradcli.graph.numbers import KINDS, number_of
+from gradcli.graph.op import FULL
+from gradcli.graph.walk import depth_first
+
+GAIN = 0.85
+"""What is left of the elements to compute, from which another form pays."""
+MODERATE = {"float32": (1e-12, 1e12), "float64": (1e-100, 1e100)}
+"""Between which sizes factors and sums have to be, so that products of FEW are exact."""
+FEW = 3
+
+
+class Form(NamedTuple):
+    """The nodes of a sweep as they are computed.
+
+    Attributes:
+        nodes: what to compute, inputs first.
+        results: what is wanted of them -> what it is as written.
+        rows: the row analysis.
+        guards: what has to be moderate everywhere.
+        never: conditions that must not hold anywhere.
+    """
+
+    nodes: Sequence[Node]
+    results: Mapping[Node, Node]
+    rows: Rows
+    guards: Collection[Node] = ()
+    never: Collection[Node] = ()
+
+
+def as_written(nodes: Sequence[Node], kept: Collection[Node], rows: Rows) -> Form:
+    """What a sweep computes (inputs first), with the rows of `kept` and all that combines rows."""
+    return Form(nodes, {n: n for n in nodes if n in kept or rows.kind[n] == CROSS}, rows)
+
+
+def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> Form | None:
+    """The form with factors apart; None where that is no gain.
+
+    Args:
+        written: the nodes as written.
+        kept: the results whose rows are wanted.
+        known: the nodes that have values before the sweep.
+    """
+    made = _Factors(written.nodes, kept, written.rows)
+    for node in written.nodes:
+        made.add(node)
+    results = {made.of(node): node for node in written.results}
+    if not made.guards or len(results) < len(written.results) or any(x in known for x in results):
+        return None
+    order = depth_first((*results, *made.never), made.group)
+    guards = made.guards.keys() & {*known, *order}
+    form = Form(order, results, made.rows, guards, [*made.never])
+    stored = {found for found, node in results.items() if node in kept}
+    return form if _cost(form, stored) < GAIN * _cost(written, set(kept)) else None
+
+
+def _cost(form: Form, kept: set[Node]) -> int:
+    """The elements that are computed or summed up."""
+    products = {node.inputs[0] for node in folded(form.nodes, kept, form.rows)}
+    computed = [n for n in form.nodes if not n.op.view and n not in products and n.inputs]
+    return sum(max(x.size for x in (n, *n.inputs)) for n in computed)
+
+
+class _Factors(Builder):
+    """Makes the form.
+
+    Attributes:
+        splits: node -> (what is the same along a row, the table), whose product it is.
+        made: node -> what takes its place.
+        guards, never: see `Form`.
+        alone: what one node reads.
+        counts: factor -> of how many moderate ones it is the product.
+        rows: the analysis with the new nodes.
+    """
+
+    def __init__(self, nodes: Sequence[Node], kept: Collection[Node], rows: Rows) -> None:
+        super().__init__()
+        self.group = set(nodes)
+        self.rows = Rows(rows.extent, dict(rows.axis), dict(rows.kind), rows.heavy)
+        self.splits: dict[Node, tuple[Node, Node]] = {}
+        self.made: dict[Node, Node] = {}
+        self.guards: dict[Node, None] = {}
+        self.counts: dict[Node, int] = {}
+        self.never: dict[Node, None] = {}
+        readers = Counter(x for node in nodes for x in node.inputs)
+        self.alone = {x for x, count in readers.items() if count == 1 and x not in kept}
+
+    def add(self, node: Node) -> None:
+        """Takes the next node of the sweep."""
+        if self._has_rows_before_the_last(node):
+            found = self._split(node)
+            if found is not None:
+                self.splits[node] = found
+                return
+            total = self._total(node)
+            if total is not None:
+                self.made[node] = total
+                return
+        made = self.unified(node, tuple([self.of(x) for x in node.inputs]), self.like)
+        self.made[node] = self._note(made, self.rows.kind[node], self.rows.axis.get(node))
+
+    def of(self, node: Node) -> Node:
+        """What takes the place of a node."""
+        found = self.made.get(node)
+        if found is None and node in self.splits:
+            factor, table = self.splits[node]
+            found = self.made[node] = self._like("mul", (factor, table), node)
+        return node if found is None else found
+
+    def _has_rows_before_the_last(self, node: Node) -> bool:
+        """Whether this is a table of real numbers, or a sum of one, with rows beside each other."""
+        x = node.inputs[0] if node.op.name == "sum" else node
+        axis = self.rows.axis.get(x, -1)
+        real = node.dtype.name in KINDS and x.dtype is node.dtype
+        return real and axis != -1 and x.shape[-1] > 1 and self.rows.kind.get(x) == ROWS
+
+    def _split(self, node: Node) -> tuple[Node, Node] | None:
+        """A product with what is the same along a row, as that and the table."""
+        name = node.op.name
+        if name in ("mul", "div"):
+            x, y = node.inputs
+            if name == "mul" and y in self.splits:
+                x, y = y, x
+            number = number_of(y)
+            if x in self.splits and name == "mul" and number is not None:
+                return self._multiple(number, x)
+            for table, thin in ((x, y), (y, x))[: 2 if name == "mul" else 1]:
+                if table.shape == node.shape and self._is_thin(thin, node):
+                    return self._times(name, table, thin)
+        elif name == "neg" and node.inputs[0] in self.splits:
+            factor, table = self.splits[node.inputs[0]]
+            return self._factor("neg", factor), table
+        elif name == "where":
+            return self._chosen(node)
+        return None
+
+    def _multiple(self, number: float, x: Node) -> tuple[Node, Node] | None:
+        least, most = MODERATE[x.dtype.name]
+        if not least <= abs(number) <= most:
+            return None
+        factor, table = self.splits[x]
+        constant = self.constant(number, x.dtype)
+        self.counts[constant] = 1
+        return self._factor("mul", factor, constant), table
+
+    def _chosen(self, node: Node) -> tuple[Node, Node] | None:
+        """A choice of zero by rows: no choice where no row is zero."""
+        condition, first, second = node.inputs
+        if not self._is_thin(condition, node):
+            return None
+        condition = self.of(self._unexpanded(condition))
+        for zero, chosen in ((first, second), (second, first)):
+            if number_of(zero) == 0 and chosen in self.splits and chosen.shape == node.shape:
+                if zero is second:
+                    condition = self._factor("logical_not", condition)
+                self.never[condition] = None
+                return self.splits[chosen]
+        return None
+
+    def _times(self, name: str, x: Node, thin: Node) -> tuple[Node, Node]:
+        other = self.of(self._unexpanded(thin))
+        if other not in self.counts:
+            self._guarded(other)
+        factor, table = self.splits.get(x, (None, self.of(x)))
+        if factor is not None:
+            return self._factor(name, factor, other), table
+        return other if name == "mul" else self._factor("reciprocal", other), table
+
+    def _total(self, node: Node) -> Node | None:
+        """A sum along rows, and along further axes, without the factors."""
+        if node.op.name != "sum" or -1 not in node.attrs["axis"]:
+            return None
+        (x,) = node.inputs
+        if x in self.splits:
+            factor, table = self.splits[x]
+        elif x in self.alone and x in self.group and x.op.name in ("mul", "square"):
+            both = (x.inputs[0], x.inputs[-1])
+            splits = [self.splits[y] for y in both if y in self.splits]
+            if not splits or any(y.shape != x.shape or y.op is FULL for y in both):
+                return None
+            factor = splits[0][0]
+            if len(splits) == 2:
+                factor = self._factor("mul", factor, splits[1][0])
+            tables = {self.splits[y][1] if y in self.splits else self.of(y): None for y in both}
+            factors = tuple(sorted(tables, key=lambda y: y.serial))
+            table = self._like("mul" if len(factors) == 2 else "square", factors, x)
+        else:
+            return None
+        shape = (*x.shape[:-1], 1)
+        attrs = {"axis": (-1,), "keepdims": True}
+        total = self.shaped("sum", (table,), shape, x.dtype, node, attrs)
+        self._note(total, ROWS, self.rows.axis[x])
+        self._guarded(total)
+        return self._reduced(self._factor("mul", factor, total), node)
+
+    def _reduced(self, rows: Node, node: Node) -> Node:
+        """The sums of rows, of length 1, as the sum `node`."""
+        if rows.shape == node.shape:
+            return rows
+        made = (
+            self.shaped("sum", (rows,), node.shape, node.dtype, node, node.attrs)
+            if len(node.attrs["axis"]) > 1
+            else self.reshape(rows, node.shape)
+        )
+        return self._note(made, self.rows.kind[node], self.rows.axis.get(node))
+
+    def _is_thin(self, x: Node, node: Node) -> bool:
+        """Whether `x` is the same along the rows of `node`, and no number."""
+        source = self._unexpanded(x)
+        return source.op is not FULL and (source.ndim == 0 or source.shape[-1] == 1)
+
+    def _unexpanded(self, x: Node) -> Node:
+        while x.op.name == "expand" and x in self.group:
+            (x,) = x.inputs
+        return x
+
+    def _factor(self, name: str, *inputs: Node) -> Node:
+        """What is computed from things that are the same along a row."""
+        shape = np.broadcast_shapes(*(x.shape for x in inputs))
+        made = self.shaped(name, inputs, shape, inputs[0].dtype, inputs[0])
+        axis = min((self.rows.axis[x] for x in inputs if x in self.rows.axis), default=None)
+        if made.dtype.name in KINDS:
+            self.counts[made] = sum(self.counts[x] for x in inputs)
+            if self.counts[made] > FEW:
+                self._guarded(made)
+        return self._note(made, FIXED if axis is None else ROWS, axis)
+
+    def _guarded(self, x: Node) -> None:
+        """Sees to it that a factor is moderate."""
+        self.guards[x] = None
+        self.counts[x] = 1
+
+    def _like(self, name: str, inputs: tuple[Node, ...], form: Node) -> Node:
+        return self._note(self.make(name, inputs, form), ROWS, self.rows.axis[form])
+
+    def _note(self, node: Node, kind: int, axis: int | None) -> Node:
+        self.group.add(node)
+        self.rows.kind[node] = kind
+        if axis is not None:
+            self.rows.axis[node] = axis
+        return node

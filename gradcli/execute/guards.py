@@ -1,0 +1,46 @@
+"""What a tile must fulfil so that another form of its nodes has the values of the one written.
+
+Constraints: looks at values of one number for each row, so that it costs little.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.calls import Instruction, write_to
+from gradcli.execute.factors import MODERATE, Form
+from gradcli.execute.local import local_shape
+from gradcli.graph.node import Node
+
+
+class Guards:
+    """Factors and sums that have to be moderate, and conditions that must not hold.
+
+    Args:
+        form: whose they are, the real ones of one dtype.
+        height: how many rows a tile has.
+    """
+
+    def __init__(self, form: Form, height: int) -> None:
+        self.never = form.never
+        nodes = [*form.guards, *form.never]
+        shapes = [local_shape(node, form.rows, height) for node in nodes]
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
+        dtype = next((NUMPY_DTYPES[node.dtype] for node in form.guards), np.dtype(np.float64))
+        self.least, self.most = MODERATE[dtype.name]
+        self.sizes = np.empty(sum(sizes), dtype)
+        ends = np.cumsum(sizes)
+        self.places = {
+            node: self.sizes[end - n : end].reshape(shape)
+            for node, shape, n, end in zip(nodes, shapes, sizes, ends, strict=True)
+        }
+
+    def look(self, node: Node, slot: int) -> Instruction:
+        """Takes note of what a register holds."""
+        return write_to(np.logical_not if node in self.never else np.abs, slot, self.places[node])
+
+    def hold(self) -> bool:
+        """Whether all is as it has to be in the present tile."""
+        sizes = self.sizes
+        return not sizes.size or bool(sizes.min() >= self.least and sizes.max() <= self.most)

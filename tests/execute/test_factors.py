@@ -1,0 +1,93 @@
+"""Factors that are the same along a row: apart where they are moderate, as written where not."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import gradcli
+from gradcli.execute import evaluate, guards, threads, tiles
+
+EXPRESSIONS = [
+    "mean(cosine_similarity(x, y))",
+    "sum(normalize(x, dim=1)*y)",
+    "sum(x/x.abs().sum(1, True)*y/y.norm(dim=1, keepdim=True))",
+    "sum(sum(-x*u[:,None]*(3*y/w[:,None]), 1)**2)",
+    "sum((x*u[:,None]).sum(1)*w) + sum((x/u[:,None])**2)",
+    "sum(tanh(x*u[:,None]/w[:,None]) * sum(x*y*u[:,None], 1, True))",
+    "sum(where(u[:,None] > 9, 0, x*u[:,None])*y) + sum(where(w[:,None] > -9, y/w[:,None], 0)*y)",
+    "mean((x*u[:,None]*5 + y)*x/w[:,None]) + sum(-(x*u[:,None])*w[:,None]*y)",
+    "((x/x.norm(dim=1, keepdim=True))*(y/y.norm(dim=1, keepdim=True))).sum(-1).exp().mean()",
+    "sum(x[:,None,:]*u[:,None,None]*y[:,None,:]/w[:,None,None], (0, 2)).sum()",
+]
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Small tiles; what was found of the form of each."""
+    monkeypatch.setattr(evaluate, "SMALL", 0)
+    monkeypatch.setattr(tiles, "TILE", 4096)
+    monkeypatch.setattr(tiles, "CALL", 0)
+    found: list[bool] = []
+    hold = guards.Guards.hold
+
+    def noted(self: guards.Guards) -> bool:
+        holds = hold(self)
+        if self.sizes.size:
+            found.append(holds)
+        return holds
+
+    monkeypatch.setattr(guards.Guards, "hold", noted)
+    return found
+
+
+def data(dtype: type) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    found = {"x": rng.standard_normal((301, 40)), "y": rng.standard_normal((301, 40))}
+    found |= {"u": rng.standard_normal(301), "w": rng.standard_normal(301)}
+    return {name: array.astype(dtype) for name, array in found.items()}
+
+
+def compare(expression: str, bindings: dict[str, np.ndarray], tolerance: float) -> None:
+    given = {k: b for k, b in bindings.items() if re.search(rf"\b{k}\b", expression)}
+    found = []
+    for sweep, count in ((0, 1), (0, 3), (1 << 60, 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(evaluate, "SWEEP", sweep)
+            patch.setattr(threads, "THREADS", [count])
+            result = gradcli.evaluate(expression, given)
+            found.append([result.value, *result.grads.values()])
+    for one, three, plain in zip(*found, strict=True):
+        assert one.tobytes() == three.tobytes()
+        size = np.abs(plain).max(axis=-1, keepdims=True, initial=0, where=np.isfinite(plain))
+        np.testing.assert_allclose(one / (size + 1), plain / (size + 1), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_moderate_rows(expression: str, dtype: type, held: list[bool]) -> None:
+    compare(expression, data(dtype), 2e-5 if dtype is np.float32 else 1e-13)
+    assert held
+    assert all(held)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("number", [0.0, 1e-130, 1e130, np.inf, np.nan])
+def test_rows_that_are_not_moderate(expression: str, number: float, held: list[bool]) -> None:
+    bindings = data(np.float64)
+    for name, rows in (("x", (3, 140)), ("y", (80, 140)), ("u", (200, 300)), ("w", (201, 140))):
+        for row in rows:
+            bindings[name][row] *= number
+    with np.errstate(all="ignore"):
+        compare(expression, bindings, 1e-12)
+    assert not all(held)
+
+
+def test_a_row_of_opposites_adds_up_to_nothing(held: list[bool]) -> None:
+    bindings = data(np.float32)
+    bindings["x"][7, 20:] = -bindings["x"][7, :20]
+    bindings["y"][7] = 1
+    compare("mean(cosine_similarity(x, y))", bindings, 1e-6)
+    assert held
