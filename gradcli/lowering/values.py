@@ -83,7 +83,8 @@ def no_attribute(value: Any, name: str) -> GradcliError:
 def not_writable(value: Any, name: str) -> GradcliError:
     """The error for an attribute that can be read at most."""
     get_attribute(value, name)
-    message = f"attribute '{name}' of '{type(value).__name__}' objects is not writable"
+    cls = "torch._C.TensorBase" if isinstance(value, Tensor) else type(value).__name__
+    message = f"attribute '{name}' of '{cls}' objects is not writable"
     return GradcliError("G011", message, kind=AttributeError)
 
 

@@ -113,12 +113,17 @@ def check_gradient(tensor: Tensor, value: Any) -> None:
 
 
 def check_data(tensor: Tensor, value: Any) -> None:
-    """Raises G014 for what cannot be assigned to `.data`."""
+    """Raises G014 or G025 for what cannot be assigned to `.data`."""
     if not issubclass(type(value), Operators):
         raise GradcliError(
             "G014",
             f"Variable data has to be a tensor, but got {type(value).__name__}",
             kind=TypeError,
+        )
+    if tensor.requires_grad and not value.dtype.differentiable:
+        raise GradcliError(
+            "G025",
+            "data set to a tensor that requires gradients must be floating point or complex dtype",
         )
 
 

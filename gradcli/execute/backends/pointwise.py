@@ -162,7 +162,8 @@ def power(x: Array, y: Array, out: Array = None) -> Array:
         return same(np.where(y < 0, inverse, positive).astype(x.dtype), out)
     if precise.applies(x):
         return precise.rounded(np.power, x, y, out=out)
-    return np.power(x, y, out=out)
+    few = precise.few_powers(x, y)
+    return np.power(x, y, out=out) if few is None else same(few, out)
 
 
 WRITERS: dict[str, Callable[..., Array]] = {

@@ -1,8 +1,9 @@
-"""Functions of small float32 arrays, computed in float64 and rounded once.
+"""Functions of small float32 arrays, computed in float64 and rounded once; powers of a few float64.
 
 Constraints: `(x, out=None)` as a ufunc takes them. PyTorch's own are within a unit in the last
 place, and give the correctly rounded number 99 times out of 100; NumPy's for float32 give it 50 to
-90 times. Large arrays, float64 and complex numbers go NumPy's way.
+90 times. Large arrays, complex numbers and float64 but for powers go NumPy's way: its power misses
+even whole numbers, as in 27 ** (1/3), where it computes several at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 Array = Any
 MOST = 16384
 """Elements up to which the bits of a result count for more than its speed."""
+FEW = 32
+"""Elements of which Python computes powers as fast as NumPy."""
 
 
 def applies(x: Array) -> bool:
@@ -27,6 +30,18 @@ def rounded(ufunc: Any, *values: Array, out: Array = None) -> Array:
     if out is None:
         return ufunc(*[x.astype(np.float64) for x in values]).astype(np.float32)
     return ufunc(*values, out=out, dtype=np.float64, casting="same_kind")
+
+
+def few_powers(x: Array, y: Array) -> Array | None:
+    """`x**y` of at most `FEW` float64 numbers by the C library; None where NumPy has to do it."""
+    if x.dtype.char != "d" or x.size > FEW or (np.ndim(y) and np.shape(y) != x.shape):
+        return None
+    exponents = np.broadcast_to(y, x.shape).ravel().tolist()
+    try:
+        made = np.array([v**e for v, e in zip(x.ravel().tolist(), exponents, strict=True)])
+    except (OverflowError, ZeroDivisionError):
+        return None
+    return made.reshape(x.shape) if made.dtype is x.dtype else None
 
 
 def _of(ufunc: Any) -> Callable[..., Array]:
