@@ -194,8 +194,9 @@ sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out))
 def _sinc_rule(g: Node, out: Node, x: Node) -> Node:
     angle, square = math.pi * x, math.pi * (x * x)
     at_zero = eq(square, zero(square))
-    # Forward mode, which multiplies by the cotangent's tangent, must not come to 0/0 either.
-    slope = (angle * cos(angle) - sin(angle)) / where(at_zero, zero(square) + 1, square)
+    # Only forward mode does not multiply by the 0/0 that is not chosen.
+    divisor = where(at_zero, zero(square) + 1, square) if current.forward else square
+    slope = (angle * cos(angle) - sin(angle)) / divisor
     return where(at_zero, zero(g), g * conj(slope))
 
 
