@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from gradcli import api
+from gradcli.calculus.local import local_formulas, operand_texts
 from gradcli.errors import GradcliError
 from gradcli.language.parser import parse_expression
 from gradcli.lowering.interpret import Interpreter
@@ -139,6 +140,18 @@ class Example:
         known = {n: placeholder(n, tuple(v.shape)) for n, v in self.variables.items()}
         return _made(self.expression, known, name_of(self.output.node))
 
+    def gradients(self) -> dict[str, str]:
+        """Argument -> its gradient, as a formula in `g` and `out`, where there is one."""
+        return self._gradients(self.symbolic()) or self._gradients(self)
+
+    @staticmethod
+    def _gradients(found: Example | None) -> dict[str, str]:
+        if found is None:
+            return {}
+        node = found.output.node
+        texts = operand_texts(node, found.variables)
+        return {texts[x]: formula for x, formula in local_formulas(node, texts).items()}
+
 
 def example(name: str, makers: Mapping[str, Function]) -> Example | None:
     """The first call that makes a node of the grad_fn `name`; None when none of those tried does.
@@ -147,8 +160,21 @@ def example(name: str, makers: Mapping[str, Function]) -> Example | None:
         name: such as `MulBackward0`.
         makers: the functions that may make it, by the name that users write.
     """
+    return _first(_calls(name.replace("Backward", ""), makers), name)
+
+
+def call_of(qualified: str, entry: Function) -> Example | None:
+    """The first call of a function whose result has a grad_fn; None when none of those tried has.
+
+    Args:
+        qualified: the name that users write.
+    """
+    return _first(_calls("", {qualified: entry}), None)
+
+
+def _first(calls: Iterator[str], name: str | None) -> Example | None:
     variables = {key: api.evaluate(text, gradients=False).output for key, text in VALUES.items()}
-    for expression in islice(_calls(name.replace("Backward", ""), makers), ATTEMPTS):
+    for expression in islice(calls, ATTEMPTS):
         used = {key: api.as_leaf(key, value) for key, value in variables.items()}
         found = _made(expression, used, name)
         if found is not None:
@@ -156,8 +182,8 @@ def example(name: str, makers: Mapping[str, Function]) -> Example | None:
     return None
 
 
-def _made(expression: str, variables: dict[str, Any], name: str) -> Example | None:
-    """The call as an example, where a result of it has the name."""
+def _made(expression: str, variables: dict[str, Any], name: str | None) -> Example | None:
+    """The call as an example, where a result of it has the name; any name for None."""
     for value in variables.values():
         value.requires_grad = True
     try:
@@ -165,7 +191,8 @@ def _made(expression: str, variables: dict[str, Any], name: str) -> Example | No
     except GradcliError:
         return None
     for item in output if isinstance(output, (tuple, list)) else [output]:
-        if isinstance(item, Tensor) and item.grad_fn is not None and name_of(item.node) == name:
+        made = isinstance(item, Tensor) and item.grad_fn is not None
+        if made and name in (None, name_of(item.node)):
             return Example(expression, variables, item)
     return None
 

@@ -6,7 +6,6 @@ import re
 import shlex
 
 from gradcli.calculus.examples import VALUES, Example, example
-from gradcli.calculus.local import local_formulas, operand_texts
 from gradcli.cli.ops import describe, table
 from gradcli.cli.outputs import write_text
 from gradcli.errors import CODES, GradcliError, did_you_mean
@@ -98,22 +97,13 @@ def makers(name: str) -> tuple[dict[str, Function], bool]:
 
 def _shown(found: Example) -> list[str]:
     """The gradients that the arguments of an example get, and the example to run."""
-    lines = _gradients(found.symbolic()) or _gradients(found)
+    lines = [f"  gradient by {by}: {formula}" for by, formula in found.gradients().items()]
     if lines:
         lines.append("  g is the gradient of the result, out the result")
     names = unbound(parse_expression(Source("", found.expression)), ())
     used = [f"{key}={VALUES[key]}" for key in names]
     command = shlex.join(["gradcli", "eval", found.expression, *used])
     return [*lines, f"\nexample: {command}", str(found.output)]
-
-
-def _gradients(found: Example | None) -> list[str]:
-    """A line for each argument that gets a gradient with a formula."""
-    if found is None:
-        return []
-    node = found.output.node
-    texts = operand_texts(node, found.variables)
-    return [f"  gradient by {texts[x]}: {f}" for x, f in local_formulas(node, texts).items()]
 
 
 def _plain(name: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcli.calculus.examples import VALUES, call_of
 from gradcli.cli.outputs import write_text
 from gradcli.errors import GradcliError, did_you_mean
-from gradcli.graph.op import NoDerivative
+from gradcli.graph.op import INTEGRAL, OPS, NoDerivative
 from gradcli.render.rules import derivatives, elementwise
 from gradcli.tensor import registry
 from gradcli.tensor.arguments import signature_text
 from gradcli.tensor.function import Function
-from gradcli.tensor.kept import backward_name
+from gradcli.tensor.kept import backward_name, name_of
 
 
 def run(*, name: str | None, format: str) -> None:
@@ -20,6 +21,8 @@ def run(*, name: str | None, format: str) -> None:
     if name:
         entries = found(entries, name)
     records = [describe(qualified, entry) for qualified, entry in entries.items()]
+    if name and len(records) == 1:
+        _try(records[0], *entries.values())
     if format == "json":
         from gradcli.files import json_text
 
@@ -79,11 +82,27 @@ def describe(qualified: str, entry: Function) -> dict[str, Any]:
     elif op is not None:
         rule = op.derivatives[0]
         record["derivative"] = {"none": rule.reason if isinstance(rule, NoDerivative) else ""}
+    elif entry.shown in OPS and INTEGRAL in OPS[entry.shown].derivatives:
+        record["derivative"] = {"none": INTEGRAL.reason}
     elif entry.on_nodes and isinstance(entry.overload, int):
         record["grad_fn"] = backward_name(entry.shown, entry.overload)
     elif entry.on_nodes:
         record["grad_fn"] = f"{backward_name(entry.shown)} and its overloads"
     return record
+
+
+def _try(record: dict[str, Any], entry: Function) -> None:
+    """Adds the derivative and grad_fn that a call shows, where the table does not say them."""
+    found = None if "derivative" in record else call_of(record["name"], entry)
+    if found is None:
+        return
+    record.setdefault("grad_fn", name_of(found.output.node))
+    try:
+        gradients = found.gradients()
+    except GradcliError:  # PyTorch has a node there that refuses
+        return
+    if gradients and VALUES.keys() >= gradients.keys():  # else it goes through other functions
+        record |= {"derivative": gradients, "call": found.expression}
 
 
 def aliases(qualified: str, entry: Function) -> list[str]:
@@ -98,7 +117,8 @@ def _page(record: dict[str, Any]) -> str:
     for by, text in record.get("derivative", {}).items():
         lines.append(f"derivative  {by}: {text}" if by != "none" else f"derivative  none: {text}")
     if "derivative" in record and "none" not in record["derivative"]:
-        lines.append("            g is the cotangent, out the result, x and y the arguments")
+        of = f" of {record['call']}" if "call" in record else ", x and y the arguments"
+        lines.append(f"            g is the cotangent, out the result{of}")
     if "grad_fn" in record:
         lines.append(f"grad_fn     {record['grad_fn']}")
     if record["also"]:

@@ -233,6 +233,8 @@ def _swapped(name: str, entry: Any) -> None:
     def swapped(input: Any, other: Value) -> Any:
         return entry(other, input)
 
+    swapped.doc = entry.doc
+
 
 _swapped("__rmod__", remainder)
 _swapped("__rlshift__", registry.find("torch.bitwise_left_shift"))

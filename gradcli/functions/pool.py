@@ -57,6 +57,7 @@ def maxima(pair: Callable[..., Any], name: str, doc: str, *names: str) -> Functi
     """
     place = pair.__code__.co_varnames.index("return_indices")
     indexed = composite(f"nn.functional.{name}_with_indices", method=False)(pair)
+    indexed.doc = f"`{name}`, and the positions of what it chose."
 
     def alone(*args: Any, **kwargs: Any) -> Any:
         both = indexed(*args, **kwargs)

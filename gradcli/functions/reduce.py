@@ -232,6 +232,8 @@ def _position(name: str, op: Any) -> Any:
         places: Node = op(x, axis=axis, keepdims=keepdim)
         return places
 
+    which = "largest" if name == "argmax" else "smallest"
+    position.doc = f"The position of the {which} element along `dim`; without it, of all in a row."
     return position
 
 

@@ -111,7 +111,8 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 
 # Pieces that share no memory with the tensor, so that they may be written to.
 _unsafe_split = function("unsafe_split")(_split.body)
-_unsafe_split_with_sizes = function("unsafe_split_with_sizes")(split_with_sizes.body)
+_unsafe_split.doc = "Pieces of `split_size` along `dim`, which may be written to."
+function("unsafe_split_with_sizes")(split_with_sizes.body)
 
 
 @composite("unsafe_chunk")
