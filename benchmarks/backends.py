@@ -26,13 +26,15 @@ LIMIT = 1.1
 """How many times the library's own program a case may take."""
 
 
-def ours(case: Case, data: dict[str, Any], backend: str) -> Callable[[], list[Any]]:
+def ours(
+    case: Case, data: dict[str, Any], backend: str, device: str | None = None
+) -> Callable[[], list[Any]]:
     """The public function on a backend, NumPy arrays out."""
     import gradcli
 
     hessian = case.kind == "hessian"
     source, wrt = case.sources["gradcli"], list(case.wrt)
-    f = gradcli.function(source, wrt=wrt, hessian=hessian, backend=backend)
+    f = gradcli.function(source, wrt=wrt, hessian=hessian, backend=backend, device=device)
 
     def call() -> list[Any]:
         result = f(**data)

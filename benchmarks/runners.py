@@ -48,7 +48,8 @@ def _torch_call(case: Case, data: dict[str, Any], compiled: bool) -> Call:
     import torch
 
     torch.set_num_threads(THREADS)
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in data.items()}
+    place = small.PLACE["torch"]
+    tensors = {n: torch.from_numpy(np.ascontiguousarray(x)).to(place) for n, x in data.items()}
     for name in case.wrt:
         tensors[name].requires_grad_()
     source = f"lambda {', '.join(tensors)}: {case.sources['torch']}"

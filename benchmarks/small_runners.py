@@ -14,6 +14,8 @@ import numpy as np
 from benchmarks.case import Case
 
 THREADS = 2
+PLACE = {"torch": "cpu"}
+"""Where PyTorch's own programs compute."""
 Call = Callable[[], list[Any]]
 
 
@@ -76,7 +78,7 @@ def hessian_torch(case: Case, data: dict[str, Any]) -> Call:
     import torch
 
     torch.set_num_threads(THREADS)
-    given = {name: torch.from_numpy(x) for name, x in data.items()}
+    given = {name: torch.from_numpy(x).to(PLACE["torch"]) for name, x in data.items()}
     source = f"lambda {', '.join(given)}: {case.sources['torch']}"
     function = eval(source, {"torch": torch, "F": torch.nn.functional})
     place = list(given).index(case.wrt[0])

@@ -122,9 +122,10 @@ class Plan:
         tensors: its tensors, of which `values` gives others.
         size: elements that were computed for it.
         form: what a caller makes of `like` for all results.
+        program: what computes the values of `tensors`.
     """
 
-    __slots__ = ("_program", "form", "like", "size", "tensors")
+    __slots__ = ("form", "like", "program", "size", "tensors")
 
     def __init__(
         self, recording: Recording, inputs: list[Node], result: Result, library: Any
@@ -136,7 +137,7 @@ class Plan:
         self.tensors = _tensors(result)
         self.size = sum(node.size for node, _ in recording.made)
         outputs = [x.value_node for x in self.tensors]
-        self._program = _program(recording, inputs, outputs, library)
+        self.program = _program(recording, inputs, outputs, library)
 
     def values(self, given: Mapping[str, Any], cotangent: Any = None) -> list[Any]:
         """The arrays that `tensors` would hold for other arguments.
@@ -145,7 +146,7 @@ class Plan:
             Unplannable: when these go another way than the first ones.
         """
         arguments = (*given.values(), cotangent)
-        return self._program.run([x for x in arguments if isinstance(x, np.ndarray)])  # type: ignore[no-any-return]
+        return self.program.run([x for x in arguments if isinstance(x, np.ndarray)])  # type: ignore[no-any-return]
 
     def result(self, values: list[Any]) -> Result:
         """The result that holds these values."""

@@ -62,3 +62,28 @@ def test_a_row_of_small_ops_gives_what_pytorch_gives(row) -> None:
             assert (a is None) == (b is None)
             if a is not None:
                 np.testing.assert_allclose(a.tolist(), b.tolist(), rtol=1e-3, atol=1e-5)
+
+
+def test_the_table_of_a_device_is_made_and_replaced(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    root, results = Path(__file__).parent.parent, tmp_path / "results.md"
+    results.write_text("# Results\n\n## Others\n\nkept\n", encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks.device", "--device", "cpu", "--turns", "1"]
+    command += ["--elements", "3000", "--libraries", "torch", "--write", str(results)]
+    for _ in range(2):
+        subprocess.run(command, capture_output=True, text=True, cwd=root, check=True)
+    text = results.read_text(encoding="utf-8")
+    assert text.startswith("# Results\n\n## Others\n\nkept\n\n## On a device: cpu\n")
+    rows = [line.split(" | ") for line in text.splitlines() if " | torch | " in line]
+    assert [len(row) for row in rows] == [6] * 4
+    assert all(float(cell.split(":")[0].strip("| ")) > 0 for row in rows for cell in row[2:])
+
+
+def test_the_table_of_a_device_says_that_there_is_none() -> None:
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "benchmarks.device", "--device", "cuda:99"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "no library here finds cuda:99; --device cpu --elements 10000 tries it\n"
+    )

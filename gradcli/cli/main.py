@@ -29,6 +29,8 @@ from gradcli.errors import Diagnostic, ExitStatus, GradcliError, did_you_mean
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What the system says where a stream takes no more."""
+UNMAPPED = ("failed to map segment", "Cannot allocate memory")
+"""What the loader of libraries says where there is no memory for one."""
 EXAMPLES = """\b
   gradcli eval "mean(3*(x+2)**2)" x='ones(2,2)'     value, grad_fn and gradient
   gradcli eval "sum((X@w - y)**2)" X=@X.npy y=@y.csv w='zeros(3)' -w w
@@ -148,16 +150,25 @@ def guarded(work: Callable[[], Any], words: Sequence[str]) -> int:
     except (MemoryError, OSError) as error:
         return _exhausted(error, words)
     except Exception as error:
-        return _bug(error, words)
+        return _exhausted(error, words) if _found_no_room(error) else _bug(error, words)
     return status if isinstance(status, int) else ExitStatus.OK
 
 
-def _exhausted(error: MemoryError | OSError, words: Sequence[str]) -> int:
+def _found_no_room(error: BaseException | None) -> bool:
+    """Whether a library could not be loaded since there is no memory for it."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(text in str(error) for text in UNMAPPED):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _exhausted(error: Exception, words: Sequence[str]) -> int:
     """No memory, or no room where the result goes; anything else of the system is a bug."""
     if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
         _silence()
         shown = Diagnostic("G053", f"the result cannot be written: {_lower(error.strerror or '')}")
-    elif isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+    elif not isinstance(error, OSError) or error.errno == errno.ENOMEM:
         shown = Diagnostic(
             "G060",
             "there is not enough memory",
@@ -170,17 +181,23 @@ def _exhausted(error: MemoryError | OSError, words: Sequence[str]) -> int:
 
 def report(diagnostic: Diagnostic, words: Sequence[str], status: int) -> int:
     """Prints one diagnostic on stderr; returns `status`."""
-    from gradcli.render.diagnostic import render_diagnostic
-    from gradcli.render.markup import use_colour
-
-    flag = colour_flag(words)
     _flush()
     try:
-        colour = use_colour(sys.stderr, flag, os.environ)
-        print(render_diagnostic(diagnostic, colour=colour), file=sys.stderr)
+        print(_shown(diagnostic, words), file=sys.stderr)
     except (BrokenPipeError, ValueError):
         _silence()
     return int(status)
+
+
+def _shown(diagnostic: Diagnostic, words: Sequence[str]) -> str:
+    try:
+        from gradcli.render.diagnostic import render_diagnostic
+        from gradcli.render.markup import use_colour
+
+        colour = use_colour(sys.stderr, colour_flag(words), os.environ)
+        return render_diagnostic(diagnostic, colour=colour)
+    except (MemoryError, ImportError):  # there is no room to lay it out
+        return f"error[{diagnostic.code}]: {diagnostic.message}"
 
 
 def _usage(error: click.UsageError, words: Sequence[str]) -> Diagnostic:

@@ -28,11 +28,14 @@ class Recorded:
         inputs: nodes whose values are given anew for each run.
         outputs: nodes whose values are wanted.
 
+    Attributes:
+        compiled: from the library's arrays to the library's arrays.
+
     Raises:
         Unplannable: when a run with other values could go another way.
     """
 
-    __slots__ = ("_library", "_questions", "_run")
+    __slots__ = ("_library", "_questions", "compiled")
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class Recorded:
             with library.computing():
                 ends = [copies[node] for node in outputs]
                 # What is copied to a device for one call is nobody else's.
-                self._run = compiled(library, ends, given, given if library.copies else ())
+                self.compiled = compiled(library, ends, given, given if library.copies else ())
         finally:
             current.recording = before
         self._library = library
@@ -64,7 +67,7 @@ class Recorded:
         self._questions.ask(values)
         library = self._library
         with library.computing():
-            found = self._run([library.sent(value) for value in values])
+            found = self.compiled([library.sent(value) for value in values])
             return [own(library.to_numpy(value), values) for value in found]
 
 
