@@ -163,7 +163,7 @@ def test_large_values_are_swept_again(text: str, monkeypatch: pytest.MonkeyPatch
         assert same(found.grads, gradcli.evaluate(text, values).grads)
         assert not any(np.may_share_memory(found.value, x) for x in values.values())
     if " if " not in text:
-        assert type(next(iter(f._plans.values()))._program).__name__ == "Swept"
+        assert type(next(iter(f._plans.values())).program).__name__ == "Swept"
 
 
 def test_positions_are_checked_in_each_call() -> None:
@@ -179,7 +179,7 @@ def test_positions_are_checked_in_each_call() -> None:
                 assert_same(f, text, given)
         with pytest.raises(gradcli.GradcliError, match="out of bounds"):
             f(x=x, t=np.array([0, 1, 2, 3, 4, 5]))
-        assert type(next(iter(f._plans.values()))._program).__name__ == "Straight"
+        assert type(next(iter(f._plans.values())).program).__name__ == "Straight"
     f = gradcli.function("cross_entropy(x, t)")
     for t in ([0, 1, 2, 3, 4, 0], [-100, 1, -100, 3, 4, 0], [1, 1, 1, 1, 1, -100]):
         assert_same(f, "cross_entropy(x, t)", {"x": x, "t": np.array(t)})
