@@ -20,7 +20,7 @@ from gradcli.graph.shape import require_room
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
-from gradcli.ops.ruled import ruled
+from gradcli.ops.ruled import opaque, ruled
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.kinds import Sized
@@ -192,7 +192,12 @@ def _huber(input: Node, target: Node, delta: float, how: str) -> Node:
     if x.dtype.category > input.dtype.category:
         raise cannot_cast(x.dtype, input.dtype)
     floating(x, "huber_cpu")
-    return cast(reduced(_rounded_corner(x - y, delta, 1.0, delta), how), input.dtype)
+    losses = _rounded_corner(x - y, delta, 1.0, delta)
+    if target.dtype is not input.dtype:
+        found, wanted = SCALAR_TYPES[target.dtype], SCALAR_TYPES[input.dtype]
+        sentence = f"Found dtype {found} but expected {wanted}"
+        losses = opaque(losses, input, target, sentence=sentence, kind=RuntimeError)
+    return cast(reduced(losses, how), input.dtype)
 
 
 # -- truth values and probabilities

@@ -6,14 +6,17 @@ or overloads add.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import (
     COMPLEX,
     FLOATING,
+    HALVES,
     INTEGER,
     SCALAR_TYPES,
+    bfloat16,
     bool_,
     complex128,
     float64,
@@ -34,6 +37,7 @@ from gradcli.tensor.function import (
     promoted,
     tensor_operand,
 )
+from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
 from gradcli.tensor.operands import as_number, no_kernel
 
@@ -253,15 +257,42 @@ def _pow_overload(input: Any, exponent: Any) -> int:
     return 2 if isinstance(input, (int, float, complex)) else 1
 
 
-@function("pow", overload=_pow_overload)
+@function("pow", overload=_pow_overload, exact=True)
 def pow(input: Operand, exponent: Operand) -> Node:
     """`input ** exponent`."""
+    nodes = [v for v in (input, exponent) if isinstance(v, Node)]
+    if nodes == [input] and input.dtype in HALVES and isinstance(exponent, (int, float)):
+        return _narrow_power(input, exponent)
+    return in_wider(_power, nodes, (input, exponent), {})  # type: ignore[no-any-return]
+
+
+def _power(input: Any, exponent: Any) -> Node:
     x, y = promoted(input, exponent)
     if x.dtype.category <= INTEGER and isinstance(exponent, int) and exponent < 0:
         raise GradcliError("G026", "Integers to negative integer powers are not allowed.")
     if x.dtype is bool_ and isinstance(exponent, Node):
         raise no_kernel("pow", x)
     return ops.power(x, y)
+
+
+def _narrow_power(x: Node, exponent: float) -> Node:
+    """A power of numbers of half the width, rounded after each step of PyTorch's kernels."""
+    steps = _STEPS.get(exponent) if x.dtype is bfloat16 else None
+    value = in_wider(_power, [x], (x, exponent), {}) if steps is None else steps(x)
+    return ruled(value, x, rules=(_by_base,), exponent=exponent)
+
+
+_STEPS: dict[float, Callable[[Node], Node]] = {
+    3: lambda x: x * x * x,
+    -2: lambda x: 1 / (x * x),
+    -0.5: lambda x: 1 / ops.sqrt(x),
+}
+
+
+def _by_base(g: Node, out: Node, x: Node, *, exponent: float) -> Node:
+    if not exponent:
+        return zero(x)
+    return g * (_narrow_power(x, exponent - 1) * exponent)
 
 
 @composite("float_power")
@@ -324,6 +355,11 @@ def heaviside(input: Any, values: AnyTensor) -> Node:
 # -- choices
 
 
+COMPLEX_GRADIENT = (
+    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be "
+    "true, but got false.  (Could this error message be improved?  If so, please report an "
+    "enhancement request to PyTorch.)"
+)
 _WHERE = (
     "where() received an invalid combination of arguments - got one value for two, but expected "
     "one of:"
@@ -347,7 +383,16 @@ def where(condition: Any, input: Value | None = None, other: Value | None = None
             f"{SCALAR_TYPES[condition.dtype]}",
             help="compare first: condition != 0",
         )
+    x, y = (_within(value, given) for value, given in zip((x, y), (input, other), strict=True))
     return ops.where(ops.cast(condition, bool_), x, y)
+
+
+def _within(value: Node, given: Any) -> Node:
+    """An operand as a part of a result: PyTorch has no gradient of a real one in a complex one."""
+    real = isinstance(given, Node) and given.tracked and not given.dtype.is_complex
+    if not (real and value.dtype.is_complex):
+        return value
+    return opaque(value, given, sentence=COMPLEX_GRADIENT, kind=RuntimeError)
 
 
 @function("Tensor.where", shown="where")

@@ -90,7 +90,7 @@ WORDS = frozenset({"async", "await", "yield", "global", "nonlocal"})
 NAMES = {
     **dict.fromkeys(["eval", "exec", "compile"], "execution"),
     **dict.fromkeys(["open"], "files"),
-    **dict.fromkeys(["getattr", "setattr", "delattr", "hasattr"], "attributes"),
+    **dict.fromkeys(["getattr", "setattr", "delattr"], "attributes"),
     **dict.fromkeys(["globals", "locals", "memoryview", "breakpoint"], "interpreter"),
     **dict.fromkeys(["super", "property", "classmethod"], "class tools"),
     **dict.fromkeys(["bytes", "bytearray"], "bytes"),
@@ -112,7 +112,8 @@ MODULES = frozenset(
         *("torch.backends.mps", "torch.cuda", "torch.fft", "torch.func", "torch.linalg"),
         *("torch.masked", "torch.mps", "torch.nn", "torch.nn.functional", "torch.nn.init"),
         *("torch.nn.parameter", "torch.nn.utils", "torch.random", "torch.signal"),
-        *("torch.signal.windows", "torch.special", "torch.testing", "torch.xpu"),
+        *("torch.signal.windows", "torch.special", "torch.testing", "torch.utils"),
+        *("torch.utils.checkpoint", "torch.xpu"),
     )
 )
 """The modules that are built in."""

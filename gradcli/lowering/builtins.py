@@ -17,7 +17,7 @@ from gradcli.graph.dim import steps
 from gradcli.graph.node import current
 from gradcli.lowering.formatting import format_value
 from gradcli.lowering.limits import BINARY, bounded, feed, too_large
-from gradcli.lowering.values import CONSTRUCTORS, callback
+from gradcli.lowering.values import CONSTRUCTORS, callback, has_attribute
 from gradcli.tensor import Tensor
 from gradcli.tensor.size import Size
 
@@ -179,6 +179,7 @@ PYTHON: dict[str, Any] = {
     "chr": chr,
     "divmod": divmod,
     "format": format_value,
+    "hasattr": has_attribute,
     "hash": hash,
     "hex": hex,
     "isinstance": isinstance,

@@ -16,6 +16,7 @@ from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language.fence import ALLOWED_DUNDERS, MODULES
 from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON, TYPING
 from gradcli.lowering.outside import reason
+from gradcli.lowering.values import Holder
 from gradcli.source import Span
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import Function
@@ -58,7 +59,7 @@ _members_met: dict[str, dict[str, Any]] = {}
 """By module, what its members that were asked for are."""
 
 
-class Module:
+class Module(Holder):
     """A module of the language, such as `torch.nn.functional`: a prefix of qualified names."""
 
     __slots__ = ("_known", "qualified")

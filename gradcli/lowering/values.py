@@ -17,6 +17,19 @@ from gradcli.tensor import Tensor
 
 OPEN: Members = {}
 """Stands for everything without a leading underscore; told apart by identity."""
+OWN: Members = {}
+"""Stands for what a `Holder` finds."""
+
+
+class Holder:
+    """What looks up its members itself: a module."""
+
+    __slots__ = ()
+
+    def member(self, name: str) -> Any:
+        """What `self.name` is; raises as `get_attribute` does."""
+        raise NotImplementedError
+
 
 CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 """What calls of Python's own classes do; builtins.py fills it."""
@@ -46,6 +59,8 @@ def get_attribute(value: Any, name: str) -> Any:
             except AttributeError as error:
                 if error.obj is not value or error.name != name:
                     raise
+    elif members is OWN:
+        return value.member(name)
     elif name in members:
         guard = members[name]
         return getattr(value, name) if guard is None else _bind(guard, value)
@@ -54,6 +69,23 @@ def get_attribute(value: Any, name: str) -> Any:
     elif name == "__name__" and callable(value):
         return getattr(value, name)
     raise no_attribute(value, name)
+
+
+def has_attribute(value: Any, name: str, /) -> bool:
+    """Whether a script sees `value.name`; G002 for names that it may not ask for."""
+    if not isinstance(name, str):
+        sentence = f"attribute name must be string, not '{type(name).__name__}'"
+        raise GradcliError("G014", sentence, kind=TypeError)
+    if name.startswith("__"):
+        sentence = "names with two underscores around them are outside the language"
+        raise GradcliError("G002", sentence)
+    try:
+        get_attribute(value, name)
+    except (GradcliError, AttributeError) as error:
+        if getattr(error, "kind", AttributeError) is not AttributeError:
+            raise
+        return False
+    return True
 
 
 def set_attribute(value: Any, name: str, new: Any) -> None:
@@ -121,6 +153,8 @@ def _members_of(cls: type) -> Members:
 def _learn(cls: type) -> Members:
     if is_open(cls):
         return OPEN
+    if issubclass(cls, Holder):
+        return OWN
     if issubclass(cls, BaseException):
         return {"args": None, "value": None} if issubclass(cls, StopIteration) else {"args": None}
     if cls.__module__ == "numpy":
