@@ -1,32 +1,37 @@
 """Factors that are the same along a row, kept beside tables until somebody needs the product.
 
 Constraints: graph to graph, for the nodes of a sweep. `sum_j (a_i*x_ij)*(b_i*y_ij)` is
-`a_i*b_i*sum_j x_ij*y_ij`, and `((x_ij/a_i)*b_i)/c_i` is one product. What over- or underflows
-may do so elsewhere then, so every factor and every sum of a tile is looked at: where one is not
-moderate, the tile is computed as written (`guards`, `never`).
+`a_i*b_i*sum_j x_ij*y_ij`, and `((x_ij/a_i)*b_i)/c_i` is one product; shifts that cancel are left
+out. What over- or underflows may do so elsewhere then, so every factor and every such sum of a tile
+is looked at: where one is not moderate, the tile is computed as written (`guards`, `never`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.execute.calls import folded
 from gradcli.execute.plan import CROSS, FIXED, ROWS, Rows
+from gradcli.execute.shifts import cancelling
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 from gradcli.graph.numbers import KINDS, number_of
 from gradcli.graph.op import FULL
 from gradcli.graph.walk import depth_first
 
-GAIN = 0.85
+GAIN = 0.9
 """What is left of the elements to compute, from which another form pays."""
 MODERATE = {"float32": (1e-12, 1e12), "float64": (1e-100, 1e100)}
 """Between which sizes factors and sums have to be, so that products of FEW are exact."""
 FEW = 3
+SHIFTED = 1e-4, 1e4
+"""Between which sums of exponentials have to be without a shift: their logarithms are so small then
+that nothing is lost beside those with one."""
 
 
 class Form(NamedTuple):
@@ -36,14 +41,14 @@ class Form(NamedTuple):
         nodes: what to compute, inputs first.
         results: what is wanted of them -> what it is as written.
         rows: the row analysis.
-        guards: what has to be moderate everywhere.
+        guards: what has to be moderate everywhere -> the least and the greatest that is.
         never: conditions that must not hold anywhere.
     """
 
     nodes: Sequence[Node]
     results: Mapping[Node, Node]
     rows: Rows
-    guards: Collection[Node] = ()
+    guards: Mapping[Node, tuple[float, float]] = MappingProxyType({})
     never: Collection[Node] = ()
 
 
@@ -60,14 +65,16 @@ def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> 
         kept: the results whose rows are wanted.
         known: the nodes that have values before the sweep.
     """
-    made = _Factors(written.nodes, kept, written.rows)
+    made = _Factors(written, kept)
     for node in written.nodes:
         made.add(node)
     results = {made.of(node): node for node in written.results}
     if not made.guards or len(results) < len(written.results) or any(x in known for x in results):
         return None
-    order = depth_first((*results, *made.never), made.group)
-    guards = made.guards.keys() & {*known, *order}
+    order = depth_first(results, made.group)
+    asked = {*known, *order}
+    guards = {x: limits for x, limits in made.guards.items() if x in asked}
+    order = depth_first((*guards, *made.never, *results), made.group)
     form = Form(order, results, made.rows, guards, [*made.never])
     stored = {found for found, node in results.items() if node in kept}
     return form if _cost(form, stored) < GAIN * _cost(written, set(kept)) else None
@@ -88,17 +95,20 @@ class _Factors(Builder):
         made: node -> what takes its place.
         guards, never: see `Form`.
         alone: what one node reads.
+        shifts: what may be zero instead, where the sums `exponentials` are moderate then.
         counts: factor -> of how many moderate ones it is the product.
         rows: the analysis with the new nodes.
     """
 
-    def __init__(self, nodes: Sequence[Node], kept: Collection[Node], rows: Rows) -> None:
+    def __init__(self, written: Form, kept: Collection[Node]) -> None:
         super().__init__()
+        nodes, rows = written.nodes, written.rows
+        self.shifts, self.exponentials = cancelling(nodes, written.results)
         self.group = set(nodes)
         self.rows = Rows(rows.extent, dict(rows.axis), dict(rows.kind), rows.heavy)
         self.splits: dict[Node, tuple[Node, Node]] = {}
         self.made: dict[Node, Node] = {}
-        self.guards: dict[Node, None] = {}
+        self.guards: dict[Node, tuple[float, float]] = {}
         self.counts: dict[Node, int] = {}
         self.never: dict[Node, None] = {}
         readers = Counter(x for node in nodes for x in node.inputs)
@@ -106,17 +116,39 @@ class _Factors(Builder):
 
     def add(self, node: Node) -> None:
         """Takes the next node of the sweep."""
-        if self._has_rows_before_the_last(node):
-            found = self._split(node)
-            if found is not None:
-                self.splits[node] = found
-                return
-            total = self._total(node)
-            if total is not None:
-                self.made[node] = total
-                return
-        made = self.unified(node, tuple([self.of(x) for x in node.inputs]), self.like)
-        self.made[node] = self._note(made, self.rows.kind[node], self.rows.axis.get(node))
+        if node in self.shifts:
+            zero = self.constant(0.0, node.dtype, node.shape)
+            self.made[node] = self._note(zero, ROWS, self.rows.axis.get(node))
+        elif self._has_rows_before_the_last(node) and self._taken_apart(node):
+            return
+        else:
+            inputs = tuple([self.of(x) for x in node.inputs])
+            self.made[node] = self._unshifted(node, inputs) or self._again(node, inputs)
+
+    def _taken_apart(self, node: Node) -> bool:
+        """Takes a table or a sum of one, where it has a factor."""
+        found = self._split(node)
+        total = self._total(node) if found is None else None
+        if found is not None:
+            self.splits[node] = found
+        elif total is not None:
+            self.made[node] = total
+        return found is not None or total is not None
+
+    def _again(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """A node on other inputs."""
+        made = self.unified(node, inputs, self.like)
+        if node in self.exponentials:
+            self.guards[made] = SHIFTED
+        return self._note(made, self.rows.kind[node], self.rows.axis.get(node))
+
+    def _unshifted(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        """A sum or difference with a shift that is zero."""
+        if node.op.name not in ("add", "sub") or not self.shifts.intersection(node.inputs):
+            return None
+        rest = [x for x, y in zip(inputs, node.inputs, strict=True) if y not in self.shifts]
+        first = node.op.name == "add" or node.inputs[1] in self.shifts
+        return rest[0] if rest and first and rest[0].shape == node.shape else None
 
     def of(self, node: Node) -> Node:
         """What takes the place of a node."""
@@ -246,7 +278,7 @@ class _Factors(Builder):
 
     def _guarded(self, x: Node) -> None:
         """Sees to it that a factor is moderate."""
-        self.guards[x] = None
+        self.guards.setdefault(x, MODERATE[x.dtype.name])
         self.counts[x] = 1
 
     def _like(self, name: str, inputs: tuple[Node, ...], form: Node) -> Node:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.calls import Instruction, write_to
-from gradcli.execute.factors import MODERATE, Form
+from gradcli.execute.factors import Form
 from gradcli.execute.local import local_shape
 from gradcli.graph.node import Node
 
@@ -28,8 +28,9 @@ class Guards:
         shapes = [local_shape(node, form.rows, height) for node in nodes]
         sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
         dtype = next((NUMPY_DTYPES[node.dtype] for node in form.guards), np.dtype(np.float64))
-        self.least, self.most = MODERATE[dtype.name]
         self.sizes = np.empty(sum(sizes), dtype)
+        limits = [form.guards.get(node, (1.0, 1.0)) for node in nodes]
+        self.least, self.most = np.repeat(np.array(limits, dtype).reshape(-1, 2), sizes, axis=0).T
         ends = np.cumsum(sizes)
         self.places = {
             node: self.sizes[end - n : end].reshape(shape)
@@ -43,4 +44,6 @@ class Guards:
     def hold(self) -> bool:
         """Whether all is as it has to be in the present tile."""
         sizes = self.sizes
-        return not sizes.size or bool(sizes.min() >= self.least and sizes.max() <= self.most)
+        if not sizes.size:
+            return True
+        return bool(((sizes >= self.least) & (sizes <= self.most)).all())

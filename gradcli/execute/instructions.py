@@ -72,13 +72,14 @@ class Program:
         self.last_use = self._last_uses(nodes)
         read = self._read(nodes)
         self.homes = self._homes(nodes, read)
+        self.looked = 0
+        for node in self.guards.places.keys() - set(nodes):
+            self._look(node, self._operand(node, node))
         for position, node in enumerate(nodes):
             if node in read:
                 self._compile(node, position)
                 if node in self.guards.places:
-                    self.instructions.append(self.guards.look(node, self.slots[node]))
-        for node in [x for x in self.guards.places if x not in read]:
-            self.instructions.append(self.guards.look(node, self._operand(node, node)))
+                    self._look(node, self.slots[node])
         self.borrowed = [slot for slot, _ in self.fixed] + [slot for slot, _, _ in self.parts]
         self.borrowed += self.lines.values()
         self.crosses = [(form.results[n], self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
@@ -100,9 +101,13 @@ class Program:
         self.first = first
         for slot, node, axis in self.parts:
             registers[slot] = rows_of(values[node], axis, first - offset, last - offset)
-        for instruction in self.instructions:
+        for instruction in self.instructions[: self.looked]:
             instruction(registers)
-        return self.guards.hold()
+        if not self.guards.hold():
+            return False
+        for instruction in self.instructions[self.looked :]:
+            instruction(registers)
+        return True
 
     def stop(self) -> None:
         """Lets go of the values."""
@@ -187,6 +192,10 @@ class Program:
             self.instructions.append(self._write(node, writer, operands, slot))
         self.slots[node] = slot
         self._release(inputs, position)
+
+    def _look(self, node: Node, slot: int) -> None:
+        self.instructions.append(self.guards.look(node, slot))
+        self.looked = len(self.instructions)
 
     def _write(
         self, node: Node, writer: Callable[..., Any], operands: list[int], slot: int

@@ -1,4 +1,4 @@
-"""Factors that are the same along a row: apart where they are moderate, as written where not."""
+"""Factors and shifts of rows: another form where all is moderate, as written where not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def compare(expression: str, bindings: dict[str, np.ndarray], tolerance: float) 
             patch.setattr(evaluate, "SWEEP", sweep)
             patch.setattr(threads, "THREADS", [count])
             result = gradcli.evaluate(expression, given)
-            found.append([result.value, *result.grads.values()])
+            found.append([result.value, *(g for g in result.grads.values() if g is not None)])
     for one, three, plain in zip(*found, strict=True):
         assert one.tobytes() == three.tobytes()
         size = np.abs(plain).max(axis=-1, keepdims=True, initial=0, where=np.isfinite(plain))
@@ -91,3 +91,40 @@ def test_a_row_of_opposites_adds_up_to_nothing(held: list[bool]) -> None:
     bindings["y"][7] = 1
     compare("mean(cosine_similarity(x, y))", bindings, 1e-6)
     assert held
+
+
+SHIFTED = [
+    "sum(softmax(x, 1)*y)",
+    "sum(log_softmax(x, 1)*y)",
+    "logsumexp(x, 1).mean()",
+    "cross_entropy(x, (u.abs()*100).long() % 40)",
+    "sum(softmax(softmax(x, 1)*y, 1)*x)",
+    "logsumexp(x[:,None,:5] + y[:,:5,None], 2).mean()",
+]
+
+
+@pytest.mark.parametrize("expression", SHIFTED)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shifts_are_left_out(expression: str, dtype: type, held: list[bool]) -> None:
+    compare(expression, data(dtype), 2e-6 if dtype is np.float32 else 1e-14)
+    assert held
+    assert all(held)
+
+
+@pytest.mark.parametrize("expression", SHIFTED)
+@pytest.mark.parametrize("number", [-np.inf, np.inf, np.nan, 1e3, -1e3, 20.0, -20.0])
+def test_shifts_that_are_needed(expression: str, number: float, held: list[bool]) -> None:
+    bindings = data(np.float64)
+    bindings["x"][3] += number
+    bindings["x"][140, 2] += number
+    with np.errstate(all="ignore"):
+        compare(expression, bindings, 1e-12)
+    assert not all(held)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["sum((x - x.amax(1, True))*y)", "sum(exp(x - x.amax(1, True))*y)", "x.amax(1).exp().sum()"],
+)
+def test_what_depends_on_the_largest(expression: str) -> None:
+    compare(expression, data(np.float64), 1e-14)
