@@ -123,21 +123,18 @@ class Loop:
             results.setdefault(
                 source(way.carried[i][1], dict(way.recording.made)), self._next.views[i]
             )
-        windows = way.recording.windows
-        writer = Writer(way.recording.made, cells, operations, results, self._names, windows)
+        writer = Writer(way.recording.made, cells, operations, results, self._names)
         for node, (_, draw) in way.recording.draws.items():
             writer.draw(node, draw)
-        for (sign, *parts), truth in way.recording.checks:
-            call = "bool" if sign == "truth" else writer.name(operations[sign])
-            answer = ", ".join([writer.number(part) for part in parts])
-            writer.lines.append(f"if {call}({answer}) is not {truth}: break")
+        for question, truth in way.recording.checks:
+            writer.numbers.require(question, truth)
         for node, question, answer in way.recording.asked:
             if node in varying:
                 writer.need([node])
                 asked = f"{writer.name(question)}({writer.name(writer.arrays[node])})"
                 writer.lines.append(f"if {asked} != {writer.name(answer)}: break")
         writer.need(way.carried[i][1] for i in way.written)
-        after = [writer.number(number) for number in way.numbers]
+        after = [writer.numbers.name(number) for number in way.numbers]
         added = [_shown(writer, value) for _, value in way.recording.appended]
         self._move(writer, way)
         writer.lines += [f"a{i}({number})" for i, number in enumerate(added, grown)]
@@ -209,7 +206,7 @@ def _shown(writer: Writer, value: Any) -> str:
     """The name of a number or text, or a display of a tuple of such."""
     if value.__class__ is tuple:
         return f"({''.join([f'{_shown(writer, item)}, ' for item in value])})"
-    return writer.number(value)
+    return writer.numbers.name(value)
 
 
 def _written(

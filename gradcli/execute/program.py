@@ -14,11 +14,12 @@ import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array, repeated
 from gradcli.execute.evaluate import backend
+from gradcli.execute.scalars import Scalars
 from gradcli.execute.steps import taken
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 from gradcli.graph.op import ALIASES, DATA, FULL, ITEM, OVERWRITE
-from gradcli.graph.recording import Made, Traced
+from gradcli.graph.recording import Made, Traced, is_traced, moves
 from gradcli.ops.elementwise import ROUNDING
 
 VIEWS = frozenset(
@@ -53,13 +54,13 @@ class Writer:
         operations: what the signs of traced numbers do.
         targets: where the values of some nodes are to be computed, if they are computed.
         names: what other lines of the same program name.
-        windows: node -> (node, index): parts of values at places that traced numbers say.
 
     Attributes:
         lines: the statements so far.
         names: what they name.
         arrays: the array that holds the value of a node, the same one in each run.
         constant: the nodes whose value is the same in each run.
+        numbers: the numbers that the lines compute.
     """
 
     def __init__(
@@ -69,12 +70,10 @@ class Writer:
         operations: Mapping[str, Callable[..., Any]] = NOTHING,
         targets: Mapping[Node, Array] = NOTHING,
         names: dict[str, Any] | None = None,
-        windows: Mapping[Node, tuple[Node, Any]] = NOTHING,
     ) -> None:
         self.sources = dict(made)
-        self.operations = operations
+        self.numbers = Scalars(self, operations)
         self._targets = targets
-        self._windows = windows
         self.lines: list[str] = []
         self.names: dict[str, Any] = {} if names is None else names
         self.arrays: dict[Node, Any] = dict(inputs)
@@ -82,8 +81,6 @@ class Writer:
         self.memo: dict[Any, Any] = {}
         self._known: dict[int, str] = {}
         self._same: dict[Any, Node] = {}
-        self._numbers: dict[int, str] = {}
-        self._texts: dict[str, str] = {}
         self._cells: dict[tuple[str, Any], Array] = {}
 
     def name(self, value: Any) -> str:
@@ -115,8 +112,6 @@ class Writer:
         self.put_result(self.arrays[node], draw)
 
     def _inputs(self, node: Node) -> tuple[Node, ...]:
-        if node in self._windows:
-            return (self._windows[node][0],)
         inputs = self.sources.get(node, ())
         if node.op.name in ALIASES:
             return inputs[:1]
@@ -128,55 +123,42 @@ class Writer:
             if node.value is None or isinstance(node.value, Stored):
                 raise Unplannable(f"{node} has no value in memory")
             self._hold(node, node.value if node.op.multiple else np.asarray(node.value))
-        elif node in self._windows:
-            self._window(node, *self._windows[node])
         elif node.op is FULL:
             self._constant(node)
+        elif is_traced(node):
+            self._at_places(node, inputs)
         elif node.op.name in ALIASES or node.op is OVERWRITE:
             self._alias(node, inputs[0])
         else:
             self._call(node, inputs)
 
-    def _window(self, node: Node, x: Node, index: Any) -> None:
-        """The part at an index; elsewhere there may be less."""
-        items = index if isinstance(index, tuple) else (index,)
-        out, place = self.new(node), ", ".join(map(self._index, items))
-        self.lines.append(f"part = {self.name(self.arrays[x])}[{place},]")
-        self.lines.append(f"if part.shape != {self.name(out)}.shape: break")
-        self.lines.append(f"{self.name(out)}[...] = part")
+    def _at_places(self, node: Node, inputs: tuple[Node, ...]) -> None:
+        """What is read or written at places that numbers say; there is as much elsewhere."""
+        slices = node.attrs.get("slices", ())
+        first, *rest = [self.arrays[x] for x in inputs]
+        place = ", ".join(["..."] * (node.ndim > len(slices)) + list(map(self._place, slices)))
+        same = self._same.setdefault((node.op, place, id(first), *map(id, rest), node.shape), node)
+        if same is not node:
+            return self._alias(node, same)
+        out = self.new(node)
+        one = tuple([0 if moves(start) and n == 1 else slice(None) for start, n, _ in slices])
+        if node.op.kernel == "slice":
+            self.lines.append(f"{self.name(out[..., *one])}[...] = {self.name(first)}[{place}]")
+        elif node.op.kernel in ("slice_put", "embed"):
+            self.put(out, first if rest else np.zeros((), out.dtype))
+            part = (rest[0] if rest else first)[..., *one]
+            self.lines.append(f"{self.name(out)}[{place}] = {self.name(part)}")
+        else:
+            raise Unplannable(f"{node} is at places that change")
         self.arrays[node] = out
 
-    def _index(self, item: Any) -> str:
-        if isinstance(item, slice):
-            bounds = (item.start, item.stop, item.step)
-            return ":".join(["" if bound is None else self.number(bound) for bound in bounds])
-        return self.number(item)
-
-    def number(self, value: Any) -> str:
-        """The name of a number: a known one, or one that the lines so far compute."""
-        if not isinstance(value, (Traced, tuple)):
-            return self.name(value)
-        known = self._numbers.get(id(value))
-        if known is not None:
-            return known
-        sign, *parts = value.expression if isinstance(value, Traced) else value
-        if sign == "input":
-            return str(parts[0])
-        if sign == "constant":
-            return self.name(parts[0])
-        if sign == "item":
-            self.need(parts)
-            text = f"{self.name(self.arrays[parts[0]])}.item()"
-        else:
-            operands = ", ".join([self.number(part) for part in parts])
-            function = sign if callable(sign) else self.operations[sign]
-            text = f"{self.name(function)}({operands})"
-        made = self._texts.get(text)
-        if made is None:
-            made = self._texts[text] = f"n{len(self._texts)}"
-            self.lines.append(f"{made} = {text}")
-        self._numbers[id(value)] = made
-        return made
+    def _place(self, part: tuple[Any, int, int]) -> str:
+        """A part of one axis: a place where it is one element, else a slice."""
+        start, count, step = part
+        if not moves(start):
+            return f"{start}:{start + count * step}:{step}"
+        first = self.numbers.name(start)
+        return first if count == 1 else f"{first}:{first} + {count * step}:{step}"
 
     def _hold(self, node: Node, array: Any) -> None:
         self.arrays[node] = array
@@ -194,7 +176,7 @@ class Writer:
             return self._hold(node, np.asarray(backend.run(node, [])))
         if node.dtype in ROUNDING:
             raise Unplannable("a number that changes would have to be rounded")
-        key = self.number(value), node.dtype
+        key = self.numbers.name(value), node.dtype
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = np.empty((), NUMPY_DTYPES[node.dtype])

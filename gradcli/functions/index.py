@@ -300,7 +300,8 @@ def _extent(item: slice, size: int) -> tuple[int, int, int]:
             kind=ValueError,
         )
     first, last = (_inside(at, size, default) for at, default in ((start, 0), (stop, size)))
-    return first, 0 if last <= first else (last - first + (step - 1)) // step, step
+    length = 0 if last <= first else (last - first + (step - 1)) // step
+    return first, length if isinstance(length, Dim) else int(length), step
 
 
 def _inside(at: int | None, size: int, default: int) -> int:

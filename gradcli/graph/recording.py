@@ -32,7 +32,6 @@ class Recording:
             the answer is the same.
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
         items: the nodes whose only element became a number that is followed.
-        windows: node -> (node, index): the part of a value at places that numbers say.
         draws: node -> (stream, draw): random numbers, in the order in which they were drawn.
         roots: the nodes at which a backward pass began.
         appended: (where a list is, number or text): what was put at the ends of lists.
@@ -41,7 +40,7 @@ class Recording:
 
     __slots__ = (
         *("_numbers", "appended", "asked", "before", "checks", "items", "looked", "made"),
-        *("_drew", "draws", "obstacle", "roots", "windows"),
+        *("_drew", "draws", "obstacle", "roots"),
     )
 
     def __init__(self, *, numbers: bool = True) -> None:
@@ -52,7 +51,6 @@ class Recording:
         self.checks: list[tuple[Expression, bool]] = []
         self.items: list[Node] = []
         self.roots: list[Node] = []
-        self.windows: dict[Node, tuple[Node, Any]] = {}
         self.appended: list[tuple[Callable[[Any], list[Any]], Any]] = []
         self.draws: dict[Node, tuple[Any, Callable[[], Any]]] = {}
         self._drew: tuple[Any, Any, Callable[[], Any]] | None = None
@@ -72,7 +70,7 @@ class Recording:
     def is_pure(self) -> bool:
         """Whether the work did nothing but make nodes, the same ones wherever the answers are."""
         noted = self.looked or self.checks or self.appended or self.items
-        return not (self.obstacle or noted or self.windows or self.draws)
+        return not (self.obstacle or noted or self.draws)
 
     def fail(self, why: str) -> None:
         """Notes why this cannot be repeated; the first reason stays."""
@@ -104,10 +102,15 @@ class Recording:
         """The nodes whose values follow from `inputs` or from traced numbers."""
         found = set(inputs)
         for node, sources in self.made:
-            moves = is_traced(node) or node in self.windows or node in self.draws
-            if moves or any(x in found for x in sources):
+            if is_traced(node) or node in self.draws or any(x in found for x in sources):
                 found.add(node)
         return found
+
+    def owns(self, value: Any) -> bool:
+        """Whether no number in a value was followed by another recording."""
+        if isinstance(value, Traced):
+            return value.recording is self
+        return value.__class__ is not tuple or all(map(self.owns, value))
 
     def constant(self, value: Any) -> Any:
         """`value` as a number that is the same in each run."""
@@ -126,8 +129,24 @@ class Recording:
 
 
 def is_traced(node: Node) -> bool:
-    """Whether a node is a number that is computed in each run."""
-    return "value" in node.attrs and isinstance(node.attrs["value"], Traced)
+    """Whether a node is a number, or at places, that are computed in each run."""
+    return any([moves(value) for value in node.attrs.values()])
+
+
+def moves(value: Any) -> bool:
+    """Whether there is a number in a value that is computed in each run."""
+    if isinstance(value, Traced):
+        return not value.is_constant
+    if isinstance(value, slice):
+        value = (value.start, value.stop, value.step)
+    return value.__class__ is tuple and any(map(moves, value))
+
+
+def is_followed(value: Any) -> bool:
+    """Whether there is a number in a value that the recording of this moment follows."""
+    if isinstance(value, Traced):
+        return value.recording is current.recording and not value.is_constant
+    return value.__class__ is tuple and any(map(is_followed, value))
 
 
 class Traced:
@@ -150,6 +169,15 @@ class Traced:
 
 class TracedInt(Traced, int):
     """A traced integer."""
+
+    def __int__(self) -> int:
+        """What it is for whoever needs an ordinary number: the same one in each run."""
+        if current.recording is self.recording and not self.is_constant:
+            self.recording.checks.append((("==", self, self.plain), True))
+        return self.plain  # type: ignore[no-any-return]  # of an integer, an integer
+
+    def __index__(self) -> int:
+        return self
 
 
 class TracedFloat(Traced, float):

@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering import limits
-from gradcli.lowering.lower import lower, lower_used, lowers
+from gradcli.lowering.lower import lower, lower_item, lower_used, lowers
 from gradcli.lowering.names import Module, unknown
 from gradcli.lowering.scope import PARENT, UNBOUND, Code, Frame, Scope
 from gradcli.lowering.values import get_attribute
@@ -241,15 +241,16 @@ def attribute(node: ast.Attribute, scope: Scope) -> Code:
 @lowers(ast.Subscript)
 def subscript(node: ast.Subscript, scope: Scope) -> Code:
     """`value[index]`."""
-    owner, index = lower(node.value, scope), lower(node.index, scope)
-    at = node.span
+    owner, index = lower_item(node, scope)
+    at, watch = node.span, scope.environment.watch
+    read = item if watch is None else watch.item
     span = Span(at.source, at.start, at.end, (node.value.span, node.index.span))
 
     def run(frame: Frame) -> Any:
         value = owner(frame)
         key = index(frame)
         current.span = span
-        return item(value, key)
+        return read(value, key)
 
     return run
 

@@ -1,15 +1,15 @@
-"""Places and members that the numbers of a loop say, lowered so that a recording knows them.
+"""Places and members that the numbers of a loop say, so that a recording knows them.
 
 Constraints: see gradcli/lowering/watch.py.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Protocol
 
-from gradcli.functions.index import is_view
 from gradcli.graph.node import current
-from gradcli.graph.recording import Recording, Traced, plain
+from gradcli.graph.recording import Recording, Traced, moves, plain
 from gradcli.lowering.expressions import item
 from gradcli.lowering.iteration import asks_members
 from gradcli.lowering.limits import COMPARE
@@ -31,43 +31,39 @@ class Follower(Protocol):
         """Notes that a number went where it cannot be followed."""
 
 
-def subscript(watch: Follower, node: Any, scope: Scope) -> Code:
-    """`value[index]` at places that move with the numbers of the loop."""
-    owner, index, span = lower(node.value, scope), lower(node.index, scope), node.span
-
-    def run(frame: Frame) -> Any:
-        value, key = owner(frame), index(frame)
-        current.span = span
-        still, moves = _still(key)
-        result = item(value, still)
-        if moves and watch.recording is not None:
-            known = isinstance(value, Tensor) and not value.node.tracked
-            if known and is_view(still) and not _steps(key):
-                watch.recording.windows[result.node] = value.node, key
-            else:
-                watch.fail()
-        return result
-
-    return run
+def read(watch: Follower, value: Any, key: Any) -> Any:
+    """`value[key]` at places that move with the numbers of the loop: of tensors, and of numbers."""
+    if not moves(key) or isinstance(value, Tensor):
+        return item(value, key if isinstance(value, Tensor) else still(key))
+    found = item(value, still(key))
+    if isinstance(key, Traced) and watch.recording is not None and are_numbers(value):
+        known = value if value.__class__ is range else list(value)
+        return watch.recording.number(found, (operator.getitem, known, key))
+    watch.fail()
+    return found
 
 
-def _still(key: Any) -> tuple[Any, bool]:
-    """An index of ordinary numbers, and whether it is another one in each run."""
-    if isinstance(key, Traced):
-        return key.plain, not key.is_constant
+def write(watch: Follower, container: Any, key: Any, value: Any) -> None:
+    """`container[key] = value` at places that move with the numbers of the loop."""
+    if not isinstance(container, Tensor):
+        if moves(key):
+            watch.fail()
+        key = still(key)
+    operator.setitem(container, key, value)
+
+
+def still(key: Any) -> Any:
+    """An index of ordinary numbers."""
     if isinstance(key, slice):
-        parts = [_still(part) for part in (key.start, key.stop, key.step)]
-        return slice(*[part for part, _ in parts]), any(moves for _, moves in parts)
-    if key.__class__ is tuple:
-        items = [_still(part) for part in key]
-        return tuple([part for part, _ in items]), any(moves for _, moves in items)
-    return key, False
+        return slice(plain(key.start), plain(key.stop), plain(key.step))
+    return tuple(map(still, key)) if key.__class__ is tuple else plain(key)
 
 
-def _steps(key: Any) -> bool:
-    """Whether the step of a slice is a number of the loop, which might become negative."""
-    items = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(i, slice) and isinstance(i.step, Traced) for i in items)
+def are_numbers(items: Any) -> bool:
+    """Whether there are ordinary numbers in a list, tuple or range, and nothing else."""
+    if items.__class__ in (tuple, list):
+        return all(i.__class__ in (int, float) for i in items)
+    return items.__class__ is range
 
 
 def membership(watch: Follower, node: Any, scope: Scope) -> Code | None:
@@ -83,11 +79,10 @@ def membership(watch: Follower, node: Any, scope: Scope) -> Code | None:
         current.span = place
         answer = operate(plain(value), items)
         recording = watch.recording
-        if isinstance(value, Traced) and not value.is_constant and recording is not None:
-            if items.__class__ in (tuple, list) and all(i.__class__ in (int, float) for i in items):
-                recording.checks.append(((sign, value, list(items)), answer))
-            elif items.__class__ is range:
-                recording.checks.append(((sign, value, items), answer))
+        if moves(value) and recording is not None:
+            if are_numbers(items):
+                known = items if items.__class__ is range else list(items)
+                recording.checks.append(((sign, value, known), answer))
             else:
                 watch.fail()
         return answer

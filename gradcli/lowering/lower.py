@@ -44,6 +44,15 @@ def lower(node: ast.Node, scope: Scope) -> Code:
     return LOWERINGS[type(node)](node, scope)
 
 
+def lower_item(node: ast.Subscript, scope: Scope) -> tuple[Code, Code]:
+    """The closures of what a subscript is of, and of its index."""
+    watch = scope.environment.watch
+    if watch is None:
+        return lower(node.value, scope), lower(node.index, scope)
+    with watch.inside(node):
+        return lower(node.value, scope), lower(node.index, scope)
+
+
 def lower_all(nodes: Sequence[ast.Node], scope: Scope) -> list[Code]:
     """The closures of `nodes`, in order."""
     return [lower(node, scope) for node in nodes]

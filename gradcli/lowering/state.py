@@ -14,7 +14,7 @@ from typing import Any
 from gradcli.graph.forms import is_plain, told
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF
-from gradcli.graph.recording import Traced, plain
+from gradcli.graph.recording import Traced, is_followed, plain
 from gradcli.lowering.scope import Frame
 from gradcli.tensor import Tensor
 from gradcli.tensor.accumulator import Autograd
@@ -199,6 +199,8 @@ def _version(state: State, version: Version) -> None:
 
 
 def _view(state: State, view: View) -> None:
+    if any(is_followed(value) for _, attrs in view.steps for value in attrs.values()):
+        raise Unclear("a view stays at a place that moves")
     steps = tuple((op.name, tuple(sorted(attrs.items()))) for op, attrs in view.steps)
     state.add(("view", steps, view.caution), view.base, view.own)
 

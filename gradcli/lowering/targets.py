@@ -16,7 +16,7 @@ from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering.expressions import item, unbound_local
 from gradcli.lowering.limits import IN_PLACE, bounded, feed
-from gradcli.lowering.lower import lower, lowers
+from gradcli.lowering.lower import lower, lower_item, lowers
 from gradcli.lowering.names import Module, unknown
 from gradcli.lowering.scope import UNBOUND, Code, Frame, Scope
 from gradcli.lowering.values import delete_attribute, get_attribute, set_attribute
@@ -65,13 +65,15 @@ def loop_target(target: ast.Expression, scope: Scope) -> tuple[Any, Store | None
 
 
 def _store_item(target: ast.Subscript, scope: Scope) -> Store:
-    owner, index, span = lower(target.value, scope), lower(target.index, scope), target.span
+    owner, index = lower_item(target, scope)
+    span, watch = target.span, scope.environment.watch
+    write = operator.setitem if watch is None else watch.put
 
     def run(frame: Frame, value: Any) -> None:
         container = owner(frame)
         key = index(frame)
         current.span = span
-        operator.setitem(container, key, value)
+        write(container, key, value)
 
     return run
 
@@ -158,16 +160,18 @@ def augmented_assign(node: ast.AugmentedAssign, scope: Scope) -> Code:
 
 
 def _update_item(target: ast.Subscript, operate: Any, value: Code, scope: Scope, span: Any) -> Code:
-    owner, index = lower(target.value, scope), lower(target.index, scope)
+    owner, index = lower_item(target, scope)
+    watch = scope.environment.watch
+    read, write = (item, operator.setitem) if watch is None else (watch.item, watch.put)
 
     def run(frame: Frame) -> None:
         container = owner(frame)
         key = index(frame)
         current.span = target.span
-        old = item(container, key)
+        old = read(container, key)
         other = value(frame)
         current.span = span
-        operator.setitem(container, key, operate(old, other))
+        write(container, key, operate(old, other))
 
     return run
 

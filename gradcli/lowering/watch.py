@@ -7,12 +7,13 @@ told that it cannot be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from gradcli.graph.recording import Recording, Traced, plain
 from gradcli.language import ast
-from gradcli.lowering.followed import membership, subscript
+from gradcli.lowering import followed
 from gradcli.lowering.iteration import asks_members, is_append, is_pattern
 from gradcli.lowering.lower import LOWERINGS
 from gradcli.lowering.mathematics import MATH
@@ -53,13 +54,10 @@ class Watch:
     def lower(self, node: ast.Node, scope: Scope, lowering: Callable[[Any, Scope], Code]) -> Code:
         """The closure of `node`, with a look at the numbers that it gives and takes."""
         parent = self.parents[-1] if self.parents else None
-        self.parents.append(node)
-        try:
+        with self.inside(node):
             special = _SPECIAL.get(type(node))
             code = special(self, node, scope) if special is not None else None
             code = lowering(node, scope) if code is None else code
-        finally:
-            self.parents.pop()
         if isinstance(node, ast.AugmentedAssign):
             return self._update(node, code, scope)
         if is_append(node):
@@ -75,6 +73,23 @@ class Watch:
         if isinstance(parent, ast.Call) and _is_plain(parent) and not _is_appending(self.parents):
             return self._callee(code) if node is parent.function else code
         return code if _passes(parent, self.parents) else self._ordinary(code)
+
+    @contextmanager
+    def inside(self, node: ast.Node) -> Iterator[None]:
+        """A block in which parts of `node` are lowered."""
+        self.parents.append(node)
+        try:
+            yield
+        finally:
+            self.parents.pop()
+
+    def item(self, value: Any, key: Any) -> Any:
+        """`value[key]`."""
+        return followed.read(self, value, key)
+
+    def put(self, container: Any, key: Any, value: Any) -> None:
+        """`container[key] = value`."""
+        followed.write(self, container, key, value)
 
     def _operation(self, code: Code) -> Code:
         """An operation that took a traced number must give something that can be followed."""
@@ -192,8 +207,7 @@ class Watch:
 
 
 _SPECIAL: dict[type[ast.Node], Callable[[Watch, Any, Scope], Code | None]] = {
-    ast.Compare: membership,
-    ast.Subscript: subscript,
+    ast.Compare: followed.membership,
 }
 """What is lowered in another way than elsewhere; None where it is not."""
 
