@@ -18,6 +18,7 @@ from gradcli.graph.op import FULL, LEAF
 from gradcli.graph.recording import Recording, Traced
 from gradcli.graph.walk import ancestors
 from gradcli.lowering import limits
+from gradcli.lowering.places import Place, load, save
 from gradcli.lowering.scope import Frame
 from gradcli.lowering.state import Reached, State, Unclear
 
@@ -41,10 +42,11 @@ class Trace:
     Args:
         before, after: the states around it.
         recording: what it did.
-        numbers: (key, value after it) of the variables that it saw as traced numbers.
+        numbers: (place, value after it) of the numbers that it followed.
 
     Attributes:
-        keys: the keys of these variables.
+        keys: the places of these numbers.
+        fresh: the places in the state of the objects that it makes anew.
         moved: how much each version counts on.
         read: the nodes that it reads and does not make.
         through: the nodes whose derivatives it may ask for.
@@ -54,20 +56,26 @@ class Trace:
     """
 
     __slots__ = (
-        *("after", "before", "keys", "made", "moved", "numbers", "read", "recording", "through"),
+        *("after", "before", "fresh", "keys", "made", "moved", "numbers", "read", "recording"),
+        "through",
     )
 
     def __init__(
-        self, before: State, after: State, recording: Recording, numbers: Sequence[tuple[Any, Any]]
+        self,
+        before: State,
+        after: State,
+        recording: Recording,
+        numbers: Sequence[tuple[Place, Any]],
     ) -> None:
         _refuse(recording.obstacle)
         _refuse("the variables are others" if before.entries != after.entries else "")
         _refuse("too long" if len(recording.made) > LONGEST else "")
         _refuse("large values" if any(node.size > SMALL for node, _ in recording.made) else "")
-        if not _same_numbers(before.numbers, after.numbers):
-            raise Unclear("a number changes in a way that the record does not show")
-        self.before, self.after, self.recording = before, after, recording
         self.keys = [key for key, _ in numbers]
+        require_same_numbers(before, after, self.keys)
+        self.before, self.after, self.recording = before, after, recording
+        pairs = enumerate(zip(before.held, after.held, strict=True))
+        self.fresh = {i for i, (old, new) in pairs if old is not new}
         self.numbers = [value for _, value in numbers]
         owned = [recording.owns(x) for node, _ in recording.made for x in node.attrs.values()]
         _refuse("" if all(owned) else "a view stays at a place of an earlier iteration")
@@ -131,7 +139,7 @@ class Plan:
         Unplannable: when they cannot be made a program.
     """
 
-    __slots__ = ("_carried", "_known", "_loop", "_read", "_traces", "done")
+    __slots__ = ("_carried", "_fresh", "_known", "_loop", "_read", "_traces", "done")
 
     def __init__(self, traces: Sequence[Trace], state: State, known: Plan | None = None) -> None:
         first = traces[0]
@@ -140,9 +148,10 @@ class Plan:
             i for trace in traces for i, node in enumerate(trace.before.nodes) if node in trace.read
         }
         for trace in traces:
-            same = trace.keys == first.keys and trace.after.entries == state.entries
-            if not (same and _same_numbers(trace.after.numbers, state.numbers)):
+            if trace.keys != first.keys or trace.after.entries != state.entries:
                 raise Unclear("the variables are others")
+            require_same_numbers(trace.after, state, trace.keys)
+        self._fresh = {i for trace in traces for i in trace.fresh}
         carried = changed = {i for trace in traces for i in trace.changed()}
         for i in self._read - changed:
             if any(trace.before.nodes[i] is not state.nodes[i] for trace in traces):
@@ -174,9 +183,10 @@ class Plan:
         Raises:
             Unclear: when the state is another one than was recorded.
         """
-        after = self._traces[0].after
-        if state.entries != after.entries or not _same_numbers(after.numbers, state.numbers):
+        first = self._traces[0]
+        if state.entries != first.after.entries:
             raise Unclear("the variables are others")
+        require_same_numbers(first.after, state, first.keys)
         if any(state.nodes[i].value is None for i in self._carried):
             raise Unclear("a value is not known")
         fixed = self._read.difference(self._carried)
@@ -189,7 +199,11 @@ class Plan:
         made.done = self.done
         return made
 
-    def forward(self, state: State, box: Any, frame: Frame, limit: int) -> tuple[int, bool]:
+    def fresh(self, state: State) -> set[int]:
+        """The `id`s of the objects that each iteration makes anew."""
+        return {id(state.held[i]) for i in self._fresh}
+
+    def forward(self, state: State, frame: Frame, limit: int) -> tuple[int, bool]:
         """Does up to `limit` iterations from a state that suits it.
 
         Returns:
@@ -198,7 +212,7 @@ class Plan:
         nodes = [state.nodes[i] for i in self._carried]
         values = [np.asarray(node.value) for node in nodes]
         keys = self._traces[0].keys
-        numbers = [box.get(key) if isinstance(box, dict) else box[key] for key in keys]
+        numbers = [load(state.boxes, key) for key in keys]
         lists = [load(frame) for load in self._loop.loads]
         counts, last_is_left, after, found = self._loop.run(limit, values, numbers, lists)
         done = sum(counts)
@@ -206,8 +220,9 @@ class Plan:
         if done:
             for node, value in zip(nodes, after, strict=True):
                 node.value = value
-            for key, number in zip(keys, found, strict=True):
-                box[key] = number
+            for key, old, number in zip(keys, numbers, found, strict=True):
+                if number is not old:
+                    save(state.boxes, key, number)
             self._count_writes(state, counts)
         return done, last_is_left
 
@@ -231,13 +246,21 @@ def _refuse(why: str) -> None:
         raise Unclear(why)
 
 
-def _same_numbers(before: Sequence[Any], after: Sequence[Any]) -> bool:
-    """Whether the numbers that are not traced are the same."""
-    pairs = zip(before, after, strict=True)
-    return all(isinstance(x, Traced) or isinstance(y, Traced) or _equal(x, y) for x, y in pairs)
+def require_same_numbers(before: State, after: State, followed: Sequence[Place]) -> None:
+    """Raises `Moved` unless all numbers are the same, but for those that are followed."""
+    pairs = enumerate(zip(before.numbers, after.numbers, strict=True))
+    others = [i for i, (x, y) in pairs if not _equal(x, y)]
+    if others:
+        known = set(followed)
+        others = [i for i in others if after.places[i] not in known]
+        if others:
+            raise after.moved(others)
 
 
 def _equal(a: Any, b: Any) -> bool:
+    """Whether a number stays as it is, for whatever reason."""
+    if isinstance(a, Traced) or isinstance(b, Traced):
+        return a is b
     return bool(a == b or (a != a and b != b))
 
 

@@ -8,18 +8,21 @@ record does not explain is interpreted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.program import Unplannable
 from gradcli.graph.node import current
-from gradcli.graph.recording import Recording, Traced
+from gradcli.graph.recording import Recording
 from gradcli.language import ast
+from gradcli.lowering.apart import hold
 from gradcli.lowering.carried import Plan, Trace
 from gradcli.lowering.iteration import can_be_watched, growing, inside, written_first
 from gradcli.lowering.lower import lower_block, lower_used
+from gradcli.lowering.places import Boxes, Place, holders, load, restore, save, traced
 from gradcli.lowering.scope import CONTINUE, Code, Frame, Scope, bound_names
-from gradcli.lowering.state import Reached, State, Unclear
+from gradcli.lowering.state import Moved, Reached, State, Unclear
 from gradcli.lowering.watch import Watch
 
 ATTEMPTS = 8
@@ -28,6 +31,8 @@ OTHERS = 4
 """Iterations that go another way, and did not pay, that are recorded at most."""
 PAYS = 8
 """Replayed iterations for which it pays to record one."""
+MOST = 32
+"""Numbers that are followed besides the variables."""
 POOR = 3
 """How often a program may stop after fewer than four iterations, more often than after more."""
 STRANGE = 2
@@ -69,11 +74,14 @@ class Repeated:
         poor: how often the plan stopped early.
         paid: how many iterations had been replayed when the last one was recorded.
         histories: whether iterations go through the history of what earlier ones computed.
+        followed: where there are numbers, besides its variables, that are followed.
+        rigid: whether that did not help.
     """
 
     __slots__ = (
         *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
-        *("histories", "named", "paid", "poor", "possible", "skipped"),
+        *("_grown", "followed", "histories", "named", "paid", "poor", "possible", "rigid"),
+        "skipped",
     )
 
     def __init__(self, node: ast.While | ast.For, scope: Scope, body: Code) -> None:
@@ -81,6 +89,9 @@ class Repeated:
         self.plan: Plan | None = None
         self.poor, self.others, self.histories = 0, OTHERS, False
         self.paid = 0
+        self.followed: set[Place] = set()
+        self.rigid = False
+        self._grown: list[Place] = []
         self._codes: tuple[Watch, Code, Code | None] | None = None
         self.possible = can_be_watched(node.body)
         self.attempts = ATTEMPTS if self.possible else 0
@@ -100,12 +111,13 @@ class Repeated:
             used = {n.id for n in inside(self._tested()) if isinstance(n, ast.Name)}
             if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
                 used.add(node.target.id)
-                self.counter = self.key(node.target.id)
+                self.counter = self._place(node.target.id)
             self.names = sorted({*bound_names(node.body), *used} & self._bindable())
             lists = growing(node.body)
             grown = {owner.id for owner in lists} - set(bound_names(node.body))
             ignored = written_first(node.body) | grown
             self.skipped = frozenset(ignored - environment.shared - used)
+            self._grown = [self._place(name) for name in grown & self.skipped]
             names = {n.id for n in inside([node]) if isinstance(n, ast.Name)}
             self.named = frozenset(names | environment.shared)
             watch = environment.watch = Watch(lists)
@@ -125,17 +137,37 @@ class Repeated:
         names = {*bound_names(self._node.body), *bound_names([self._node])}
         return names if self._scope.is_module else names & set(self._scope.slots)
 
-    def box(self, frame: Frame) -> Any:
-        """Where the loop's variables are."""
-        return self._scope.environment.variables if self._scope.is_module else frame
+    def boxes(self, frame: Frame) -> Boxes:
+        """Where variables are."""
+        return frame, self._scope.environment.variables
 
-    def keys(self) -> list[Any]:
-        """The keys in `box` of the variables that the body binds."""
-        return [self.key(name) for name in self.names]
+    def places(self) -> list[Place]:
+        """Where the numbers may be that are followed: in the variables that the body binds, and
+        wherever else some changed."""
+        own = [self._place(name) for name in self.names]
+        return [*own, *sorted(self.followed.difference(own), key=str)]
+
+    def follow(self, places: set[Place]) -> bool:
+        """Whether numbers at other places than so far are followed from now on."""
+        if self.rigid or not places or len(places | self.followed) > MOST:
+            return False
+        self.followed |= places
+        self.plan = None
+        self.attempts = max(self.attempts, 1)
+        return True
+
+    def _place(self, name: str) -> Place:
+        return (1, name) if self._scope.is_module else (0, self._scope.slots[name])
 
     def key(self, name: str) -> Any:
         """The key of a variable."""
-        return name if self._scope.is_module else self._scope.slots[name]
+        return self._place(name)[1]
+
+    def is_kept(self, state: State, plan: Plan) -> bool:
+        """Whether a list that grows holds what each iteration of the plan makes anew."""
+        return bool(self._grown) and hold(
+            [load(state.boxes, place) for place in self._grown], plan.fresh(state)
+        )
 
     def state(self, frame: Frame) -> State:
         """What the next iteration starts from; raises `Unclear`."""
@@ -190,7 +222,11 @@ class Replay:
         try:
             state = loop.state(self._frame)
             loop.plan = loop.plan.suited(state)
-        except (Unclear, Unplannable):
+            if loop.is_kept(state, loop.plan):
+                return 0, False
+        except (Unclear, Unplannable) as reason:
+            if isinstance(reason, Moved) and loop.follow(reason.places):
+                return 0, False
             # Something else has changed; as long as that is rare, another record pays.
             self._strange += 1
             if self._strange > STRANGE:
@@ -198,7 +234,7 @@ class Replay:
                 loop.plan = None
             return 0, False
         self._strange = 0
-        done, self._leaving = loop.plan.forward(state, loop.box(self._frame), self._frame, limit)
+        done, self._leaving = loop.plan.forward(state, self._frame, limit)
         switch.done += done
         loop.poor = max(0, loop.poor + (1 if done < 4 else -1))
         if loop.poor > POOR and limit > 4:
@@ -215,7 +251,7 @@ class Replay:
         loop.attempts -= not other
         loop.others -= other
         watch, body, test = loop.codes()
-        box = loop.box(self._frame)
+        boxes = loop.boxes(self._frame)
         try:
             before = loop.state(self._frame)
         except Unclear:
@@ -223,28 +259,39 @@ class Replay:
             return loop.body(self._frame), None
         watch.recording = recording = Recording()
         switch.busy, tracking, going = True, current.tracking, None
-        traced = _traced(box, loop.keys(), recording)
+        followed = traced(boxes, loop.places(), recording)
+        kept = _containers(boxes, followed)
         try:
             with recording:
-                counter = None if loop.counter is None else box[loop.counter]
+                counter = None if loop.counter is None else load(boxes, loop.counter)
                 signal = body(self._frame)
                 if signal is not None and signal is not CONTINUE:
                     return signal, None
                 if test is not None:
                     going = bool(test(self._frame))
                 if counter is not None:
-                    box[loop.counter] = counter + step
+                    save(boxes, loop.counter, counter + step)
                 after = loop.state(self._frame)
             if tracking is current.tracking and going is not False:
-                self._learn(Trace(before, after, recording, [(k, box[k]) for k in traced]), other)
-        except Reached:
-            loop.histories = True
-        except (Unclear, Unplannable):
-            pass
+                numbers = [(place, load(boxes, place)) for place in followed]
+                _require_same(kept, _containers(boxes, followed))
+                self._learn(Trace(before, after, recording, numbers), other)
+        except (Unclear, Unplannable) as reason:
+            self._reconsider(reason)
         finally:
             switch.busy = False
-            _untraced(box, loop.keys())
+            restore(boxes, loop.places(), watch.filled)
         return signal, going
+
+    def _reconsider(self, reason: Exception) -> None:
+        """What is recorded in another way the next time."""
+        loop = self._loop
+        if isinstance(reason, Reached):
+            loop.histories = True
+        elif isinstance(reason, Moved):
+            loop.follow(reason.places)
+        elif loop.followed and not loop.rigid:
+            loop.followed, loop.rigid = set(), True
 
     def _learn(self, trace: Trace, other: bool) -> None:
         """Makes a plan that knows a recorded iteration."""
@@ -256,19 +303,12 @@ class Replay:
         loop.poor -= other
 
 
-def _traced(box: Any, keys: list[Any], recording: Recording) -> list[Any]:
-    """Puts traced numbers where numbers are; returns where."""
-    found: list[Any] = []
-    for key in keys:
-        value = box.get(key) if isinstance(box, dict) else box[key]
-        if value.__class__ is int or value.__class__ is float:
-            box[key] = recording.number(value, ("input", f"c{len(found)}"))
-            found.append(key)
-    return found
+def _containers(boxes: Boxes, places: Iterable[Place]) -> list[Any]:
+    """The lists and dicts that numbers are in."""
+    found = [holder for place in places for holder in holders(boxes, place)]
+    return [holder for holder in found if holder.__class__ is not tuple]
 
 
-def _untraced(box: Any, keys: list[Any]) -> None:
-    for key in keys:
-        value = box.get(key) if isinstance(box, dict) else box[key]
-        if isinstance(value, Traced):
-            box[key] = value.plain
+def _require_same(before: list[Any], after: list[Any]) -> None:
+    if list(map(id, before)) != list(map(id, after)):
+        raise Unclear("a list with a number of the loop is made anew")

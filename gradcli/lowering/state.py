@@ -7,7 +7,7 @@ from both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -15,6 +15,7 @@ from gradcli.graph.forms import is_plain, told
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF
 from gradcli.graph.recording import Traced, is_followed, plain
+from gradcli.lowering.places import Place, holders
 from gradcli.lowering.scope import Frame
 from gradcli.tensor import Tensor
 from gradcli.tensor.accumulator import Autograd
@@ -38,6 +39,18 @@ class Reached(Unclear):
     """The history of a value is gone through by a later iteration."""
 
 
+class Moved(Unclear):
+    """Numbers change that a record does not follow.
+
+    Args:
+        places: where they are, as far as they can be followed there.
+    """
+
+    def __init__(self, places: set[Place]) -> None:
+        super().__init__("a number changes in a way that the record does not show")
+        self.places = places
+
+
 class State:
     """What is there now.
 
@@ -53,6 +66,8 @@ class State:
         entries: what is there, in an order that follows from what is there.
         nodes: the nodes, in the same order.
         numbers: the numbers.
+        places: where they are; None in what cannot be gone through by keys.
+        held: the objects that were gone through, in the same order.
         versions: the versions, each with its number.
     """
 
@@ -69,50 +84,83 @@ class State:
         self.entries: list[Any] = []
         self.nodes: list[Node] = []
         self.numbers: list[Any] = []
+        self.places: list[Place | None] = []
         self.versions: list[tuple[Version, int]] = []
         self._seen: dict[int, int] = {}
-        self._held: list[Any] = []
-        self._stack: list[Any] = []
+        self.held: list[Any] = []
+        self._stack: list[tuple[Any, Place | None]] = []
+        self._again: set[int] = set()
+        self.boxes = frame, variables
         own: Any = variables if is_module else frame
-        for box in (frame, variables):
-            self._own(box, *((skipped, named) if box is own else (frozenset(), None)))
+        for number, box in enumerate(self.boxes):
+            self._own(number, box, *((skipped, named) if box is own else (frozenset(), None)))
         while self._stack:
             if len(self.entries) > LONGEST:
                 raise Unclear("too many values")
-            self._visit(self._stack.pop())
+            self._visit(*self._stack.pop())
 
-    def _own(self, box: Any, skipped: frozenset[Any], named: frozenset[Any] | None) -> None:
+    def _own(
+        self, number: int, box: Any, skipped: frozenset[Any], named: frozenset[Any] | None
+    ) -> None:
         """The variables of a scope, without those that do not count."""
         self._seen[id(box)] = -1 - len(self._seen)
         items = box.items() if isinstance(box, dict) else enumerate(box)
-        below: list[Any] = []
         for key, value in items:
             kind = plain(value).__class__
             if key in skipped or (named is not None and key not in named and kind in _PLAIN):
                 continue
             self.entries.append((key, kind if kind in _NUMBERS else None))
-            (self.numbers if kind in _NUMBERS else below).append(value)
-        self._stack.extend(below)
+            if kind in _NUMBERS:
+                self.numbers.append(value)
+                self.places.append((number, key))
+            else:
+                self._stack.append((value, (number, key)))
 
-    def _visit(self, value: Any) -> None:
+    def _visit(self, value: Any, place: Place | None) -> None:
         kind = value.__class__
-        if kind in _NUMBERS:
-            self.entries.append(kind)
+        if kind in _NUMBERS or isinstance(value, Traced):
+            self.entries.append(plain(value).__class__)
             self.numbers.append(value)
+            self.places.append(place)
             return
-        if isinstance(value, Traced):
-            raise Unclear("a number of the loop is in a tuple or list")
         if isinstance(value, _CONSTANT):
             self.entries.append((kind, repr(value) if kind is complex else value))
             return
         known = self._seen.get(id(value))
         if known is not None:
             self.entries.append(("again", known))
+            self._again.add(id(value))
             return
-        self._seen[id(value)] = len(self._held)
-        self._held.append(value)
-        enter = _ENTER.get(kind) or self._entry_of(value)
-        enter(self, value)
+        self._seen[id(value)] = len(self.held)
+        self.held.append(value)
+        keys = _KEYS.get(kind)
+        if keys is not None and place is not None:
+            self._enter(value, place, keys(value))
+        else:
+            (_ENTER.get(kind) or self._entry_of(value))(self, value)
+
+    def _enter(self, value: Any, place: Place, keys: Any) -> None:
+        """Something whose items have places of their own."""
+        self.entries.append((value.__class__, keys))
+        for key in reversed(keys):
+            self._stack.append((value[key], (*place, key)))
+
+    def moved(self, numbers: Iterable[int]) -> Moved:
+        """The error that these numbers are not followed where they are.
+
+        A tuple that is in several places would come apart.
+        """
+        places = {self.places[i] for i in numbers}
+        found = {
+            place
+            for place in places
+            if place is not None
+            and not any(
+                holder.__class__ is tuple and id(holder) in self._again
+                for holder in holders(self.boxes, place)
+            )
+        }
+        return Moved(found if len(found) == len(places) else set())
 
     def _entry_of(self, value: Any) -> Callable[[State, Any], None]:
         if isinstance(value, Tensor):
@@ -126,15 +174,11 @@ class State:
     def add(self, entry: Any, *below: Any) -> None:
         """Notes an entry; what is below it comes next."""
         self.entries.append(entry)
-        self._stack.extend(reversed(below))
+        self._stack.extend([(value, None) for value in reversed(below)])
 
 
 def _sequence(state: State, value: Any) -> None:
     state.add((value.__class__, len(value)), *value)
-
-
-def _mapping(state: State, value: Any) -> None:
-    state.add((dict, tuple(value)), *value.values())
 
 
 def _collection(state: State, value: Any) -> None:
@@ -214,7 +258,13 @@ def _method(state: State, method: Method) -> None:
 
 
 _ENTER: dict[Any, Callable[[State, Any], None]] = {
-    **{list: _sequence, tuple: _sequence, dict: _mapping, set: _collection},
-    **{frozenset: _collection, Tensor: _tensor, Node: _node, Storage: _storage},
+    **{list: _sequence, tuple: _sequence, set: _collection, frozenset: _collection},
+    **{dict: lambda state, value: state.add((dict, tuple(value)), *value.values())},
+    **{ Tensor: _tensor, Node: _node, Storage: _storage},
     **{Version: _version, View: _view, Autograd: _autograd, Method: _method},
 }
+_KEYS: dict[Any, Callable[[Any], Any]] = {
+    **{list: lambda value: range(len(value)), tuple: lambda value: range(len(value))},
+    **{dict: tuple},
+}
+"""The keys of what has places inside."""

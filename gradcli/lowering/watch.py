@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gradcli.graph.recording import Recording, Traced, plain
+from gradcli.graph.recording import Recording, Traced, moves
 from gradcli.language import ast
 from gradcli.lowering import followed
 from gradcli.lowering.iteration import asks_members, is_append, is_pattern
 from gradcli.lowering.lower import LOWERINGS
 from gradcli.lowering.mathematics import MATH
+from gradcli.lowering.places import holds_traced, plainly
 from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.lowering.values import constructor
 from gradcli.tensor import Tensor
@@ -40,9 +41,10 @@ class Watch:
 
     Attributes:
         recording: what its numbers belong to at the moment.
+        filled: the lists and dicts that numbers were put into.
     """
 
-    __slots__ = ("_lists", "_owners", "consumed", "parents", "recording")
+    __slots__ = ("_lists", "_owners", "consumed", "filled", "parents", "recording")
 
     def __init__(self, lists: Sequence[ast.Name]) -> None:
         self._lists = {owner.id for owner in lists}
@@ -50,6 +52,7 @@ class Watch:
         self.parents: list[ast.Node] = []
         self.recording: Recording | None = None
         self.consumed = 0
+        self.filled: list[Any] = []
 
     def lower(self, node: ast.Node, scope: Scope, lowering: Callable[[Any, Scope], Code]) -> Code:
         """The closure of `node`, with a look at the numbers that it gives and takes."""
@@ -89,6 +92,8 @@ class Watch:
 
     def put(self, container: Any, key: Any, value: Any) -> None:
         """`container[key] = value`."""
+        if not isinstance(container, Tensor) and holds_traced(value):
+            self.filled.append(container)
         followed.write(self, container, key, value)
 
     def _operation(self, code: Code) -> Code:
@@ -136,7 +141,7 @@ class Watch:
             code(frame)
             items, recording = load(frame), self.recording
             if isinstance(items, list) and _is_plain_data(items[-1]):
-                value, items[-1] = items[-1], _ordinary(items[-1])
+                value, items[-1] = items[-1], plainly(items[-1])
                 if recording is not None:
                     recording.appended.append((load, value))
             elif recording is not None:
@@ -152,17 +157,18 @@ class Watch:
 
             def call(*values: Any) -> Any:
                 function = constructor(callee) if isinstance(callee, type) else callee
-                if not any(isinstance(value, Traced) for value in values):
+                given = [value for value in values if holds_traced(value)]
+                if not given:
                     return function(*values)
-                recording = self.recording
-                moves = any(isinstance(v, Traced) and not v.is_constant for v in values)
-                result = function(*map(plain, values))
-                if not moves or recording is None:
+                alone = all(isinstance(value, Traced) for value in given)
+                fixed = alone and not any(map(moves, given))
+                result, recording = function(*map(plainly, values)), self.recording
+                if fixed or recording is None:
                     return result
-                if function not in NUMERIC or not isinstance(result, (int, float)):
-                    self.fail()
-                    return result
-                return recording.number(result, (function, *values))
+                if alone and function in NUMERIC and isinstance(result, (int, float)):
+                    return recording.number(result, (function, *values))
+                self.fail()
+                return result
 
             return call
 
@@ -192,10 +198,10 @@ class Watch:
     def _ordinary(self, code: Code) -> Code:
         def run(frame: Frame) -> Any:
             value = code(frame)
-            if isinstance(value, Traced):
-                if not value.is_constant:
+            if holds_traced(value):
+                if not isinstance(value, Traced) or moves(value):
                     self.fail()
-                return value.plain
+                return plainly(value)
             return value
 
         return run
@@ -228,15 +234,10 @@ def _is_plain_data(value: Any) -> bool:
     return isinstance(value, (int, float, str))
 
 
-def _ordinary(value: Any) -> Any:
-    """A value of such with ordinary numbers."""
-    return tuple(map(_ordinary, value)) if value.__class__ is tuple else plain(value)
-
-
 def _computes(parent: ast.Node | None) -> bool:
     """Whether a number is an operand of something whose result is looked at."""
     if isinstance(parent, ast.AugmentedAssign):
-        return isinstance(parent.target, ast.Name)
+        return isinstance(parent.target, (ast.Name, ast.Subscript))
     return isinstance(parent, _OPERATIONS) and not asks_members(parent)
 
 
@@ -264,12 +265,11 @@ def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
     if parent is None or isinstance(parent, _PASSING_ON):
         return True
     if isinstance(parent, ast.Assign):
-        return all(is_pattern(target) for target in parent.targets)
-    if isinstance(parent, ast.Tuple):
+        return all(is_pattern(t) or isinstance(t, ast.Subscript) for t in parent.targets)
+    if isinstance(parent, (ast.Tuple, ast.List)):
         owner = parents[-2] if len(parents) > 1 else None
-        if isinstance(owner, ast.Subscript):
-            return parent is owner.index
         if isinstance(owner, ast.Call):
             return _is_appending(parents[:-1])
-        return isinstance(owner, ast.Assign) and _passes(owner, ())
+        kinds = (ast.Assign, ast.Tuple, ast.Conditional, ast.Subscript)
+        return isinstance(owner, kinds) and _passes(owner, parents[:-1])
     return False

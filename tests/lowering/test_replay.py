@@ -123,6 +123,16 @@ PIECES = [
     "v = rows[i % 4]; v *= 0.9; a = a + v",
     "rows[i % 3 : i % 3 + 2] = rows[i % 3] * 0.5",
     "a = a + (w[i % 3] * a).sum() * 0.01",
+    "pair = (pair[0] + 1, a.sum().item())",
+    "if s > 0.9: pair = (s, t)",
+    "d['n'] += 1",
+    "d['t'] = (t, d['t'][0] + s)",
+    "u, v = pair; s = s * 0.5 + u",
+    "kept = pair",
+    "a = a + torch.tensor((s, 1.0, 2.0)) * 0.01",
+    "rates[1] = rates[0] * 0.5 + t",
+    "s = s * 0.5 + rates[i % 2]",
+    "if i % 9 == 4: more.append(a)",
     "s = s * 0.5 + math.sin(i) + float(t) / 9 + int(s)",
     "if i % 2: a = a * 0.9",
     "if i % 3 == 1: w.data.mul_(0.99)",
@@ -148,7 +158,8 @@ PIECES = [
 FRAME = """import torch, math
 a, b = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 0.0, -0.5])
 w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
-xs, d, t, s, i, old, kept = [a, b], {"k": a * 0, "n": 0}, 0, 1.0, 0, b, None
+xs, d, t, s, i, old, kept = [a, b], {"k": a * 0, "n": 0, "t": (0, 1.0)}, 0, 1.0, 0, b, None
+pair, rates = (0, 1.0), [0.5, 0.25]
 vals, more, x, z = [], [], torch.tensor(1.0), torch.tensor(2.0)
 rows = torch.arange(12.0).reshape(4, 3) / 10
 torch.manual_seed(0)
@@ -161,7 +172,7 @@ def train(v, n):
 """
 SHOWN = (
     "print(t, s, i, a, b, w, w.grad, xs, d, old, a._version, b._version, w._version, "
-    "w.is_leaf, kept is xs, vals, len(more), x, z, rows, torch.rand(1))\n"
+    "w.is_leaf, kept is xs, kept is pair, pair, rates, vals, more, x, z, rows, torch.rand(1))\n"
     "try: (x * 2).backward(); print(w.grad)\nexcept RuntimeError as e: print(str(e)[:70])\n"
     "try: print(loss, loss.grad_fn, u, v, y)\nexcept NameError as e: print(e)\n"
 )
