@@ -185,9 +185,9 @@ def unknown(node: Node) -> bool:
     return any(x.op is SYMBOL for x in ancestors([node], lambda x: x.value is None))
 
 
-def checkable(node: Node) -> Any:
-    """The value of `node` for a check; None where there is none."""
-    return None if unknown(node) else array(node)
+def checked(node: Node, question: Callable[[Any], Any]) -> Any:
+    """What `question` answers about the node's value; None where there is none."""
+    return None if unknown(node) else answer(node, question)
 
 
 def unfit(node: Node, error: Exception) -> GradcliError:

@@ -102,7 +102,7 @@ class Loop:
             if place == len(self._blocks):
                 self._blocks.append(self._block(way, operations, len(self.loads)))
             self.loads += [load for load, _ in way.recording.appended]
-        streams = {id(s): s for way in ways for s, _ in way.recording.draws.values()}
+        streams = {id(s): s for way in ways for s, _, _ in way.recording.draws.values()}
         self._streams = list(streams.values())
         names = {**self._names, "mark": self._mark, "back": self._back}
         draws = bool(streams)
@@ -124,8 +124,8 @@ class Loop:
                 source(way.carried[i][1], dict(way.recording.made)), self._next.views[i]
             )
         writer = Writer(way.recording.made, cells, operations, results, self._names)
-        for node, (_, draw) in way.recording.draws.items():
-            writer.draw(node, draw)
+        for node, (_, draw, given) in way.recording.draws.items():
+            writer.draw(node, draw, given)
         for question, truth in way.recording.checks:
             writer.numbers.require(question, truth)
         for node, question, answer in way.recording.asked:

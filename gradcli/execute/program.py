@@ -106,10 +106,12 @@ class Writer:
         for node in sorted(order, key=lambda n: n.serial):
             self._compute(node)
 
-    def draw(self, node: Node, draw: Callable[[], Any]) -> None:
+    def draw(self, node: Node, draw: Callable[..., Any], given: Sequence[Any]) -> None:
         """Adds the line that draws the node's random numbers."""
+        self.need(x for x in given if isinstance(x, Node))
         self.arrays[node] = self.new(node)
-        self.put_result(self.arrays[node], draw)
+        values = [self.arrays[x] if isinstance(x, Node) else x for x in given]
+        self.put_result(self.arrays[node], draw, *values)
 
     def _inputs(self, node: Node) -> tuple[Node, ...]:
         inputs = self.sources.get(node, ())

@@ -14,7 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import DType, bfloat16
-from gradcli.graph.node import current
+from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, levels, random_checks
 from gradcli.tensor.generator import default_generator
@@ -48,14 +48,15 @@ class Followed:
             finally:
                 current.recording = recording
             if recording is not None:
-                plain = all(isinstance(a, _PLAIN) for a in (*args, *kwargs.values()))
-                recording.drew(array, self._stream, partial(draw, *args, **kwargs), plain)
+                given = tuple(map(recording.seen, reversed(args)))[::-1]
+                plain = all(isinstance(a, _PLAIN) for a in (*given, *kwargs.values()))
+                recording.drew(array, (self._stream, partial(draw, **kwargs), given), plain)
             return array
 
         return drawn
 
 
-_PLAIN = (int, float, str, tuple, type, np.dtype, type(None))
+_PLAIN = (int, float, str, tuple, type, np.dtype, type(None), Node)
 """What a draw may be made again with: what it was given does not change."""
 
 

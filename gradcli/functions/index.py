@@ -28,6 +28,7 @@ from gradcli.tensor.function import called, composite, internal, number_node, vi
 from gradcli.tensor.kinds import Tensors
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.storage import view_steps
+from gradcli.tensor.values import followed
 from gradcli.tensor.write import in_place
 
 Advanced = list[tuple[int, Node]]
@@ -330,7 +331,7 @@ def _positions_step(
     if item.dtype not in (int64, int32):
         raise _not_positions()
     if item.ndim == 0 and not lanes_of(item):
-        return _selected(view, axis, int(array(item)), place), axis
+        return _selected(view, axis, followed(item, lambda: int(array(item))), place), axis
     advanced.append((axis, in_range(item, view.shape[axis], axis)))
     return view, axis + 1
 

@@ -10,7 +10,7 @@ import math
 from typing import Any, TypeVar
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import checkable
+from gradcli.execute.evaluate import checked
 from gradcli.functions.activation import log_sigmoid_of
 from gradcli.functions.nn import add_number, floating, internal, kept_above
 from gradcli.functions.reduce import mean, sum
@@ -249,12 +249,16 @@ def binary_cross_entropy(
             "G025", f"Found dtype {SCALAR_TYPES[target.dtype]} but expected {SCALAR_TYPES[x.dtype]}"
         )
     for word, node in (("input", x), ("target", target)):
-        values = checkable(of_all_examples(node))
-        if values is not None and not ((values >= 0) & (values <= 1)).all():
+        if checked(of_all_examples(node), _are_shares) is False:
             message = f"all elements of {word} should be between 0 and 1"
             raise GradcliError("G026", message)
     losses = own.binary_cross_entropy(x, target)
     return reduced(losses if weight is None else losses * cast(weight, x.dtype), how)
+
+
+def _are_shares(values: Any) -> bool:
+    """Whether all are from 0 to 1."""
+    return not values.size or bool(values.min() >= 0 and values.max() <= 1)
 
 
 def _size(x: Node) -> str:
@@ -368,8 +372,7 @@ def _variance(input: Any, var: Any) -> Any:
             message = f"gaussian_nll_loss(): var must be Tensor or float, not {type(var).__name__}"
             raise GradcliError("G014", message, kind=TypeError)
         var = var * registry.find("torch.ones_like")(input)
-    values = checkable(of_all_examples(var.value_node))
-    if values is not None and bool((values < 0).any()):
+    if checked(of_all_examples(var.value_node), lambda values: bool((values < 0).any())):
         raise GradcliError("G026", "var has negative entry/entries", kind=ValueError)
     if var.shape == input.shape:
         return var

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import checkable
+from gradcli.execute.evaluate import checked
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.ops.matrices import LinAlgError
@@ -126,10 +126,15 @@ def succeed(name: str, info: Node, sentence: str, kind: type[BaseException] = Li
         sentence: about that place, `{}`.
         kind: the class of PyTorch's exception.
     """
-    places = checkable(of_all_examples(info))
-    if places is None:
-        return
-    failed = next(((i, int(k)) for i, k in enumerate(places.ravel()) if k), None)
+    failed = checked(of_all_examples(info), _first_failure)
     if failed is not None:
-        which = f"(Batch element {failed[0]}): " if places.ndim else ""
-        raise GradcliError("G026", f"{name}: {which}{sentence.format(failed[1])}", kind=kind)
+        which, place = failed
+        raise GradcliError("G026", f"{name}: {which}{sentence.format(place)}", kind=kind)
+
+
+def _first_failure(places: Any) -> tuple[str, int] | None:
+    """(which matrix of several, the place) of the first pivot that failed."""
+    for number, place in enumerate(places.ravel().tolist()):
+        if place:
+            return f"(Batch element {number}): " if places.ndim else "", place
+    return None

@@ -14,6 +14,8 @@ from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, constant, current
 
 Made = tuple[Node, tuple[Node, ...]]
+Draw = tuple[Any, Callable[..., Any], tuple[Any, ...]]
+"""(random stream, function that draws from it, its arguments, nodes in the places of arrays)."""
 Expression = tuple[Any, ...]
 """(sign or function, operands) of a number: operands are plain or `Traced` numbers; ("item", node)
 reads a tensor, ("constant", value) is known, ("input", key) stands for a number from outside."""
@@ -32,7 +34,8 @@ class Recording:
             the answer is the same.
         checks: (expression, truth): what numbers and tensors were asked, and what they answered.
         items: the nodes whose only element became a number that is followed.
-        draws: node -> (stream, draw): random numbers, in the order in which they were drawn.
+        draws: node -> (stream, draw, what it takes): random numbers, in the order in which they
+            were drawn, by nodes and whatever else.
         roots: the nodes at which a backward pass began.
         appended: (where a list is, number or text): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
@@ -52,8 +55,8 @@ class Recording:
         self.items: list[Node] = []
         self.roots: list[Node] = []
         self.appended: list[tuple[Callable[[Any], list[Any]], Any]] = []
-        self.draws: dict[Node, tuple[Any, Callable[[], Any]]] = {}
-        self._drew: tuple[Any, Any, Callable[[], Any]] | None = None
+        self.draws: dict[Node, Draw] = {}
+        self._drew: tuple[Any, Draw] | None = None
         self.obstacle = ""
         self.before: Recording | None = None
 
@@ -84,11 +87,18 @@ class Recording:
         self.items.append(node)
         return self.number(value, ("item", node))
 
-    def drew(self, array: Any, stream: Any, draw: Callable[[], Any], again: bool) -> None:
+    def drew(self, array: Any, draw: Draw, again: bool) -> None:
         """Notes an array of random numbers, and how more of them are drawn."""
         if not (self._numbers and again) or self._drew is not None:
             self.fail("random numbers were drawn")
-        self._drew = array, stream, draw
+        self._drew = array, draw
+
+    def seen(self, value: Any) -> Any:
+        """The node whose array `value` is, if it was the last that was looked at: what follows from
+        that look is on record. Else `value`."""
+        if self.looked and value is not None and self.looked[-1].value is value:
+            return self.looked.pop()
+        return value
 
     def drawn(self, array: Any, node: Node) -> None:
         """Notes the node whose value the last draw is."""
@@ -96,7 +106,7 @@ class Recording:
         if last is None or last[0] is not array or node.value is not array:
             self.fail("random numbers were drawn")
         else:
-            self.draws[node] = last[1:]
+            self.draws[node] = last[1]
 
     def varying(self, inputs: Iterable[Node]) -> set[Node]:
         """The nodes whose values follow from `inputs` or from traced numbers."""

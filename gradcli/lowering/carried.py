@@ -83,6 +83,7 @@ class Trace:
         self.made = {node for node, _ in recording.made}
         looked = [*recording.looked, *(node for node, _, _ in recording.asked), *recording.items]
         inputs = [x for _, sources in recording.made for x in sources]
+        inputs += [x for _, _, given in recording.draws.values() for x in given if isinstance(x, Node)]
         self.read = {x for x in (*looked, *inputs) if x not in self.made}
         self.through = {x for node in self.made if node.tracked for x in node.inputs}
         self.through.update(recording.roots)

@@ -59,24 +59,33 @@ def traced(boxes: Boxes, places: Iterable[Place], recording: Recording) -> list[
 
 def restore(boxes: Boxes, places: Iterable[Place], filled: list[Any]) -> None:
     """Puts ordinary numbers where followed ones are: in variables, and in `filled` lists."""
+    made: Made = {}
     for place in places:
         value = load(boxes, place)
         if holds_traced(value):
-            save(boxes, place, plainly(value))
+            save(boxes, place, plainly(value, made))
     for holder in filled:
-        plainly(holder)
+        plainly(holder, made)
     filled.clear()
 
 
-def plainly(value: Any) -> Any:
+Made = dict[int, tuple[Any, Any]]
+"""By their `id`s tuples, and what was made of each: who had one has one."""
+
+
+def plainly(value: Any, made: Made | None = None) -> Any:
     """A value with ordinary numbers: a list or dict is the same one, with others inside."""
     if isinstance(value, Traced):
         return value.plain
+    made = {} if made is None else made
     if value.__class__ is tuple:
-        return tuple(map(plainly, value)) if _is_traced(value) else value
+        if id(value) not in made:
+            parts = [plainly(item, made) for item in value] if _is_traced(value) else value
+            made[id(value)] = value, tuple(parts)
+        return made[id(value)][1]
     for key, item in _items(value):
         if _is_traced(item):
-            value[key] = plainly(item)
+            value[key] = plainly(item, made)
     return value
 
 

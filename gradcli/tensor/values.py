@@ -38,7 +38,7 @@ class Values:
 
     def item(self: Any) -> Any:
         """The only element, as a Python number."""
-        return _followed(self, self._number)
+        return followed(self.value_node, self._number)
 
     def _number(self: Any) -> Any:
         """The only element, for functions that make something of it."""
@@ -59,7 +59,7 @@ class Values:
     def __bool__(self: Any) -> bool:
         count = numel(self._node.shape)
         if count == 1:
-            return bool(_followed(self, lambda: self.array().item()))
+            return bool(followed(self.value_node, lambda: self.array().item()))
         what = "no values" if count == 0 else "more than one value"
         raise GradcliError(
             "G014",
@@ -161,8 +161,8 @@ def _refuse_examples(tensor: Tensor) -> None:
         )
 
 
-def _followed(tensor: Any, read: Callable[[], Any]) -> Any:
-    """What `read` says of the only element; a recording sees what becomes of it."""
+def followed(node: Node, read: Callable[[], Any]) -> Any:
+    """What `read` says of a node's only element; a recording sees what becomes of it."""
     recording = current.recording
     if recording is None:
         return read()
@@ -171,7 +171,7 @@ def _followed(tensor: Any, read: Callable[[], Any]) -> Any:
         value = read()
     finally:
         current.recording = recording
-    return recording.item(tensor.value_node, value)
+    return recording.item(node, value)
 
 
 def _only(tensor: Tensor, *, complex_too: bool) -> Any:
