@@ -23,8 +23,8 @@ from gradcli.execute.program import Writer
 from gradcli.execute.steps import STEPS
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
-from gradcli.graph.recording import is_traced
 from gradcli.graph.shape import Shape, numel
+from gradcli.graph.traced import is_traced
 
 Kernel = Callable[..., Array]
 

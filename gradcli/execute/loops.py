@@ -126,8 +126,8 @@ class Loop:
         writer = Writer(way.recording.made, cells, operations, results, self._names)
         for node, (_, draw, given) in way.recording.draws.items():
             writer.draw(node, draw, given)
-        for question, truth in way.recording.checks:
-            writer.numbers.require(question, truth)
+        for check, truth in way.recording.checks:
+            writer.numbers.require(check, truth)
         for node, question, answer in way.recording.asked:
             if node in varying:
                 writer.need([node])

@@ -19,7 +19,8 @@ from gradcli.execute.steps import taken
 from gradcli.files.stored import Stored
 from gradcli.graph.node import Node
 from gradcli.graph.op import ALIASES, DATA, FULL, ITEM, OVERWRITE
-from gradcli.graph.recording import Made, Traced, is_traced, moves
+from gradcli.graph.recording import Made
+from gradcli.graph.traced import Traced, is_traced, moves
 from gradcli.ops.elementwise import ROUNDING
 
 VIEWS = frozenset(

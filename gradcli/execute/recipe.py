@@ -23,7 +23,8 @@ from gradcli.graph.dtype import DType, bool_
 from gradcli.graph.forms import form_of, is_plain, kind_like
 from gradcli.graph.node import NO_ATTRS, SHARED, Node
 from gradcli.graph.op import DATA, FULL, LEAF, UNKNOWN
-from gradcli.graph.recording import Recording, Traced
+from gradcli.graph.recording import Recording
+from gradcli.graph.traced import Traced
 
 Do = Callable[[Sequence[Node], Sequence[Any]], Sequence[Node]]
 Run = Callable[[Sequence[Node], Sequence[Any]], list[Node]]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from gradcli.graph.node import Node
-from gradcli.graph.recording import Expression, Traced
+from gradcli.graph.traced import Expression, Traced
 
 _ASKED = frozenset(("<", ">", "<=", ">=", "==", "!="))
 _WRITTEN = _ASKED | frozenset(("+", "-", "/", "//", "%"))

@@ -30,7 +30,7 @@ from gradcli.execute.stepping import (
 )
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
-from gradcli.graph.recording import Traced
+from gradcli.graph.traced import Traced
 
 
 def taken(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array | None:

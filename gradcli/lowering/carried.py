@@ -15,7 +15,8 @@ from gradcli.execute.evaluate import SMALL
 from gradcli.execute.loops import Loop, Way
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF
-from gradcli.graph.recording import Recording, Traced
+from gradcli.graph.recording import Recording
+from gradcli.graph.traced import Traced
 from gradcli.graph.walk import ancestors
 from gradcli.lowering import limits
 from gradcli.lowering.places import Place, load, save
@@ -83,7 +84,9 @@ class Trace:
         self.made = {node for node, _ in recording.made}
         looked = [*recording.looked, *(node for node, _, _ in recording.asked), *recording.items]
         inputs = [x for _, sources in recording.made for x in sources]
-        inputs += [x for _, _, given in recording.draws.values() for x in given if isinstance(x, Node)]
+        inputs += [
+            x for _, _, given in recording.draws.values() for x in given if isinstance(x, Node)
+        ]
         self.read = {x for x in (*looked, *inputs) if x not in self.made}
         self.through = {x for node in self.made if node.tracked for x in node.inputs}
         self.through.update(recording.roots)

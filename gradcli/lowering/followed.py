@@ -9,7 +9,8 @@ import operator
 from typing import Any, Protocol
 
 from gradcli.graph.node import current
-from gradcli.graph.recording import Recording, Traced, moves, plain
+from gradcli.graph.recording import Recording
+from gradcli.graph.traced import Traced, moves, plain
 from gradcli.lowering.expressions import item
 from gradcli.lowering.iteration import asks_members
 from gradcli.lowering.limits import COMPARE

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gradcli.graph.recording import Recording, Traced
+from gradcli.graph.recording import Recording
+from gradcli.graph.traced import Traced
 from gradcli.lowering.scope import Frame
 
 Boxes = tuple[Frame, dict[str, Any]]
@@ -102,5 +103,5 @@ def _is_traced(value: Any) -> bool:
 def _items(value: Any) -> Iterable[tuple[Any, Any]]:
     """The keys and items of a list or dict."""
     if value.__class__ is dict:
-        return value.items()  # type: ignore[no-any-return]  # of whatever
+        return value.items()
     return enumerate(value) if value.__class__ is list else ()

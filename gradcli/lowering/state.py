@@ -14,7 +14,7 @@ from typing import Any
 from gradcli.graph.forms import is_plain, told
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF
-from gradcli.graph.recording import Traced, is_followed, plain
+from gradcli.graph.traced import Traced, is_followed, plain
 from gradcli.lowering.places import Place, holders
 from gradcli.lowering.scope import Frame
 from gradcli.tensor import Tensor
@@ -260,7 +260,7 @@ def _method(state: State, method: Method) -> None:
 _ENTER: dict[Any, Callable[[State, Any], None]] = {
     **{list: _sequence, tuple: _sequence, set: _collection, frozenset: _collection},
     **{dict: lambda state, value: state.add((dict, tuple(value)), *value.values())},
-    **{ Tensor: _tensor, Node: _node, Storage: _storage},
+    **{Tensor: _tensor, Node: _node, Storage: _storage},
     **{Version: _version, View: _view, Autograd: _autograd, Method: _method},
 }
 _KEYS: dict[Any, Callable[[Any], Any]] = {

@@ -194,13 +194,15 @@ def _replays(node: ast.While | ast.For, scope: Scope, body: Code) -> Callable[..
 
     def replay_of(frame: Frame, pays: bool = False) -> Any:
         if known:
-            return known[0](frame) if pays or known[0].plan is not None else None
+            loop, start = known
+            return start(loop, frame) if pays or loop.plan is not None else None
         if not pays:
             return None
-        loop = importlib.import_module("gradcli.lowering.replay").Repeated(node, scope, body)
+        loop = importlib.import_module("gradcli.lowering.repeated").Repeated(node, scope, body)
+        start = importlib.import_module("gradcli.lowering.replay").Replay
         if again:
-            known.append(loop)
-        return loop(frame)
+            known[:] = loop, start
+        return start(loop, frame)
 
     return replay_of
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gradcli.graph.recording import Recording, Traced, moves
+from gradcli.graph.recording import Recording
+from gradcli.graph.traced import Traced, moves
 from gradcli.language import ast
 from gradcli.lowering import followed
 from gradcli.lowering.iteration import asks_members, is_append, is_pattern
@@ -178,9 +179,9 @@ class Watch:
         return len(self.recording.checks) if self.recording is not None else 0
 
     def _require_followed(self, value: Any, checks: int) -> None:
-        """What came of a traced number is a number or tensor, or an answer that is on record."""
+        """What came of a traced number is a number or tensor, or follows from an answer."""
         followed = isinstance(value, (Traced, Tensor))
-        if not followed and not (isinstance(value, bool) and self._checks() > checks):
+        if not followed and not (isinstance(value, (int, float)) and self._checks() > checks):
             self.fail()
 
     def _operand(self, code: Code) -> Code:
