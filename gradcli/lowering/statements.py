@@ -95,13 +95,12 @@ def while_(node: ast.While, scope: Scope) -> Code:
     otherwise, replay_of = lower_block(node.otherwise, scope), _replays(node, scope, body)
 
     def run(frame: Frame) -> Any:
-        count, replay, going = 0, replay_of(frame), test(frame)
+        replay, going = replay_of(frame), test(frame)
         while going:
-            going, count = None, count + 1
-            if replay is None and count < WARM:
+            going, replay = None, replay or replay_of(frame, WARM - 1)
+            if replay is None:
                 signal = body(frame)
             else:
-                replay = replay or replay_of(frame, True)
                 _, signal, going = replay.turn()
             if signal is not None and signal is not CONTINUE:
                 return None if signal is BREAK else signal
@@ -170,10 +169,10 @@ def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
         warm = WARM if count < MANY else 2
         while position < count:
             box[slot] = first + position * step
-            if replay is None and position < warm:
+            replay = replay or replay_of(frame, warm)
+            if replay is None:
                 done, signal = 1, body(frame)
             else:
-                replay = replay or replay_of(frame, True)
                 done, signal, _ = replay.turn(count - position, step)
             if signal is not None and signal is not CONTINUE:
                 return signal
@@ -185,18 +184,23 @@ def _counting(node: ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
 
 
 def _replays(node: ast.While | ast.For, scope: Scope, body: Code) -> Callable[..., Any]:
-    """What makes the `Replay` of a run of the loop; the means are loaded by the first long one.
+    """What makes the `Replay` of a run of the loop, at its start and before each iteration until
+    there is one; the means are loaded when it pays.
 
-    What makes it gives None where nothing is known of the loop, unless it is told that it pays.
+    It pays where something is known of the loop, or once it had as many iterations as is said, in
+    this run or in earlier ones.
     """
     known: list[Any] = []
     again = not scope.is_module or scope.environment.nesting > 0
+    done = 0
 
-    def replay_of(frame: Frame, pays: bool = False) -> Any:
+    def replay_of(frame: Frame, warm: int = 0) -> Any:
+        nonlocal done
         if known:
             loop, start = known
-            return start(loop, frame) if pays or loop.plan is not None else None
-        if not pays:
+            return start(loop, frame) if warm or loop.plan is not None else None
+        if done < warm or not warm:
+            done = done + 1 if warm else done * again
             return None
         loop = importlib.import_module("gradcli.lowering.repeated").Repeated(node, scope, body)
         start = importlib.import_module("gradcli.lowering.replay").Replay
