@@ -42,12 +42,15 @@ class Repeated:
         histories: whether iterations go through the history of what earlier ones computed.
         followed: where there are numbers, besides its variables, that are followed.
         rigid: whether that did not help.
+        seen: how many iterations there were, in all runs.
+        inner: how many iterations of other loops were replayed in the last of them; None unless
+            that is known.
     """
 
     __slots__ = (
         *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
-        *("_grown", "followed", "histories", "named", "paid", "poor", "possible", "rigid"),
-        "skipped",
+        *("_grown", "followed", "histories", "inner", "named", "paid", "poor", "possible"),
+        *("rigid", "seen", "skipped"),
     )
 
     def __init__(self, node: ast.While | ast.For, scope: Scope, body: Code) -> None:
@@ -57,6 +60,9 @@ class Repeated:
         self.paid = 0
         self.followed: set[Place] = set()
         self.rigid = False
+        self.seen = 0
+        loops = any(isinstance(part, (ast.For, ast.While)) for part in inside(node.body))
+        self.inner: int | None = None if loops else 0
         self._grown: list[Place] = []
         self._codes: tuple[Watch, Code, Code | None] | None = None
         self.possible = can_be_watched(node.body)
@@ -98,6 +104,14 @@ class Repeated:
         """The names that are variables of the loop's own scope."""
         names = {*bound_names(self._node.body), *bound_names([self._node])}
         return names if self._scope.is_module else names & set(self._scope.slots)
+
+    def pays(self, remaining: int) -> bool:
+        """Whether it may pay to record an iteration.
+
+        Where inner loops are replayed an iteration costs little, and its record, which has all that
+        they do one by one, is long.
+        """
+        return self.inner is not None and max(remaining, self.seen) > 2 * self.inner
 
     def boxes(self, frame: Frame) -> Boxes:
         """Where variables are."""

@@ -25,6 +25,8 @@ PAYS = 8
 """Replayed iterations for which it pays to record one."""
 POOR = 3
 """How often a program may stop after fewer than four iterations, more often than after more."""
+LONG = 150
+"""Nodes for which an iteration that goes another way counts as one more."""
 STRANGE = 2
 """Iterations in a row that a plan may not suit before it is forgotten."""
 FOREVER = 1 << 60
@@ -81,9 +83,15 @@ class Replay:
         other, self._leaving = self._leaving, False
         if loop.plan is not None and not other and remaining > 2:
             done, other = self._forward(remaining - 2)
-        if remaining - done > 3 and (loop.others if other else loop.plan is None and loop.attempts):
+        left = remaining - done
+        wanted = loop.others > 0 if other else loop.plan is None and loop.attempts
+        if left > 3 and wanted and loop.pays(left if remaining < FOREVER else 0):
             return (1, *self._record(step, other))
-        return done + 1, loop.body(self._frame), None
+        before = switch.done
+        signal = loop.body(self._frame)
+        loop.seen += done + 1
+        loop.inner = switch.done - before
+        return done + 1, signal, None
 
     def _forward(self, limit: int) -> tuple[int, bool]:
         """How many iterations the plan did, and whether the next one goes a way of its own."""
@@ -106,7 +114,7 @@ class Replay:
         self._strange = 0
         done, self._leaving = loop.plan.forward(state, self._frame, limit)
         switch.done += done
-        loop.poor = max(0, loop.poor + (1 if done < 4 else -1))
+        loop.poor = max(0, loop.poor + (1 if done < min(4, limit) else -1))
         if loop.poor > POOR and limit > 4:
             loop.plan, loop.attempts, loop.others = None, 0, 0
         return done, not done and not self._leaving
@@ -129,7 +137,8 @@ class Replay:
             return loop.body(self._frame), None
         watch.recording = recording = Recording()
         switch.busy, tracking, going = True, current.tracking, None
-        followed = traced(boxes, loop.places(), recording)
+        places = loop.places()
+        followed = traced(boxes, places, recording)
         kept = _containers(boxes, followed)
         try:
             with recording:
@@ -150,7 +159,8 @@ class Replay:
             self._reconsider(reason)
         finally:
             switch.busy = False
-            restore(boxes, loop.places(), watch.filled)
+            loop.others -= len(recording.made) // LONG if other else 0
+            restore(boxes, places, watch.filled)
         return signal, going
 
     def _reconsider(self, reason: Exception) -> None:
