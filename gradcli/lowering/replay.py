@@ -8,7 +8,7 @@ record does not explain is interpreted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gradcli.execute.elsewhere import elsewhere
@@ -19,7 +19,7 @@ from gradcli.lowering.carried import Plan, Trace
 from gradcli.lowering.places import Boxes, Place, holders, load, restore, save, traced
 from gradcli.lowering.repeated import Repeated
 from gradcli.lowering.scope import CONTINUE, Frame
-from gradcli.lowering.state import Moved, Reached, Unclear
+from gradcli.lowering.state import Moved, Reached, State, Unclear
 
 PAYS = 8
 """Replayed iterations for which it pays to record one."""
@@ -128,30 +128,20 @@ class Replay:
         loop = self._loop
         loop.attempts -= not other
         loop.others -= other
-        watch, body, test = loop.codes()
-        boxes = loop.boxes(self._frame)
+        watch, *codes = loop.codes()
+        boxes, places = loop.boxes(self._frame), loop.places()
         try:
             before = loop.state(self._frame)
         except Unclear:
             loop.attempts = 0
             return loop.body(self._frame), None
         watch.recording = recording = Recording()
-        switch.busy, tracking, going = True, current.tracking, None
-        places = loop.places()
+        switch.busy = True
         followed = traced(boxes, places, recording)
         kept = _containers(boxes, followed)
         try:
-            with recording:
-                counter = None if loop.counter is None else load(boxes, loop.counter)
-                signal = body(self._frame)
-                if signal is not None and signal is not CONTINUE:
-                    return signal, None
-                if test is not None:
-                    going = bool(test(self._frame))
-                if counter is not None:
-                    save(boxes, loop.counter, counter + step)
-                after = loop.state(self._frame)
-            if tracking is current.tracking and going is not False:
+            signal, going, after = self._iteration(codes, recording, step)
+            if after is not None and going is not False:
                 numbers = [(place, load(boxes, place)) for place in followed]
                 _require_same(kept, _containers(boxes, followed))
                 self._learn(Trace(before, after, recording, numbers), other)
@@ -162,6 +152,34 @@ class Replay:
             loop.others -= len(recording.made) // LONG if other else 0
             restore(boxes, places, watch.filled)
         return signal, going
+
+    def _iteration(
+        self, codes: Sequence[Any], recording: Recording, step: int
+    ) -> tuple[Any, bool | None, State | None]:
+        """A real iteration: its signal, the answer of the test after it, and the state then.
+
+        There is no answer where nothing asks, and no state where nothing can be learned.
+        """
+        loop, boxes, (body, test) = self._loop, self._loop.boxes(self._frame), codes
+        tracking, going = current.tracking, None
+        with recording:
+            counter = None if loop.counter is None else load(boxes, loop.counter)
+            signal = body(self._frame)
+            if signal is not None and signal is not CONTINUE:
+                return signal, None, None
+            if test is not None:
+                going = bool(test(self._frame))
+            if counter is not None:
+                save(boxes, loop.counter, counter + step)
+            after = self._after()
+        return signal, going, after if tracking is current.tracking else None
+
+    def _after(self) -> State | None:
+        try:
+            return self._loop.state(self._frame)
+        except Unclear as reason:
+            self._reconsider(reason)
+            return None
 
     def _reconsider(self, reason: Exception) -> None:
         """What is recorded in another way the next time."""
