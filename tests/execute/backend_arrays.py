@@ -81,6 +81,32 @@ def dtypes_are_real(backend: str) -> None:
     assert np.allclose(found.grads["z"], 2 * z.conj(), rtol=1e-12)
 
 
+def refusals_are_those_of_numpy(backend: str) -> None:
+    """A matrix that is not positive definite is told by its first minor that is not."""
+    random = np.random.default_rng(1)
+    x = random.standard_normal((24, 6, 6))
+    x = x @ x.swapaxes(-1, -2) + np.eye(6)
+    for i in range(24):
+        if i % 7 < 6:
+            x[i, i % 7, i % 7] -= 50
+    for upper in (False, True):
+        text = f"torch.linalg.cholesky_ex(x, upper={upper}).info"
+        found, wanted = (
+            gradcli.evaluate(text, {"x": x}, gradients=False, backend=name).value
+            for name in (backend, "numpy")
+        )
+        assert np.array_equal(found, wanted)
+        assert len(set(wanted.tolist())) > 5
+    sentences = []
+    for name in (backend, "numpy"):
+        try:
+            gradcli.evaluate("sum(torch.linalg.cholesky(x))", {"x": x}, backend=name)
+        except gradcli.GradcliError as error:
+            sentences.append(str(error))
+    assert len(sentences) == 2
+    assert sentences[0] == sentences[1]
+
+
 if __name__ == "__main__":
     warnings.simplefilter("error")
     if sys.argv[1] == "cupy":
@@ -90,3 +116,4 @@ if __name__ == "__main__":
     results_are_their_own(sys.argv[1])
     random_numbers_are_those_of_numpy(sys.argv[1])
     dtypes_are_real(sys.argv[1])
+    refusals_are_those_of_numpy(sys.argv[1])

@@ -20,6 +20,7 @@ from gradcli.execute.backends import composed
 from gradcli.execute.backends.array_api import OWN, ArrayAPI
 from gradcli.execute.backends.base import Run, guarded
 from gradcli.execute.backends.choice import found_device
+from gradcli.execute.backends.jax_linalg import LINALG
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.backends.shared import Axes, Slices, places, taken
 from gradcli.execute.work import Step, Work
@@ -31,7 +32,6 @@ jax: Any = import_module("jax")
 jnp: Any = import_module("jax.numpy")
 lax: Any = import_module("jax.lax")
 special: Any = import_module("jax.scipy.special")
-special_linalg: Any = import_module("jax.scipy.linalg")
 Array = Any
 
 EXACT = lax.Precision.HIGHEST
@@ -152,46 +152,6 @@ def _half(x: Array) -> Array:
     return lax.reduce_precision(x, 5, 10)
 
 
-# -- matrices
-
-
-def _lu_factor(b: Jax, x: Array) -> Any:
-    packed, pivots, _ = lax.linalg.lu(x)
-    return packed, pivots + 1, _first_zero(packed)
-
-
-def _first_zero(packed: Array) -> Array:
-    """The number, from 1, of the first pivot that is 0; 0 where there is none."""
-    zero = jnp.diagonal(packed, 0, -2, -1) == 0
-    if not zero.shape[-1]:
-        return jnp.zeros(zero.shape[:-1], np.int32)
-    return jnp.where(zero.any(-1), zero.argmax(-1) + 1, 0)
-
-
-def _inv_ex(b: Jax, x: Array) -> Any:
-    return jnp.linalg.inv(x), _first_zero(lax.linalg.lu(x)[0])
-
-
-def _solve_ex(b: Jax, x: Array, y: Array, *, left: bool) -> Any:
-    if not left:
-        found, info = _solve_ex(b, x.swapaxes(-1, -2), y.swapaxes(-1, -2), left=True)
-        return found.swapaxes(-1, -2), info
-    lead = jnp.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x = jnp.broadcast_to(x, lead + x.shape[-2:])
-    found = jnp.linalg.solve(x, jnp.broadcast_to(y, lead + y.shape[-2:]))
-    return found, _first_zero(lax.linalg.lu(x)[0])
-
-
-def _solve_triangular(b: Jax, x: Array, y: Array, *, upper: bool, left: bool, unit: bool) -> Array:
-    lead = jnp.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x, y = (jnp.broadcast_to(v, lead + v.shape[-2:]) for v in (x, y))
-    return lax.linalg.triangular_solve(x, y, left_side=left, lower=not upper, unit_diagonal=unit)
-
-
-def _eigh(b: Jax, x: Array, *, uplo: Any) -> Any:
-    return jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False)
-
-
 JAX: dict[str, Callable[..., Any]] = {
     **OWN,
     **{"contract": _contract, "logcumsumexp": _logcumsumexp, "running_place": _running_place},
@@ -206,9 +166,7 @@ JAX: dict[str, Callable[..., Any]] = {
     "view_as_complex": lambda b, x: lax.complex(x[..., 0], x[..., 1]),
     "special_frexp": lambda b, x: jnp.frexp(x)[0],
     "special_frexp_exponent": lambda b, x: jnp.frexp(x)[1],
-    **{"linalg_lu_factor_ex": _lu_factor, "linalg_inv_ex": _inv_ex, "linalg_solve_ex": _solve_ex},
-    **{"linalg_solve_triangular": _solve_triangular, "linalg_eigh": _eigh},
-    "linalg_matrix_exp": lambda b, x: special_linalg.expm(x) if x.size else x,
+    **LINALG,
 }
 """The array API's kernels, those for which JAX has more, and those that may not write."""
 
