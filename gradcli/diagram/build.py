@@ -123,7 +123,8 @@ class Picture:
 
     def _constant(self, node: Node, text: str) -> str:
         if node.op is FULL:
-            return f"{node.attrs['value']:g}"
+            value = node.attrs["value"]
+            return str(value) if hasattr(value, "form") else f"{value:g}"
         known = node.value
         if known is None or np.size(known) != 1:
             return text or node.op.name

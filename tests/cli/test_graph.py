@@ -161,6 +161,46 @@ def test_mermaid_and_dot_hold_every_box_and_arrow(gradcli):
         assert drawn.stdout.count("node ") == 5
 
 
+FLOWCHART = r"""
+start: "flowchart TD" _NL (_INDENT statement _NL)*
+statement: NODE "[" LABEL "]" ":::" CLASS       -> box
+         | NODE (" --> " | " -.-> ") NODE       -> arrow
+         | "classDef " CLASS " " STYLE          -> style
+NODE: /n[0-9]+/
+CLASS: /[a-z]+/
+STYLE: /fill:#[0-9a-f]{6},stroke:#[0-9a-f]{6},color:#[0-9a-f]{6}/
+LABEL: /"([\w .,=+\-\/…]|#[0-9]+;|<br\/>)+"/
+_INDENT: "  "
+_NL: "\n"
+"""
+"""The part of Mermaid's grammar that flowcharts are written in; in a label only words, a few
+signs and entities, because Mermaid and Markdown read most others. Mermaid 11 itself parsed the
+flowcharts of all formulas of the tests in a browser.
+"""
+HOSTILE = """{'</a>"#;b|]:::x<&"' : x*2, 'end %% -->': x}['</a>"#;b|]:::x<&"'] + y"""
+
+
+@pytest.mark.parametrize("options", [[], ["--show", "both"], ["--level", "op", "--show", "both"]])
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        *(("mean(3*(x+2)**2)", "x=ones(2,2)", "--values"), (HOSTILE, "x:2", "y:2")),
+        *(("sum(tanh(W@x + b))", "W:m,n", "x:n", "b:m"), ("mean((X@w - y)**2)", "X:m,n", "w:n")),
+        ("X@w", "X:2,3", "w:4"),
+    ],
+)
+def test_mermaid_holds_to_its_grammar(gradcli, drawn, options):
+    """Every box has an arrow or stands alone, and a class that is defined."""
+    lark = pytest.importorskip("lark")
+    text = gradcli("graph", *drawn, *options, "--to", "mermaid").stdout
+    found = lark.Lark(FLOWCHART, parser="earley", lexer="dynamic").parse(text)
+    boxes = {str(x.children[0]): str(x.children[2]) for x in found.find_data("box")}
+    ends = {str(end) for x in found.find_data("arrow") for end in x.children}
+    assert ends <= set(boxes)
+    assert boxes
+    assert {str(x.children[0]) for x in found.find_data("style")} == set(boxes.values())
+
+
 def test_png_has_the_picture_s_size(gradcli, tmp_path: Path):
     pytest.importorskip("resvg_py")
     done = gradcli(*TUTORIAL, "-o", "graph.png")
