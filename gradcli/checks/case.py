@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.checks.factors import contributions, inner_slopes
+from gradcli.checks.factors import arrivals, contributions, inner_slopes
 from gradcli.checks.judge import floor_of, near
 from gradcli.checks.problem import Problem, hand_written
 from gradcli.language import ast
@@ -59,6 +59,12 @@ class Case:
         """See `contributions`; none of a second derivative."""
         first = len(self.problem.by) == 1
         return contributions(self.output, self.by, self.values) if first else {}
+
+    @cached_property
+    def arrivals(self) -> dict[str, Array]:
+        """See `arrivals`; none of a second derivative."""
+        first = len(self.problem.by) == 1
+        return arrivals(self.output, self.by, self.values) if first else {}
 
     def other(self, formula: ast.Expression) -> Array:
         """What another formula gives here; raises GradcliError where it cannot be evaluated."""

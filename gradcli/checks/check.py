@@ -21,7 +21,7 @@ from gradcli.checks.judge import Entries, Slopes, Verdict
 from gradcli.checks.points import Noise, Points, Values, array_of
 from gradcli.checks.problem import Misfit, Problem, hand_written
 from gradcli.checks.report import Report, Worst
-from gradcli.checks.slips import slip
+from gradcli.checks.slips import ClosedForm, slip
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language import ast
 from gradcli.source import Span
@@ -59,6 +59,7 @@ def check(
     expected: Mapping[str, ast.Expression],
     settings: Settings,
     place: Span | None = None,
+    closed: ClosedForm | None = None,
 ) -> Iterator[Report]:
     """Checks the derivatives of an expression; one report a variable.
 
@@ -69,6 +70,7 @@ def check(
         expected: variable (`x`, or `x,y` for a mixed second derivative) -> hand-written derivative.
         settings: see there.
         place: of the check in a file.
+        closed: finds the right formula, to say what one by hand lacks.
 
     Raises:
         GradcliError: where the expression cannot be evaluated, or a name is no variable.
@@ -81,7 +83,7 @@ def check(
     for label, problem in problems.items():
         report = Report(name, label, points.words, place)
         began = time.perf_counter()
-        _fill(report, problem, points.values(), hands.get(label), settings)
+        _fill(report, problem, points.values(), hands.get(label), settings, closed)
         report.seconds = time.perf_counter() - began
         yield report
 
@@ -143,6 +145,7 @@ def _fill(
     points: Sequence[Values],
     hand: ast.Expression | None,
     settings: Settings,
+    closed: ClosedForm | None,
 ) -> None:
     report.has_hand = hand is not None
     cases: list[Case] = []
@@ -166,7 +169,7 @@ def _fill(
             right = autodiff if seen is written else _plain(autodiff, size)
             cases.append(Case(problem, right, seen, hand, values))
     if report.verdict is Verdict.HAND:
-        report.slip = slip(cases)
+        report.slip = slip(cases, closed)
     if report.verdict is Verdict.NOT_FINITE:
         report.notes.append("gradcli eval --trace-nan says where it begins")
     if report.verdict in (Verdict.AUTODIFF, Verdict.BOTH):

@@ -47,18 +47,12 @@ def edits(
         variables: the names that a name may have been taken for.
         masks: factors that may have been forgotten.
     """
-    nodes: list[ast.Node] = [formula]
-    called: set[int] = set()
-    for node in nodes:
-        nodes += ast.children(node)
-        if isinstance(node, ast.Call):
-            called.add(id(node.function))
-    places = [node for node in nodes if isinstance(node, ast.Expression)]
-    for node in places:
-        for new, before, after in _changes(node, variables, id(node) in called):
+    places = _places(formula)
+    for node, called in places:
+        for new, before, after in _changes(node, variables, called):
             yield Edit(_replaced(formula, node, new), before, after)
-    for node in places:
-        if id(node) not in called and not isinstance(node, UNCHANGED):
+    for node, called in places:
+        if not called and not isinstance(node, UNCHANGED):
             for new in _joined(node, variables, masks):
                 yield Edit(_replaced(formula, node, new), unparse(node), unparse(new))
 
@@ -72,6 +66,34 @@ def small_constants(tree: ast.Expression) -> Iterator[Edit]:
         if isinstance(value, float) and 0 < value < SMALL:
             zero = ast.Constant(0.0, span=node.span)
             yield Edit(_replaced(tree, node, zero), unparse(node), "0")
+
+
+def parts(tree: ast.Expression) -> list[ast.Expression]:
+    """Every expression inside of one that may stand alone, itself first."""
+    return [node for node, called in _places(tree) if not called]
+
+
+def reductions(tree: ast.Expression) -> Iterator[Edit]:
+    """The expression with a call replaced by one, as of a sign that is taken to be positive, or
+    with only the first of several terms.
+    """
+    for node in parts(tree):
+        if isinstance(node, ast.Call):
+            one = ast.Constant(1.0, span=node.span)
+            yield Edit(_replaced(tree, node, one), unparse(node), "1.0")
+        if isinstance(node, ast.Chain) and len(node.rest) > 1 and node.rest[0][0] in "+-":
+            yield Edit(_replaced(tree, node, node.first), unparse(node), unparse(node.first))
+
+
+def _places(tree: ast.Expression) -> list[tuple[ast.Expression, bool]]:
+    """The expressions inside of one, itself first, and whether each is the name of a call."""
+    nodes: list[ast.Node] = [tree]
+    called: set[int] = set()
+    for node in nodes:
+        nodes += ast.children(node)
+        if isinstance(node, ast.Call):
+            called.add(id(node.function))
+    return [(node, id(node) in called) for node in nodes if isinstance(node, ast.Expression)]
 
 
 def _changes(

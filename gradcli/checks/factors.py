@@ -52,18 +52,8 @@ def contributions(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[st
     targets = Targets([variable])
     found: dict[str, Array] = {}
     names = _names(values)
-    cotangents: dict[Node, Node] = {}
-    seeds = [(output.node, constant(1, output.dtype, tuple(output.shape)))]
-
-    def remember(node: Node, cotangent: Node, passed_on: bool) -> Node:
-        cotangents[node] = cotangent
-        return cotangent
-
     with Stop(False):
-        engine.backward(seeds, targets, before=remember)
-        for node in [x for x in cotangents if x.op.name in RULED]:
-            inner = [(node.inputs[0], cotangents[node])]  # the terms that its own rule adds up
-            engine.backward(inner, targets, before=remember)
+        cotangents = _cotangents(output, targets)
         for node, cotangent in cotangents.items():
             parts = engine.propagate(node, cotangent, cotangents)
             if len(parts) < 2:
@@ -73,6 +63,37 @@ def contributions(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[st
                 if through is not None:
                     text = _term(_text(x, names), _text(node, names))
                     found.setdefault(text, np.asarray(array(through), np.float64))
+    return found
+
+
+def arrivals(output: Tensor, by: str, values: Mapping[str, Any]) -> dict[str, Array]:
+    """The derivative by each operation inside: what one by hand is that stops there."""
+    if not output.requires_grad or not values[by].requires_grad:
+        return {}
+    names = _names(values)
+    with Stop(False):
+        cotangents = _cotangents(output, Targets([values[by]]))
+        inside = {
+            _text(x, names): g
+            for x, g in cotangents.items()
+            if x is not output.node and isinstance(g, Node)  # a bundle has a cotangent a part
+        }
+        return {text: np.asarray(array(g), np.float64) for text, g in inside.items()}
+
+
+def _cotangents(output: Tensor, targets: Targets) -> dict[Node, Node]:
+    """What arrives at each operation, also at those inside of a function with a rule of its own."""
+    found: dict[Node, Node] = {}
+
+    def remember(node: Node, cotangent: Node, passed_on: bool) -> Node:
+        found[node] = cotangent
+        return cotangent
+
+    seeds = [(output.node, constant(1, output.dtype, tuple(output.shape)))]
+    engine.backward(seeds, targets, before=remember)
+    for node in [x for x in found if x.op.name in RULED]:
+        inner = [(node.inputs[0], found[node])]  # the terms that its own rule adds up
+        engine.backward(inner, targets, before=remember)
     return found
 
 

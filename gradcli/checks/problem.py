@@ -141,9 +141,7 @@ def hand_written(
     Raises:
         GradcliError: G036 where it does not fit, with both shapes.
     """
-    with Stop(False), Double():
-        value = api.as_leaf("expected", Interpreter(dict(values)).evaluate(tree))
-    found = array_of(_real_tensor(value))
+    found = value_of(tree, values)
     own, rest = shape[len(shape) - size :], shape[: len(shape) - size]
     if own and rest == own and np.ndim(found) <= size and _repeats(np.shape(found), own):
         diagonal = np.diag(np.broadcast_to(found, own).reshape(-1))
@@ -153,6 +151,13 @@ def hand_written(
     if np.shape(found) == own and int(np.prod(rest)) == 1:
         return found.reshape(shape)
     raise Misfit(np.shape(found), shape, found)
+
+
+def value_of(tree: ast.Expression, values: Mapping[str, Any]) -> Array:
+    """What a formula gives, of any shape."""
+    with Stop(False), Double():
+        value = api.as_leaf("expected", Interpreter(dict(values)).evaluate(tree))
+    return array_of(_real_tensor(value))
 
 
 class Misfit(GradcliError):

@@ -6,13 +6,13 @@ Constraints: each is the words for a slip, and what undoes it at one point.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
 from gradcli.checks.case import Case, Repair, nothing, same
-from gradcli.checks.edits import Edit, edits, masks, small_constants
+from gradcli.checks.edits import Edit, edits, masks, reductions, small_constants
 from gradcli.checks.points import array_of
 from gradcli.checks.problem import Problem, hand_written
 from gradcli.functions.create import from_array
@@ -50,7 +50,9 @@ def _square(case: Case) -> Array:
 
 def _with_diagonal(case: Case) -> Array:
     """The hand-written entries off the diagonal, and the right ones on it."""
-    return np.where(_square(case), case.right, case.hand)
+    place = _square(case)
+    others = bool(np.any(np.where(place, 0, case.right)))  # else there is only a diagonal
+    return np.where(place, case.right, case.hand) if others else nothing(case)
 
 
 def _with_others(missing: bool) -> Repair:
@@ -125,6 +127,34 @@ def changes(case: Case) -> Iterator[Slip]:
     names = [name for name, value in case.values.items() if isinstance(value, Tensor)]
     for edit in islice(edits(case.formula, names, masks(case.problem.tree)), CHANGES):
         yield _told(edit), _edited(edit)
+
+
+def departures(case: Case, formula: ast.Expression) -> Iterator[Slip]:
+    """The right formula with one place changed, as far as it is what the one by hand amounts to."""
+    names = [name for name, value in case.values.items() if isinstance(value, Tensor)]
+    whole = unparse(formula)
+    for edit in islice(chain(reductions(formula), edits(formula, names)), CHANGES):
+        words = _lacking(edit)
+        yield words if edit.before == whole else f"{words}: {whole}", _departed(edit)
+
+
+def _lacking(edit: Edit) -> str:
+    """What the changed formula lacks: a term, or else the place in which it differs."""
+    last = edit.before.removeprefix(f"{edit.after} ")
+    first = edit.before.removesuffix(f" + {edit.after}")
+    if last != edit.before and last[0] in "+-":
+        return f"{last} is missing"
+    if first != edit.before:
+        return f"{first} is missing"
+    return f"it amounts to {edit.after} where {edit.before} belongs"
+
+
+def _departed(edit: Edit) -> Repair:
+    def repair(case: Case) -> Array:
+        fits = np.any(case.hand) and same(case.other(edit.tree), case.hand)
+        return case.right if fits else nothing(case)
+
+    return repair
 
 
 def _edited(edit: Edit) -> Repair:

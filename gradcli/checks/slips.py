@@ -6,22 +6,29 @@ are factors, transposes and terms; what is none of these is in repairs.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from gradcli.checks.case import Case, Repair, same
-from gradcli.checks.points import array_of
-from gradcli.checks.repairs import Slip, changes, other_problems, structure, symmetries
+from gradcli.checks.case import Case, Repair, nothing, same
+from gradcli.checks.edits import parts
+from gradcli.checks.problem import value_of
+from gradcli.checks.repairs import Slip, changes, departures, other_problems, structure, symmetries
 from gradcli.errors import GradcliError
 from gradcli.graph.shape import numel
+from gradcli.language import ast
 from gradcli.language.print import unparse
+from gradcli.source import Source, Span
 from gradcli.tensor import Tensor
 
 Array = Any
 EVIDENCE = 3
 """How many different numbers a change of the formula must explain: fewer agree by chance."""
+TWO = ast.Constant(2, span=Span(Source("<slip>", ""), 0, 0))
+ClosedForm = Callable[[tuple[str, ...]], ast.Expression | None]
+"""Finds the derivative by some variables as a formula; None where it has none."""
 CONSTANTS = {
     "1/log(2)": 1 / np.log(2.0),
     "1/log(10)": 1 / np.log(10.0),
@@ -34,14 +41,19 @@ CONSTANTS = {
 """Constant factors that have a name."""
 
 
-def slip(cases: Sequence[Case]) -> str | None:
-    """The slip that explains the hand-written derivative at all points; None when none does."""
+def slip(cases: Sequence[Case], closed: ClosedForm | None = None) -> str | None:
+    """The slip that explains the hand-written derivative at all points; None when none does.
+
+    Args:
+        cases: the points.
+        closed: finds the right formula, if there is one, to compare with.
+    """
     if not cases or not all(np.all(np.isfinite(case.hand)) for case in cases):
         return None
     told = [case for case in cases if np.any(case.right)]
     if not told:
         return None
-    for words, repair in _candidates(told):
+    for words, repair in chain(_candidates(told), _compared(told, closed)):
         if all(_repairs(case, repair) for case in (*told, *cases)):
             return words
     return None
@@ -71,12 +83,23 @@ def _candidates(cases: Sequence[Case]) -> Iterator[Slip]:
     if _varied(cases):
         yield from changes(cases[0])
     yield from symmetries(cases[0])
-    yield from _value_factors(cases)
+    if _varied(cases):
+        yield from _part_factors(cases)
+        for text in cases[0].arrivals:
+            words = f"the derivative of {text} by {cases[0].by} is missing (chain rule)"
+            yield words, _stopped(text)
     ratio = _ratio(cases[0], cases[0].hand)
     if ratio is not None:
         name = next((n for n, v in CONSTANTS.items() if np.isclose(v, ratio, 1e-6)), None)
         shown = f"{ratio:.6g}" + (f", {name}" if name else "")
         yield f"it is off by the constant factor {shown}", _times(_hand, _same(ratio))
+
+
+def _compared(cases: Sequence[Case], closed: ClosedForm | None) -> Iterator[Slip]:
+    """What departs from the right formula in one place."""
+    formula = closed(cases[0].problem.by) if closed is not None and _varied(cases) else None
+    if formula is not None:
+        yield from departures(cases[0], formula)
 
 
 def _factors(cases: Sequence[Case], before: str, hand: Repair) -> Iterator[Slip]:
@@ -127,12 +150,24 @@ def _inner(text: str) -> Repair:
     return lambda case: case.slopes[text]
 
 
-def _value_factors(cases: Sequence[Case]) -> Iterator[Slip]:
-    """The value of the expression as a factor: of roots and logarithms the chain rule has one."""
-    if all(case.output.ndim == 0 for case in cases):
-        text = unparse(cases[0].problem.tree)
-        yield f"a division by {text} is missing", lambda case: case.hand / array_of(case.output)
-        yield f"the factor {text} is missing", lambda case: case.hand * array_of(case.output)
+def _part_factors(cases: Sequence[Case]) -> Iterator[Slip]:
+    """A part of the expression as a factor: of roots, logarithms and quotients the chain rule has
+    one.
+    """
+    seen = set()
+    for part in parts(cases[0].problem.tree):
+        text = unparse(part)
+        if isinstance(part, ast.Constant) or text in seen:
+            continue
+        seen.add(text)
+        for power, shown in ((1, text), (2, unparse(ast.Power(part, TWO, span=part.span)))):
+            factor = _part(part, power)
+            yield f"a division by {shown} is missing", _divided(_hand, factor)
+            yield f"the factor {shown} is missing", _times(_hand, factor)
+
+
+def _part(part: ast.Expression, power: int) -> Repair:
+    return lambda case: value_of(part, case.values) ** power
 
 
 def _sizes(case: Case) -> Iterator[Slip]:
@@ -160,6 +195,16 @@ def _size(name: str, axis: int | None, less: int = 0) -> Repair:
 
 def _with_term(text: str) -> Repair:
     return lambda case: case.hand + case.terms[text].reshape(case.right.shape)
+
+
+def _stopped(text: str) -> Repair:
+    """What repairs a derivative that is the one by an operation inside."""
+
+    def repair(case: Case) -> Array:
+        found = np.broadcast_to(case.arrivals[text], case.hand.shape)
+        return case.right if same(case.hand, found) else nothing(case)
+
+    return repair
 
 
 def _varied(cases: Sequence[Case]) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gradcli.checks.check import Settings, check
@@ -127,10 +128,25 @@ def _reports(
     variables = bind(bindings, standard, shapes=True, dtype="float64")
     shapes = (tuple(v.shape) for v in variables.values() if isinstance(v, Tensor))
     sizes = declared_sizes(shapes)
+    closed = partial(closed_form, tree, dict(variables))
     for free in unbound(tree, {*variables, *sizes}):
         variables[free] = placeholder(free, ANY_SHAPE)
     formulas = {key: _formula(key, text) for key, text in expected.items()}
-    return check(name, tree, variables, formulas, Settings(**settings), place)
+    return check(name, tree, variables, formulas, Settings(**settings), place, closed)
+
+
+def closed_form(
+    tree: ast.Expression, variables: Mapping[str, Any], by: Sequence[str]
+) -> ast.Expression | None:
+    """The derivative by a variable, or by two, as a formula; None where it has none."""
+    from gradcli.calculus import differentiate
+
+    try:
+        found = differentiate(tree, wrt=by, values=variables, order=len(by), cse=False)
+    except GradcliError:
+        return None
+    derivative = found.get(",".join(by))
+    return None if derivative is None or derivative.meanings else derivative.tree
 
 
 def _expectation(text: str) -> tuple[str, str]:

@@ -42,7 +42,37 @@ class Layers:
                 self.position[names.get(node, node)] = x - low
             for a, b in links:
                 steps.setdefault(names.get(a, a), []).append(names.get(b, b))
+            self._straighten(steps)
         self.paths = [self._path(a, b, steps) for a, b in arrows]
+
+    def _straighten(self, steps: dict[int, list[int]]) -> None:
+        """Moves whole layers, so that what much hangs on goes straight on, where that makes the
+        drawing half as broad: a long chain whose steps take operands from one side drifts to the
+        other.
+        """
+        position = dict(self.position)
+        above: dict[int, int] = {}  # the set of what leads to a node, as bits
+        into: dict[int, list[int]] = {}
+        by_layer: dict[int, list[int]] = {}
+        for a, ends in steps.items():
+            for b in ends:
+                into.setdefault(b, []).append(a)
+        for node, layer in self.layer.items():
+            by_layer.setdefault(layer, []).append(node)
+        for layer in sorted(by_layer):
+            weights = moved = 0.0
+            for b in by_layer[layer]:
+                above[b] = 1 << b
+                for a in into.get(b, ()):
+                    above[b] |= above[a]
+                    weight = above[a].bit_count() ** 2
+                    moved += weight * (position[a] - position[b])
+                    weights += weight
+            for b in by_layer[layer] if weights else ():
+                position[b] += moved / weights
+        low, high = min(position.values()), max(position.values())
+        if 2 * (high - low) < max(self.position.values()):
+            self.position = {node: x - low for node, x in position.items()}
 
     def is_box(self, node: int) -> bool:
         """Whether it is a box, not a bend."""

@@ -38,6 +38,7 @@ STYLE = (
 .copy rect { stroke-dasharray: 3 2 } .copy text { font-weight: normal }
 .arrow { fill: none; stroke: #8c959f; stroke-width: 1.2 }
 .arrow.gradient { stroke: #d9822b; stroke-dasharray: 5 3 }
+.arrow, .box rect { vector-effect: non-scaling-stroke }
 .head { fill: #8c959f } .head.gradient { fill: #d9822b }
 """
 )

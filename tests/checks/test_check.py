@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from gradcli.checks.check import COORDINATES, Settings, check
 from gradcli.checks.differences import rounding, slope
 from gradcli.checks.judge import Verdict
 from gradcli.checks.report import Report
+from gradcli.cli.check import closed_form
 from gradcli.functions.create import from_array
 from gradcli.graph.dim import Dims
 from gradcli.language.parser import parse_expression
@@ -35,7 +37,8 @@ def reports(
     expected = dict(text.split(": ") for text in hand)
     formulas = {k: parse_expression(Source(k, text)) for k, text in expected.items()}
     tree = parse_expression(Source("<expr>", expression))
-    return list(check("check", tree, variables, formulas, Settings(order=order)))
+    closed = partial(closed_form, tree, variables)
+    return list(check("check", tree, variables, formulas, Settings(order=order), closed=closed))
 
 
 def report(*arguments: Any, **more: Any) -> Report:

@@ -145,6 +145,97 @@ def test_every_planted_mistake_is_found_and_the_usual_ones_named(expression, sha
     assert found.slip == slip or (slip and found.slip and found.slip.startswith(slip))
 
 
+Z, ZY, ROOTS = {"z": "n"}, {"z": "n", "y": "n"}, {"S": "nn"}
+LAYER = ("sum(layer_norm(x, (len(x),))*y)", XY)
+ROOT = "sqrt(var(x, unbiased=False) + 1e-5)"
+QUOTIENT = ("sum(sin(x)/(1 + x**2))", N)
+COMPARED = [
+    (
+        "softmax(z, 0)",
+        Z,
+        "z: diag(softmax(z, 0))",
+        "- outer(softmax(z, 0), softmax(z, 0)) is missing",
+    ),
+    ("softmax(z, 0)@y", ZY, "z: softmax(z, 0)*y", "- y@softmax(z, 0) is missing"),
+    ("log(sum(exp(x)))", N, "x: ones_like(x)", "it amounts to exp(x) where sum(exp(x)) belongs"),
+    ("log(sum(x**2))", N, "x: 2/x", "it amounts to x**2 where sum(x**2) belongs"),
+    (*QUOTIENT, "x: (cos(x)*(1+x**2) + 2*x*sin(x))/(1+x**2)**2", "+ 2*x*sin(x) should be - 2*x"),
+    (
+        *QUOTIENT,
+        "x: (cos(x)*(1+x**2) - 2*x*sin(x))/(1+x**2)",
+        "the derivative of sin(x)/(1 + x**2)",
+    ),
+    (
+        "sum(gelu(x))",
+        N,
+        "x: 0.5*(1 + erf(x/math.sqrt(2)))",
+        "x*exp(-x**2/2)/math.sqrt(2*math.pi) is m",
+    ),
+    (
+        *("sum(huber_loss(X@w, y, reduction='none'))", MATRIX),
+        *(
+            "w: X.T@where(abs(X@w - y) < 1, X@w - y, 1.0)",
+            "it amounts to 1.0 where sgn(X@w - y) bel",
+        ),
+    ),
+    (*LAYER, f"x: (y - mean(y))/{ROOT}", "- (y@(x - mean(x)))*(x - mean(x))/"),
+    (*LAYER, f"x: y/{ROOT}", "- mean(y) - (y@(x - mean(x)))*(x - mean(x))/"),
+    ("norm(x)**3", N, "x: 3*norm(x)**2", "the derivative of norm(x) by x is missing (chain rule)"),
+    ("norm(x)**3", N, "x: 3*x", "the factor norm(x) is missing"),
+    ("logdet(S@S.T + eye(len(S)))", ROOTS, "S: 2*inv(S@S.T)@S", "+ eye(S.shape[0]) is missing"),
+    ("std(x)", N, "x: x/((numel(x) - 1)*std(x))", "- mean(x) is missing"),
+    ("sum(x**y)", XY, "y: x**y", "it amounts to 1.0 where log(x) belongs"),
+    (
+        *("sum(softmax(X@w, 0)*y)", MATRIX, "w: X.T@(softmax(X@w, 0)*y)"),
+        "- y@softmax(X@w, 0) is missing",
+    ),
+]
+"""Mistakes whose names come from the right formula, which is found and compared with."""
+
+
+@pytest.mark.parametrize(("expression", "shapes", "hand", "slip"), COMPARED)
+def test_what_a_derivative_lacks_is_told_from_the_right_formula(expression, shapes, hand, slip):
+    found = report(expression, shapes, hand)
+    assert (found.verdict, found.slip and found.slip.startswith(slip)) == (Verdict.HAND, True)
+
+
+RIGHT = [
+    ("softmax(z, 0)", Z, "z: softmax(z, 0)[:, None]*(eye(len(z)) - softmax(z, 0)[None])"),
+    ("log(sum(exp(x)))", N, "x: exp(x - logsumexp(x, 0))"),
+    (*QUOTIENT, "x: (1/(1 + x**2))*(cos(x) - sin(x)*2*x*(1/(1 + x**2)))"),
+    ("sum(gelu(x))", N, "x: 0.5*erfc(-x/2**0.5) + x*exp(-0.5*x*x)/(2*math.pi)**0.5"),
+    (
+        *LAYER,
+        f"x: (eye(len(x)) - 1/len(x) - outer(x - mean(x), x - mean(x))/{ROOT}**2/len(x))@y/{ROOT}",
+    ),
+    ("norm(x)**3", N, "x: 3*x*(x@x)**0.5"),
+    (
+        "logdet(S@S.T + eye(len(S)))",
+        ROOTS,
+        "S: solve(S@S.T + eye(len(S)), S) + solve(S@S.T + eye(len(S)), S)",
+    ),
+    ("sum((X@w - y)**2)", MATRIX, "w: ((X@w - y)@X)*2"),
+    ("sum((X@w - y)**2)", MATRIX, "w: 2*(X.T@X@w - X.T@y)"),
+    ("sum((X@w - y)**2)", MATRIX, "X: 2*outer(X@w - y, w)"),
+    ("sum(tanh(x))", N, "x: 1/cosh(x)**2"),
+    ("sum(sigmoid(x))", N, "x: 1/(2 + exp(x) + exp(-x))"),
+    ("sum(log(1 + exp(-y*(X@w))))", MATRIX, "w: ((sigmoid(y*(X@w)) - 1)*y)@X"),
+    ("det(S)", ROOTS, "S: det(S)*solve(S.T, eye(len(S)))"),
+    ("std(x)", N, "x: (x - mean(x))/norm(x - mean(x))/(len(x) - 1)**0.5"),
+    ("sum(x**y)", XY, "y: exp(y*log(x))*log(x)"),
+    ("prod(x)", N, "x: prod(x)*x**-1.0"),
+    ("sum(cumsum(x, 0)*y)", XY, "x: sum(y) - cumsum(y, 0) + y"),
+    ("sum(abs(x)**3)", N, "x: 3*sgn(x)*x**2"),
+    ("mean((X@w - y)**2)", MATRIX, "y: (y - X@w)/(len(y)/2)"),
+]
+
+
+@pytest.mark.parametrize(("expression", "shapes", "hand"), RIGHT)
+def test_a_right_formula_in_another_form_passes(expression, shapes, hand):
+    found = report(expression, shapes, hand)
+    assert (found.verdict, found.slip) in ((Verdict.AGREE, None), (Verdict.STEEP, None))
+
+
 def test_a_slip_of_a_second_derivative_is_named():
     found = report("sum(x**3)", {"x": "n"}, "x: 3*diag(x)", order=2)
     assert (found.verdict, found.slip) == (Verdict.HAND, "a factor 2 is missing")
