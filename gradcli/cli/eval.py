@@ -210,7 +210,8 @@ def _show(result: Result, format: str, output: str | None) -> None:
     else:
         if not isinstance(result.output, Tensor):
             kind = type(result.output).__name__
-            raise GradcliError("G053", f"the result is {kind}, {format} holds tensors")
+            fact = f"the result is {kind}, {format} holds tensors"
+            raise GradcliError("G053", fact, help="make it one: tensor(...), or write -f json")
         write_arrays(result_arrays(result), format, output)
     _warn_of_tables(result)
 

@@ -83,7 +83,11 @@ def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise GradcliError("G050", f"{name} is not text: byte {error.start} is not UTF-8") from None
+        raise GradcliError(
+            "G050",
+            f"{name} is not text: byte {error.start} is not UTF-8",
+            help="if it is Latin-1: iconv -f LATIN1 -t UTF-8 FILE > NEW",
+        ) from None
 
 
 def bind(

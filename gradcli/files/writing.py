@@ -209,4 +209,6 @@ def _unwritable(path: Path, error: Exception) -> GradcliError:
     if isinstance(error, FileNotFoundError):
         parent = shown(str(path.parent))
         fact, help = f"there is no directory {parent}", [f"mkdir -p {parent}"]
+    elif isinstance(error, IsADirectoryError):
+        help = [f"name a file in it: {shown(str(path / 'result.json'))}"]
     return GradcliError("G053", f"{name} cannot be written: {fact}", help=help, kind=type(error))

@@ -145,8 +145,9 @@ def _block(failure: Failure) -> GradcliError | None:
     if failure.fits == {"INDENT"}:
         message = "expected an indented block after the ':' of the line above"
         return error(failure.span, message, "write 'pass' for an empty block")
-    line_end = failure.found.kind in ("NEWLINE", "END") and not failure.operand_expected()
-    if line_end and ":" in failure.fits:
+    found = failure.found.kind
+    over = found in ("NEWLINE", "END") or (failure.top is None and found in failure.statements())
+    if over and ":" in failure.fits and not failure.operand_expected():
         return error(failure.span, f"expected ':' after {describe(failure.before)}")
     return None
 

@@ -15,7 +15,7 @@ from gradcli import functions
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language.fence import ALLOWED_DUNDERS, MODULES
 from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON, TYPING
-from gradcli.lowering.outside import reason
+from gradcli.lowering.outside import reason, search
 from gradcli.lowering.values import Holder
 from gradcli.source import Span
 from gradcli.tensor import Tensor, registry
@@ -81,7 +81,8 @@ class Module(Holder):
                 "G011",
                 f"module '{self.qualified}' has no attribute '{name}'",
                 help=reason(qualified.partition(".")[2])
-                or did_you_mean(name, _members(self.qualified)),
+                or did_you_mean(name, _members(self.qualified))
+                or search(name),
                 kind=AttributeError,
             )
         self._known[name] = found
@@ -116,7 +117,11 @@ def may_mean(name: str) -> bool:
 def unknown(name: str, span: Span, variables: Iterable[str]) -> GradcliError:
     """The error for a name that means nothing, with the nearest one that does."""
     values = [known for known in known_names() if known not in BARE_MODULES]
-    help = did_you_mean(name, [*variables, *values]) or did_you_mean(name, BARE_MODULES)
+    help = (
+        did_you_mean(name, [*variables, *values])
+        or did_you_mean(name, BARE_MODULES)
+        or f"assign it before, or bind it behind the script or expression: {name}=3"
+    )
     message = f"name '{name}' is not defined"
     return GradcliError("G010", message, span, help=help, kind=NameError)
 

@@ -84,6 +84,11 @@ def reason(name: str) -> str:
     return ""
 
 
+def search(name: str) -> str:
+    """How to look for something that has no such name."""
+    return f"gradcli ops {name} searches names and descriptions"
+
+
 def _begins(name: str, beginning: str) -> bool:
     if beginning.endswith(("*", "_")):
         return name.startswith(beginning.rstrip("*"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
-from gradcli.lowering.outside import reason
+from gradcli.lowering.outside import reason, search
 from gradcli.tensor import Tensor
 
 OPEN: Members = {}
@@ -108,7 +108,9 @@ def no_attribute(value: Any, name: str) -> GradcliError:
     cls = value if is_class else value.__class__
     what = f"type object '{cls.__name__}'" if is_class else f"'{cls.__name__}' object"
     message = f"{what} has no attribute '{name}'"
-    help = (reason(name) if cls is Tensor else "") or did_you_mean(name, _known(cls))
+    help: str | list[str] = did_you_mean(name, _known(cls))
+    if cls is Tensor:
+        help = reason(name) or help or search(name)
     return GradcliError("G011", message, help=help, kind=AttributeError)
 
 

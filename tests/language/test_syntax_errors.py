@@ -72,6 +72,8 @@ EXPRESSIONS = [
 ]
 SCRIPTS = [
     ("if x\n    y", (4, ""), "expected ':' after 'x'", ""),
+    ("while x pass", (8, "pass"), "expected ':' after 'x'", ""),
+    ("x[1 pass]", (4, "pass"), "'pass' does not fit after '1'", ""),
     ("if x:\ny", (6, "y"), "expected an indented block after the ':'", "pass"),
     ("if x = 3:\n    y", (5, "="), "'=' assigns; it does not compare", "'=='"),
     ("  x", (0, "  "), "this line is indented and no block starts here", ""),
