@@ -29,7 +29,7 @@ from gradcli.tensor.kinds import Tensors
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.values import followed
-from gradcli.tensor.write import in_place
+from gradcli.tensor.write import in_place, refuse
 
 Advanced = list[tuple[int, Node]]
 """Positions along some axes: (axis counted from the left, node of positions from 0 on)."""
@@ -417,7 +417,7 @@ def setitem(input: Any, index: object, value: object) -> None:
             value = _without_leading_ones(value)
             if not value.shape and isinstance(index, Tensor) and _is_mask(index.value_node):
                 value = value.to(input.dtype)
-        in_place(_put, target, advanced, _like(value, input))
+        in_place(_put, target, advanced, _like(value, target))
     else:
         _write_view(target, value if isinstance(value, Tensor) else _number(value, input))
 
@@ -446,6 +446,7 @@ def _like(value: Any, input: Tensor) -> Any:
     if not isinstance(value, Tensor):
         return _number(value, input)
     if value.dtype is not input.dtype:
+        refuse(input, value.requires_grad)
         raise GradcliError(
             "G025",
             "Index put requires the source and destination dtypes match, got "
