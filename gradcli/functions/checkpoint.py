@@ -15,6 +15,7 @@ from gradcli.functions.custom import Function
 from gradcli.functions.random import fork_rng, get_rng_state, set_rng_state
 from gradcli.functions.saving import saved_tensors_hooks
 from gradcli.tensor import Tensor, autograd, registry
+from gradcli.tensor.function import composite
 from gradcli.tensor.passing import running
 from gradcli.tensor.storage import Stop
 
@@ -22,6 +23,7 @@ Run = Callable[..., Any]
 Contexts = Callable[[], tuple[Any, Any]]
 
 
+@composite("utils.checkpoint.checkpoint", method=False)
 def checkpoint(
     function: Run,
     *args: Any,
@@ -47,12 +49,7 @@ def checkpoint(
         GradcliError: G013 for arguments of the other variant.
     """
     if use_reentrant is None or use_reentrant:
-        if kwargs:
-            raise _refused(f"Unexpected keyword arguments: {','.join(kwargs)}")
-        if context_fn is not None or debug:
-            raise _refused(
-                "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
-            )
+        _refuse(kwargs, context_fn is not None or debug)
         return CheckpointFunction.apply(function, preserve_rng_state, *args)
     before, again = context_fn() if context_fn is not None else (nullcontext(), nullcontext())
     state = get_rng_state() if preserve_rng_state else None
@@ -66,6 +63,7 @@ def checkpoint(
         return function(*args, **kwargs)
 
 
+@composite("utils.checkpoint.checkpoint_sequential", method=False)
 def checkpoint_sequential(
     functions: Sequence[Run],
     segments: int,
@@ -90,8 +88,13 @@ def _chain(functions: Sequence[Run]) -> Run:
     return run
 
 
-def _refused(sentence: str) -> GradcliError:
-    return GradcliError("G013", sentence, kind=ValueError)
+def _refuse(kwargs: dict[str, Any], other: bool) -> None:
+    """Raises G013 for `kwargs`, or what the `other` variant alone takes."""
+    sentence = "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
+    if kwargs:
+        sentence = f"Unexpected keyword arguments: {','.join(kwargs)}"
+    if kwargs or other:
+        raise GradcliError("G013", sentence, kind=ValueError)
 
 
 @contextmanager
@@ -230,7 +233,5 @@ def _alone(tensor: Tensor) -> Tensor:
     return copy
 
 
-registry.register("torch.utils.checkpoint.checkpoint", checkpoint)
-registry.register("torch.utils.checkpoint.checkpoint_sequential", checkpoint_sequential)
 registry.register("torch.utils.checkpoint.CheckpointFunction", CheckpointFunction)
 registry.register("torch.utils.checkpoint.CheckpointError", CheckpointError)
