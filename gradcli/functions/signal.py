@@ -47,13 +47,16 @@ def _window(name: str, shape: Shape, words: str, **parameters: float) -> None:
         values = shape(arange(size, dtype=kind), size - 1, **given)[:count]
         return values.clone().requires_grad_(requires_grad)
 
-    window.__doc__ = words
-    window.__signature__ = _signature(window, parameters)  # type: ignore[attr-defined]
-    composite(name, method=False)(window)
+    composite(name, method=False)(_shown(window, words, parameters))
+
+
+def _shown(body: Any, words: str, parameters: dict[str, Any]) -> Any:
+    """`body`, said to take `parameters` in the place of its `*args` and `**options`."""
+    body.__doc__, body.__signature__ = words, _signature(body, parameters)
+    return body
 
 
 def _signature(body: Any, parameters: dict[str, Any]) -> Any:
-    """The signature of `body` with `parameters` in the place of its `*args` and `**options`."""
     import inspect
 
     given = inspect.signature(body)
@@ -141,9 +144,7 @@ def _signal(name: str, shape: Shape, words: str, single: bool = True, **paramete
         last = size if not sym and size > 1 else size - 1
         return shape(size, last, kind, **given).detach().requires_grad_(requires_grad)
 
-    window.__doc__ = words
-    window.__signature__ = _signature(window, parameters)  # type: ignore[attr-defined]
-    composite(f"signal.windows.{name}")(window)
+    composite(f"signal.windows.{name}")(_shown(window, words, parameters))
 
 
 def _size(name: str, size: Any, kind: DType) -> int:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from gradcli.errors import GradcliError
 from gradcli.graph.node import current
 from gradcli.language import ast
 from gradcli.lowering.expressions import item, unbound_local
@@ -32,9 +31,8 @@ def store(target: ast.Expression, scope: Scope) -> Store:
         return _store_pattern(target, scope)
     if isinstance(target, ast.Subscript):
         return _store_item(target, scope)
-    if isinstance(target, ast.Attribute):
-        return _store_attribute(target, scope)
-    raise GradcliError("G001", "cannot assign to this expression", target.span, kind=SyntaxError)
+    assert isinstance(target, ast.Attribute)  # the parser lets nothing else through
+    return _store_attribute(target, scope)
 
 
 def store_name(name: str, scope: Scope) -> Store:
@@ -90,10 +88,6 @@ def _store_attribute(target: ast.Attribute, scope: Scope) -> Store:
 
 def _store_pattern(target: ast.Tuple | ast.List, scope: Scope) -> Store:
     stars = [i for i, part in enumerate(target.items) if isinstance(part, ast.Starred)]
-    if len(stars) > 1:
-        span = target.items[stars[1]].span
-        message = "multiple starred expressions in assignment"
-        raise GradcliError("G001", message, span, kind=SyntaxError)
     stores = [
         store(part.value if isinstance(part, ast.Starred) else part, scope) for part in target.items
     ]
@@ -153,10 +147,8 @@ def augmented_assign(node: ast.AugmentedAssign, scope: Scope) -> Code:
         return update_name
     if isinstance(target, ast.Subscript):
         return _update_item(target, operate, value, scope, span)
-    if isinstance(target, ast.Attribute):
-        return _update_attribute(target, operate, value, scope, span)
-    message = "this is an illegal target for augmented assignment"
-    raise GradcliError("G001", message, target.span, kind=SyntaxError)
+    assert isinstance(target, ast.Attribute)
+    return _update_attribute(target, operate, value, scope, span)
 
 
 def _update_item(target: ast.Subscript, operate: Any, value: Code, scope: Scope, span: Any) -> Code:
@@ -219,16 +211,15 @@ def _removal(target: ast.Expression, scope: Scope) -> Code:
             operator.delitem(container, key)
 
         return remove_item
-    if isinstance(target, ast.Attribute):
-        holder, name, place = lower(target.value, scope), target.name, target.span
+    assert isinstance(target, ast.Attribute)
+    holder, name, place = lower(target.value, scope), target.name, target.span
 
-        def remove_attribute(frame: Frame) -> None:
-            value = holder(frame)
-            current.span = place
-            delete_attribute(value, name)
+    def remove_attribute(frame: Frame) -> None:
+        value = holder(frame)
+        current.span = place
+        delete_attribute(value, name)
 
-        return remove_attribute
-    raise GradcliError("G001", "cannot delete this expression", target.span, kind=SyntaxError)
+    return remove_attribute
 
 
 def _remove_name(target: ast.Name, scope: Scope) -> Code:
