@@ -65,18 +65,19 @@ def cdist(
     if compute_mode not in _MODES:
         raise _error(f"{compute_mode} is not a valid value for compute_mode", "G026", ValueError)
     for name, node in (("X1", x1), ("X2", x2)):
-        if node.dtype.category != FLOATING:
-            raise _error(
-                f"cdist only supports floating-point dtypes, {name} got: "
-                f"{SCALAR_TYPES[node.dtype]}",
-                "G025",
-            )
         if node.ndim < 2:
             raise _error(f"cdist only supports at least 2D tensors, {name} got: {node.ndim}D")
     if x1.shape[-1] != x2.shape[-1]:
         raise _error(
             f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
         )
+    for name, node in (("X1", x1), ("X2", x2)):
+        if node.dtype.category != FLOATING:
+            raise _error(
+                f"cdist only supports floating-point dtypes, {name} got: "
+                f"{SCALAR_TYPES[node.dtype]}",
+                "G025",
+            )
     if p < 0:
         raise _error("cdist only supports non-negative p values", "G026")
     if x1.dtype is not x2.dtype:

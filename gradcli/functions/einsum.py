@@ -135,13 +135,13 @@ def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
         )
     _check_output(output.replace("...", ""), left)
     width = 0
-    for labels, rank in zip(inputs, ranks, strict=True):
+    for number, (labels, rank) in enumerate(zip(inputs, ranks, strict=True)):
         named = len(labels.replace("...", ""))
         width = max(width, rank - named)
         if named > rank if "..." in labels else named != rank:
             sentence = (
                 f"einsum(): the number of subscripts in the equation ({named}) {{}} the number of "
-                f"dimensions ({rank}) for operand {inputs.index(labels)}"
+                f"dimensions ({rank}) for operand {number}"
             )
             if "..." in labels:
                 raise GradcliError("G013", sentence.format("is more than"))

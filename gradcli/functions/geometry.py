@@ -63,7 +63,7 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
 def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     """The cross product of vectors of length 3, along the first dim of that length by default."""
     if dim is None:
-        shape = broadcast(tuple(input.shape), tuple(other.shape))
+        shape = tuple(input.shape)
         if 3 not in shape:
             raise _error("no dimension of size 3 in input")
         dim = shape.index(3)

@@ -493,6 +493,10 @@ def _spread(values: Node, shape: tuple[int, ...]) -> Node:
 def _indices(input: Tensor, indices: Any) -> Advanced:
     """The positions of `index_put`: one for each of the first dims, None for all of a dim."""
     index = tuple(slice(None) if i is None else i for i in indices)
+    used = sum(map(_axes_taken, index))
+    if used > input.ndim:
+        sentence = f"too many indices for tensor of dimension {input.ndim} (got {used})"
+        raise GradcliError("G022", sentence, kind=IndexError)
     return planned(input.node, (*index, Ellipsis))[1]
 
 

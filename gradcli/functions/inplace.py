@@ -251,27 +251,13 @@ def _copied(input: Tensor, src: Tensor) -> Node:
     given, target = src.node, tuple(input.shape)
     value = cast(given, input.dtype)
     if value.shape != target:
-        _refuse_misfit(value.shape, target)
+        require_room(value.shape, target)
         value = expand(value, shape=target)
     node = input.node
     if value is given or (node.tracked and input._view is None):
         value = REPLACE(node, value) if node.tracked else ops.clone(value)
     value.call = ("CopyBackwards", (node, given))
     return value
-
-
-def _refuse_misfit(shape: tuple[int, ...], target: tuple[int, ...]) -> None:
-    extra = len(target) - len(shape)
-    if extra < 0:
-        require_room(shape, target)
-    for i, size in enumerate(target[extra:]):
-        if shape[i] not in (1, size):
-            raise GradcliError(
-                "G024",
-                f"The expanded size of the tensor ({size}) must match the existing size "
-                f"({shape[i]}) at non-singleton dimension {extra + i}.  Target sizes: "
-                f"{list(target)}.  Tensor sizes: {list(shape)}",
-            )
 
 
 @composite("Tensor.fill_")

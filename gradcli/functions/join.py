@@ -199,6 +199,8 @@ def repeat_interleave(
     if (counts < 0).any():
         raise GradcliError("G026", "Repeats must be non-negative")
     axis = axis_from_right(whole(dim), len(input.shape))
+    if not input.shape:  # PyTorch flattens the dim and the repetitions after it
+        axis_from_right(1, 0)
     size = input.shape[axis]
     if counts.ndim == 0:
         return _interleaved(input, axis, int(counts))

@@ -236,7 +236,7 @@ def binary_cross_entropy(
     """`-weight*(target*log(input) + (1 - target)*log(1 - input))`; a logarithm is at least -100."""
     not_differentiable("binary_cross_entropy", weight=weight)
     how = chosen(reduction, size_average, reduce)
-    x = floating(input, "binary_cross_entropy")
+    x = input
     if x.shape != target.shape:
         raise GradcliError(
             "G024",
@@ -244,6 +244,7 @@ def binary_cross_entropy(
             f"({_size(x)}) is deprecated. Please ensure they have the same size.",
             kind=ValueError,
         )
+    floating(x, "binary_cross_entropy")
     if target.dtype is not x.dtype:
         raise GradcliError(
             "G025", f"Found dtype {SCALAR_TYPES[target.dtype]} but expected {SCALAR_TYPES[x.dtype]}"
@@ -355,7 +356,7 @@ def gaussian_nll_loss(
     if reduction not in ("none", "mean", "sum"):
         raise GradcliError("G026", f"{reduction} is not valid", kind=ValueError)
     var = _variance(input, var)
-    if var.dtype.category == INTEGER:
+    if var.dtype.category <= INTEGER:
         message = f"result type Float can't be cast to the desired output type {C_TYPES[var.dtype]}"
         raise GradcliError("G025", message, help="convert it: .float()")
     var = kept_above(var, eps)

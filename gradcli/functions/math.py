@@ -342,7 +342,10 @@ def round(input: Any, *, decimals: int | None = None) -> Node:
 @function("heaviside", shown="NotImplemented")
 def heaviside(input: Any, values: AnyTensor) -> Node:
     """0 where `input` is negative, `values` where it is 0, 1 where it is positive."""
-    if isinstance(input, Node) and isinstance(values, Node) and input.dtype is not values.dtype:
+    kinds = {v.dtype for v in (input, values) if isinstance(v, Node)}
+    if any(kind.is_complex for kind in kinds):
+        raise GradcliError("G025", "heaviside is not yet implemented for complex tensors.")
+    if len(kinds) > 1:
         raise GradcliError(
             "G025", "heaviside is not yet implemented for tensors with different dtypes."
         )

@@ -196,10 +196,7 @@ def matrix_rank(
     rtol: Any = None,
 ) -> Node:
     """How many singular values are larger than max(atol, rtol*largest)."""
-    x = tensor(A)
-    if not x.dtype.differentiable or x.dtype.itemsize < 4:
-        raise GradcliError("G025", "This function doesn't handle types other than float and double")
-    x = matrices("torch.linalg.matrix_rank", x, letter="input")
+    x = matrices("torch.linalg.matrix_rank", A, letter="input", tolerant=True)
     if tol is not None:
         atol, rtol = tol, 0
     small, part = tolerances(x, atol, rtol)

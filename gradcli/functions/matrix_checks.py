@@ -33,7 +33,13 @@ ZERO_PIVOT = (
 
 
 def matrices(
-    name: str, x: Any, kernel: str = "", *, letter: str = "A", halves: bool = False
+    name: str,
+    x: Any,
+    kernel: str = "",
+    *,
+    letter: str = "A",
+    halves: bool = False,
+    tolerant: bool = False,
 ) -> Node:
     """An operand of matrices of real or complex numbers.
 
@@ -43,6 +49,7 @@ def matrices(
         kernel: PyTorch's kernel, which speaks of float16; the function does where there is none.
         letter: what the operand is called.
         halves: whether it takes float16 and bfloat16.
+        tolerant: whether it computes a tolerance first, from the dtype.
 
     Raises:
         GradcliError: G021 for fewer than 2 dims, G025 for the dtype.
@@ -50,6 +57,8 @@ def matrices(
     node = tensor(x)
     _at_least_two(name, node, letter)
     kind = SCALAR_TYPES[given_dtype(node)]
+    if tolerant and (not node.dtype.differentiable or is_half(node)):
+        raise GradcliError("G025", "This function doesn't handle types other than float and double")
     if not node.dtype.differentiable:
         raise GradcliError(
             "G025",

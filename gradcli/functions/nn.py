@@ -205,8 +205,9 @@ def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05
 ) -> Node:
     """`input` with mean 0 and variance 1 over the last dims, times `weight`, plus `bias`."""
-    x = floating(input, "LayerNormKernelImpl")
+    x = tensor(input)
     axes = _trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
+    floating(x, "LayerNormKernelImpl")
     for parameter in (weight, bias):
         if parameter is not None and parameter.dtype is not x.dtype:
             raise GradcliError(

@@ -70,6 +70,8 @@ def batch_norm(
             f"Expected more than 1 value per channel when training, got input size {input.shape}",
             kind=ValueError,
         )
+    if training and not shape:
+        raise GradcliError("G023", "tuple index out of range", kind=IndexError)
     if len(shape) < 2 and 0 not in shape:
         raise GradcliError(
             "G023",

@@ -38,9 +38,10 @@ def _row(x: Node) -> Node:
     return x if x.ndim else reshaped(x, (1,))
 
 
-def _real(name: str, input: Any) -> Node:
+def _real(name: str, input: Any, dim: int = 0) -> Node:
     """The operand of a function that compares elements, which complex numbers do not allow."""
     x = tensor(input)
+    axis_from_right(dim, x.ndim)  # refused before a kernel is looked for
     if x.dtype.is_complex:
         plain = _PLAIN_REFUSALS.get(name)
         raise GradcliError(
@@ -116,7 +117,7 @@ def msort(input: Any) -> Any:
 @function("topk")
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The `k` largest (or smallest) elements along `dim`, and where they are."""
-    x = _real("topk", input)
+    x = _real("topk", input, dim)
     if x.dtype.category == BOOL:
         raise GradcliError("G025", "topk does not support bool dtypes on CPU")
     axis = axis_from_right(dim, x.ndim)
@@ -131,7 +132,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 @function("kthvalue")
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The `k`-th smallest element along `dim`, and where it is."""
-    x = _real("kthvalue", input)
+    x = _real("kthvalue", input, dim)
     if x.dtype.category == BOOL:
         raise no_kernel("kthvalue_cpu", x)
     axis = axis_from_right(dim, x.ndim)
@@ -178,7 +179,7 @@ _median("nanmedian", True)
 @function("mode")
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The smallest of the most frequent elements along `dim`, and where it is."""
-    x = _real("mode", input) if input.ndim else tensor(input)
+    x = _real("mode", input, dim) if input.ndim else tensor(input)
     axis = axis_from_right(dim, x.ndim)
     _not_empty("mode", x, axis)
     places = order.mode_place(_row(x), axis=axis)

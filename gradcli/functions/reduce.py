@@ -496,7 +496,7 @@ def logcumsumexp(input: Any, dim: int) -> Node:
     return reduction.logcumsumexp(x, axis=axis) if x.ndim else ops.clone(x)
 
 
-@function("count_nonzero")
+@function("count_nonzero", overload=_by_dim)
 def count_nonzero(input: Any, dim: Dim = None) -> Node:
     """How many elements over `dim` are not zero."""
     x = tensor(input)

@@ -173,6 +173,9 @@ for _name, _rank, _dim in (("hsplit", 1, 1), ("vsplit", 2, 0), ("dsplit", 3, 2))
 def unbind(input: Any, dim: int = 0) -> tuple[Node, ...]:
     """The slices along `dim`, without that dim."""
     x = tensor(input)
+    if not x.ndim:
+        axis_from_right(whole(dim), 0)
+        dim = 0
     axis = own_axis(whole(dim), x.ndim)
     return tuple(select_at(x, axis, i) for i in range(x.shape[axis]))
 

@@ -208,10 +208,13 @@ def _misuse(
 
     def sentence(bound: int) -> str:
         if several:
-            got = [*map(type_of, args[bound:]), *(f"{k}={type_of(v)}" for k, v in kwargs.items())]
+            given = [type_of(value) for value in args[bound:]]
+            # PyTorch keeps names in a table that gives the last one first.
+            named = [f"{name}={type_of(value)}" for name, value in reversed(kwargs.items())]
+            end = ", " if named and not given else ""
             return (
                 f"{called(function)}() received an invalid combination of arguments - got "
-                f"({', '.join(got)}), but expected one of:"
+                f"({', '.join([*given, *named])}{end}), but expected one of:"
             )
         said = problem if isinstance(problem, str) else problem(bound)
         owner = "TensorBase." if said.startswith("takes no") else ""

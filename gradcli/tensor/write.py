@@ -104,6 +104,7 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         if error.kind is NotImplementedError:  # PyTorch looks at the result's dtype first
             refuse_cast(result_type([(x.dtype, x.shape) for x in tensors]), target)
         raise
+    require_room(value.node.shape, target.node.shape)
     refuse_cast(value.dtype, target)
     new = value.node
     if new.call is not None and tracked:
