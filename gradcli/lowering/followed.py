@@ -15,6 +15,7 @@ from gradcli.lowering.expressions import item
 from gradcli.lowering.iteration import asks_members
 from gradcli.lowering.limits import COMPARE
 from gradcli.lowering.lower import lower
+from gradcli.lowering.places import holds_traced, plainly
 from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.tensor import Tensor
 
@@ -34,8 +35,10 @@ class Follower(Protocol):
 
 def read(watch: Follower, value: Any, key: Any) -> Any:
     """`value[key]` at places that move with the numbers of the loop: of tensors, and of numbers."""
-    if not moves(key) or isinstance(value, Tensor):
-        return item(value, key if isinstance(value, Tensor) else still(key))
+    if isinstance(value, Tensor):
+        return item(value, _of_tensor(watch, key))
+    if not moves(key):
+        return item(value, still(key))
     found = item(value, still(key))
     if isinstance(key, Traced) and watch.recording is not None and are_numbers(value):
         known = value if value.__class__ is range else list(value)
@@ -46,11 +49,22 @@ def read(watch: Follower, value: Any, key: Any) -> Any:
 
 def write(watch: Follower, container: Any, key: Any, value: Any) -> None:
     """`container[key] = value` at places that move with the numbers of the loop."""
-    if not isinstance(container, Tensor):
+    if isinstance(container, Tensor):
+        key = _of_tensor(watch, key)
+    else:
         if moves(key):
             watch.fail()
         key = still(key)
     operator.setitem(container, key, value)
+
+
+def _of_tensor(watch: Follower, key: Any) -> Any:
+    """An index of a tensor, whose numbers are followed alone and as bounds, not in lists."""
+    items = key if key.__class__ is tuple else (key,)
+    if any(holds_traced(part) and not isinstance(part, Traced) for part in items):
+        watch.fail()
+        return plainly(key)
+    return key
 
 
 def still(key: Any) -> Any:
