@@ -167,7 +167,7 @@ def embedding_bag(
         known, bags, per_sample_weights = _without_padding(
             known, bags, per_sample_weights, padding_idx, size
         )
-    elif per_sample_weights is not None:
+    elif per_sample_weights is not None and per_sample_weights.dim() > 1:
         per_sample_weights = per_sample_weights.reshape(-1)
     return _bagged(weight, known, bags, mode, per_sample_weights, scale_grad_by_freq)
 

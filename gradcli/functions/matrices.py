@@ -286,8 +286,12 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     if x.dim() != 1:
         raise GradcliError("G021", "x must be a one-dimensional tensor.")
     count = x.shape[0] if N is None else N
-    if count <= 1:
-        ones = registry.find("torch.ones")(x.shape[0], max(count, 0), dtype=x.dtype)
-        return ones
-    powers = _powers(x, count)
-    return powers if increasing else powers.flip(-1)
+    dtype = x.dtype if x.dtype.differentiable else int64
+    powers = registry.find("torch.empty")(x.shape[0], max(count, 0), dtype=dtype)
+    if count > 0:
+        powers.select(1, 0).fill_(1)
+    if count > 1:  # PyTorch overwrites what its cumprod keeps: there is no gradient
+        others = powers.narrow(1, 1, count - 1)
+        others.copy_(x.unsqueeze(1))
+        others.copy_(others.cumprod(1))
+    return powers if increasing else powers.flip(1)

@@ -551,7 +551,12 @@ conj_physical = elementwise(
     "conj_physical", lambda g, out, x: conj(g), promotes="same", kernel="conj"
 )
 real = elementwise(
-    "real", lambda g, out, x: cast(g, x.dtype), infer=_real_infer, promotes="", view=True
+    "real",
+    lambda g, out, x: cast(g, x.dtype),
+    infer=_real_infer,
+    promotes="",
+    view=True,
+    torch="select",
 )
 imag = elementwise(
     "imag",
@@ -559,6 +564,7 @@ imag = elementwise(
     infer=_real_infer,
     promotes="",
     view=True,
+    torch="select",
 )
 make_complex: Op = elementwise(
     "complex",

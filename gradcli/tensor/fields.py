@@ -63,7 +63,7 @@ def fields(name: str) -> tuple[Field, ...]:
         if text.endswith("*"):
             edges.append(place)
     lists = {text.rstrip("[]*") for text in names if "[]" in text}
-    return tuple(_field(text, places, edges, lists) for text in kept.split())
+    return tuple(_field(text, places, edges, lists) for text in kept.split() if "." not in text)
 
 
 def _field(text: str, places: dict[str, slice], edges: list[int], lists: set[str]) -> Field:
@@ -72,6 +72,26 @@ def _field(text: str, places: dict[str, slice], edges: list[int], lists: set[str
     if result:
         return Field(name, NONE, int(result), None, False)
     return Field(name, places[name], -1, edges[int(edge)] if edge else None, name in lists)
+
+
+@cache
+def sizes(name: str) -> dict[str, tuple[int, str]]:
+    """Of which tensors the function of a grad_fn name keeps the sizes, or the number of elements.
+
+    Returns:
+        By the attribute's name, the tensor's place and which of the two, `sizes` or `numel`.
+    """
+    tensors, _, kept = _rows().get(name, "").partition(" :")
+    places = {text.rstrip("[]*"): i for i, text in enumerate(tensors.split()[1:])}
+    found = [text.split(".") for text in kept.split() if "." in text]
+    return {f"{tensor}_sym_{what}": (places[tensor], what) for tensor, what in found}
+
+
+@cache
+def edges(name: str) -> tuple[bool, ...]:
+    """Which of its tensors the function of a grad_fn name has a derivative by; none for lists."""
+    names = _rows().get(name, "").partition(" :")[0].split()[1:]
+    return () if any("[]" in text for text in names) else tuple(t.endswith("*") for t in names)
 
 
 def kept_by(node: Node) -> list[tuple[Field, Node]]:

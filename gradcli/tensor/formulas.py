@@ -7,8 +7,8 @@ differentiated by, and `all` are the cotangents of all results, `g0`, `g1`, `g2`
 ones: what speaks of one that is not there is left out of `sum(...)`, and `first(...)` is the first
 that does not. Some calls depend on the function: `each(...)` has the dims again that it reduced,
 `some(...)` unless it reduced all of them, `view(...)` by one view; `mean(x)` is over its dims;
-`matmul(x, y)` is of matrices or batches; `times(...)` is by its factor, if that is not 1;
-`column(...)` is a column where its last argument is a vector, `vector(...)` that vector.
+`matmul(x, y)` is of matrices or batches, `outer(x, y)` of vectors; `times(...)` is by its factor,
+if that is not 1; `column(...)` is a column where its last argument is a vector, `vector(...)` that.
 
 `/` comes before the call for an argument that is a transposed matrix. Behind the formulas, `*` says
 that the one is that of every argument, `&` that each argument gets one of its results. `!name` is a

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from gradcli.errors import GradcliError
-from gradcli.graph.call import Part, composition_of, results_of
+from gradcli.graph.call import Call, Part, composition_of, results_of, tensors_of
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
+from gradcli.tensor.fields import edges
 from gradcli.tensor.hooks import RemovableHandle
 from gradcli.tensor.kept import history, kept_of, name_of, qualified
 from gradcli.tensor.saved import saved_attribute, tensor_of
+from gradcli.tensor.sketch import sketch
 
 WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
 """Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
@@ -54,9 +56,11 @@ class GradFn:
             node = self._node
             whole = composition_of(node)
             node = node if whole is None else whole.node
-            inputs = node.call[1] if node.call else _differentiable(node.inputs)
+            inputs = _edges(node.call) if node.call else _differentiable(node.inputs)
             if node.op is LEAF:
                 inputs = ()
+            if node.op.name in ("real", "imag"):  # PyTorch selects from a view of pairs
+                inputs = (sketch("ViewAsRealBackward0", *node.inputs),)
             if name_of(node) == "NotImplemented":
                 inputs = tuple(filter(_has_grad_fn, inputs))
             self._next = tuple(
@@ -127,6 +131,15 @@ class GradientEdge(NamedTuple):
         """The tensor whose gradient comes to here."""
         node = self.node._node
         return tensor_of(results_of(node).get(self.output_nr, node))
+
+
+def _edges(call: Call) -> tuple[Node, ...]:
+    """The arguments of a call that its function has a derivative by."""
+    tensors, known = tensors_of(call), edges(call[0])
+    if len(known) != len(tensors) or all(known):
+        return call[1]
+    varied = [x for x, has_slope in zip(tensors, known, strict=True) if has_slope]
+    return tuple([x for x in call[1] if x in varied])
 
 
 def _differentiable(inputs: tuple[Node, ...]) -> tuple[Node, ...]:

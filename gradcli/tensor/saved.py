@@ -15,12 +15,14 @@ from gradcli.execute.evaluate import settle
 from gradcli.graph.call import composition_of, tensors_of
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
+from gradcli.graph.shape import numel
 from gradcli.graph.walk import ancestors
 from gradcli.tensor import registry
-from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes
+from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes, sizes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
 from gradcli.tensor.refusals import used_up
+from gradcli.tensor.sketch import is_sketch
 from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
 
 Pack = Callable[[Any], Any]
@@ -221,7 +223,7 @@ def saved_attribute(node: Node, name: str) -> Any:
     if node.released:
         raise used_up(node)
     packed = kept_of(node).packed if raw else looked_up(node).packed
-    found = [(key, x) for key, _, x in by_place(node) if key[0] == short]
+    found = [(key, _known(x, name)) for key, _, x in by_place(node) if key[0] == short]
     if raw:
         given: list[Any] = [Saved(packed, key, tensor_of(x)) for key, x in found]
     else:
@@ -232,10 +234,27 @@ def saved_attribute(node: Node, name: str) -> Any:
 
 
 def _number(node: Node, name: str, short: str) -> Any:
-    """A number among the arguments, where the graph has it under this name."""
-    numbers = {"exponent": "PowBackward0", "alpha": "", "beta": ""}
-    if short in numbers and name_of(node) == numbers[short]:
+    """A number among the arguments, or sizes of one, where PyTorch keeps them under this name."""
+    if short == "exponent" and name_of(node) == "PowBackward0":
         return node.inputs[1].attrs["value"]
+    kept = sizes(name_of(node)).get(short) if name.startswith("_saved_") else None
+    tensors = node.inputs if node.call is None else tensors_of(node.call)
+    if kept is not None and kept[0] < len(tensors):
+        shape = _known(tensors[kept[0]], name).shape
+        return shape if kept[1] == "sizes" else numel(shape)
     raise GradcliError(
         "G011", f"'{name_of(node)}' object has no attribute '{name}'", kind=AttributeError
     )
+
+
+def _known(x: Node, name: str) -> Node:
+    """`x`, which a function keeps; refuses a step that PyTorch takes and that is not taken here."""
+    if is_sketch(x):
+        raise GradcliError(
+            "G011",
+            f"'{name}' is what {name_of(x)} computed, a step that is not taken here: only its name "
+            "is known",
+            help="compute the derivative by operations of your own, to look at its steps",
+            kind=AttributeError,
+        )
+    return x

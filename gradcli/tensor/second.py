@@ -14,6 +14,7 @@ from gradcli.graph.call import Arguments, Part, give, receivers_of, results_of, 
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
+from gradcli.ops.elementwise import clone
 from gradcli.ops.reduction import total
 from gradcli.ops.ruled import opaque
 from gradcli.tensor import sketch
@@ -60,6 +61,7 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
     if any(map(is_sketch, arguments)):
         passed = sketch.pulled(seen, name)
         return [(x, _named(part, passed.get(x), seen)) for x, part in parts]
+    shared = _shared([part for _, part in parts if part.serial > newest], newest)
     known = row(name)
     if known is not None and known.inner and name == backward_name(node.op.torch):
         known = None
@@ -74,12 +76,20 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
             found = sketch.added([contribution(known, i, here) for i in at]) if at else None
             if found is None and node.op.broadcasts and _is_repeated(part, x, seen):
                 found = _summed(part, seen.first)
+            if found is not None and part in shared:
+                part = clone(part)  # the others pass it by, and do not show its name
             part = _named(part, found, seen)
         named.append((position, x, part))
     named.sort(key=lambda entry: entry[0])
     if known is not None and known.behind == "&":
         _join([(i, part) for i, _, part in named if part.call is not None])
     return [(x, part) for _, x, part in named]
+
+
+def _shared(parts: Sequence[Node], newest: int) -> set[Node]:
+    """Those of `parts`, newer than the cotangents, that others are computed from."""
+    steps = ancestors(parts, lambda x: x.tracked and x.serial > newest) if len(parts) > 1 else ()
+    return {x for step in steps for x in step.inputs}.intersection(parts)
 
 
 def _is_repeated(part: Node, x: Node, seen: Seen) -> bool:

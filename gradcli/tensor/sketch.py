@@ -114,7 +114,14 @@ def operand(formula: Formula, seen: Seen) -> tuple[Node, ...]:
             return next(filter(None, several), ())
         if not all(several) or not used:
             return ()
-        return (WORDS[name](seen, *used) if name in WORDS else sketch(name, *used),)
+        if name in WORDS:
+            return (WORDS[name](seen, *used),)
+        shape = (
+            seen.arguments[0].shape
+            if name == "ExpandBackward0" and seen.out.op is not DETACH
+            else None
+        )
+        return (sketch(name, *used, shape=shape),)
     if name in ARGUMENTS:
         place = ARGUMENTS[name]
         return (seen.arguments[place] if place < len(seen.arguments) else _nothing(seen),)
@@ -263,12 +270,17 @@ def _is_vector(seen: Seen) -> bool:
     return seen.arguments[-1].ndim < seen.arguments[0].ndim
 
 
+def _outer(seen: Seen, x: Node, y: Node) -> Node:
+    return sketch("MulBackward0", sketch("ViewBackward0", x, shape=(*x.shape, 1)), y)
+
+
 WORDS: dict[str, Callable[..., Any]] = {
     "each": _each,
     "some": lambda seen, x: _each(seen, x) if seen.out.ndim else x,
     "view": lambda seen, x: sketch("ViewBackward0", x) if seen.reduced else x,
     "mean": _mean,
     "matmul": _matmul,
+    "outer": _outer,
     "column": lambda seen, x: sketch("UnsqueezeBackward0", x) if _is_vector(seen) else x,
     "vector": lambda seen, x: sketch("SqueezeBackward1", x) if _is_vector(seen) else x,
     "times": lambda seen, x: sketch("MulBackward1", x) if seen.scaled else x,

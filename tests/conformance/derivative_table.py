@@ -8,6 +8,7 @@ Run it to write gradcli/tensor/saved.txt again, for the functions named there an
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ def rows() -> dict[str, str]:
 
 
 def _row(info: Any) -> str:
-    """`Name tensors : saved`: `[]` behind lists, `*` behind what has a derivative."""
+    """`Name tensors : saved`: `[]` behind lists, `*` behind what has a derivative.
+
+    Of some tensors only the `.sizes` or the `.numel` are saved.
+    """
     varied = {name for derivative in info.derivatives for name in derivative.var_names}
     tensors = [a for a in info.func.func.arguments.flat_all if a.type.is_tensor_like()]
     listed = [
@@ -44,6 +48,8 @@ def _row(info: Any) -> str:
     for attribute in sorted(info.all_saved_inputs, key=lambda a: str(_name(a))):
         if "Tensor" in str(attribute.nctype.type) and _name(attribute) == attribute.expr:
             kept.append(_name(attribute) + _condition(info, attribute, edges, several))
+    sizes = [re.fullmatch(r"(\w+)\.sym_(sizes|numel)\(\)", a.expr) for a in info.all_saved_inputs]
+    kept += sorted(f"{found[1]}.{found[2]}" for found in sizes if found is not None)
     returned = [r.name or "result" for r in info.func.func.returns]
     if len(returned) > 1:
         returned = [f"result{i}" if n == "result" else n for i, n in enumerate(returned)]
