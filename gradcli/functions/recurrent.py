@@ -12,13 +12,10 @@ from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import AnyTensor
 
 
-def _gates(
-    input: Any, hidden: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, joined: bool = True
-) -> Any:
-    """What input and hidden state give before the activation: their sum, or both."""
+def _shares(input: Any, hidden: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> tuple[Any, Any]:
+    """What the input and the hidden state give to the gates, (batch, gates*hidden) each."""
     linear = registry.find("torch.nn.functional.linear")
-    both = linear(input, w_ih, b_ih), linear(hidden, w_hh, b_hh)
-    return both[1] + both[0] if joined else both
+    return linear(input, w_ih, b_ih), linear(hidden, w_hh, b_hh)
 
 
 def _plain(name: str) -> None:
@@ -31,7 +28,8 @@ def _plain(name: str) -> None:
         b_ih: AnyTensor | None = None,
         b_hh: AnyTensor | None = None,
     ) -> Any:
-        return getattr(_gates(input, hx, w_ih, w_hh, b_ih, b_hh), name)()
+        given, held = _shares(input, hx, w_ih, w_hh, b_ih, b_hh)
+        return getattr(held + given, name)()
 
     cell.doc = f"`{name}(w_ih @ input + b_ih + w_hh @ hx + b_hh)`, for each row."
 
@@ -51,7 +49,8 @@ def lstm_cell(
 ) -> Any:
     """The next hidden and cell state of an LSTM (Hochreiter, Schmidhuber 1997); `hx` has both."""
     hidden, cell = hx
-    entry, forget, change, leave = _gates(input, hidden, w_ih, w_hh, b_ih, b_hh).chunk(4, 1)
+    given, held = _shares(input, hidden, w_ih, w_hh, b_ih, b_hh)
+    entry, forget, change, leave = (held + given).chunk(4, 1)
     cell = forget.sigmoid() * cell + entry.sigmoid() * change.tanh()
     return leave.sigmoid() * cell.tanh(), cell
 
@@ -66,7 +65,7 @@ def gru_cell(
     b_hh: AnyTensor | None = None,
 ) -> Any:
     """The next hidden state of a gated recurrent unit (Cho and others 2014)."""
-    given, held = _gates(input, hx, w_ih, w_hh, b_ih, b_hh, joined=False)
+    given, held = _shares(input, hx, w_ih, w_hh, b_ih, b_hh)
     (r, z, n), (held_r, held_z, held_n) = given.chunk(3, 1), held.chunk(3, 1)
     reset, update = (held_r + r).sigmoid(), (held_z + z).sigmoid()
     change = (n + held_n * reset).tanh()
