@@ -18,8 +18,9 @@ from gradcli.execute.backends.vectorised import buffers, is_large, reciprocal, r
 Array = Any
 BRANCHES = 4096
 """Elements from which masks beat a branch at each."""
-FEW = 8
-"""Elements for each condition from which it pays to ask whether all conditions are alike."""
+RARE = 64
+"""Elements for each of one side from which a branch is seldom guessed wrong: it takes 0.3 to 0.7 ns
+an element then, masks 0.8."""
 MASKS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
@@ -38,11 +39,13 @@ def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
         np.copyto(out, x, where=condition)
         return out
     out = result(out, condition, x, y)
-    if condition.size * FEW <= out.size:
-        for side, all_alike in ((y, not condition.any()), (x, condition.all())):
-            if all_alike:
-                np.copyto(out, side)
-                return out
+    chosen = np.count_nonzero(condition)
+    for usual, rare, count in ((y, x, chosen), (x, y, condition.size - chosen)):
+        if count * RARE <= condition.size:
+            np.copyto(out, usual)
+            if count:
+                np.copyto(out, rare, where=condition if rare is x else np.logical_not(condition))
+            return out
     kind = MASKS[like.dtype.itemsize]
     mask = buffers.get(0, condition, kind)
     np.copyto(mask, np.negative(condition.view(np.int8)))

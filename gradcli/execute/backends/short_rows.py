@@ -84,18 +84,22 @@ def total(x: Array, y: Array | None = None) -> Array | None:
     BLAS adds up pieces of PIECE elements in many lanes, float64 adds up the pieces: as accurate
     as adding pairwise.
     """
-    both = (x,) if y is None else (x, y)
-    if x.size < LONG or not all(v.dtype.char in "fd" and v.flags.c_contiguous for v in both):
+    kind = x.dtype.char
+    if x.size < LONG or kind not in "fd" or not x.flags.c_contiguous:
         return None
-    whole = x.size // PIECE * PIECE
-    flat = [v.reshape(-1) for v in both]
-    pieces = [v[:whole].reshape(-1, PIECE) for v in flat]
-    rest = [v[whole:] for v in flat]
+    whole = x.size - x.size % PIECE
+    flat = x.reshape(-1)
+    pieces = flat[:whole].reshape(-1, PIECE)
     if y is None:
-        rest.append(_ones(PIECE, x.dtype.char)[: len(rest[0])])
-    sums = pieces[0] @ _ones(PIECE, x.dtype.char) if y is None else np.vecdot(*pieces)
-    result = sums.sum(dtype=np.float64) + np.dot(*rest)
-    return x.dtype.type(result)
+        ones = _ones(PIECE, kind)
+        sums, rest = pieces @ ones, np.dot(flat[whole:], ones[: x.size - whole])
+    elif y.dtype.char in "fd" and y.flags.c_contiguous:
+        other = y.reshape(-1)
+        sums = np.vecdot(pieces, other[:whole].reshape(-1, PIECE))
+        rest = np.dot(flat[whole:], other[whole:])
+    else:
+        return None
+    return x.dtype.type(np.add.reduce(sums, dtype=np.float64) + rest)
 
 
 def dots(x: Array, y: Array) -> Array:
