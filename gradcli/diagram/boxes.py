@@ -11,15 +11,13 @@ from gradcli.errors import Diagnostic
 from gradcli.graph.node import Node
 from gradcli.source import Source, Span
 
-KINDS = ("variable", "constant", "function", "gradient", "error")
-
 
 class Box:
     """A node of the drawing.
 
     Attributes:
         number: its place in the diagram's list.
-        kind: one of `KINDS`; a `gradient` is a step of the derivative.
+        kind: variable, constant, function, gradient (a step of the derivative) or error.
         title: a variable's name, a grad_fn, an op, or a constant's value.
         text: its source, on one line; span: where that stands.
         shape, dtype: of its value; None where it has none (an error).

@@ -20,14 +20,15 @@ from gradcli.source import Source
 from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.kept import name_of
 
-LEVELS = ("grad_fn", "op")
-SHOWN = ("forward", "backward", "both")
-
 
 class Options:
-    """What to draw: level, direction, and whether values and gradients are computed.
+    """What to draw.
 
-    `cotangent` is the one of a result that is no scalar.
+    Args:
+        level: of the boxes, "grad_fn" or "op".
+        show: "forward", "backward" or "both".
+        values: whether values and gradients are computed.
+        cotangent: of a result that is no scalar, in its shape.
     """
 
     def __init__(

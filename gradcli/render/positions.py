@@ -166,8 +166,3 @@ def index_row(writer: Writer, node: Node) -> Written:
         raise no_words(node)
     places = [position(writer, i) for i in indices]
     return Written(tree.item(writer.whole(x), *places), node.shape)
-
-
-def make_tuple(items: list[Tree]) -> Tree:
-    """A tuple of trees."""
-    return tree.constant(tuple(items))

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import GradcliError, Label, did_you_mean
+from gradcli.errors import GradcliError, Label
 from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, bfloat16
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, NoDerivative
 from gradcli.graph.shape import text
 from gradcli.source import Span
-from gradcli.tensor import registry
 from gradcli.tensor.inference import refuse_requiring
 from gradcli.tensor.kept import name_of, qualified
 from gradcli.tensor.operators import Operators
@@ -66,19 +65,6 @@ def forbidden(tensor: Tensor, what: str) -> GradcliError:
         else:
             fact += f" and {what}."
     return GradcliError("G033", fact + CAUTIONS[view.caution])
-
-
-def no_attribute(name: str) -> GradcliError:
-    """The error for an attribute that tensors do not have."""
-    from gradcli.tensor.tensor import Tensor
-
-    known = [*registry.method_names(), *dir(Tensor)]
-    return GradcliError(
-        "G011",
-        f"'Tensor' object has no attribute '{name}'",
-        help=did_you_mean(name, (k for k in known if not k.startswith("_"))),
-        kind=AttributeError,
-    )
 
 
 def check_gradient(tensor: Tensor, value: Any) -> None:

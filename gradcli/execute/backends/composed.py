@@ -22,10 +22,6 @@ Numbers = tuple[int, ...]
 Ranges = tuple[tuple[tuple[int, int, int], ...], ...]
 
 
-def _axes(axis: int | Numbers) -> Numbers:
-    return axis if isinstance(axis, tuple) else (axis,)
-
-
 # -- exponentials
 
 
