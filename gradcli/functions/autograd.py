@@ -14,7 +14,7 @@ from gradcli.graph.op import LEAF
 from gradcli.tensor import Tensor, autograd, levels
 from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradientEdge
-from gradcli.tensor.hooks import RemovableHandle, hooked
+from gradcli.tensor.hooks import RemovableHandle, hooked, hooks_of
 from gradcli.tensor.kept import history
 from gradcli.tensor.refusals import no_gradient, refuse_retained
 from gradcli.tensor.storage import value_of
@@ -190,7 +190,7 @@ def retain_grad(self: Any) -> None:
         return cotangent
 
     keeper.retain = keep
-    node.hooks = [*(node.hooks or ()), keep]
+    hooks_of(node).append(keep)
 
 
 @composite("Tensor.register_hook")
@@ -206,11 +206,8 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
     def called(cotangent: Node) -> Node:
         return hooked(hook, cotangent, node.ndim)
 
-    if node.op is LEAF:
-        hooks = self.autograd.hooks
-    else:
-        # Before the hook of retain_grad, which keeps what the others have made of the gradient.
-        hooks = node.hooks = list(node.hooks or ())
+    hooks = self.autograd.hooks if node.op is LEAF else hooks_of(node)
+    # Before the hook of retain_grad, which keeps what the others have made of the gradient.
     last = bool(hooks) and hooks[-1] is self.autograd.retain
     hooks.insert(len(hooks) - last, called)
     return RemovableHandle(hooks, called)

@@ -103,8 +103,7 @@ def full(
         )
     value = number_of(fill_value)
     kind = of_number(value) if dtype is None else as_dtype(dtype)
-    if isinstance(value, complex) and not kind.is_complex:
-        as_number(value, kind)
+    as_number(value, kind)  # refuses what does not fit
     return made(constant(value, kind, shape_of((size,), kind)), requires_grad)
 
 
@@ -169,7 +168,7 @@ def arange(
             "arange() received an invalid combination of arguments - got (), but expected one of:"
         )
         raise GradcliError("G013", sentence, help="arange(5)", kind=TypeError)
-    ends = (0, start) if end is None else (start or 0, end)
+    ends = (0, start) if end is None else (0 if start is None else start, end)
     first, last, step = (number_of(v) for v in (*ends, step))
     count = _count(first, last, step)
     integral = all(isinstance(v, int) for v in (first, last, step))

@@ -27,11 +27,11 @@ from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
 from gradcli.ops.elementwise import cast, clone, remainder, where
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function, number_node
+from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.levels import lanes_of, of_all_examples
-from gradcli.tensor.operands import C_NAMES
+from gradcli.tensor.operands import C_NAMES, as_number
 
 # -- positions
 
@@ -66,9 +66,21 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
 @composite("take_along_dim")
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """`input` read along `dim` at `indices`, broadcast against each other elsewhere."""
+    if indices.dtype is not int64:
+        raise GradcliError(
+            "G025",
+            "torch.take_along_dim(): dtype of indices should be Long but got "
+            f"{SCALAR_TYPES[indices.dtype]}",
+        )
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     rank = len(input.shape)
+    if len(indices.shape) != rank:
+        raise GradcliError(
+            "G024",
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {rank} dimensions for input, and {len(indices.shape)} dimensions for indices",
+        )
     at = axis_from_right(whole(dim), rank) + rank
     own, given = ([*v.shape[:at], 1, *v.shape[at + 1 :]] for v in (input, indices))
     shape = list(broadcast(tuple(own), tuple(given)))
@@ -256,5 +268,4 @@ def number_like(x: Tensor | Node, value: Any) -> Node:
     """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
     if isinstance(value, complex):
         _refuse_complex(x, complex64)
-    cut = x.dtype.category <= INTEGER and isinstance(value, float)
-    return number_node(int(value) if cut else value, x.dtype)
+    return as_number(value, x.dtype)

@@ -16,7 +16,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.functions.create import from_array
 from gradcli.functions.join import stack
 from gradcli.functions.shape import meshgrid, part, permuted, reshaped
-from gradcli.graph.dtype import BOOL, as_dtype, int64
+from gradcli.graph.dtype import BOOL, as_dtype, default, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
@@ -78,6 +78,8 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
         raise _error(f"expected total rotation dims == 2, but got dims = {len(dims)}", "G013")
     if x.ndim < 2:
         raise _error(f"expected total dims >= 2, but got total dims = {x.ndim}")
+    for dim in dims:
+        axis_from_right(dim, x.ndim)
     if dims[0] == dims[1] or abs(dims[0] - dims[1]) == x.ndim:
         raise _error(
             f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = "
@@ -128,6 +130,8 @@ def cartesian_prod(*tensors: Any) -> Any:
 def block_diag(*tensors: Any) -> Node:
     """A matrix with the given ones along its diagonal, zero elsewhere."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
+    if not given:
+        return constant(0, default.dtype, (1, 0))
     for place, x in enumerate(given):
         if x.ndim > 2:
             raise _error(

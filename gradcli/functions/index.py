@@ -16,7 +16,7 @@ from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import answer, array, settle, unknown
 from gradcli.functions.shape import part, permuted, reshaped, select_at
 from gradcli.graph.dim import Dim
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int32, int64, uint8
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int8, int16, int32, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
@@ -212,7 +212,8 @@ def _items(index: Any) -> list[Any]:
 def _item(item: Any) -> Any:
     """Tensors and lists of an index as nodes, the rest as it is."""
     if isinstance(item, Tensor):
-        return item.value_node
+        node = item.value_node
+        return cast(node, int64) if not node.shape and node.dtype in (int8, int16) else node
     if not isinstance(item, (list, tuple, range)):
         return item
     values = [v._number() if isinstance(v, Tensor) else v for v in item]

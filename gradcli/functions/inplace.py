@@ -290,7 +290,7 @@ def fill(input: Any, value: Value) -> Any:
 
 @internal("fill", overload=lambda input, value: int(isinstance(value, Tensor)))
 def _fill(input: Any, value: Value) -> Node:
-    given = value if isinstance(value, Node) else number_node(value, input.dtype)
+    given = value if isinstance(value, Node) else number_like(input, value)
     if given.shape:
         raise GradcliError(
             "G024",

@@ -62,7 +62,7 @@ def cat(tensors: Tensors, dim: int = 0) -> Node:
             )
     empty = [x for x in nodes if x.shape == (0,)]
     nodes = [x for x in nodes if x.shape != (0,)] or nodes
-    axis = axis_from_right(whole(dim), nodes[0].ndim)
+    axis = -1 if nodes[0].shape == (0,) else axis_from_right(whole(dim), nodes[0].ndim)
     _same_elsewhere(nodes, axis)
     joined = movement.concat(*nodes, axis=axis)
     for x in empty if nodes[0].shape != (0,) else ():  # connected, however few elements it has
@@ -228,6 +228,9 @@ def _interleaved(input: Any, axis: int, count: int) -> Any:
 def flip(input: Any, *dims: Listed) -> Node:
     """Reversed along `dims`."""
     x = tensor(input)
+    if not dims:
+        sentence = 'flip() missing 1 required positional arguments: "dims"'
+        raise GradcliError("G013", sentence, help="x.flip(0)", kind=TypeError)
     axes = axes_from_right(sizes_of(dims), x.ndim)
     return movement.flip(x, axis=axes if x.ndim else ())
 

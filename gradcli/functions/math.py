@@ -267,9 +267,10 @@ def pow(input: Operand, exponent: Operand) -> Node:
 
 
 def _power(input: Any, exponent: Any) -> Node:
-    x, y = promoted(input, exponent)
-    if x.dtype.category <= INTEGER and isinstance(exponent, int) and exponent < 0:
+    integral = isinstance(input, Node) and input.dtype.category <= INTEGER
+    if integral and isinstance(exponent, int) and exponent < 0:
         raise GradcliError("G026", "Integers to negative integer powers are not allowed.")
+    x, y = promoted(input, exponent, fits=True)
     if x.dtype is bool_ and isinstance(exponent, Node):
         raise no_kernel("pow", x)
     return ops.power(x, y)
@@ -378,7 +379,7 @@ def where(condition: Any, input: Value | None = None, other: Value | None = None
         from gradcli.functions.index import nonzero_columns
 
         return nonzero_columns(condition)
-    x, y = promoted(input, other)
+    x, y = promoted(input, other, fits=True)
     if condition.dtype not in (bool_, uint8):
         raise GradcliError(
             "G025",
@@ -427,11 +428,11 @@ def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
     if dtype is bool_ and None not in (min, max):
         raise no_kernel("clamp_cpu", x)
     if max is None:
-        return ops.clamp_min(x, promoted(x, min)[1])
-    high = promoted(x, max)[1]
+        return ops.clamp_min(x, promoted(x, min, fits=True)[1])
+    high = promoted(x, max, fits=True)[1]
     if min is None:
         return ops.clamp_max(x, high)
-    low = promoted(x, min)[1]
+    low = promoted(x, min, fits=True)[1]
     return ruled(ops.clamp_max(ops.clamp_min(x, low), high), x, low, high, rules=_CLAMP)
 
 
@@ -469,14 +470,14 @@ _MIXED_BOUNDS = (
 def clamp_min(input: Any, min: Operand) -> Node:
     """`input`, at least `min`."""
     _no_bool_bound("clamp_min", input, min)
-    return ops.clamp_min(*promoted(input, min))
+    return ops.clamp_min(*promoted(input, min, fits=True))
 
 
 @function("clamp_max", overload=lambda input, max: tensor_last(input, max))
 def clamp_max(input: Any, max: Operand) -> Node:
     """`input`, at most `max`."""
     _no_bool_bound("clamp_max", input, max)
-    return ops.clamp_max(*promoted(input, max))
+    return ops.clamp_max(*promoted(input, max, fits=True))
 
 
 @function("polygamma", "special.polygamma", method=False)

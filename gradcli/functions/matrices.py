@@ -285,6 +285,8 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of each element of a vector as rows, the highest first unless `increasing`."""
     if x.dim() != 1:
         raise GradcliError("G021", "x must be a one-dimensional tensor.")
+    if N is not None and N < 0:
+        raise GradcliError("G026", "N must be non-negative.")
     count = x.shape[0] if N is None else N
     dtype = x.dtype if x.dtype.differentiable else int64
     powers = registry.find("torch.empty")(x.shape[0], max(count, 0), dtype=dtype)

@@ -211,7 +211,9 @@ def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:
     """Positions drawn with the weights in each row of `input`."""
-    return drawn_tensor(drawing(generator).multinomial(input.array(), num_samples, replacement))
+    order = layout.memory_order(input)
+    draw = drawing(generator).multinomial
+    return drawn_tensor(draw(input.array(), num_samples, replacement, order))
 
 
 # -- written to a tensor

@@ -174,7 +174,7 @@ def _filler(x: Node, value: Any) -> Node:
         raise scatter_error(
             "index_fill_(): Converting complex Scalar to non-complex type is not supported", "G025"
         )
-    return cast(promoted(x, value)[1], x.dtype)
+    return cast(promoted(x, value, fits=True)[1], x.dtype)
 
 
 @function("index_reduce", refuses=lacks("index_func_", BOOL, COMPLEX))

@@ -238,7 +238,7 @@ def as_dtype(value: object) -> DType:
     """A dtype from itself, its name, or Python's `float`, `int`, `bool`, `complex`."""
     if isinstance(value, DType):
         return value
-    by_class = {float: default.dtype, int: int64, bool: bool_, complex: complex64}
+    by_class = {float: float64, int: int64, bool: bool_, complex: complex128}
     if isinstance(value, type) and value in by_class:
         return by_class[value]
     if isinstance(value, str):

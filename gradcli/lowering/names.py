@@ -172,7 +172,8 @@ def _on_tensors(name: str, python: Callable[..., Any]) -> Callable[..., Any]:
     """`name` of PyTorch when the first argument is a tensor, else Python's."""
 
     def call(*args: Any, **named: Any) -> Any:
-        if isinstance(args[0], Tensor) if args else "input" in named:
+        rows = name == "sum" and len(args) > 1 and isinstance(args[1], Tensor)  # from a start on
+        if not rows and (isinstance(args[0], Tensor) if args else "input" in named):
             return functions.find(f"torch.{name}")(*args, **named)
         return python(*args, **named)
 

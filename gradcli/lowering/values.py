@@ -13,7 +13,7 @@ from typing import Any
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
 from gradcli.lowering.outside import reason, search
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, registry
 
 OPEN: Members = {}
 """Stands for everything without a leading underscore; told apart by identity."""
@@ -173,6 +173,10 @@ def _class_attribute(cls: type, name: str) -> Any:
         return CLASS_METHODS[cls, name]
     if members is OPEN and name[0] != "_" and name != "mro" and hasattr(cls, name):
         return getattr(cls, name)
+    if cls is Tensor and name[0] != "_":
+        method = registry.method(name)
+        if method is not None:
+            return method
     if name in members and issubclass(cls, BaseException) is False:
         return members[name] or getattr(cls, name)
     raise no_attribute(cls, name)

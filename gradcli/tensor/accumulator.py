@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gradcli.graph.node import Node
+from gradcli.tensor.hooks import hooks_of
 from gradcli.tensor.kept import history
 
 if TYPE_CHECKING:
@@ -73,4 +74,4 @@ class Autograd:
         if keep is not None and new.tracked and history(new) is not history(old):
             if old.hooks and keep in old.hooks:
                 old.hooks.remove(keep)
-            new.hooks = [*(new.hooks or ()), keep]
+            hooks_of(new).append(keep)

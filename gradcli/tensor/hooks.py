@@ -38,6 +38,13 @@ class RemovableHandle:
         self.remove()
 
 
+def hooks_of(node: Node) -> list[Any]:
+    """The list of a node's hooks, out of which handles take their own."""
+    if node.hooks is None:
+        node.hooks = []
+    return node.hooks
+
+
 def hooked(hook: Hook, cotangent: Node, rank: int) -> Node:
     """What a tensor's hook makes of its gradient, of `rank` axes.
 

@@ -6,12 +6,14 @@ Constraints: no values are computed; a number becomes a 0-dim constant.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import (
     BOOL,
     FLOATING,
+    INTEGER,
     SCALAR_TYPES,
     DType,
     default,
@@ -115,6 +117,8 @@ def number_node(value: complex, dtype: DType | None = None) -> Node:
     key = (value, value.__class__, kind)
     node = _numbers.get(key)
     if node is None:
+        if value.__class__ is int:
+            _refuse_long(value)
         node = Node(FULL, (), {"value": value, "shape": ()}, (), kind)
         # 0.0 is -0.0 to a dict, NaN is nothing, and a declared size has a name of its own.
         if value and value == value and not hasattr(value, "form"):
@@ -163,8 +167,11 @@ def unsupported(values: Sequence[Any]) -> GradcliError:
     )
 
 
-def promoted(*values: Any, floating: bool = False) -> list[Node]:
-    """`values` (nodes and numbers) as nodes of their common dtype."""
+def promoted(*values: Any, floating: bool = False, fits: bool = False) -> list[Node]:
+    """`values` (nodes and numbers) as nodes of their common dtype.
+
+    Integers too large for it wrap around, or are refused where they must fit.
+    """
     if len(values) == 2:
         x, y = values
         if isinstance(x, Node):
@@ -175,29 +182,54 @@ def promoted(*values: Any, floating: bool = False) -> list[Node]:
             elif kind.category == FLOATING and (y.__class__ is float or y.__class__ is int):
                 return [x, number_node(y, kind)]
     dtype = common_dtype(values, floating)
-    return [cast(v, dtype) if isinstance(v, Node) else as_number(v, dtype) for v in values]
+    number = as_number if fits else wrapped
+    return [cast(v, dtype) if isinstance(v, Node) else number(v, dtype) for v in values]
+
+
+def wrapped(value: complex, dtype: DType) -> Node:
+    """A number as an operand beside elements of `dtype`: an integer wraps around as they do."""
+    if dtype.category == INTEGER and isinstance(value, int):
+        _refuse_long(value)
+        low, high = _range(dtype)
+        if not low <= value < high:
+            value = (value - low) % (high - low) + low
+    return as_number(value, dtype)
 
 
 def as_number(value: complex, dtype: DType) -> Node:
     """A number as an element of `dtype`; raises G026 or G014 where it does not fit."""
     if dtype.category == BOOL:
         value = bool(value)
-    elif dtype.category == 1:
+    elif dtype.category == INTEGER:
+        if not isfinite(value.real):
+            raise _does_not_fit(dtype)
         value = int(value.real)
-        bits = dtype.itemsize * 8
-        low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if dtype.signed else (0, 1 << bits)
-        if not low - (0 if dtype.signed else (1 << bits)) <= value < high:
-            raise GradcliError(
-                "G026",
-                f"value cannot be converted to type {C_NAMES[dtype.name]} without overflow",
-            )
-        if value < low:
-            value += 1 << bits
+        _refuse_long(value)
+        low, high = _range(dtype)
+        if value < low and not dtype.signed:
+            value += high  # -1 is the largest one
+        if not low <= value < high:
+            raise _does_not_fit(dtype)
     elif dtype.category == FLOATING and isinstance(value, complex):
-        raise GradcliError(
-            "G014", f"value cannot be converted to type {C_NAMES[dtype.name]} without overflow"
-        )
+        raise _does_not_fit(dtype, "G014")
     return number_node(value, dtype)
+
+
+def _refuse_long(value: int) -> None:
+    if not -(1 << 63) <= value < 1 << 64:
+        words = "int too big to convert" if value > 0 else "can't convert negative int to unsigned"
+        raise GradcliError("G026", words, kind=OverflowError)
+
+
+def _range(dtype: DType) -> tuple[int, int]:
+    """The least integer of a dtype, and the first one above its largest."""
+    span = 1 << (dtype.itemsize * 8)
+    return (-span // 2, span // 2) if dtype.signed else (0, span)
+
+
+def _does_not_fit(dtype: DType, code: str = "G026") -> GradcliError:
+    name = C_NAMES[dtype.name]
+    return GradcliError(code, f"value cannot be converted to type {name} without overflow")
 
 
 C_NAMES = {

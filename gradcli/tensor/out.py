@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES, DType
+from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import current
 from gradcli.tensor.arguments import type_of
 from gradcli.tensor.misuse import Misuse
@@ -94,10 +94,13 @@ CASTABLE: dict[str, tuple[str, ...]] = {
 ANY = frozenset(
     (
         *("eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"),
-        *("logical_xor", "arange", "eye", "full", "linspace", "logspace", "ones", "zeros"),
+        "logical_xor",
     )
 )
 """Whose result any dtype can hold."""
+
+IN_ORDER = ("arange", "range", "linspace", "logspace")
+"""What fills a tensor of as many elements, whatever its shape."""
 
 JOINED = ("cat", "column_stack", "dstack", "hstack", "stack", "vstack")
 """What is put together by the kernel of `cat`, which converts; its errors are TypeErrors."""
@@ -124,6 +127,9 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     _refuse_targets(function, targets)
     given = list(_tensors((args, *kwargs.values())))
     tracked = current.tracking and any(v.requires_grad for v in (*given, *targets))
+    fills = not given and "dtype" in function.parameters.by_name
+    if fills:
+        kwargs["dtype"] = _stored(kwargs.get("dtype"), targets[0])
     try:
         result = function(*args, **kwargs)
     except GradcliError as error:
@@ -144,9 +150,19 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         if target.shape == value.shape:
             with Stop(False):
                 write(target, fitting)
+        elif fills and function.qualified in IN_ORDER and target.numel() == value.numel():
+            write(target, fitting.reshape(target.shape))
         else:
             target.data = fitting
     return written(result, targets) if isinstance(result, Results) else out
+
+
+def _stored(dtype: Any, target: Tensor) -> DType:
+    """The dtype of `target`, in which a function of sizes fills it; refuses another one."""
+    if dtype is not None and as_dtype(dtype) is not target.dtype:
+        given, kept = (SCALAR_TYPES[x] for x in (as_dtype(dtype), target.dtype))
+        raise GradcliError("G025", f"dtype {given} does not match dtype of out parameter ({kept})")
+    return target.dtype
 
 
 def _refuse_targets(function: Function, targets: Iterable[Any]) -> None:

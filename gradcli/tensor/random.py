@@ -1,7 +1,6 @@
 """PyTorch's CPU random streams: the same seed gives the same numbers, whatever calls are mixed.
 
-Constraints: NumPy arrays in and out; a draw moves the stream exactly as torch 2.13 does; memory
-limits are the caller's business.
+Constraints: arrays in and out; draws move the stream as torch 2.13 does; callers limit memory.
 """
 
 from __future__ import annotations
@@ -195,23 +194,26 @@ class Generator(Stream):
         return _cast(_function(math.exp, logarithms, dtype), dtype).reshape(shape)
 
     def multinomial(
-        self, probabilities: ArrayLike, num_samples: int, replacement: bool = False
+        self, given: ArrayLike, num_samples: int, replacement: bool = False, order: Shape = ()
     ) -> Array:
-        """Indices drawn with the weights `probabilities` (`multinomial`).
+        """Indices drawn with the weights `given` (`multinomial`).
 
         Args:
-            probabilities: shape (n,) or (m, n), floating, not negative; need not sum to one.
+            given: shape (n,) or (m, n), floating, not negative; need not sum to one.
             num_samples: how many of each row; at most n without replacement.
             replacement: whether an index may come again.
+            order: the axes of `given`, the one that moves farthest in memory first.
 
         Returns: shape (num_samples,) or (m, num_samples), int64.
         """
-        weights = np.asarray(probabilities)
+        weights = np.asarray(given)
         checks.check_multinomial(weights, num_samples, replacement)
         if replacement and num_samples > 1:
             return self._with_replacement(weights, num_samples)
+        placed = weights.transpose(order or range(weights.ndim))
         with np.errstate(all="ignore"):
-            scores = weights / self.exponential(weights.shape, weights.dtype)
+            scores = placed / self.exponential(placed.shape, weights.dtype)
+        scores = scores.transpose(np.argsort(order)) if order else scores
         if num_samples == 1:
             return np.asarray(np.argmax(scores, axis=-1, keepdims=True))
         return np.asarray(np.argsort(-scores, axis=-1, kind="stable")[..., :num_samples])
