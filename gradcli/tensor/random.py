@@ -186,25 +186,23 @@ class Generator(Stream):
         self, shape: Shape, dtype: DTypeLike, mean: float = 1.0, std: float = 2.0
     ) -> Array:
         """Numbers whose logarithm is normal (`log_normal_`): floating dtypes."""
-        dtype, count = np.dtype(dtype), checks.element_count(shape)
+        dtype = np.dtype(dtype)
         if not std > 0:
             raise refused(f"log_normal_ expects std > 0.0, but found std={std:g}")
         checks.require("log_normal_cpu", dtype, checks.FLOATING)
-        logarithms = self.serial_normals(count, mean, std)
+        logarithms = self.serial_normals(checks.element_count(shape), mean, std)
         return _cast(_function(math.exp, logarithms, dtype), dtype).reshape(shape)
 
     def multinomial(
         self, given: ArrayLike, num_samples: int, replacement: bool = False, order: Shape = ()
     ) -> Array:
-        """Indices drawn with the weights `given` (`multinomial`).
+        """Indices drawn with weights, (num_samples,) or (m, num_samples), int64 (`multinomial`).
 
         Args:
             given: shape (n,) or (m, n), floating, not negative; need not sum to one.
-            num_samples: how many of each row; at most n without replacement.
+            num_samples: how many of each row; without replacement at most n.
             replacement: whether an index may come again.
             order: the axes of `given`, the one that moves farthest in memory first.
-
-        Returns: shape (num_samples,) or (m, num_samples), int64.
         """
         weights = np.asarray(given)
         checks.check_multinomial(weights, num_samples, replacement)
