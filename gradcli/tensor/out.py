@@ -127,8 +127,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     _refuse_targets(function, targets)
     given = list(_tensors((args, *kwargs.values())))
     tracked = current.tracking and any(v.requires_grad for v in (*given, *targets))
-    fills = not given and "dtype" in function.parameters.by_name
-    if fills:
+    if not given and "dtype" in function.parameters.by_name:
         kwargs["dtype"] = _stored(kwargs.get("dtype"), targets[0])
     try:
         result = function(*args, **kwargs)
@@ -147,11 +146,11 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         _refuse_dtype(function, value.dtype, target, several)
         refuse_overlap(target, given)
         fitting = value.to(target.dtype)
-        if target.shape == value.shape:
+        if function.qualified in IN_ORDER and target.numel() == value.numel():
+            fitting = fitting.reshape(target.shape)
+        if target.shape == fitting.shape:
             with Stop(False):
                 write(target, fitting)
-        elif fills and function.qualified in IN_ORDER and target.numel() == value.numel():
-            write(target, fitting.reshape(target.shape))
         else:
             target.data = fitting
     return written(result, targets) if isinstance(result, Results) else out
