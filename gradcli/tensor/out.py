@@ -120,8 +120,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         GradcliError: G037 where a gradient would have to be recorded, G025 where the result's dtype
             cannot be stored, G026 where elements of `out` share memory.
     """
-    out = kwargs["out"]
-    kwargs = {k: v for k, v in kwargs.items() if k != "out"}
+    out, kwargs = kwargs["out"], {k: v for k, v in kwargs.items() if k != "out"}
     several = isinstance(out, (list, tuple))
     targets = out if several else (out,)
     _refuse_targets(function, targets)
