@@ -65,7 +65,10 @@ def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> 
         kept: the results whose rows are wanted.
         known: the nodes that have values before the sweep.
     """
+    axis = written.rows.axis
     made = _Factors(written, kept)
+    if not made.shifts and all(axis.get(node, -1) == -1 for node in written.nodes):
+        return None
     for node in written.nodes:
         made.add(node)
     results = {made.of(node): node for node in written.results}

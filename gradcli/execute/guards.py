@@ -18,7 +18,7 @@ class Guards:
     """Factors and sums that have to be moderate, and conditions that must not hold.
 
     Args:
-        form: whose they are, the real ones of one dtype.
+        form: whose they are.
         height: how many rows a tile has.
     """
 
@@ -27,7 +27,7 @@ class Guards:
         nodes = [*form.guards, *form.never]
         shapes = [local_shape(node, form.rows, height) for node in nodes]
         sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
-        dtype = next((NUMPY_DTYPES[node.dtype] for node in form.guards), np.dtype(np.float64))
+        dtype = np.result_type(*(NUMPY_DTYPES[x.dtype] for x in form.guards), np.float32)
         self.sizes = np.empty(sum(sizes), dtype)
         limits = [form.guards.get(node, (1.0, 1.0)) for node in nodes]
         self.least, self.most = np.repeat(np.array(limits, dtype).reshape(-1, 2), sizes, axis=0).T

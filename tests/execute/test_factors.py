@@ -85,6 +85,17 @@ def test_rows_that_are_not_moderate(expression: str, number: float, held: list[b
     assert not all(held)
 
 
+def test_rows_of_both_dtypes(held: list[bool]) -> None:
+    bindings = data(np.float64)
+    compare("sum(normalize(x.float(), dim=1)*y) + sum(normalize(x, dim=1)*y)", bindings, 1e-6)
+    assert all(held)
+    bindings["x"][9] *= 1e130
+    bindings["y"][9] *= 1e-130
+    compare("sum(normalize(x/1e130, dim=1)*y) + sum(normalize(x, dim=1)*y)", bindings, 1e-12)
+    compare("sum(normalize(y.float(), dim=1)*x) + sum(normalize(x, dim=1)*y)", bindings, 1e-6)
+    assert not all(held)
+
+
 def test_a_row_of_opposites_adds_up_to_nothing(held: list[bool]) -> None:
     bindings = data(np.float32)
     bindings["x"][7, 20:] = -bindings["x"][7, :20]
