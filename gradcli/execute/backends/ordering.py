@@ -42,6 +42,9 @@ def mode_place(x: Array, *, axis: int) -> Array:
     """Where the smallest of the most frequent elements is last once sorted, along `axis`."""
     rows = np.moveaxis(x, axis, -1)
     order = unstable.reordered(rows, np.argsort(rows, axis=-1, kind="stable"), ("sort",))
+    for index in map(tuple, np.argwhere((rows != rows).any(-1))):
+        if rows.shape[-1] <= unstable.FEW:  # PyTorch sorts NaN like any number here
+            order[index] = unstable.inserted(rows[index].tolist())
     ordered = np.take_along_axis(rows, order, -1)
     places = np.arange(rows.shape[-1])
     starts = np.ones(rows.shape, bool)

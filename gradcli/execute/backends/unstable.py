@@ -73,6 +73,17 @@ def _top(row: Row, count: int, is_sorted: bool) -> None:
         _sort(row, 0, count - 1)
 
 
+def inserted(values: list[float]) -> list[int]:
+    """The places in the order that insertion leaves: a NaN is neither below nor above a number."""
+    order: list[int] = []
+    for place, value in enumerate(values):
+        at = 0 if order and value < values[order[0]] else len(order)
+        while at and value < values[order[at - 1]]:
+            at -= 1
+        order.insert(at, place)
+    return order
+
+
 def _insert(row: Row, first: int, last: int) -> None:
     row[first:last] = sorted(row[first:last], key=_rank)
 
