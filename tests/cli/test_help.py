@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gradcli.cli.commands import COMMANDS
+from gradcli.cli.main import EXAMPLES
 from tests.cli.conftest import ROOT, clean_environment
 
 ELSEWHERE = (
@@ -24,7 +25,7 @@ ELSEWHERE = (
     "gradcli bench",
 )
 """What an example is recognised by that needs another machine, a library, or seconds."""
-COMMAND = re.compile(r"  (gradcli .*?)(?:  .*)?")
+COMMAND = re.compile(r"  ((?:printf .*?)?gradcli .*?)(?:  .*)?")
 CHECKS = """
 [[check]]
 name = "least squares"
@@ -37,8 +38,8 @@ expect = { w = "2*X.T@(X@w - y)" }
 def examples() -> list[str]:
     """The lines below `Examples:`, without what is said about them behind two spaces."""
     found = []
-    for command in COMMANDS:
-        text = (command.help or "").partition("Examples:\n")[2].partition("\n\n")[0]
+    told = [(c.help or "").partition("Examples:\n")[2].partition("\n\n")[0] for c in COMMANDS]
+    for text in (EXAMPLES, *told):
         lines = [COMMAND.fullmatch(line) for line in text.splitlines()]
         found += [line[1] for line in lines if line and not any(w in line[1] for w in ELSEWHERE)]
     return found
@@ -51,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "parts").mkdir()
     draw = np.random.default_rng(0).standard_normal
     for name, shape in (
+        ("X", (5, 3)),
         ("data", (5, 2)),
         ("big", (6, 3)),
         ("parts/1", (4, 25)),
@@ -59,6 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(here / f"{name}.npy", draw(shape, np.float32))
     np.save(here / "y.npy", np.ones(9, np.float32))
     texts = {
+        "y.csv": "1\n2\n3\n4\n5\n",
         "t.csv": "a,b,c\n1,2,3\n4,5,7\n",
         "x.json": "[1, 2, 3]",
         "records.jsonl": '{"x": [1, 2]}\n{"x": [3, 4]}\n',
@@ -76,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_has_examples() -> None:
-    told = {example.split()[1] for example in examples()}
+    told = {example.partition("gradcli ")[2].split()[0] for example in examples()}
     assert told == {command.name for command in COMMANDS} - {"bench"}
 
 
