@@ -96,10 +96,13 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
 
 
 def delete_attribute(value: Any, name: str) -> None:
-    """`del value.name`, where it can be set."""
+    """`del value.name`, where it can be set; a tensor's gradient is None then."""
     if name not in _assignable(value):
         raise not_writable(value, name)
-    delattr(value, name)
+    if isinstance(value, Tensor) and name == "grad":
+        value.grad = None
+    else:
+        delattr(value, name)
 
 
 def no_attribute(value: Any, name: str) -> GradcliError:
