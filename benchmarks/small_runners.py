@@ -118,7 +118,7 @@ def plan_gradcli(case: Case, data: dict[str, Any]) -> Call:
     def call() -> list[Any]:
         for step in Plan(order, targets).steps:
             if isinstance(step, Sweep):
-                Program(step.nodes, step.kept, step.known, step.rows, step.height)
+                Program(step.forms[0], step.kept, step.known, step.height)
         return [np.array(len(order))]
 
     return call
