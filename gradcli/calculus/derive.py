@@ -6,7 +6,7 @@ the cotangent of a variable: a Jacobian is what stands beside a symbolic cotange
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,8 +15,9 @@ from gradcli.errors import GradcliError
 from gradcli.graph import backward as engine
 from gradcli.graph.dtype import float64
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import SYMBOL
+from gradcli.graph.op import NONE, SYMBOL
 from gradcli.graph.shape import Shape
+from gradcli.graph.walk import ancestors
 from gradcli.rewrite import rules as rules
 from gradcli.rewrite.linear import LINEAR
 from gradcli.rewrite.products import product
@@ -40,12 +41,31 @@ def symbol(name: str, shape: Shape) -> Node:
 
 def gradients(output: Node, seed: Node, leaves: Mapping[str, Node]) -> dict[str, Node | None]:
     """The cotangent of each leaf; None where the output does not depend on it."""
+    wanted = set(leaves.values())
+    _refuse_unknown(output, wanted)
     if not output.tracked:
         return dict.fromkeys(leaves)
-    wanted = set(leaves.values())
     with in_float64(), Stop(True):
         found = engine.backward([(output, seed)], lambda node: node in wanted)
     return {name: found.get(leaf) for name, leaf in leaves.items()}
+
+
+def _refuse_unknown(output: Node, leaves: Collection[Node]) -> None:
+    """Refuses a function whose derivative PyTorch lacks where it depends on a leaf: taken for a
+    constant it would give a wrong formula.
+
+    Raises:
+        GradcliError: G038 at the function.
+    """
+    for node in ancestors([output], lambda node: True):
+        rules = [node.op.derivative(i) for i in range(len(node.inputs))] if node.op.cuts else []
+        if NONE in rules and any(x in leaves for x in ancestors(node.inputs, lambda node: True)):
+            raise GradcliError(
+                "G038",
+                f"{node.op.name} has a derivative, but PyTorch defines none",
+                node.span,
+                help="gradcli check shows differences; an argument with a value is a constant",
+            )
 
 
 def ones(output: Node) -> Node:

@@ -38,6 +38,7 @@ ZERO = Zero()
 CONDITION = NoDerivative("a condition is true or false, it has no slope")
 INDEX = NoDerivative("an index is a whole number, it has no slope")
 INTEGRAL = NoDerivative("the result jumps between whole numbers or truth values, it has no slope")
+NONE = NoDerivative("PyTorch defines no derivative of this function")
 
 Derivative = Rule | Zero | NoDerivative
 

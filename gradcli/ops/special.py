@@ -11,7 +11,7 @@ import math
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, int32
 from gradcli.graph.node import Node
-from gradcli.graph.op import INTEGRAL, NoDerivative, Op, Rule
+from gradcli.graph.op import INTEGRAL, NONE, NoDerivative, Op, Rule
 from gradcli.ops.elementwise import (
     absolute,
     cast,
@@ -33,7 +33,6 @@ ROOT_2 = math.sqrt(2)
 ROOT_TWO_PI = math.sqrt(2 * math.pi)
 NEAR_ZERO = 2.220446049250313e-16
 """Where |x| is no larger, PyTorch takes the limit of i1(x)/x."""
-NONE = NoDerivative("PyTorch defines no derivative of this function")
 
 
 def missing(what: str) -> Rule:

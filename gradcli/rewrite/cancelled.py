@@ -225,7 +225,7 @@ def _softmax_sum(terms: Terms, f: Factor, label: int) -> tuple[Number, list[Fact
     if f.node.op.name != "softmax" or f.power != 1:
         return None
     axis = f.node.attrs["axis"]
-    if f.labels[axis] != label or f.node.ndim != 1:
+    if f.labels[axis] != label or len(set(f.labels)) < f.node.ndim:
         return None
     return Fraction(1), []
 

@@ -164,6 +164,16 @@ def test_work_of_a_declared_size_is_refused_at_once(expression, shapes):
     assert "NAME=VALUE" in str(caught.value.diagnostic.help)
 
 
+@pytest.mark.parametrize(
+    "expression", ["special.bessel_j0(x).sum()", "sum(x*special.bessel_j1(2*x))"]
+)
+def test_a_derivative_that_pytorch_lacks_is_not_taken_for_zero(expression):
+    with pytest.raises(GradcliError, match="PyTorch defines none") as caught:
+        differentiate(expression, {"x": ("n",)})
+    assert caught.value.diagnostic.code == "G038"
+    assert differentiate("a*special.bessel_j0(floor(x)).sum()", {"x": ("n",), "a": ()}, ["a"])
+
+
 def test_a_formula_is_not_withheld_for_its_poles():
     """Where every element is masked the formula is 0/0, and PyTorch's gradient is 0."""
     found = differentiate("sqrt(mean((x.masked_fill(x > 1, 0.))**2))")["x"]
