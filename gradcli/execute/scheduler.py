@@ -26,6 +26,8 @@ from gradcli.execute.threads import thread_count
 Result = TypeVar("Result")
 LOCAL = "local"
 """The scheduler that is started here, with a process a core."""
+STARTS = 2
+"""How often a cluster of this machine is started, should one of its processes die meanwhile."""
 ANSWER = 2
 """Seconds in which a scheduler must answer."""
 PATIENCE = 2 * ANSWER
@@ -87,7 +89,11 @@ def library() -> Any:
 
 
 def started() -> Processes:
-    """A cluster of this machine: a process for each thread that a sweep here would use."""
+    """A cluster of this machine: a process for each thread that a sweep here would use.
+
+    Raises:
+        GradcliError: G072 where its processes die while they start, twice.
+    """
     distributed = library()
 
     def start() -> Processes:
@@ -101,7 +107,16 @@ def started() -> Processes:
         return Processes(distributed.Client(local, set_as_default=False), local)
 
     with _no_main():
-        return _away_from_signals(start)
+        for _ in range(STARTS):
+            try:
+                return _away_from_signals(start)
+            except (RuntimeError, OSError, TimeoutError) as error:
+                reason = str(error).rstrip(".")
+    raise GradcliError(
+        "G072",
+        f"the processes of this machine's cluster did not start: {reason}",
+        help="compute in this process, without --backend dask, or give it more memory",
+    )
 
 
 @contextmanager

@@ -296,3 +296,24 @@ def test_ctrl_c_ends_local_processes_without_a_word(folder) -> None:
         os.killpg(process.pid, signal.SIGINT)
         errors = process.stderr.read()
     assert (process.returncode, errors.strip()) == (130, b"")
+
+
+def test_a_process_that_dies_while_it_starts_is_started_again(folder) -> None:
+    psutil = pytest.importorskip("psutil")
+    arguments = ["eval", LOSS, "X=@parts/*.npy", "y=@y.npy", "w=full([16], 0.1)", "-w", "w"]
+    process = subprocess.Popen(
+        command(*arguments, *WHERE, "--threads", "2"),
+        cwd=folder,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    parent, found = psutil.Process(process.pid), []
+    while not found and process.poll() is None:
+        children = [child.as_dict(["pid", "cmdline"]) for child in parent.children()]
+        found = [c["pid"] for c in children if "spawn_main" in str(c["cmdline"])]
+    os.kill(found[0], signal.SIGKILL)
+    result, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    assert result == gradcli(folder, *arguments).stdout
