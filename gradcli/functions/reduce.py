@@ -14,7 +14,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, DType, as_dtype, bool_, int64, uint8
 from gradcli.graph.node import Node, constant
-from gradcli.graph.op import DETACH
+from gradcli.graph.op import DETACH, Op
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
@@ -244,16 +244,22 @@ argmin = _position("argmin", reduction.argmin)
 @function("any")
 def any(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     """Whether any element over `dim` is not zero."""
-    x = tensor(input)
-    found = reduction.any_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
-    return cast(found, uint8) if x.dtype is uint8 else found
+    return _truth(reduction.any_, input, dim, keepdim)
 
 
 @function("all")
 def all(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     """Whether all elements over `dim` are not zero."""
+    return _truth(reduction.all_, input, dim, keepdim)
+
+
+def _truth(op: Op, input: Any, dim: Dim, keepdim: bool) -> Node:
+    """A truth value over `dim`; no dims, `()`, are none here, and not all as for sums."""
     x = tensor(input)
-    found = reduction.all_(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
+    if isinstance(dim, (list, tuple)) and not dim:
+        found = ops.ne(x, constant(0, x.dtype))
+    else:
+        found = op(x, axis=axes_of(dim, x.ndim), keepdims=keepdim)
     return cast(found, uint8) if x.dtype is uint8 else found
 
 
