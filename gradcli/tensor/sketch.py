@@ -20,16 +20,13 @@ from gradcli.tensor.kept import name_of
 ARGUMENTS = {"x": 0, "y": 1, "z": 2}
 G: Formula = ("g", ())
 REPEATED = frozenset(
-    [
-        "g",
-        "MaskedScatterBackward0",
-        "MaskedFillBackward0",
-        "WhereBackward0",
-        "LinalgCrossBackward0",
-        "SelectBackward0",
-    ]
-    + [f"{name}Backward{i}" for name in ("Add", "Sub", "Mul", "Div", "Neg") for i in range(2)]
-)
+    f"{name}Backward{overload}"
+    for name in (
+        *("Add", "Sub", "Mul", "Div", "Neg", "Where", "MaskedFill", "MaskedScatter"),
+        *("Select", "LinalgCross"),
+    )
+    for overload in range(2)
+) | {"g"}
 """Beginnings of formulas whose results have the shape that all arguments are repeated to."""
 COTANGENTS = {"g0": 0, "g1": 1, "g2": 2}
 
@@ -88,13 +85,11 @@ def sketch(name: str, *arguments: Node, shape: Shape | None = None) -> Node:
     return made
 
 
-def leaves(arguments: Iterable[Node]) -> list[Node]:
+def leaves(arguments: Sequence[Node]) -> list[Node]:
     """The nodes that sketches among `arguments` come from, and the other arguments themselves."""
-    found: dict[Node, None] = {}
-    for x in arguments:
-        inner = x.call[1] if is_sketch(x) and x.call is not None else ()
-        found |= dict.fromkeys(leaves(inner) if inner else (x,))
-    return list(found)
+    inner = behind(arguments)
+    known = [*arguments, *(x for step in inner if step.call is not None for x in step.call[1])]
+    return list(dict.fromkeys(x for x in known if x not in inner))
 
 
 def operand(formula: Formula, seen: Seen) -> tuple[Node, ...]:
@@ -116,12 +111,8 @@ def operand(formula: Formula, seen: Seen) -> tuple[Node, ...]:
             return ()
         if name in WORDS:
             return (WORDS[name](seen, *used),)
-        shape = (
-            seen.arguments[0].shape
-            if name == "ExpandBackward0" and seen.out.op is not DETACH
-            else None
-        )
-        return (sketch(name, *used, shape=shape),)
+        reduced = name == "ExpandBackward0" and not is_sketch(seen.out)
+        return (sketch(name, *used, shape=seen.arguments[0].shape if reduced else None),)
     if name in ARGUMENTS:
         place = ARGUMENTS[name]
         return (seen.arguments[place] if place < len(seen.arguments) else _nothing(seen),)
@@ -144,7 +135,7 @@ def contribution(known: Row | None, position: int, seen: Seen) -> Node | None:
             alike or (seen.repeats(position) and formula[0] in REPEATED)
         ):
             return added_up(found, x.shape)
-        if formula[1] and found not in seen.cotangents:
+        if found.op is DETACH and found not in (*seen.cotangents, *seen.arguments):
             found.shape = x.shape
         return found
     return None
