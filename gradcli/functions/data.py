@@ -14,7 +14,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
-from gradcli.execute.whole import LARGE, stays
+from gradcli.execute.whole import LARGE, STAYS, stays
 from gradcli.files.stored import Stored
 from gradcli.files.views import Cast
 from gradcli.functions.create import from_array
@@ -46,6 +46,7 @@ def from_file(reference: str, reader: Callable[..., Any] | None = None, **option
 
     found = (reader or read)(reference, limit=memory.limit, keep=stays(), **options)
     small = isinstance(found, Stored) and found.size < LARGE
+    small = small and found.nbytes < memory.limit // STAYS
     return from_data(np.asarray(found) if small else found, reference)
 
 
