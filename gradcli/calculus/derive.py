@@ -19,7 +19,8 @@ from gradcli.graph.op import NONE, SYMBOL
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
 from gradcli.rewrite import rules as rules
-from gradcli.rewrite.linear import LINEAR
+from gradcli.rewrite.linear import LINEAR, LINEAR_SECOND
+from gradcli.rewrite.places import part_of
 from gradcli.rewrite.products import product
 from gradcli.rewrite.terms import PRODUCT, TOTAL, UNIT, Factor, Terms, factors_of
 from gradcli.rewrite.translate import Rewriter
@@ -132,9 +133,9 @@ def _opened(terms: Terms, part: Node) -> Node:
     """A product with a sum or a linear op that has the cotangent in it, as a sum of products."""
     factors, result = factors_of(part, terms)
     for f in factors:
-        linear = LINEAR.get(f.node.op.name)
-        if linear is not None and f.power == 1 and _mentions(f.node):
-            rest = [Factor(linear(terms, f.node), f.labels, f.power)]
+        made = _multiplied(terms, f.node) if f.power == 1 and _mentions(f.node) else None
+        if made is not None:
+            rest = [Factor(made, f.labels, f.power)]
             rest += [g for g in factors if g is not f]
             scale = part.attrs["scale"] if part.op is PRODUCT else Fraction(1)
             return product(terms, rest, result, part.shape, scale)
@@ -151,6 +152,17 @@ def _opened(terms: Terms, part: Node) -> Node:
             kept = [terms.times(s, x) for s, x in pairs]
             return terms.node(TOTAL, kept, part.shape, scales=(Fraction(1),) * len(kept))
     return part
+
+
+def _multiplied(terms: Terms, node: Node) -> Node | None:
+    """An op that is linear in the input that has the cotangent, as a product."""
+    name = node.op.name
+    if name == "slice" and (inner := _multiplied(terms, node.inputs[0])) is not None:
+        slices = node.attrs["slices"]
+        whole = tuple((0, n, 1) for n in node.shape[: node.ndim - len(slices)])
+        return part_of(terms, inner, (*whole, *slices))
+    table = LINEAR_SECOND if name in LINEAR_SECOND and _mentions(node.inputs[1]) else LINEAR
+    return table[name](terms, node) if name in table else None
 
 
 def _mentions(node: Node) -> bool:
@@ -181,14 +193,14 @@ def is_elementwise(rewrite: Rewriter, cotangent: Node) -> bool:
     return True
 
 
-def no_form(what: str, span: Any) -> GradcliError:
-    """G038 for a derivative that no formula says."""
+def no_form(kind: str, name: str, span: Any) -> GradcliError:
+    """G038 for a Jacobian or Hessian that no formula says; `eval` gives its numbers."""
     return GradcliError(
         "G038",
-        f"{what} has no closed form here",
+        f"the {kind.title()} by {name} has no closed form here",
         span,
         help=[
             "--vjp v gives its product with a cotangent, --jvp v with a direction",
-            "gradcli eval --jacobian gives it at values",
+            f"gradcli eval --{kind} gives it at values",
         ],
     )

@@ -179,7 +179,7 @@ class Task:
             except NotLinear:
                 assert part is not None
                 self.writer().whole(self.rewrite(part))  # says so where --vjp has no words either
-                raise no_form(f"the Jacobian by {name}", self.traced.expression.span) from None
+                raise no_form(self.kind, name, self.traced.expression.span) from None
         return found
 
     def _hessian(self) -> dict[str, Node | None]:

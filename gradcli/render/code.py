@@ -5,6 +5,7 @@ Constraints: the tables are render/targets.py; what a language has no word for i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from gradcli.language import ast
 from gradcli.language.make import make
 from gradcli.language.print import unparse
 from gradcli.render import tree
+from gradcli.render.array_code import used_by
 from gradcli.render.targets import TARGETS, Target
 from gradcli.render.tree import NOWHERE, Tree
 
@@ -48,23 +50,26 @@ def function_text(
         lines += ["    return {", *(f'        "{n}": {t},' for n, t in texts.items()), "    }"]
     quoted = doc.replace("\\", "\\\\").replace('"""', "'''")
     head = [f"def {name}({', '.join(parameters)}):", f'    """{quoted}"""']
-    blocks = [writer.helpers[n] for n in writer.helpers]
-    body = "\n\n\n".join([*blocks, "\n".join([*head, *lines])])
+    helpers = [language.helpers[n] for n in used_by("\n".join(lines), language.helpers)]
+    body = "\n\n\n".join([*helpers, "\n".join([*head, *lines])])
     imports = _imports(language, body)
     return f"{imports}\n\n\n{body}" if imports else body
 
 
 def _imports(language: Target, body: str) -> str:
-    lines = [line for alias, line in language.imports.items() if f"{alias}." in body]
+    lines = [
+        line
+        for alias, line in language.imports.items()
+        if re.search(rf"(?<![\w.]){re.escape(alias)}\.", body)
+    ]
     return "\n".join(dict.fromkeys(sorted(lines)))
 
 
 class _Code:
-    """Translates trees; remembers which helpers they need."""
+    """Translates trees."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.helpers: dict[str, str] = {}
 
     def tree(self, node: Any) -> Any:
         """The same formula in the language."""
@@ -103,12 +108,6 @@ class _Code:
                 f"the formula has {name}, which --to {self.target.name} has no word for",
                 help="--to text prints it in gradcli's language, --to torch knows most functions",
             )
-        made: Tree
         if isinstance(row, str):
-            made = make(ast.Call, NOWHERE, tree.name(row), call.arguments, call.keywords)
-        else:
-            made = row(self.target, call)
-        used = unparse(made.function) if isinstance(made, ast.Call) else ""
-        if used in self.target.helpers:
-            self.helpers[used] = self.target.helpers[used]
-        return made
+            return make(ast.Call, NOWHERE, tree.name(row), call.arguments, call.keywords)
+        return row(self.target, call)

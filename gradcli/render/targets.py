@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gradcli.language import ast
-from gradcli.render import tree
+from gradcli.render import array_code, tree
 from gradcli.render.tree import Tree
 
 Row = str | Callable[["Target", ast.Call], Tree]
@@ -71,21 +71,58 @@ def _relu(prefix: str) -> Row:
     return lambda target, call: tree.call(f"{prefix}.maximum", call.arguments[0], 0)
 
 
-def _padded(prefix: str) -> Row:
-    """PyTorch counts pairs from the last dim, NumPy from the first."""
+def _padded(target: Target, call: ast.Call) -> Tree:
+    """PyTorch counts pairs from the last dim, the helper from the first of those."""
+    x, amounts = call.arguments
+    assert isinstance(amounts, ast.Tuple)
+    pairs = [tuple(amounts.items[i : i + 2]) for i in range(0, len(amounts.items), 2)]
+    return tree.call("padded", x, *pairs[::-1])
+
+
+def _windowed(name: str, count: int, part: int | None = None) -> Row:
+    """A function of windows over `count` axes; `part` of its result unless places are asked for."""
 
     def row(target: Target, call: ast.Call) -> Tree:
-        x, amounts = call.arguments
-        assert isinstance(amounts, ast.Tuple)
-        pairs = [tuple(amounts.items[i : i + 2]) for i in range(0, len(amounts.items), 2)]
-        return tree.call(f"{prefix}.pad", x, tuple(pairs[::-1]))
+        x, sizes, *more = call.arguments
+        each = sizes if isinstance(sizes, ast.Tuple) else (sizes,) * count
+        named = {k.name: k.value for k in call.keywords if k.name != "return_indices"}
+        made = tree.call(name, x, each, *more, **named)
+        return made if part is None or _keyword(call, "return_indices") else tree.item(made, part)
 
     return row
+
+
+WINDOWS: dict[str, Row] = {
+    **{
+        f"F.{name}{n}d": there
+        for name, there in (("conv", "convolve"), ("conv_transpose", "convolve_transposed"))
+        for n in (1, 2, 3)
+    },
+    **{f"F.avg_pool{n}d": _windowed("avg_pool", n) for n in (1, 2, 3)},
+    **{
+        f"F.{name}{n}d": _windowed(name, n, 0)
+        for name in ("max_pool", "adaptive_max_pool")
+        for n in (1, 2, 3)
+    },
+}
+"""Functions of windows, which are helpers in NumPy and JAX."""
 
 
 def _scattered(target: Target, call: ast.Call) -> Tree:
     zeros, places, values = call.arguments
     return tree.call("added_at", zeros, places, values)
+
+
+def _sorted(prefix: str) -> Row:
+    """Equal elements keep their order; from the largest on, their negatives are sorted."""
+
+    def row(target: Target, call: ast.Call) -> Tree:
+        x, *axis = call.arguments
+        down = getattr(_keyword(call, "descending"), "value", False)
+        axis += [k.value for k in call.keywords if k.name == "dim"]
+        return tree.call(f"{prefix}.argsort", tree.negative(x) if down else x, *axis, stable=True)
+
+    return row
 
 
 def _numpy_like(prefix: str) -> dict[str, Row]:
@@ -106,16 +143,18 @@ def _numpy_like(prefix: str) -> dict[str, Row]:
             "std": lambda target, call: tree.call(f"{prefix}.std", *call.arguments, ddof=1),
             "norm": _renamed(f"{prefix}.linalg.norm", dim="axis"),
             "flip": _renamed(f"{prefix}.flip", dims="axis"),
+            "argsort": _sorted(prefix),
             **{n: _renamed(f"{prefix}.{n}", diagonal="k") for n in ("tril", "triu")},
             **{name: _array(prefix, name) for name in ("zeros", "ones")},
             **{"eye": f"{prefix}.eye", "numel": f"{prefix}.size", "relu": _relu(prefix)},
             **{
                 "tensor": f"{prefix}.array",
                 "full": f"{prefix}.full",
-                "pad": _padded(prefix),
+                "pad": _padded,
                 "index_put": _scattered,
             },
             **{f"math.{name}": f"{prefix}.{name}" for name in ("sqrt", "log", "exp")},
+            **WINDOWS,
         }
     )
     return rows
@@ -141,7 +180,8 @@ def _numpy_methods(prefix: str) -> dict[str, Row]:
 
     return {
         **{"expand": broadcast, "expand_as": broadcast_as, "reshape_as": reshaped_as},
-        **{"reshape": reshaped, "flatten": f"{prefix}.ravel", "permute": permuted},
+        **{"reshape": reshaped, "flatten": "flattened", "permute": permuted},
+        **{"unfold": "unfold", "scatter_add": "scatter_add"},
         **{"transpose": f"{prefix}.swapaxes", "repeat_interleave": f"{prefix}.repeat"},
     }
 
@@ -162,6 +202,7 @@ NUMPY = Target(
     "numpy",
     {
         "np": "import numpy as np",
+        "math": "import math",
         "scipy.special": "import scipy.special",
         "scipy.linalg": "import scipy.linalg",
     },
@@ -174,6 +215,7 @@ NUMPY = Target(
     },
     _numpy_methods("np"),
     {
+        **array_code.helpers("np"),
         "sigmoid": "def sigmoid(x):\n    return (1 + np.tanh(x/2))/2",
         "logsumexp": (
             "def logsumexp(x, axis):\n"
@@ -201,7 +243,10 @@ NUMPY = Target(
 )
 JAX = Target(
     "jax",
-    {"jnp": "import jax.numpy as jnp", "jax.nn": "import jax", "jax.scipy": "import jax"},
+    {
+        **{"jnp": "import jax.numpy as jnp", "jax.nn": "import jax", "jax.scipy": "import jax"},
+        **{"np": "import numpy as np", "math": "import math"},
+    },
     {
         **_numpy_like("jnp"),
         **{
@@ -215,6 +260,7 @@ JAX = Target(
     },
     _numpy_methods("jnp"),
     {
+        **array_code.helpers("jnp"),
         "added_at": (
             "def added_at(zeros, places, values):\n    return zeros.at[places].add(values)"
         ),
@@ -257,7 +303,7 @@ TORCH = Target(
         **{name: f"torch.{name}" for name in ("polygamma", "xlogy", "index_put", "logcumsumexp")},
         **{name: f"torch.linalg.{name}" for name in ("inv", "det", "slogdet", "pinv")},
         **{f"linalg.{name}": f"torch.linalg.{name}" for name in ("cholesky", "eigh", "qr", "svd")},
-        **{name: f"torch.{name}" for name in ("roll", "std", "median", "nanmedian")},
+        **{name: f"torch.{name}" for name in ("roll", "std", "median", "nanmedian", "argsort")},
         **{name: _typed(name) for name in ("zeros", "ones", "eye", "tensor", "full")},
         **{"norm": _renamed("torch.linalg.vector_norm"), "where": _chosen},
         **{

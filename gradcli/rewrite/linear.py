@@ -19,8 +19,8 @@ from gradcli.rewrite.products import product
 from gradcli.rewrite.rolls import rolled
 from gradcli.rewrite.terms import INDICATOR, TOTAL, Factor, Number, Terms
 
-Linear = Callable[[Terms, Node], Node]
-"""`(terms, node) -> the node as a product with a matrix`."""
+Linear = Callable[[Terms, Node], "Node | None"]
+"""`(terms, node) -> the node as a product with a matrix`; None where it cannot be one."""
 
 
 def _multiplied(terms: Terms, node: Node, pairs: list[tuple[Node, int, int]]) -> Node:
@@ -155,3 +155,5 @@ LINEAR: dict[str, Linear] = {
     **{"index": _linear_index, "where": _linear_where, "roll": _linear_roll},
 }
 """Ops that are linear in their first input, as products with matrices."""
+LINEAR_SECOND: dict[str, Linear] = {}
+"""Likewise ops that are linear in their second input."""

@@ -11,4 +11,5 @@ from gradcli.rewrite import matrices as matrices
 from gradcli.rewrite import pools as pools
 from gradcli.rewrite import rolls as rolls
 from gradcli.rewrite import selections as selections
+from gradcli.rewrite import slid as slid
 from gradcli.rewrite import sums as sums

@@ -38,6 +38,34 @@ CASES = [
     *("sum(std(X, 1)) | X:m,n", "sum((T@w)**2) | T:k,m,n w:n"),
 ]
 
+CASES += """
+sum(conv1d(x, w, stride=2, padding=1)**2) | x:2,3,8 w:4,3,3
+sum(conv2d(x, w, groups=2)**2) | x:2,4,7,6 w:6,2,3,2
+sum(conv2d(x, w, stride=(2, 1), padding=(1, 2), dilation=2)**2) | x:2,3,9,8 w:4,3,3,2
+sum(conv2d(x, w)**2) | x:3,7,6 w:4,3,3,2
+sum(conv3d(x, w)**2) | x:1,2,4,5,4 w:3,2,2,3,2
+sum(conv_transpose1d(x, w, stride=2, padding=1, output_padding=1)**2) | x:2,3,5 w:3,4,3
+sum(conv_transpose2d(x, w, stride=3, dilation=2, groups=3)**2) | x:2,3,5,4 w:3,2,3,2
+mean(relu(conv1d(x, w, b) - 1)) | x:2,3,7 w:4,3,3 b:4
+sum(avg_pool1d(x, 2)**2) | x:2,3,8
+sum(avg_pool2d(x, 3, stride=2, padding=1)**2) | x:2,3,8,8
+sum(avg_pool3d(x, (1, 2, 2))**2) | x:2,2,3,5,4
+sum(max_pool1d(x, 2)**2) | x:2,3,8
+sum(max_pool2d(x, 3, stride=2, padding=1)**2) | x:2,3,8,7
+sum(max_pool2d(x, (2, 3), dilation=2)**2) | x:3,8,8
+sum(max_pool2d(x, 2, stride=3, ceil_mode=True)**2) | x:2,3,8,6
+sum(max_pool2d(x, 3, stride=2, padding=1, ceil_mode=True)**2) | x:2,3,8,8
+sum(max_pool3d(x, 2)**2) | x:1,2,4,5,4
+sum(adaptive_max_pool2d(x, (2, 3))**2) | x:2,3,8,7
+sum(adaptive_max_pool2d(x, (3, 5))**2) | x:2,3,8,7
+sum(adaptive_avg_pool2d(x, 2)**2) | x:2,3,8,8
+sum(local_response_norm(x, 2)) | x:2,4,5
+sum(pad(x, (1, 2))**3) | x:2,3,4
+sum(pad(x, (1, 2, 0, 3))[:, 1:]**3) | x:2,3,4
+sum(sort(x)[0]*y) | x:5 y:5
+sum(sort(x, 0, descending=True)[0]*y) | x:5 y:5
+""".strip().splitlines()
+
 
 def arrays(shapes: str) -> dict[str, Any]:
     rng = np.random.default_rng(3)
