@@ -108,6 +108,9 @@ class _Code:
                 f"the formula has {name}, which --to {self.target.name} has no word for",
                 help="--to text prints it in gradcli's language, --to torch knows most functions",
             )
-        if isinstance(row, str):
-            return make(ast.Call, NOWHERE, tree.name(row), call.arguments, call.keywords)
-        return row(self.target, call)
+        made: Tree = (
+            make(ast.Call, NOWHERE, tree.name(row), call.arguments, call.keywords)
+            if isinstance(row, str)
+            else row(self.target, call)
+        )
+        return made

@@ -85,7 +85,7 @@ def _windowed(name: str, count: int, part: int | None = None) -> Row:
     def row(target: Target, call: ast.Call) -> Tree:
         x, sizes, *more = call.arguments
         each = sizes if isinstance(sizes, ast.Tuple) else (sizes,) * count
-        named = {k.name: k.value for k in call.keywords if k.name != "return_indices"}
+        named = {k.name or "": k.value for k in call.keywords if k.name != "return_indices"}
         made = tree.call(name, x, each, *more, **named)
         return made if part is None or _keyword(call, "return_indices") else tree.item(made, part)
 
