@@ -25,7 +25,7 @@ from gradcli.graph.shape import axis_from_right, numel
 from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import lacks, zero
-from gradcli.ops.ruled import ruled
+from gradcli.ops.ruled import opaque, ruled
 from gradcli.tensor import Tensor, registry, write
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
@@ -72,23 +72,48 @@ def relu(input: Any, inplace: bool = False) -> Node:
 @activation("nn.functional.leaky_relu", in_place=1)
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Node:
     """`input` above 0, `negative_slope*input` below; the derivative at 0 is `negative_slope`."""
+    return leaky(input, negative_slope, inplace)
+
+
+def leaky(input: Any, slope: float, inplace: bool) -> Node:
+    """`leaky_relu`'s value, for all that PyTorch computes by its kernel."""
     x = floating(input, "leaky_relu_cpu")
-    return ops.where(ops.gt(x, zero(x)), x, x * negative_slope)
+    made = ops.where(ops.gt(x, zero(x)), x, x * slope)
+    return _one_way(made, x, "leakyReLu", _ISSUE) if inplace and slope < 0 else made
 
 
-def _elu(x: Node, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Node:
+_ISSUE = (
+    " File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place "
+    "leakRelu backward calculation with negative slope"
+)
+
+
+def _one_way(made: Node, x: Node, name: str, more: str = "") -> Node:
+    """`made`, written over `x` with a negative slope: its sign no longer tells that of `x`."""
+    sentence = (
+        f"In-place {name} backward calculation is triggered with a negative slope which is not "
+        "supported. This is caused by calling in-place forward function with a negative slope, "
+        f"please call out-of-place version instead.{more}"
+    )
+    return opaque(made, x, sentence=sentence, kind=RuntimeError)
+
+
+def _elu(
+    x: Node, alpha: float, scale: float = 1.0, rate: float = 1.0, inplace: bool = False
+) -> Node:
     negative = ops.lt(x, zero(x))
     below = ops.expm1(ops.where(negative, x, zero(x)) * rate) * (alpha * scale)
     above, slope = x * scale, alpha * scale * rate
     if slope != scale:  # the derivative at 0 is that of below, the second one is 0
         above = ops.where(ops.eq(x, zero(x)), x * slope, above)
-    return ops.where(negative, below, above)
+    made = ops.where(negative, below, above)
+    return _one_way(made, x, "elu") if inplace and alpha < 0 else made
 
 
 @activation("nn.functional.elu", in_place=1)
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
     """`input` above 0, `alpha*(exp(input) - 1)` below."""
-    return _elu(floating(input, "elu_cpu"), alpha)
+    return _elu(floating(input, "elu_cpu"), alpha, inplace=inplace)
 
 
 @activation("celu", "nn.functional.celu", in_place=1)
@@ -96,7 +121,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
     """`input` above 0, `alpha*(exp(input/alpha) - 1)` below."""
     if alpha == 0:
         raise GradcliError("G026", "ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _elu(floating(input, "elu_cpu"), alpha, rate=1 / alpha)
+    return _elu(floating(input, "elu_cpu"), alpha, rate=1 / alpha, inplace=inplace)
 
 
 @activation("selu", "nn.functional.selu", shown="elu", in_place=1)

@@ -16,7 +16,7 @@ from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradientEdge
 from gradcli.tensor.hooks import RemovableHandle, hooked, hooks_of
 from gradcli.tensor.kept import history
-from gradcli.tensor.refusals import no_gradient, refuse_retained
+from gradcli.tensor.refusals import check_requires, no_gradient, refuse_retained
 from gradcli.tensor.storage import value_of
 from gradcli.tensor.write import compose
 
@@ -142,6 +142,8 @@ def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
     """Sets `requires_grad`; returns the tensor."""
     if any(level.is_transform for level in levels.active):
         raise GradcliError("G016", TRANSFORMED)
+    if self.is_leaf:
+        check_requires(self, requires_grad)
     self.requires_grad = requires_grad
     return self
 

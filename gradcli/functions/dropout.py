@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
+from gradcli.functions.activation import leaky
 from gradcli.functions.constants import empty_like, zeros, zeros_like
 from gradcli.functions.create import from_array
 from gradcli.functions.drawing import drawing
@@ -136,8 +137,10 @@ for _name, _what in {
 
 
 @internal("rrelu_with_noise")
-def _rrelu(x: Node, noise: Any) -> Node:
-    x = floating(x, "rrelu_with_noise_cpu" if isinstance(noise, Node) else "leaky_relu_cpu")
+def _rrelu(x: Node, noise: Any, inplace: bool = False) -> Node:
+    if not isinstance(noise, Node):
+        return leaky(x, noise, inplace)
+    x = floating(x, "rrelu_with_noise_cpu")
     return ops.where(ops.gt(x, zero(x)), x, x * noise)
 
 
@@ -163,7 +166,7 @@ def rrelu(
     if lower > upper:
         raise GradcliError("G026", "Lower bound should be less than or equal to the upper bound")
     noise = _rrelu_noise(input, lower, upper) if training else (lower + upper) / 2
-    return in_place(_rrelu, input, noise) if inplace else _rrelu(input, noise)
+    return in_place(_rrelu, input, noise, True) if inplace else _rrelu(input, noise)
 
 
 @composite("nn.functional.gumbel_softmax")

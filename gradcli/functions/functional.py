@@ -14,6 +14,7 @@ from gradcli.functions.problem import (
     Problem,
     constant_gradient,
     linear,
+    listed,
     pulled,
     require,
 )
@@ -206,7 +207,7 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """The second derivatives of a function that returns one number, for each pair of inputs."""
-    several = isinstance(inputs, tuple)
+    several, given = listed("hessian", inputs, "inputs")
     if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
         refuse('Expected strategy to be either "forward-mode" or "reverse-mode".', AssertionError)
 
@@ -223,7 +224,7 @@ def hessian(
 
     found = jacobian(
         slopes,
-        inputs if several else (inputs,),
+        given,
         create_graph,
         strict,
         vectorize,

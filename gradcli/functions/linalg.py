@@ -335,29 +335,41 @@ def _rmatmul(input: Any, other: Any) -> Any:
     return matmul(other, input)
 
 
-def _plus(name: str, spec: str, first: str, second: str) -> Any:
-    """`beta*input + alpha*(first @ second)`."""
-
-    def body(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
-        x, kind = tensor(input), "bmm" if spec.startswith("b") else name
-        if name == "baddbmm":
-            for dim, factor in ((0, mat1), (1, mat1), (2, mat2)):
-                own_axis(dim, tensor(factor).ndim)
-        if name == "addmm":  # PyTorch looks at the dtypes before the shapes in this one alone
-            one_dtype(name, tensor(mat1), tensor(mat2), x)
-        product = _product(kind, mat1, mat2, spec, name, x)
-        added = product if alpha == 1 else alpha * product
-        return added if beta == 0 else (x if beta == 1 else beta * x) + added
-
-    body.__doc__ = f"`beta*input + alpha*({first} @ {second})`."
-    body.__name__ = name
-    return function(name, layout=False)(body)
+def _plus(name: str, spec: str, operands: tuple[Any, Any, Any], beta: Any, alpha: Any) -> Node:
+    """`beta*input + alpha*product`, where `spec` says which product of the other two operands."""
+    x, left, right = map(tensor, operands)
+    kind = "bmm" if spec.startswith("b") else name
+    if name == "addmm":  # PyTorch looks at the dtypes before the shapes in this one alone
+        one_dtype(name, left, right, x)
+    product = _product(kind, left, right, spec, name, x)
+    added = product if alpha == 1 else alpha * product
+    return added if beta == 0 else (x if beta == 1 else beta * x) + added
 
 
-addmm = _plus("addmm", "ik,kj->ij", "mat1", "mat2")
-addmv = _plus("addmv", "ik,k->i", "mat", "vec")
-addbmm = _plus("addbmm", "bik,bkj->ij", "batch1", "batch2")
-baddbmm = _plus("baddbmm", "bik,bkj->bij", "batch1", "batch2")
+@function("addmm", layout=False)
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
+    """`beta*input + alpha*(mat1 @ mat2)`."""
+    return _plus("addmm", "ik,kj->ij", (input, mat1, mat2), beta, alpha)
+
+
+@function("addmv", layout=False)
+def addmv(input: Any, mat: Any, vec: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
+    """`beta*input + alpha*(mat @ vec)`."""
+    return _plus("addmv", "ik,k->i", (input, mat, vec), beta, alpha)
+
+
+@function("addbmm", layout=False)
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
+    """`beta*input + alpha*(batch1 @ batch2)`, summed over the batch."""
+    return _plus("addbmm", "bik,bkj->ij", (input, batch1, batch2), beta, alpha)
+
+
+@function("baddbmm", layout=False)
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
+    """`beta*input + alpha*(batch1 @ batch2)`, batch by batch."""
+    for dim, factor in ((0, batch1), (1, batch1), (2, batch2)):
+        own_axis(dim, tensor(factor).ndim)
+    return _plus("baddbmm", "bik,bkj->bij", (input, batch1, batch2), beta, alpha)
 
 
 @function("addr")

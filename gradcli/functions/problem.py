@@ -14,6 +14,7 @@ from gradcli.functions.transform import refuse, zeros_of
 from gradcli.graph.node import current
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, autograd, registry
+from gradcli.tensor.refusals import check_requires
 from gradcli.tensor.storage import Stop
 
 Function = Callable[..., Any]
@@ -37,28 +38,14 @@ class Problem:
         self.name = name
         self.create_graph = create_graph
         self.strict = strict
-        self.several_inputs, given = self.listed(inputs, "inputs")
+        self.several_inputs, given = listed(name, inputs, "inputs")
         with Stop(True):
             self.inputs = tuple(self._prepared(x, True) for x in given)
             output = function(*self.inputs)
         what = "outputs of the user-provided function"
-        self.several_outputs, self.outputs = self.listed(output, what)
+        self.several_outputs, self.outputs = listed(name, output, what)
         if strict:
             require(self.outputs, not_differentiable)
-
-    def listed(self, value: Any, what: str) -> tuple[bool, Tensors]:
-        """Whether it is a tuple, and the tuple; raises G014 for anything but tensors."""
-        several = isinstance(value, tuple)
-        for i, x in enumerate(value if several else (value,)):
-            if not isinstance(x, Tensor):
-                where = f"the value at index {i} has" if several else f"the given {what} has"
-                raise GradcliError(
-                    "G014",
-                    f"The {what} given to {self.name} must be either a Tensor or a tuple of "
-                    f"Tensors but {where} type {type(x)}.",
-                    kind=TypeError,
-                )
-        return several, value if several else (value,)
 
     def vectors(self, v: Any, like: Tensors, several: bool, missing: str) -> Parts:
         """The given vectors; they may be left out where there is one number, else `missing`."""
@@ -66,7 +53,7 @@ class Problem:
             if len(like) != 1 or numel(like[0].shape) != 1:
                 refuse(f"The vector v can only be None if {missing}")
             return [None]
-        _, given = self.listed(v, "v")
+        _, given = listed(self.name, v, "v")
         if len(given) != len(like):
             refuse(
                 f"v is a tuple of invalid length: should be {len(like)} but got {len(given)}."
@@ -132,8 +119,28 @@ class Problem:
         if self.create_graph and x.requires_grad:
             return registry.method("view_as")(x, x)  # type: ignore[no-any-return]
         made = x.detach()
+        check_requires(made, varies)
         made.requires_grad = varies
         return made
+
+
+def listed(name: str, value: Any, what: str) -> tuple[bool, Tensors]:
+    """Whether what function `name` was given is a tuple, and the tuple.
+
+    Raises:
+        GradcliError: G014 for anything but tensors.
+    """
+    several = isinstance(value, tuple)
+    for i, x in enumerate(value if several else (value,)):
+        if not isinstance(x, Tensor):
+            where = f"the value at index {i} has" if several else f"the given {what} has"
+            raise GradcliError(
+                "G014",
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but "
+                f"{where} type {type(x)}.",
+                kind=TypeError,
+            )
+    return several, value if several else (value,)
 
 
 def pulled(

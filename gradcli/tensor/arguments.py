@@ -15,6 +15,7 @@ from gradcli.graph.node import Node
 from gradcli.tensor.kinds import MISFIT, SIZED, TENSOR, Parameter
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.operands import number_node
+from gradcli.tensor.orders import in_new_order
 from gradcli.tensor.origins import called, in_python
 from gradcli.tensor.refusals import check_device
 from gradcli.tensor.tensor import Tensor
@@ -40,6 +41,7 @@ def taken(function: Function, args: Args, kwargs: Kwargs, seen: Args) -> tuple[A
     """
     parameters = function.parameters
     args, named = _renamed(function, args, kwargs) if kwargs else (args, kwargs)
+    args, named = in_new_order(function, args, named)
     _check_names(function, args, named)
     given = [*zip(parameters.positional, args, strict=False)]
     given += [(parameters.by_name[k], v) for k, v in named.items() if k in parameters.by_name]

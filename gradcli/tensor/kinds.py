@@ -38,6 +38,7 @@ TENSORS = frozenset(
         *("input1", "input2", "mat1", "mat2", "vec1", "vec2", "tensor1", "tensor2", "pos_weight"),
         *("indices", "anchor", "positive", "negative", "query", "key", "value", "attn_mask"),
         *("condition", "real", "imag", "abs", "angle", "sorter", "window", "grid"),
+        *("mat", "batch1", "batch2"),
     )
 )
 """Parameters that take a tensor (or None where that is their default) when annotated `Any`."""

@@ -6,7 +6,7 @@ PyTorch takes, and its sentence about others, stand in tables by the function's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
@@ -18,7 +18,7 @@ from gradcli.tensor.origins import called, in_python
 from gradcli.tensor.results import Results, written
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.tensor import Tensor
-from gradcli.tensor.write import refuse_cast, refuse_overlap, write
+from gradcli.tensor.write import APART, refuse_cast, refuse_overlap, tensors_in, write
 
 if TYPE_CHECKING:
     from gradcli.tensor.function import Function
@@ -124,7 +124,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     several = isinstance(out, (list, tuple))
     targets = out if several else (out,)
     _refuse_targets(function, targets)
-    given = list(_tensors((args, *kwargs.values())))
+    given = list(tensors_in((args, *kwargs.values())))
     tracked = current.tracking and any(v.requires_grad for v in (*given, *targets))
     if not given and "dtype" in function.parameters.by_name:
         kwargs["dtype"] = _stored(kwargs.get("dtype"), targets[0])
@@ -143,7 +143,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         raise GradcliError("G013", sentence, kind=TypeError)
     for target, value in zip(targets, results, strict=True):
         _refuse_dtype(function, value.dtype, target, several)
-        refuse_overlap(target, given)
+        _refuse_overlap(function, target, given)
         fitting = value.to(target.dtype)
         if function.qualified in IN_ORDER and target.numel() == value.numel():
             fitting = fitting.reshape(target.shape)
@@ -177,12 +177,11 @@ def _wrong(function: Function, wanted: str, found: Any) -> GradcliError:
     return GradcliError("G014", sentence, kind=TypeError)
 
 
-def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
+def _refuse_overlap(function: Function, target: Tensor, given: list[Tensor]) -> None:
+    """Raises G026 where `target` shares memory with itself, or as it must not with an operand."""
+    first = int(function.__name__ in APART)  # the operand that its in-place form writes to
+    refuse_overlap(target, given[:first])
+    refuse_overlap(target, given[first:], function.__name__)
 
 
 def _recorded(function: Function) -> GradcliError:

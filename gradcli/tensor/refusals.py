@@ -123,12 +123,12 @@ def check_leaf(dtype: DType, wanted: bool) -> None:
         )
 
 
-def check_requires(tensor: Tensor, wanted: bool) -> None:
-    """Raises G025 or G033 for a tensor that cannot require a gradient."""
+def check_requires(tensor: Tensor, wanted: bool, kinds: str = "floating point") -> None:
+    """Raises G025, which names these `kinds`, or G033 for what cannot require a gradient."""
     if wanted and not tensor.dtype.differentiable:
         raise GradcliError(
             "G025",
-            "only Tensors of floating point dtype can require gradients",
+            f"only Tensors of {kinds} dtype can require gradients",
             help="make it floating: x.float()",
         )
     if wanted:

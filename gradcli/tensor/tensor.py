@@ -204,7 +204,7 @@ class Tensor(Operators, Values):
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if self.is_leaf:
-            check_requires(self, wanted)
+            check_requires(self, wanted, "floating point and complex")
             self._requires = bool(wanted)
         elif not wanted:
             raise GradcliError("G033", COMPUTED)

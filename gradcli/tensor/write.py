@@ -7,7 +7,7 @@ value.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -33,12 +33,18 @@ REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
 """Functions whose in-place form PyTorch lets write to a tensor whose elements share memory."""
 APART = frozenset(
     (
-        *("index_add", "index_copy", "index_put", "index_reduce", "put", "scatter"),
-        *("scatter_add", "scatter_reduce"),
+        *("index_add", "index_copy", "index_fill", "index_put", "index_reduce", "put"),
+        *("scatter", "scatter_add", "scatter_reduce"),
     )
 )
-"""Those whose operands must have no element in common with what is written to."""
-WHATEVER = frozenset(("addmm", "masked_fill", "masked_scatter"))
+"""Those whose further operands must have no element in common with what is written to."""
+GATHERING = frozenset(
+    ("cat", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim")
+)
+"""Those all of whose operands must have none in common with what `out` is given."""
+BY_NUMBER = frozenset(("index_fill", "masked_fill"))
+"""Those that read a 0-dim operand as a number, before they write."""
+WHATEVER = frozenset(("addmm", "masked_scatter"))
 """Those whose operands may share memory with it in any way."""
 
 COMPARISONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))
@@ -181,16 +187,26 @@ def refuse(target: Tensor, tracked: bool) -> None:
 def refuse_overlap(target: Tensor, others: Iterable[Any], name: str = "") -> None:
     """Raises G026 where `target` shares memory with itself or an operand as `name_` must not."""
     storage = target._storage
-    if storage is None and name not in APART:
+    apart = name in APART or name in GATHERING
+    if storage is None and not apart:
         return
-    refused = ("full", "part") if name in APART else ("part",)
-    for x in others if name not in WHATEVER else ():
-        if isinstance(x, Tensor):
+    refused = ("full", "part") if apart else ("part",)
+    for x in tensors_in(others) if name not in WHATEVER else ():
+        if x.shape or name not in BY_NUMBER:
             one = x is target or (storage is not None and x._storage is storage)
             if one and layout.shared(target, x) in refused:
                 raise _shared(SHIFTED)
     if name not in REPEATABLE and layout.overlaps(target):
         raise _shared(REPEATED)
+
+
+def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors among `values`, and in the lists and tuples among them."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from tensors_in(value)
 
 
 def _refuse_repeated(cotangent: Node) -> Node:

