@@ -203,7 +203,7 @@ def _count(first: Any, last: Any, step: Any) -> int:
     return int(np.ceil((last - first) / step))
 
 
-def _spaced(start: float, end: float, steps: int, kind: DType) -> Any:
+def spaced(start: float, end: float, steps: int, kind: DType) -> Any:
     """Evenly spaced numbers, counted from both ends as PyTorch does."""
     if steps < 0:
         raise GradcliError("G026", "number of steps must be non-negative")
@@ -250,7 +250,7 @@ def linspace(
 ) -> Any:
     """`steps` numbers from `start` to `end`, evenly spaced."""
     kind = dtype_or_default(dtype)
-    values = _spaced(*_ends("linspace", start, end), whole(steps), kind)
+    values = spaced(*_ends("linspace", start, end), whole(steps), kind)
     return from_array(values, kind, requires_grad=requires_grad)
 
 
@@ -267,6 +267,6 @@ def logspace(
     """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
     kind = dtype_or_default(dtype)
     first, last = _ends("logspace", start, end)
-    exponents = _spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
+    exponents = spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
     values = np.power(float(base), exponents.astype(np.float64))
     return from_array(values, kind, requires_grad=requires_grad)

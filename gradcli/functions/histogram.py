@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
 from gradcli.execute.evaluate import array
+from gradcli.functions.constants import spaced
 from gradcli.functions.counting import known_node
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, float32, float64
 from gradcli.graph.node import Node
@@ -86,12 +87,14 @@ HISTOGRAM = named_results("histogram", "hist", "bin_edges")
 HISTOGRAMDD = named_results("histogramdd", "hist", "bin_edges")
 
 
-@function("histogram", refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES))
+@function("histogram", refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX))
 def histogram(
     input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
     """How many elements fall into each bin, and the bins' edges: a number of them, or the edges."""
     x = tensor(input)
+    if x.dtype in HALVES:
+        raise no_kernel("histogramdd", x)
     known = array(x).reshape(-1)
     weights = None if weight is None else array(weight).reshape(-1)
     edges = _edges(bins, known, range)
@@ -105,10 +108,10 @@ def _edges(bins: Any, known: Array, limits: Any) -> Array:
     if isinstance(bins, Node):
         return array(bins)
     if limits is None and not known.size:
-        return np.linspace(0, 1, bins + 1).astype(known.dtype)
+        return spaced(0.0, 1.0, bins + 1, dtype_of(known))
     low, high = (0.0, 0.0) if limits is None else limits
     low, high = _limits(known, low, high, 0.5)
-    return np.linspace(low, high, bins + 1).astype(known.dtype)
+    return spaced(low, high, bins + 1, dtype_of(known))
 
 
 @composite(

@@ -389,6 +389,7 @@ CALLS = [
     "i.requires_grad_()",
     "torch.autograd.functional.hessian(torch.sum, (x, 2))",
     "torch.autograd.functional.hessian(torch.sum, 2)",
+    "torch.histogram(torch.tensor([-1.5, 0.25, 2.0], dtype=torch.float64))[0].argmax()",
 ]
 WRITES = [
     "b.add_(1)",
