@@ -29,9 +29,9 @@ GAIN = 0.9
 MODERATE = {"float32": (1e-12, 1e12), "float64": (1e-100, 1e100)}
 """Between which sizes factors and sums have to be, so that products of FEW are exact."""
 FEW = 3
-SHIFTED = 1e-4, 1e4
-"""Between which sums of exponentials have to be without a shift: their logarithms are so small then
-that nothing is lost beside those with one."""
+SHIFTED = 3.4e-4, 2.9e3
+"""Between which sums of exponentials have to be without a shift: their logarithms are below 8 then,
+in float32 to 2.4e-7."""
 
 
 class Form(NamedTuple):

@@ -97,17 +97,21 @@ class Program:
         Returns:
             Whether the form holds for them.
         """
+        if not self.holds(first, last, values, offset):
+            return False
+        for instruction in self.instructions[self.looked :]:
+            instruction(self.registers)
+        return True
+
+    def holds(self, first: int, last: int, values: Values, offset: int = 0) -> bool:
+        """Computes what the guards look at, and nothing else; otherwise as `run`."""
         registers = self.registers
         self.first = first
         for slot, node, axis in self.parts:
             registers[slot] = rows_of(values[node], axis, first - offset, last - offset)
         for instruction in self.instructions[: self.looked]:
             instruction(registers)
-        if not self.guards.hold():
-            return False
-        for instruction in self.instructions[self.looked :]:
-            instruction(registers)
-        return True
+        return self.guards.hold()
 
     def stop(self) -> None:
         """Lets go of the values."""

@@ -43,6 +43,10 @@ LONG = 128
 the same for all lines, or in all of one, need not be copied to a buffer. It is so where a line is
 as long as the buffer, which otherwise holds LINE elements; measured, it takes half the time."""
 
+TRIED = 4
+"""Rows of a tile from which its first one is tried before the others are computed in a form that
+may not hold."""
+
 
 class Sweep:
     """A compiled group.
@@ -205,10 +209,17 @@ class _Worker:
         first = number * self.sweep.height
         last = min(first + self.sweep.height, self.sweep.rows.extent)
         height = last - first
-        for number in range(len(self.sweep.forms)):
-            program = self._program(number, height)
+        *guarded, written = range(len(self.sweep.forms))
+        for form in guarded:
+            if height >= TRIED and not self._program(form, 1).holds(
+                first, first + 1, self.values, offset
+            ):
+                continue
+            program = self._program(form, height)
             if program.run(first, last, self.values, offset):
-                break
+                return program
+        program = self._program(written, height)
+        program.run(first, last, self.values, offset)
         return program
 
     def _program(self, form: int, height: int) -> Program:
