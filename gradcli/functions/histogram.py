@@ -87,7 +87,7 @@ HISTOGRAM = named_results("histogram", "hist", "bin_edges")
 HISTOGRAMDD = named_results("histogramdd", "hist", "bin_edges")
 
 
-@function("histogram", refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX))
+@function("histogram", exact=True, refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX))
 def histogram(
     input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
