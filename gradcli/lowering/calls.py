@@ -36,7 +36,11 @@ def call(node: ast.Call, scope: Scope) -> Code:
     function = lower(node.function, scope)
     if not plain:
         return _general(node, function, scope)
-    arguments = lower_all(node.arguments, scope)
+    return called(node, function, lower_all(node.arguments, scope))
+
+
+def called(node: ast.Call, function: Code, arguments: list[Code]) -> Code:
+    """The closure of a call without keywords, of what its parts give."""
     if len(arguments) == 1:
         return _one_argument(function, arguments[0], node)
     span = _place(node)

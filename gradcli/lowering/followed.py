@@ -16,6 +16,7 @@ from gradcli.lowering.iteration import asks_members
 from gradcli.lowering.limits import COMPARE
 from gradcli.lowering.lower import lower
 from gradcli.lowering.places import holds_traced, plainly
+from gradcli.lowering.rows import are_numbers
 from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.tensor import Tensor
 
@@ -72,13 +73,6 @@ def still(key: Any) -> Any:
     if isinstance(key, slice):
         return slice(plain(key.start), plain(key.stop), plain(key.step))
     return tuple(map(still, key)) if key.__class__ is tuple else plain(key)
-
-
-def are_numbers(items: Any) -> bool:
-    """Whether there are ordinary numbers in a list, tuple or range, and nothing else."""
-    if items.__class__ in (tuple, list):
-        return all(i.__class__ in (int, float) for i in items)
-    return items.__class__ is range
 
 
 def membership(watch: Follower, node: Any, scope: Scope) -> Code | None:

@@ -17,6 +17,7 @@ from gradcli.language import ast
 from gradcli.lowering import comprehensions as comprehensions
 from gradcli.lowering import failing as failing
 from gradcli.lowering import functions as functions
+from gradcli.lowering import loops as loops
 from gradcli.lowering import names
 from gradcli.lowering import statements as statements
 from gradcli.lowering.builtins import printer

@@ -1,7 +1,8 @@
 """Where the numbers of a loop are: variables, and items of the lists, dicts and tuples in them.
 
-Constraints: a place is a way of keys from the two boxes of variables (a frame, the module's). A
-tuple is made anew where a number in it changes; whatever else is on the way stays the same object.
+Constraints: a place is a way of keys from the boxes of variables (a frame, the module's) and from
+what the run of a loop through `Rows` keeps: the counter and the rows. A tuple is made anew where a
+number in it changes; whatever else is on the way stays the same object.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from gradcli.graph.recording import Recording
 from gradcli.graph.traced import Traced
 from gradcli.lowering.scope import Frame
 
-Boxes = tuple[Frame, dict[str, Any]]
+Boxes = tuple[Frame, dict[str, Any], list[Any]]
 Place = tuple[Any, ...]
-"""(0 for the frame or 1 for the module, the variable's key, keys of items ...)."""
+"""(0 for the frame, 1 for the module or 2 for the run, the variable's key, keys of items ...)."""
+COUNTER: Place = (2, 0)
+"""Where the counter of a run through `Rows` is."""
 
 
 def load(boxes: Boxes, place: Place) -> Any:

@@ -12,8 +12,9 @@ from gradcli.lowering.apart import hold
 from gradcli.lowering.carried import Plan
 from gradcli.lowering.iteration import can_be_watched, growing, inside, written_first
 from gradcli.lowering.lower import lower_block, lower_used
-from gradcli.lowering.places import Boxes, Place, load
-from gradcli.lowering.scope import Code, Frame, Scope, bound_names
+from gradcli.lowering.places import COUNTER, Boxes, Place, load
+from gradcli.lowering.rows import taking
+from gradcli.lowering.scope import Code, Frame, Scope, bound_names, target_names
 from gradcli.lowering.state import State
 from gradcli.lowering.watch import Watch
 
@@ -32,6 +33,7 @@ class Repeated:
         node: the loop.
         scope: where it stands.
         body: an iteration, interpreted.
+        runs: where it goes through `Rows`, what is kept of each run, the innermost last.
 
     Attributes:
         plan: what can be done instead of iterations, if that is known.
@@ -50,11 +52,17 @@ class Repeated:
     __slots__ = (
         *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
         *("_grown", "followed", "histories", "inner", "named", "paid", "poor", "possible"),
-        *("rigid", "seen", "skipped"),
+        *("_runs", "rigid", "seen", "skipped"),
     )
 
-    def __init__(self, node: ast.While | ast.For, scope: Scope, body: Code) -> None:
-        self._node, self._scope, self.body = node, scope, body
+    def __init__(
+        self,
+        node: ast.While | ast.For,
+        scope: Scope,
+        body: Code,
+        runs: list[list[Any]] | None = None,
+    ) -> None:
+        self._node, self._scope, self.body, self._runs = node, scope, body, runs
         self.plan: Plan | None = None
         self.poor, self.others, self.histories = 0, OTHERS, False
         self.paid = 0
@@ -77,13 +85,16 @@ class Repeated:
         if self._codes is None:
             node, environment = self._node, self._scope.environment
             used = {n.id for n in inside(self._tested()) if isinstance(n, ast.Name)}
-            if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
-                used.add(node.target.id)
+            taken = set(target_names(node.target)) if isinstance(node, ast.For) else set()
+            if self._runs is not None:
+                self.counter = COUNTER
+            elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+                used |= taken
                 self.counter = self._place(node.target.id)
-            self.names = sorted({*bound_names(node.body), *used} & self._bindable())
+            self.names = sorted({*bound_names(node.body), *used, *taken} & self._bindable())
             lists = growing(node.body)
             grown = {owner.id for owner in lists} - set(bound_names(node.body))
-            ignored = written_first(node.body) | grown
+            ignored = written_first(node.body) | grown | taken
             self.skipped = frozenset(ignored - environment.shared - used)
             self._grown = [self._place(name) for name in grown & self.skipped]
             names = {n.id for n in inside([node]) if isinstance(n, ast.Name)}
@@ -92,6 +103,8 @@ class Repeated:
             try:
                 tests = [lower_used(test, self._scope) for test in self._tested()]
                 body = lower_block(node.body, self._scope)
+                if self._runs is not None and isinstance(node, ast.For):
+                    body = taking(node, self._scope, body, self._runs)
                 self._codes = watch, body, tests[0] if tests else None
             finally:
                 environment.watch = None
@@ -115,12 +128,14 @@ class Repeated:
 
     def boxes(self, frame: Frame) -> Boxes:
         """Where variables are."""
-        return frame, self._scope.environment.variables
+        run = self._runs[-1] if self._runs else []
+        return frame, self._scope.environment.variables, run
 
     def places(self) -> list[Place]:
         """Where the numbers may be that are followed: in the variables that the body binds, and
         wherever else some changed."""
         own = [self._place(name) for name in self.names]
+        own += [] if self._runs is None else [COUNTER]
         return [*own, *sorted(self.followed.difference(own), key=str)]
 
     def follow(self, places: set[Place]) -> bool:
@@ -151,5 +166,4 @@ class Repeated:
         scope = self._scope
         own = self.named if scope.is_module else self.named & set(scope.slots)
         named = frozenset(map(self.key, own))
-        variables = scope.environment.variables
-        return State(variables, frame, skipped, named, scope.is_module, self.histories)
+        return State(self.boxes(frame), skipped, named, scope.is_module, self.histories)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.program import Unplannable
 from gradcli.graph.node import current
 from gradcli.graph.recording import Recording
@@ -20,6 +19,7 @@ from gradcli.lowering.places import Boxes, Place, holders, load, restore, save, 
 from gradcli.lowering.repeated import Repeated
 from gradcli.lowering.scope import CONTINUE, Frame
 from gradcli.lowering.state import Moved, Reached, State, Unclear
+from gradcli.lowering.switch import may_replay, switch
 
 PAYS = 8
 """Replayed iterations for which it pays to record one."""
@@ -30,25 +30,6 @@ LONG = 150
 STRANGE = 2
 """Iterations in a row that a plan may not suit before it is forgotten."""
 FOREVER = 1 << 60
-
-
-class Switch:
-    """Whether loops may be replayed, whether one is being recorded, how many iterations were."""
-
-    __slots__ = ("busy", "done", "on")
-
-    def __init__(self) -> None:
-        self.on = True
-        self.busy = False
-        self.done = 0
-
-
-switch = Switch()
-
-
-def may_replay() -> bool:
-    """Whether loops may be replayed; programs of loops are NumPy's."""
-    return switch.on and elsewhere.engine is None
 
 
 class Replay:

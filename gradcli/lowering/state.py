@@ -15,8 +15,8 @@ from gradcli.graph.forms import is_plain, told
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, LEAF
 from gradcli.graph.traced import Traced, is_followed, plain
-from gradcli.lowering.places import Place, holders
-from gradcli.lowering.scope import Frame
+from gradcli.lowering.places import Boxes, Place, holders
+from gradcli.lowering.rows import Rows, Seen
 from gradcli.tensor import Tensor
 from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.operators import Method
@@ -55,8 +55,8 @@ class State:
     """What is there now.
 
     Args:
-        variables: the variables of the module.
-        frame: the innermost frame of the function that the loop is in.
+        boxes: the innermost frame of the function that the loop is in, the variables of the module,
+            what the run keeps.
         skipped: variables of the loop's own scope that do not count.
         named: those that the loop or a function may read; numbers and texts of others do not count.
         is_module: whether that scope is the module.
@@ -73,8 +73,7 @@ class State:
 
     def __init__(
         self,
-        variables: dict[str, Any],
-        frame: Frame,
+        boxes: Boxes,
         skipped: frozenset[Any],
         named: frozenset[Any],
         is_module: bool,
@@ -90,8 +89,8 @@ class State:
         self.held: list[Any] = []
         self._stack: list[tuple[Any, Place | None]] = []
         self._again: set[int] = set()
-        self.boxes = frame, variables
-        own: Any = variables if is_module else frame
+        self.boxes = boxes
+        own: Any = boxes[is_module]
         for number, box in enumerate(self.boxes):
             self._own(number, box, *((skipped, named) if box is own else (frozenset(), None)))
         while self._stack:
@@ -257,11 +256,26 @@ def _method(state: State, method: Method) -> None:
     state.add(("method", id(method.function)), method.tensor)
 
 
+def _rows(state: State, rows: Rows) -> None:
+    state.add(("rows", rows.zipped, len(rows.sources)), *rows.sources)
+
+
+def _seen(state: State, source: Seen) -> None:
+    state.add("seen", source.tensor, source.view)
+
+
 _ENTER: dict[Any, Callable[[State, Any], None]] = {
     **{list: _sequence, tuple: _sequence, set: _collection, frozenset: _collection},
     **{dict: lambda state, value: state.add((dict, tuple(value)), *value.values())},
     **{Tensor: _tensor, Node: _node, Storage: _storage},
-    **{Version: _version, View: _view, Autograd: _autograd, Method: _method},
+    **{
+        Version: _version,
+        View: _view,
+        Autograd: _autograd,
+        Method: _method,
+        Rows: _rows,
+        Seen: _seen,
+    },
 }
 _KEYS: dict[Any, Callable[[Any], Any]] = {
     **{list: lambda value: range(len(value)), tuple: lambda value: range(len(value))},
