@@ -13,7 +13,7 @@ from gradcli.execute import evaluate
 from gradcli.execute.backends.numpy import NumPy
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.graph.node import Node
-from gradcli.lowering.replay import switch
+from gradcli.lowering.switch import switch
 from gradcli.tensor import autograd
 
 Array = Any

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import gradcli
 from gradcli.errors import GradcliError
-from gradcli.lowering import replay
+from gradcli.lowering.switch import switch
 
 HERE = Path(__file__).parent
 SAMPLES = sorted((HERE.parent.parent / "samples").glob("*.py"))
@@ -28,17 +28,17 @@ LOOPS = {
 
 def printed(source: str, *, replayed: bool) -> tuple[str, int]:
     """What a script prints, and how many iterations were replayed."""
-    before, replay.switch.on = replay.switch.on, replayed
-    replay.switch.done = 0
+    before, switch.on = switch.on, replayed
+    switch.done = 0
     stream = io.StringIO()
     try:
         gradcli.run(source, stdout=stream)
     except GradcliError as error:
         print(type(error).__name__, error, error.diagnostic.labels, file=stream)
     finally:
-        replay.switch.on = before
+        switch.on = before
         gradcli.run("torch.set_grad_enabled(True)")
-    return re.sub(r"0x[0-9a-f]+", "0x...", stream.getvalue()), replay.switch.done
+    return re.sub(r"0x[0-9a-f]+", "0x...", stream.getvalue()), switch.done
 
 
 def assert_same(source: str) -> int:

@@ -43,7 +43,7 @@ def run_learned(source: str) -> str:
 def run_plainly(source: str) -> str:
     """The same, where nothing learned is used and no loop is done by a plan."""
     from gradcli.graph.recording import Recording
-    from gradcli.lowering.replay import switch
+    from gradcli.lowering.switch import switch
 
     switch.on = False
     try:

@@ -199,7 +199,7 @@ def test_scripts_are_watched_too_also_in_loops():
 
 def test_the_watch_ends_with_its_block():
     from gradcli.execute import evaluate
-    from gradcli.lowering.replay import switch
+    from gradcli.lowering.switch import switch
     from gradcli.tensor import autograd
 
     before = evaluate.backend, evaluate.SWEEP, switch.on, autograd.Pass
