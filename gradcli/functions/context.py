@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -51,12 +52,9 @@ class Context(GradFn):
         self._fixed: Values = ()
 
     @staticmethod
-    def _of(name: str, arguments: Values) -> Context:
-        """A context for a call of the function `name`, of a class of its own as in PyTorch."""
-        made = type(f"{name}Backward", (Context,), {"__module__": "torch.autograd.function"})
-        context = made(arguments)
-        assert isinstance(context, Context)
-        return context
+    def _of(function: type, arguments: Values) -> Context:
+        """A context for a call of a function, which has a class of its own for them."""
+        return _class(function)(arguments)
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors for `backward`, which finds them in `saved_tensors`."""
@@ -138,3 +136,9 @@ def _tensors(method: str, values: Values) -> Values:
                 kind=TypeError,
             )
     return values
+
+
+@cache
+def _class(function: type) -> type[Context]:
+    name, module = f"{function.__name__}Backward", "torch.autograd.function"
+    return type(name, (Context,), {"__module__": module})

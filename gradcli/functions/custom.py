@@ -7,7 +7,8 @@ Constraints: one graph op (gradcli/ops/custom.py), whose derivative rule calls t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
@@ -20,6 +21,9 @@ from gradcli.ops.ruled import opaque
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.closing import depend
 from gradcli.tensor.storage import Stop
+
+if TYPE_CHECKING:
+    import inspect
 
 Values = tuple[Any, ...]
 
@@ -66,7 +70,7 @@ class Function:
         """The function of `args`; gradients flow through its tensors to those among `args`."""
         split = cls.setup_context is not Function.setup_context
         args = _by_position(cls, split, args, kwargs)
-        context = Context._of(cls.__name__, args)
+        context = Context._of(cls, args)
         if levels.active:
             _check_transforms(cls, split, args)
         call = Call(context, _backward(cls), cls.jvp, args)
@@ -84,14 +88,21 @@ class Function:
 
 
 def _by_position(cls: type[Function], split: bool, args: Values, kwargs: dict[str, Any]) -> Values:
+    if not split and not kwargs:
+        return args
+    signature = _signature(cls.forward)
+    if not split:
+        return signature.bind_partial(None, *args, **kwargs).args[1:]
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.args
+
+
+@cache
+def _signature(forward: Callable[..., Any]) -> inspect.Signature:
     import inspect
 
-    signature = inspect.signature(cls.forward)
-    if split:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return bound.args
-    return signature.bind_partial(None, *args, **kwargs).args[1:] if kwargs else args
+    return inspect.signature(forward)
 
 
 class VmapInfo(NamedTuple):
