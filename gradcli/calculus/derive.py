@@ -188,6 +188,8 @@ def is_elementwise(rewrite: Rewriter, cotangent: Node) -> bool:
             continue
         factors, result = factors_of(part, rewrite.terms)
         own = [f for f in factors if _mentions(f.node)]
+        if part.op is PRODUCT and part.attrs["scale"] == 0:
+            continue
         if len(own) != 1 or own[0].labels != result or own[0].node.op is not SYMBOL:
             return False
     return True

@@ -94,6 +94,7 @@ EXAMPLES = {
         "LinalgLuSolve0": "linalg.lu_solve(*linalg.lu_factor(X), Y)",
         "Sort1": "sort(x, stable=True)[0]",
     },
+    **{f"{name}0": f"{name.lower()}(tensor(2.), x)" for name in ("Igamma", "Igammac")},
     "LuUnpack0": "torch.lu_unpack(*linalg.lu_factor(X))[1]",
     **{"Xlogy1": "xlogy(2., x)", "Col2Im0": "fold(Z.view(1, 8, 4), (3, 3), 2)"},
     **{"Clamp1": "clamp(x, 0.3)", "Clamp0": "clamp(X, x, y)", "ClampMin0": "clamp_min(x, 0.3)"},
@@ -173,13 +174,16 @@ def call_of(qualified: str, entry: Function) -> Example | None:
 
 
 def _first(calls: Iterator[str], name: str | None) -> Example | None:
+    """The first call that has a result with elements; one without only where there is no other."""
     variables = {key: api.evaluate(text, gradients=False).output for key, text in VALUES.items()}
+    empty: Example | None = None
     for expression in islice(calls, ATTEMPTS):
         used = {key: api.as_leaf(key, value) for key, value in variables.items()}
         found = _made(expression, used, name)
-        if found is not None:
+        if found is not None and found.output.numel():
             return found
-    return None
+        empty = empty or found
+    return empty
 
 
 def _made(expression: str, variables: dict[str, Any], name: str | None) -> Example | None:

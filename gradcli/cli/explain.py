@@ -58,7 +58,7 @@ def explained(name: str) -> str:
         shown = shlex.quote((LEAF + script).replace("\n", "\\n") + "\\n")
         return f"{name}: {meaning}\n\nexample: printf {shown} | gradcli run -"
     functions, own = makers(name)
-    found = example(name, functions)
+    found = example(name, _distinct(functions))
     if found is None and not own:
         known = [*CODES, *SPECIAL, *(_camel(entry.shown) for entry in table().values())]
         raise GradcliError(
@@ -71,7 +71,7 @@ def explained(name: str) -> str:
         f"{name}: the backward step of {called}; "
         "it turns the gradient of a result into the gradients of the arguments"
     ]
-    for qualified, entry in list(functions.items())[:4]:
+    for qualified, entry in list(_distinct(functions).items())[:4]:
         record = describe(qualified, entry)
         lines.append(f"\n{record['signature']}  {record['description']}".rstrip())
         if found is None:
@@ -95,9 +95,22 @@ def makers(name: str) -> tuple[dict[str, Function], bool]:
     return makers, any(entry.on_nodes for entry in makers.values())
 
 
+def _distinct(functions: dict[str, Function]) -> dict[str, Function]:
+    """Of functions that several modules have under one name, the one written shortest; of one that
+    writes to its tensor and one that does not, the latter.
+    """
+    found: dict[str, str] = {}
+    for qualified in sorted(functions, key=lambda q: (q.endswith("_"), q.count("."), q)):
+        found.setdefault(qualified.rpartition(".")[2].removesuffix("_"), qualified)
+    return {qualified: functions[qualified] for qualified in found.values()}
+
+
 def _shown(found: Example) -> list[str]:
     """The gradients that the arguments of an example get, and the example to run."""
-    lines = [f"  gradient by {by}: {formula}" for by, formula in found.gradients().items()]
+    try:
+        lines = [f"  gradient by {by}: {formula}" for by, formula in found.gradients().items()]
+    except GradcliError as error:  # PyTorch has the name, but no derivative
+        return [f"  gradient by none: {error}"]
     if lines:
         lines.append("  g is the gradient of the result, out the result")
     names = unbound(parse_expression(Source("", found.expression)), ())

@@ -73,14 +73,25 @@ def _exp_power(terms: Terms, f: Factor) -> list[Factor] | None:
 
 
 def _exp_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
-    """`exp(u)*exp(v)` is `exp(u + v)` where that has fewer terms: `exp(u)*exp(-u)` is 1."""
-    if any(f.node.op.name != "exp" or f.power != 1 for f in (a, b)):
+    """`exp(u)*exp(v)` is `exp(u + v)` where that has fewer terms: `exp(u)*exp(-u)` is 1; powers of
+    any one base likewise.
+    """
+    one, other = a.node, b.node
+    if one.op.name not in ("exp", "pow") or one.op is not other.op or one.shape != other.shape:
         return None
-    inner = [f.node.inputs[0] for f in (a, b)]
+    alike = all(
+        x is y or None is not number_of(x) == number_of(y)
+        for x, y in zip(one.inputs[:-1], other.inputs[:-1], strict=True)
+    )
+    whole = all(isinstance(f.power, Fraction) and f.power.denominator == 1 for f in (a, b))
+    inner = [terms.times(f.power, f.node.inputs[-1]) for f in (a, b)]
+    if not alike or not whole or inner[0].shape != inner[1].shape:
+        return None
     both = terms.total([(Fraction(1), x) for x in inner], inner[0].shape)
     if _length(both) >= sum(map(_length, inner)):
         return None
-    return [Factor(terms.node(OPS["exp"], (both,), both.shape), a.labels, Fraction(1))]
+    made = terms.node(one.op, (*one.inputs[:-1], both), one.shape)
+    return [Factor(made, a.labels, Fraction(1))]
 
 
 def _length(node: Node) -> int:
@@ -89,8 +100,8 @@ def _length(node: Node) -> int:
 
 
 def _exp_number(terms: Terms, f: Factor) -> list[Factor] | None:
-    """`exp(0)` is 1."""
-    zero = f.node.op.name == "exp" and number_of(f.node.inputs[0]) == 0
+    """`exp(0)` is 1, and so is `u**0`."""
+    zero = f.node.op.name in ("exp", "pow") and number_of(f.node.inputs[-1]) == 0
     return [] if zero else None
 
 
@@ -121,6 +132,35 @@ def _cancelled(first: str, second: str, made: Any) -> Any:
 
     rule.__qualname__ = f"{first}*{second}"
     return rule
+
+
+def _hyperbolic(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
+    """`(1 - exp(-u))*sigmoid(u)` is `tanh(u/2)`, `(1 + tanh(-u/2))*sigmoid(u)` half of
+    `1 - tanh(u/2)**2`.
+    """
+    if a.node.op is not TOTAL or b.node.op.name != "sigmoid" or a.power != 1 or b.power < 1:
+        return None
+    u = b.node.inputs[0]
+    one = terms.number(1, u.shape)
+
+    def sum_of(sign: int, x: Node) -> Node:
+        return terms.total([(Fraction(1), one), (Fraction(sign), x)], u.shape)
+
+    def of(name: str, x: Node) -> Node:
+        return terms.node(OPS[name], (x,), u.shape)
+
+    half = terms.times(Fraction(1, 2), u)
+    if a.node is sum_of(-1, of("exp", _negated(terms, u))):
+        made = [Factor(of("tanh", half), a.labels, Fraction(1))]
+    elif a.node is sum_of(1, of("tanh", _negated(terms, half))):
+        labels = terms.labels(u.ndim)
+        even = half if terms.scaled(half)[0] > 0 else _negated(terms, half)
+        square = product(terms, [Factor(of("tanh", even), labels, Fraction(2))], labels, u.shape)
+        made = [Factor(sum_of(-1, square), a.labels, Fraction(1))]
+        made.append(Factor(terms.number(Fraction(1, 2)), (), Fraction(1)))
+    else:
+        return None
+    return [*made, *([b._replace(power=b.power - 1)] if b.power > 1 else [])]
 
 
 def _symbolic_power(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
@@ -182,6 +222,7 @@ def _even_power(terms: Terms, f: Factor) -> list[Factor] | None:
 PAIRS += [
     _exp_pair,
     _sigmoid_pair,
+    _hyperbolic,
     _symbolic_power,
     _indicator_pair,
     _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),

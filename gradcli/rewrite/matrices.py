@@ -11,7 +11,16 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
 from gradcli.rewrite.places import AT, at, unit_vector
 from gradcli.rewrite.products import SINGLES, STEPS, Work, product
-from gradcli.rewrite.terms import INDICATOR, INVERSE, PRODUCT, SYMMETRIC, TOTAL, Factor, Terms
+from gradcli.rewrite.terms import (
+    INDICATOR,
+    INVERSE,
+    PRODUCT,
+    SYMMETRIC,
+    TOTAL,
+    Factor,
+    Terms,
+    factors_of,
+)
 from gradcli.rewrite.translate import Rewriter, row
 
 
@@ -67,13 +76,35 @@ SINGLES.append(_only_one)
 
 
 def inverse(r: Rewriter, x: Node) -> Node:
-    """The inverse of a matrix: of an inverse the matrix, of a transpose the transpose."""
+    """The inverse of a matrix: of an inverse the matrix, of a product with inverses the product of
+    what they are of, the other way round.
+    """
     if x.op is INVERSE:
         return x.inputs[0]
     scale, bare = r.terms.scaled(x)
     if scale not in (0, 1):
         return r.terms.times(Fraction(1) / scale, inverse(r, bare))
+    made = _inverse_of_product(r, x)
+    if made is not None:
+        return made
     return r.terms.node(INVERSE, (x,), x.shape)
+
+
+def _inverse_of_product(r: Rewriter, x: Node) -> Node | None:
+    """`inv(inv(A)@B)` is `inv(B)@A`; None where that has no fewer inverses."""
+    if x.op is not PRODUCT or x.ndim != 2:
+        return None
+    factors, result = factors_of(x, r.terms)
+    inverses = sum(f.node.op is INVERSE for f in factors)
+    square = all(
+        f.power == 1 and len(set(f.labels)) == 2 and f.node.shape == x.shape for f in factors
+    )
+    labels = [a for f in factors for a in f.labels]
+    chained = all(labels.count(a) == 2 - (a in result) for a in labels)
+    if not square or not chained or len(set(result)) < 2 or len(factors) > 2 * inverses:
+        return None
+    made = [Factor(inverse(r, f.node), f.labels[::-1], Fraction(1)) for f in factors]
+    return product(r.terms, made, result[::-1], x.shape, 1 / x.attrs["scale"])
 
 
 def transposed(terms: Terms, x: Node) -> Node:

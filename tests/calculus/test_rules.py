@@ -41,6 +41,7 @@ SAMPLES = {
     "_one_row": "sum(max(X, 1)[0]**2)",
     "_picked": "x[0]*x[1]",
     "_sliced_rows": "(A@x)[1:]",
+    "_hyperbolic": "sum(y*(1 - exp(-x))/(1 + exp(-x)))",
     "_exp_pair": "-log(exp(a)/sum(exp(x)))",
     "_exp_number": "exp(x)*exp(-x)*y@y",
     "_logistic": "sum(y/(1 + exp(-x)))",
@@ -115,6 +116,7 @@ FORMS = [
         "{0}/(1 + ({1})**2)",
         "where({0} > {1}, {0}, {1})",
         "sqrt(1 + ({0})**2)",
+        "2**({0})*2**({1})",
         "maximum({0}, {1})",
     ),
 ]
