@@ -6,6 +6,7 @@ from gradcli.rewrite import axes as axes
 from gradcli.rewrite import cancelled as cancelled
 from gradcli.rewrite import choices as choices
 from gradcli.rewrite import convolutions as convolutions
+from gradcli.rewrite import exponentials as exponentials
 from gradcli.rewrite import indices as indices
 from gradcli.rewrite import matrices as matrices
 from gradcli.rewrite import pools as pools
