@@ -112,9 +112,28 @@ def _view_as_real(input: Any) -> Node:
     return complexes.view_as_real(input)
 
 
-@function("view_as_complex", view=True, method=False, refuses={bfloat16: Check(VIEWED)})
-def view_as_complex(input: Any) -> Node:
+@composite("view_as_complex", method=False)
+def view_as_complex(input: Any) -> Any:
     """Pairs along a last dim of length 2 as complex numbers, sharing memory."""
+    made = _view_as_complex(input)
+    *outer, last = input.stride()
+    if last != 1:
+        raise GradcliError("G024", "Tensor must have a last dimension with stride 1")
+    if any(s % 2 for s, n in zip(outer, input.shape, strict=False) if n != 1):
+        sentence = "Tensor must have a stride divisible by 2 for all but last dimension"
+        raise GradcliError("G024", sentence)
+    if input.storage_offset() % 2:
+        raise GradcliError("G024", "Tensor must have a storage_offset divisible by 2")
+    return made
+
+
+@function(
+    "Tensor._view_as_complex",
+    shown="view_as_complex",
+    view=True,
+    refuses={bfloat16: Check(VIEWED)},
+)
+def _view_as_complex(input: Any) -> Node:
     x = tensor(input)
     if x.dtype.category != FLOATING:
         raise GradcliError(

@@ -93,6 +93,13 @@ def map_(input: Any, tensor: AnyTensor, callable: Any) -> Any:
     return _by_element("map_", callable, input, tensor.broadcast_to(input.shape))
 
 
+@composite("Tensor.map2_")
+def map2_(input: Any, x: AnyTensor, y: AnyTensor, callable: Any) -> Any:
+    """Writes `callable` of each element and those of `x` and `y` at its place."""
+    others = (other.broadcast_to(input.shape) for other in (x, y))
+    return _by_element("map2_", callable, input, *others)
+
+
 def _by_element(name: str, callable: Any, input: Any, *others: Any) -> Any:
     if any(x.requires_grad for x in (input, *others)):
         sentence = f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}()"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import einsum_composed, tensordot_composed
+from gradcli.functions.equation import lettered, read
 from gradcli.functions.linalg import one_dtype, tensor_shape
-from gradcli.functions.shape import permuted, unsafe_view, whole
+from gradcli.functions.shape import permuted, unsafe_view
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor
+from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
@@ -40,52 +41,23 @@ def inner(input: Any, other: Any) -> Any:
 def einsum(equation: Any, *operands: Any) -> Any:
     """An Einstein sum: `einsum("ij,jk->ik", x, y)`, or `einsum(x, [0, 1], y, [1, 2], [0, 2])`."""
     given: Any = operands
-    if not isinstance(equation, str):
-        equation, given = _lettered((equation, *operands))
-    elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         given = operands[0]
-    inputs, output = _equation(equation, [len(tensor_shape(x)) for x in given])
+    if not given:
+        raise GradcliError("G014", _NOTHING, kind=ValueError)
+    if not isinstance(equation, str):
+        equation, given = lettered((equation, *operands))
+    require_tensors(given, argument=1)
+    inputs, output = read(equation, [len(tensor_shape(x)) for x in given])
     sums = not set().union(*inputs) <= set(output)
     kinds = ("permute", "sum") if len(given) == 1 else ("mul", "view")
     return _EINSUMS[kinds[sums]](inputs, output, list(given))
 
 
-def _lettered(arguments: tuple[Any, ...]) -> tuple[str, list[Any]]:
-    """The equation and the operands of tensors that alternate with lists of numbers."""
-    if len(arguments) < 2:
-        raise GradcliError(
-            "G014",
-            "einsum(): must specify the equation string and at least one operand, or at least one "
-            "operand and its subscripts list",
-            kind=ValueError,
-        )
-    words = [_word(labels) for labels in arguments[1::2]]
-    equation = ",".join(words)
-    if len(arguments) % 2:
-        equation += "->" + _word(arguments[-1])
-    return equation, list(arguments[0 : 2 * len(words) : 2])
-
-
-def _word(labels: Any) -> str:
-    """A list of numbers and `...` as letters."""
-    if not isinstance(labels, (list, tuple)):
-        raise GradcliError(
-            "G014",
-            f"einsum(): a list of subscripts is expected after each operand, not "
-            f"{type(labels).__name__}",
-            help='einsum("ij,jk->ik", x, y), or einsum(x, [0, 1], y, [1, 2], [0, 2])',
-        )
-    for label in labels:
-        if label is not ... and not 0 <= whole(label) < len(_LETTERS):
-            raise GradcliError(
-                "G026",
-                "einsum(): subscript in subscript list is not within the valid range [0, 52)",
-                kind=ValueError,
-            )
-    return "".join("..." if label is ... else _LETTERS[label] for label in labels)
-
-
-_LETTERS = ascii_uppercase + ascii_lowercase
+_NOTHING = (
+    "einsum(): must specify the equation string and at least one operand, or at least one operand "
+    "and its subscripts list"
+)
 
 
 def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
@@ -121,54 +93,6 @@ _EINSUMS = {
 def labels_once(labels: str) -> str:
     """Each label once, in the order of first appearance."""
     return "".join(dict.fromkeys(labels))
-
-
-def _equation(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """Labels of operands and result, `...` spelled out in unused letters."""
-    text = equation.replace(" ", "")
-    left, arrow, output = text.partition("->")
-    inputs = left.split(",")
-    if len(inputs) != len(ranks):
-        few = "fewer" if len(inputs) > len(ranks) else "more"
-        raise GradcliError(
-            "G013", f"einsum(): {few} operands were provided than specified in the equation"
-        )
-    _check_output(output.replace("...", ""), left)
-    width = 0
-    for number, (labels, rank) in enumerate(zip(inputs, ranks, strict=True)):
-        named = len(labels.replace("...", ""))
-        width = max(width, rank - named)
-        if named > rank if "..." in labels else named != rank:
-            sentence = (
-                f"einsum(): the number of subscripts in the equation ({named}) {{}} the number of "
-                f"dimensions ({rank}) for operand {number}"
-            )
-            if "..." in labels:
-                raise GradcliError("G013", sentence.format("is more than"))
-            raise GradcliError(
-                "G013", sentence.format("does not match") + " and no ellipsis was given"
-            )
-    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
-    dots = "".join(spare[:width])
-    expanded = [
-        labels.replace("...", dots[width - (rank - len(labels) + 3) :] if "..." in labels else "")
-        for labels, rank in zip(inputs, ranks, strict=True)
-    ]
-    if not arrow:
-        joined = "".join(expanded)
-        single = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots)
-        return expanded, dots + "".join(single)
-    return expanded, output.replace("...", dots)
-
-
-def _check_output(output: str, inputs: str) -> None:
-    for label in output:
-        fault = "does not appear in the equation for any input operand"
-        if label in inputs:
-            fault = "appears more than once in the output"
-            if output.count(label) == 1:
-                continue
-        raise GradcliError("G013", f"einsum(): output subscript {label} {fault}")
 
 
 def _check_sizes(inputs: list[str], nodes: list[Node]) -> None:

@@ -21,6 +21,7 @@ from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
+from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.operands import no_kernel, other_dtype
@@ -129,16 +130,16 @@ def cartesian_prod(*tensors: Any) -> Any:
 @function("block_diag", method=False)
 def block_diag(*tensors: Any) -> Node:
     """A matrix with the given ones along its diagonal, zero elsewhere."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list) else tensors
-    if not given:
+    if not tensors:
         return constant(0, default.dtype, (1, 0))
-    for place, x in enumerate(given):
+    require_tensors(tensors)
+    for place, x in enumerate(tensors):
         if x.ndim > 2:
             raise _error(
                 "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input "
                 f"{place} has {x.ndim} dimensions"
             )
-    blocks = [reshaped(x, (1,) * (2 - x.ndim) + x.shape) for x in promoted(*given)]
+    blocks = [reshaped(x, (1,) * (2 - x.ndim) + x.shape) for x in promoted(*tensors)]
     width = sum(x.shape[1] for x in blocks)
     rows, start = [], 0
     for x in blocks:

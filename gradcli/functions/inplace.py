@@ -12,6 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.gather import number_like
 from gradcli.functions.shape import too_many_dims
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import require_room
@@ -81,7 +82,6 @@ NAMES = [
     "exp2",
     "expm1",
     "fix",
-    "float_power",
     "floor",
     "floor_divide",
     "fmod",
@@ -221,6 +221,20 @@ for _name in NAMES:
     _in_place(f"{_name}_", _name)
 for _python, _name in AUGMENTED.items():
     _in_place(f"__i{_python}__", _name)
+
+
+@composite("Tensor.float_power_")
+def float_power_(input: Any, exponent: Value) -> Any:
+    """`float_power`, written to a tensor that is float64 or complex128 already."""
+    function = registry.method("float_power")
+    wide = function(input, exponent).dtype
+    if input.dtype is not wide:
+        raise GradcliError(
+            "G025",
+            f"the base given to float_power_ has dtype {SCALAR_TYPES[input.dtype]} but the "
+            f"operation's result requires dtype {SCALAR_TYPES[wide]}",
+        )
+    return in_place(function, input, exponent)
 
 
 @composite("Tensor.__imatmul__")

@@ -25,6 +25,7 @@ from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis, text
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor import Tensor
+from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Dims, Listed, Tensors
@@ -34,13 +35,7 @@ from gradcli.tensor.operands import no_kernel
 
 
 def _listed_tensors(tensors: Any, name: str) -> list[Any]:
-    for i, x in enumerate(tensors):
-        if not isinstance(x, (Node, Tensor)):
-            raise GradcliError(
-                "G014",
-                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}",
-                kind=TypeError,
-            )
+    require_tensors(tensors)
     if not tensors:
         if name == "cat":
             sentence = "torch.cat(): expected a non-empty list of Tensors"
@@ -139,13 +134,8 @@ def _each_position(repeats: Tensor) -> Tensor:
     counts = repeats.array()
     if (counts < 0).any():
         raise GradcliError("G026", "repeats can not be negative")
-    made: Tensor = _positions(np.repeat(np.arange(len(counts)), counts)).to(repeats.dtype)
-    return made
-
-
-def _positions(values: Any) -> Tensor:
-    known = np.ascontiguousarray(values, np.int64)
-    return Tensor(data(known, known.shape, int64))
+    known = np.repeat(np.arange(len(counts), dtype=counts.dtype), counts)
+    return Tensor(data(known, known.shape, repeats.dtype))
 
 
 # -- repeating
@@ -193,24 +183,26 @@ def repeat_interleave(
     """Each element (or slice along `dim`) repeated `repeats` times in place."""
     if repeats is None:
         return _each_position(input)
+    counts = list(repeats.shape) if isinstance(repeats, Tensor) else []
+    if len(counts) > 1:
+        raise GradcliError("G024", "repeats must be 0-dim or 1-dim tensor")
     if dim is None:
         input, dim = input.flatten(), 0
-    counts = repeats.array() if isinstance(repeats, Tensor) else np.array(whole(repeats))
-    if (counts < 0).any():
-        raise GradcliError("G026", "Repeats must be non-negative")
     axis = axis_from_right(whole(dim), len(input.shape))
     if not input.shape:  # PyTorch flattens the dim and the repetitions after it
         axis_from_right(1, 0)
     size = input.shape[axis]
-    if counts.ndim == 0:
-        return _interleaved(input, axis, int(counts))
-    if counts.size not in (1, size):
+    if not isinstance(repeats, Tensor):
+        if whole(repeats) < 0:
+            raise GradcliError("G026", "Repeats must be non-negative")
+        return _interleaved(input, axis, whole(repeats))
+    if counts not in ([], [1], [size]):
         raise GradcliError(
             "G024",
             "repeats must have the same size as input along dim, but got repeats.size(0) = "
-            f"{counts.size} and input.size({axis + len(input.shape)}) = {size}",
+            f"{counts[0]} and input.size({axis + len(input.shape)}) = {size}",
         )
-    return input.index_select(dim, _positions(np.repeat(np.arange(size), counts)))
+    return input.index_select(dim, _each_position(repeats.expand(size)))
 
 
 def _interleaved(input: Any, axis: int, count: int) -> Any:

@@ -226,19 +226,16 @@ def _outer_composed(input: Any, vec2: Any) -> Any:
 @function("outer", "ger", shown="mul", composed=_outer_composed)
 def outer(input: Any, vec2: Any) -> Node:
     """Every product of an element of one vector with one of another."""
-    x, y = promoted(*_vectors(input, vec2))
+    x, y = promoted(*_vectors("outer", self=input, vec2=vec2))
     return contract(x, y, spec="i,j->ij")
 
 
-def _vectors(input: Any, vec2: Any) -> tuple[Node, Node]:
-    x, y = tensor(input), tensor(vec2)
-    for node, name in ((x, "self"), (y, "vec2")):
-        if node.ndim != 1:
-            raise GradcliError(
-                "G021",
-                f"outer: Expected 1-D argument {name}, but got {node.ndim}-D",
-            )
-    return x, y
+def _vectors(name: str, **vectors: Any) -> list[Node]:
+    for argument, node in vectors.items():
+        if tensor(node).ndim != 1:
+            sentence = f"{name}: Expected 1-D argument {argument}, but got {tensor(node).ndim}-D"
+            raise GradcliError("G021", sentence)
+    return [tensor(node) for node in vectors.values()]
 
 
 @function("Tensor._batched_matmul", shown="unsafe_view", composed=matmul_composed)
@@ -375,7 +372,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Nu
 @function("addr")
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*outer(vec1, vec2)`."""
-    product = alpha * contract(*promoted(*_vectors(vec1, vec2)), spec="i,j->ij")
+    product = alpha * contract(*promoted(*_vectors("addr", vec1=vec1, vec2=vec2)), spec="i,j->ij")
     result: Node = product if beta == 0 else beta * tensor(input) + product
     return result
 

@@ -282,13 +282,16 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
 
 
 @composite("Tensor.random_")
-def random_(input: Any, low: Any = None, high: Any = None, *, generator: Any = None) -> Any:
-    """Writes random whole numbers: from `low` up to and without `high`, or all that fit."""
+def random_(input: Any, low: Any = None, high: Any = ..., *, generator: Any = None) -> Any:
+    """Writes random whole numbers: from `low` up to and without `high`, or all that fit.
+
+    One number alone is `high`; None is the end of what fits.
+    """
     allowed(input)
     kind = drawn_as(input.dtype)
     if low is None:
         array = in_memory_order(input, "random_", generator, kind)
     else:
-        ends = {"low": 0, "high": low} if high is None else {"low": low, "high": high}
+        ends = {"low": 0, "high": low} if high is ... else {"low": low, "high": high}
         array = in_memory_order(input, "integers", generator, kind, **ends)
     return write(input, filled(input, drawn_tensor(array, input.dtype).node, "random"))

@@ -465,6 +465,14 @@ def norm(
     return vector_norm(input, order, dim, keepdim, dtype=dtype)
 
 
+@composite("nuclear_norm", method=False)
+def nuclear_norm(input: Any, dim: Any = (-2, -1), keepdim: bool = False) -> Any:
+    """The sums of singular values; the second argument may be `keepdim` too."""
+    if isinstance(dim, bool):
+        dim, keepdim = (-2, -1), dim
+    return registry.find("torch.linalg.matrix_norm")(input, "nuc", dim, keepdim)
+
+
 @function("logsumexp", "special.logsumexp")
 def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
     """`log(sum(exp(input)))` over `dim`, without overflow."""

@@ -198,6 +198,12 @@ def _least_squares(input: Any, b: Any) -> tuple[Node, Node, bool]:
         raise GradcliError("G021", f"{name}: input must have at least 2 dimensions.")
     if y.ndim < 1:
         raise GradcliError("G021", f"{name}: other must have at least 1 dimension.")
+    if not 0 <= x.ndim - y.ndim <= 1:
+        raise GradcliError(
+            "G021",
+            f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - "
+            "other.dim()) <= 1",
+        )
     if x.dtype is not y.dtype:
         raise GradcliError(
             "G025",
@@ -209,7 +215,8 @@ def _least_squares(input: Any, b: Any) -> tuple[Node, Node, bool]:
     if vector:
         y = reshape(y, axes=1, shape=(y.shape[-1], 1))
     if y.ndim < 2 or x.shape[-2] != y.shape[-2]:
-        raise GradcliError("G021", f"{name}: input.size(-2) should match other.size(-2)")
+        axis = -min(y.ndim, 2)
+        raise GradcliError("G021", f"{name}: input.size(-2) should match other.size({axis})")
     return x, y, vector
 
 

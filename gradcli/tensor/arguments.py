@@ -6,7 +6,7 @@ again; signatures stand in the bodies (kinds.py reads them), nothing about singl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, did_you_mean
@@ -181,6 +181,17 @@ def type_of(value: Any) -> str:
     if isinstance(value, (Tensor, Node)):
         return "Tensor"
     return "torch.dtype" if isinstance(value, DType) else type(value).__name__
+
+
+def require_tensors(values: Iterable[Any], argument: int = 0) -> None:
+    """Raises G014 where one of the values that argument number `argument` lists is no tensor."""
+    for i, x in enumerate(values):
+        if not isinstance(x, (Node, Tensor)):
+            raise GradcliError(
+                "G014",
+                f"expected Tensor as element {i} in argument {argument}, but got {type_of(x)}",
+                kind=TypeError,
+            )
 
 
 def _check_mixed(

@@ -63,6 +63,7 @@ EQUAL: dict[str, tuple[str, ...]] = {
     "tensordot: Expected the output tensor to have dtype {Wanted}, but got an output tensor with "
     "dtype {Got}": ("inner", "tensordot"),
     "Expected out type to be {Wanted} but got {Got}": ("where",),
+    "multinomial expects {Wanted} tensor out, got: {Got}": ("multinomial",),
     "nonzero: Expected out tensor to have scalar type {Wanted} but got scalar type{Got}": (
         "nonzero",
     ),

@@ -95,12 +95,16 @@ class Generator(Stream):
         factor = spread.astype(values.dtype) if lone else spread
         return np.asarray(_cast(values * factor, values.dtype) + center)
 
-    def integers(self, low: int, high: int, shape: Shape, dtype: DTypeLike = np.int64) -> Array:
-        """Integers of [low, high) (`randint`, `random_(low, high)`): every real dtype."""
+    def integers(
+        self, low: int, high: int | None, shape: Shape, dtype: DTypeLike = np.int64
+    ) -> Array:
+        """Integers of [low, high), or up to the largest that `random_` draws: every real dtype."""
         dtype = np.dtype(dtype)
         low, high = checks.integer_range(low, high, dtype)
         # From 2**28 on, the remainder of one 32-bit word would be visibly skewed.
         words = self.words(checks.element_count(shape), wide=high - low >= 1 << 28)
+        if high - low == 1 << 64:
+            return words.view(np.int64).reshape(shape)
         offsets = (words % words.dtype.type(high - low)).astype(np.uint64)
         return _cast((offsets + np.uint64(low % 2**64)).view(np.int64), dtype).reshape(shape)
 
@@ -110,10 +114,7 @@ class Generator(Stream):
         if not count:
             return np.empty(shape, dtype)
         checks.require("random_kernel_cpu", dtype, checks.WITH_BOOL)
-        if dtype.kind == "f":
-            bound = 2 ** checks.digits(dtype) + 1
-        else:
-            bound = 2 if dtype.kind == "b" else int(np.iinfo(dtype).max) + 1
+        bound = checks.largest_drawn(dtype) + 1
         words = self.words(count, wide=dtype in (np.int64, np.float64))
         return _cast(words % words.dtype.type(bound), dtype).reshape(shape)
 

@@ -111,8 +111,10 @@ def check_uniform(dtype: np.dtype[Any], low: float, high: float) -> None:
         )
 
 
-def integer_range(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
+def integer_range(low: int, high: int | None, dtype: np.dtype[Any]) -> tuple[int, int]:
     """The range [low, high) to draw in `dtype`, its ends moved where rounding could leave it."""
+    if high is None:
+        return low, largest_drawn(dtype) + 1
     for value in (low, high):
         if not -(2**63) <= value < 2**63:
             raise refused("Overflow when unpacking long long", kind=ValueError)
@@ -135,6 +137,13 @@ def integer_range(low: int, high: int, dtype: np.dtype[Any]) -> tuple[int, int]:
         if not smallest <= value <= largest:
             raise refused(f"{word} is out of bounds for {names(dtype)[1]}")
     return low, high
+
+
+def largest_drawn(dtype: np.dtype[Any]) -> int:
+    """The largest whole number that is drawn unless another one is said."""
+    if dtype.kind == "f":
+        return 2 ** digits(dtype)  # type: ignore[no-any-return]
+    return 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
 
 
 def check_permutation(n: int, dtype: np.dtype[Any]) -> None:

@@ -75,6 +75,7 @@ def test_refusals(expression: str) -> None:
     compare_error(expression, VALUES)
 
 
+@pytest.mark.filterwarnings("ignore:The reduce argument")
 def test_scatter_with_reduce_has_no_derivative_as_in_pytorch() -> None:
     mine, _ = ours("x.scatter(0, ci, s, reduce='multiply')", VALUES)
     other, _ = theirs("x.scatter(0, ci, s, reduce='multiply')", VALUES)
