@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.execute.evaluate import checked
 from gradcli.functions.matrix_checks import (
     ZERO_PIVOT,
     square,
@@ -15,7 +16,7 @@ from gradcli.functions.matrix_checks import (
     system,
 )
 from gradcli.functions.systems import from_left
-from gradcli.graph.dtype import HALVES, int32
+from gradcli.graph.dtype import HALVES, INTEGER, SCALAR_TYPES, int32
 from gradcli.graph.node import Node, constant
 from gradcli.ops import decompositions as own
 from gradcli.ops.matrices import adjoint, emptied, product, transposed
@@ -23,6 +24,7 @@ from gradcli.ops.rows import lacks
 from gradcli.ops.systems import solve_triangular
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import Results, named_results
 
@@ -197,5 +199,35 @@ def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False
 )
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Node:
     """The solution of AX = B from what `linalg.ldl_factor` returns for A."""
-    packed, b = system("torch.linalg.ldl_solve", LD, B, True)
-    return own.ldl_solve(packed, tensor(pivots), b, hermitian=hermitian)
+    name = "torch.linalg.ldl_solve"
+    packed, b = system(name, LD, B, True)
+    exchanges = tensor(pivots)
+    if exchanges.dtype.category != INTEGER:
+        kind = SCALAR_TYPES[exchanges.dtype]
+        raise GradcliError("G025", f"{name}: Expected pivots to be integers. Got {kind}")
+    if exchanges.shape != packed.shape[:-1]:
+        raise GradcliError(
+            "G021",
+            f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with "
+            f"shape {list(exchanges.shape)} instead",
+        )
+    size = packed.shape[-1]
+    wrong = checked(of_all_examples(exchanges), lambda known: _no_pivots(known, size))
+    if wrong:
+        raise GradcliError("G026", wrong)
+    return own.ldl_solve(packed, exchanges, b, hermitian=hermitian)
+
+
+def _no_pivots(pivots: Any, size: int) -> str | None:
+    """What is wrong with numbers that `ldl_factor` cannot have returned: LAPACK would follow them
+    out of the matrix.
+    """
+    hint = "Did you properly pass the result of ldl_factor?"
+    for fits, bound in ((abs(pivots) >= 1, ">= 1"), (abs(pivots) <= size, "<= LD.size(-2)")):
+        if not fits.all():
+            return f"Pivots given to ldl_solve must all satisfy |pivot| {bound}. {hint}"
+    for row in pivots.reshape(-1, size).tolist() if pivots.size else []:
+        signs = "".join("-" if pivot < 0 else "+" for pivot in row)
+        if "-" in signs.replace("--", ""):
+            return f"Negative pivots given to ldl_solve must come in pairs. {hint}"
+    return None

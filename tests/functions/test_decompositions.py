@@ -132,6 +132,8 @@ ERRORS = [
     *("lstsq(s, t.mT)", "lstsq(v, v)", "lstsq(s, t.float())", "lstsq(s, s, driver='x')"),
     *("householder_product(t.mT, v)", "householder_product(t, v)", "vander(v, N=1)"),
     *("ldl_factor(t)", "ldl_factor(s)[0].sum().backward()", "qr(s, 'r')[1].sum().backward()"),
+    *("ldl_solve(s, torch.tensor([1, 0, 2]), s)", "ldl_solve(s, torch.tensor([1, 2, 9]), s)"),
+    *("ldl_solve(s, v, s)", "ldl_solve(s, torch.tensor([1]), s)"),
     *("qr(t, 'complete')[1].sum().backward()",),
     *(f"{name}.real.sum().backward()" for name in (f"svd({COMPLEX})[0]", f"eigh({COMPLEX})[1]")),
     f"eig({COMPLEX})[1].imag.sum().backward()",
@@ -154,6 +156,12 @@ def test_refusals(expression: str) -> None:
         ours(expression, VALUES)
     assert str(mine.value) == str(caught.value).splitlines()[0]
     assert mine.value.kind.__name__ == type(caught.value).__name__
+
+
+def test_pivots_that_lead_out_of_the_matrix_are_refused() -> None:
+    """LAPACK reads a negative pivot together with the next one, which the last row has not."""
+    with pytest.raises(GradcliError, match="must come in pairs"):
+        ours(L + "ldl_solve(s, torch.tensor([1, 2, -3]), s)", VALUES)
 
 
 @pytest.mark.parametrize("x", [[[1.0, 2.0], [2.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]])
