@@ -192,7 +192,7 @@ class Writer:
         if same is not node:
             return self._alias(node, same)
         arrays = [self.arrays[x] for x in inputs]
-        fixed = all(x in self.constant for x in inputs)
+        fixed = all(x in self.constant for x in inputs) or _is_one(node, inputs)
         if fixed or self._is_view(node, arrays):
             value = backend.run(node, arrays)
             self.arrays[node] = value if node.op.multiple else np.asarray(value)
@@ -272,6 +272,14 @@ class Writer:
 
     def _listed(self, values: Iterable[Any]) -> str:
         return ", ".join(map(self.name, values))
+
+
+def _is_one(node: Node, inputs: Sequence[Node]) -> bool:
+    """Whether a node is a power that is 1 whatever its base is, not a number included."""
+    if node.op.kernel != "pow" or inputs[1].op is not FULL or node.dtype.is_complex:
+        return False
+    exponent = inputs[1].attrs["value"]
+    return not isinstance(exponent, Traced) and exponent == 0
 
 
 def _key(node: Node, sources: list[int]) -> Any:

@@ -7,6 +7,7 @@ here, or operands that they are not for, leaves it to its kernel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from gradcli.execute.backends import cascade, precise
 from gradcli.execute.backends.contraction import Product, recipe
-from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array
+from gradcli.execute.backends.numpy import KERNELS, NUMPY_DTYPES, Array, diagonal_of
 from gradcli.execute.backends.pointwise import WRITERS
 from gradcli.execute.softmax_steps import log_softmax, logsumexp, softmax
 from gradcli.execute.stepping import (
@@ -50,6 +51,7 @@ def _contract(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any
         out = lines.new(node)
         lines.add(np.multiply, *outer, out)
         return out
+    spec, x = _folded(spec, x, y)
     multiply = recipe(spec, x.ndim, y.ndim)
     if multiply is not np.matmul and not isinstance(multiply, Product):
         return None
@@ -60,7 +62,21 @@ def _contract(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any
         lines.add(x.dot, y, out)
     else:
         lines.add(np.matmul, x, y, out)
-    return multiply.arranged(out) if isinstance(multiply, Product) else out
+    out = multiply.arranged(out) if isinstance(multiply, Product) else out
+    return out.reshape(node.shape)
+
+
+def _folded(spec: str, x: Array, y: Array) -> tuple[str, Array]:
+    """A contraction with one label instead of the first ones of the left operand, which are the
+    first ones of the result: many matrices times one are one matrix, as in its kernel."""
+    operands, _, result = spec.partition("->")
+    left, _, right = operands.partition(",")
+    count = next((i for i, c in enumerate(left) if c in right or result[i : i + 1] != c), 0)
+    plain = (len(left), len(right)) == (x.ndim, y.ndim) and x.flags.c_contiguous
+    if count < 2 or not plain:
+        return spec, x
+    folded = x.reshape(math.prod(x.shape[:count]), *x.shape[count:])
+    return f"{left[count - 1 :]},{right}->{result[count - 1 :]}", folded
 
 
 def _outer(spec: str, x: Array, y: Array) -> tuple[Array, Array] | None:
@@ -205,6 +221,13 @@ def _embed(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) 
     return out
 
 
+def _diagonal_embed(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array:
+    """Zeros beside the diagonal: written once."""
+    out = np.zeros(node.shape, NUMPY_DTYPES[node.dtype])
+    lines.put(diagonal_of(out, node.attrs["offset"]), arrays[0])
+    return out
+
+
 def _slice_put(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array:
     out = lines.new(node)
     lines.put(out, arrays[0])
@@ -229,6 +252,7 @@ STEPS: dict[str, Step] = {
     **{name: _by_float64(name) for name in precise.UFUNCS},
     **{"contract": _contract, "sum": _sum, "pow": _pow, "sigmoid": _sigmoid, "relu": _relu},
     **{"where": _where, "embed": _embed, "slice_put": _slice_put, "concat": _concat},
+    "diagonal_embed": _diagonal_embed,
     **{"softmax": softmax, "log_softmax": log_softmax, "logsumexp": logsumexp},
 }
 """Kernel name -> its steps."""

@@ -13,7 +13,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
-from gradcli.execute.evaluate import let_go, settle
+from gradcli.execute.evaluate import let_go, settle, silence
 from gradcli.graph import backward as engine
 from gradcli.graph.call import Part, composition_of, receivers_of, results_of
 from gradcli.graph.forms import are_small
@@ -79,7 +79,7 @@ class Pass:
         targets: Wanted | None,
         arrived: engine.Arrived,
     ) -> dict[Node, Node]:
-        with Stop(self.create_graph):
+        with silence, Stop(self.create_graph):
             seeds = [
                 seed(output, cotangent, number, self.batched)
                 for number, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True))

@@ -282,9 +282,15 @@ def _diagonal(x: Array, *, offset: int) -> Array:
 
 def _diagonal_embed(x: Array, *, offset: int, shape: Shape) -> Array:
     out = np.zeros(x.shape[:-1] + shape, x.dtype)
-    rows = np.arange(x.shape[-1]) + max(-offset, 0)
-    out[..., rows, rows + offset] = x
+    diagonal_of(out, offset)[...] = x
     return out
+
+
+def diagonal_of(matrices: Array, offset: int) -> Array:
+    """The diagonals of matrices, to write to."""
+    diagonals = np.diagonal(matrices, offset, -2, -1)
+    diagonals.flags.writeable = True
+    return diagonals
 
 
 def positions(axes: int, indices: tuple[Array, ...]) -> tuple[Any, ...]:
