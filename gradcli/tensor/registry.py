@@ -111,7 +111,15 @@ def _names(family: str, short: str) -> bool:
     text = _texts.get(family)
     if text is None:
         text = _texts[family] = _source(family)
-    return any(word in text for word in (f"def {short}(", f'"{short}"', f'.{short}"'))
+    if f"def {short}(" in text or f'.{short}"' in text:
+        return True
+    word = f'"{short}"'
+    return word in text and text.count(word) > sum(text.count(f) for f in _plain_text(word))
+
+
+def _plain_text(word: str) -> tuple[str, ...]:
+    """What a string is that names no function: `"x".join(...)`, `options["a"]`."""
+    return f"{word}.", f"[{word}]", f"with({word})"
 
 
 def _source(family: str) -> str:

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.cli.conftest import in_its_own_process
+
 
 @pytest.mark.parametrize(
     ("arguments", "printed"),
@@ -146,3 +148,13 @@ def test_singular_points_and_ties_are_noted(gradcli) -> None:
         "where x == y PyTorch takes 0.5" in json.loads(ties.stdout)["derivatives"]["x"]["notes"][0]
     )
     assert gradcli("diff", "norm(x)**2", "x:n").stderr == ""
+
+
+@pytest.mark.parametrize("name", ["x", "y", "b", "w"])
+def test_a_variable_loads_no_families_of_functions(name: str) -> None:
+    """Where `"x"` is text in a family, as in `"x".join`, it names no function."""
+    in_its_own_process(
+        "import sys; from gradcli.calculus import differentiate; "
+        f"differentiate('{name}**2*sin({name})'); "
+        "assert sum(m.startswith('gradcli.functions.') for m in sys.modules) < 10"
+    )
