@@ -12,7 +12,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, made, number_of, shape_of, tensor
 from gradcli.functions.shape import whole
-from gradcli.graph.dtype import DType, as_dtype, default, int64, of_number
+from gradcli.graph.dtype import DType, as_dtype, complex32, complex64, default, int64, of_number
 from gradcli.graph.node import constant, data
 from gradcli.graph.shape import Shape
 from gradcli.tensor import Tensor
@@ -103,8 +103,16 @@ def full(
         )
     value = number_of(fill_value)
     kind = of_number(value) if dtype is None else as_dtype(dtype)
-    as_number(value, kind)  # refuses what does not fit
+    if dtype is None and kind is complex32:  # which PyTorch does not make of itself
+        kind = complex64
+    value = as_number(value, kind).attrs["value"]
     return made(constant(value, kind, shape_of((size,), kind)), requires_grad)
+
+
+@composite("scalar_tensor", method=False)
+def scalar_tensor(s: Number, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+    """A 0-dim tensor of a number, of the default dtype."""
+    return made(as_number(number_of(s), dtype_or_default(dtype)), requires_grad)
 
 
 @composite("full_like", method=False)

@@ -21,6 +21,7 @@ from gradcli.graph.dtype import (
     DType,
     as_dtype,
     bfloat16,
+    bool_,
     default,
     float64,
     int64,
@@ -217,6 +218,11 @@ def _filled_array(values: Any, natural: DType, dtype: DType | None) -> Any:
     """Numbers as an array of `dtype` (their natural one by default), as PyTorch converts them."""
     kind = dtype or natural
     integral = natural.category <= 1
+    if natural.is_complex and not kind.is_complex and kind is not bool_:
+        sentence = "must be real number, not complex"
+        if not kind.is_floating_point:
+            sentence = "'complex' object cannot be interpreted as an integer"
+        raise GradcliError("G014", sentence, kind=TypeError)
     try:
         with np.errstate(all="ignore"):
             known = np.asarray(values, np.int64 if integral else None)
@@ -286,9 +292,3 @@ def _refuse_element(value: Any, too_early: bool) -> None:
         raise _no_dtype(value)
     if too_early:
         raise GradcliError("G014", "not a sequence", kind=TypeError)
-
-
-@composite("scalar_tensor", method=False)
-def scalar_tensor(s: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
-    """A 0-dim tensor of a number, of the default dtype."""
-    return made(constant(number_of(s), dtype_or_default(dtype)), requires_grad)

@@ -267,5 +267,8 @@ def _refuse_complex(x: Tensor | Node, dtype: DType) -> None:
 def number_like(x: Tensor | Node, value: Any) -> Node:
     """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
     if isinstance(value, complex):
-        _refuse_complex(x, complex64)
+        if value.imag:
+            _refuse_complex(x, complex64)
+        else:
+            value = value.real
     return as_number(value, x.dtype)

@@ -192,7 +192,7 @@ def _radd(input: Any, other: Value) -> Node:
 @function(
     "div",
     "divide",
-    overload=lambda input, other, *, rounding_mode=None: 2 if rounding_mode else 0,
+    overload=lambda input, other, **given: 2 if "rounding_mode" in given else 0,
 )
 def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node:
     """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.types import set_default_dtype
+from gradcli.functions.types import not_a_default, set_default_dtype
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.tensor import Tensor, registry
 
@@ -46,6 +46,8 @@ def set_default_tensor_type(t: Any) -> None:
     """The default dtype, by the name of its tensors: `torch.DoubleTensor`."""
     named = {f"torch.{word}Tensor": dtype for dtype, word in SCALAR_TYPES.items()}
     name = t if isinstance(t, str) else f"torch.{getattr(t, '__name__', t)}"
+    if not isinstance(t, str) and name not in named:
+        raise not_a_default("type")
     if name not in named:
         raise GradcliError("G025", f"invalid type object {name!r}", kind=TypeError)
     set_default_dtype(named[name])

@@ -100,14 +100,24 @@ for _name, _value in {
 
 def set_default_dtype(d: Any) -> None:
     """Sets the dtype of floating-point numbers without a dtype."""
-    kind = as_dtype(d)
-    if not kind.is_floating_point:
+    if not isinstance(d, DType):
+        raise not_a_default("dtype")
+    if not d.is_floating_point:
         raise GradcliError(
             "G025",
             "only floating-point types are supported as the default type",
             kind=TypeError,
         )
-    default.dtype = kind
+    default.dtype = d
+
+
+def not_a_default(what: str) -> GradcliError:
+    """G025 for an object of which no default dtype can be taken."""
+    return GradcliError(
+        "G025",
+        f"invalid {what} object: only floating-point types are supported as the default type",
+        kind=TypeError,
+    )
 
 
 def get_default_dtype() -> DType:

@@ -198,6 +198,10 @@ def wrapped(value: complex, dtype: DType) -> Node:
 
 def as_number(value: complex, dtype: DType) -> Node:
     """A number as an element of `dtype`; raises G026 or G014 where it does not fit."""
+    if isinstance(value, complex) and dtype.category in (INTEGER, FLOATING):
+        if value.imag:
+            raise _does_not_fit(dtype, "G014")
+        value = value.real
     if dtype.category == BOOL:
         value = bool(value)
     elif dtype.category == INTEGER:
@@ -210,8 +214,6 @@ def as_number(value: complex, dtype: DType) -> Node:
             value += high  # -1 is the largest one
         if not low <= value < high:
             raise _does_not_fit(dtype)
-    elif dtype.category == FLOATING and isinstance(value, complex):
-        raise _does_not_fit(dtype, "G014")
     return number_node(value, dtype)
 
 

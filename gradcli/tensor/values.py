@@ -68,17 +68,17 @@ class Values:
         )
 
     def __float__(self: Any) -> float:
-        return float(_only(self, complex_too=False))
+        return float(_only(self, "double"))
 
     def __int__(self: Any) -> int:
-        value = _only(self, complex_too=False)
+        value = _only(self, "int64_t")
         try:
             return int(value)
         except (ValueError, OverflowError) as error:
             raise GradcliError("G014", str(error), kind=type(error)) from None
 
     def __complex__(self: Any) -> complex:
-        return complex(_only(self, complex_too=True))
+        return complex(_only(self))
 
     def __index__(self: Any) -> int:
         if self.dtype.category > INTEGER or numel(self._node.shape) != 1:
@@ -174,7 +174,8 @@ def followed(node: Node, read: Callable[[], Any]) -> Any:
     return recording.item(node, value)
 
 
-def _only(tensor: Tensor, *, complex_too: bool) -> Any:
+def _only(tensor: Tensor, kind: str = "") -> Any:
+    """The only element, which must be real where PyTorch converts it to a `kind` of numbers."""
     _refuse_examples(tensor)
     value = tensor.array()
     if value.size != 1:
@@ -185,8 +186,9 @@ def _only(tensor: Tensor, *, complex_too: bool) -> Any:
             kind=ValueError,
         )
     number = value.item()
-    if isinstance(number, complex) and not complex_too:
+    if isinstance(number, complex) and kind:
         if number.imag:
-            raise GradcliError("G014", "value cannot be converted to type double without overflow")
+            sentence = f"value cannot be converted to type {kind} without overflow"
+            raise GradcliError("G014", sentence)
         return number.real
     return number
