@@ -179,6 +179,8 @@ def _same_matrix(terms: Terms, a: Term, b: Term, result: Labels, shape: Shape) -
                 if h is not g
             ]
             axes = tuple(x for x in (*inner, *result) if _uses(left, x) or _uses(right, x))
+            if all(h.labels == axes[::-1] for h in (*left, *right)):
+                axes = axes[::-1]  # (a - b)@V, not (a.T - b.T).T@V
             if len(inner) != 1 or not _worth(left, right, axes, {*inner, *result}):
                 continue
             sizes = _sizes([f, *left, *right])
