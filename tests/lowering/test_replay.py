@@ -149,6 +149,15 @@ PIECES = [
     "with torch.no_grad(): w[0] += 0.01",
     "more.append((t, s, a.sum().item()))",
     "for row in rows: a = a * 0.9 + row * 0.1",
+    "for row, u in zip(rows, rates): b = b * 0.9 + row * u",
+    "a = a * 0.9 + row * 0.1",
+    "row *= 0.5",
+    "row = row + a * 0.1; rows[i % 4] = row",
+    "table[i] = table[i - 1] * 0.5 + a * 0.1",
+    "table[44 - i] += 0.1",
+    "s = s * 0.5 + tick; tick = s",
+    "if i % 9 == 5: more.append(row)",
+    "ticks[0] = ticks[1] + 1",
     "if t in (9, 21) or i not in range(30): a = a * 0.5",
     "while a.abs().sum() > 4: a = a * 0.5",
     "for j in range(2 + i % 2): b = b * 0.9 + j",
@@ -162,6 +171,8 @@ xs, d, t, s, i, old, kept = [a, b], {"k": a * 0, "n": 0, "t": (0, 1.0)}, 0, 1.0,
 pair, rates = (0, 1.0), [0.5, 0.25]
 vals, more, x, z = [], [], torch.tensor(1.0), torch.tensor(2.0)
 rows = torch.arange(12.0).reshape(4, 3) / 10
+table, ticks = torch.linspace(-1, 1, 135).reshape(45, 3), [0.1 * k for k in range(45)]
+row, tick = table[0], 0.5
 torch.manual_seed(0)
 def step(v, rate):
     return torch.tanh(v * rate) * w.detach()
@@ -172,16 +183,25 @@ def train(v, n):
 """
 SHOWN = (
     "print(t, s, i, a, b, w, w.grad, xs, d, old, a._version, b._version, w._version, "
-    "w.is_leaf, kept is xs, kept is pair, pair, rates, vals, more, x, z, rows, torch.rand(1))\n"
+    "w.is_leaf, kept is xs, kept is pair, pair, rates, vals, more, x, z, rows, "
+    "torch.rand(1), table, row, tick)\n"
     "try: (x * 2).backward(); print(w.grad)\nexcept RuntimeError as e: print(str(e)[:70])\n"
     "try: print(loss, loss.grad_fn, u, v, y)\nexcept NameError as e: print(e)\n"
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), st.booleans())
-def test_random_loops_print_the_same_both_ways(body: list[str], counted: bool) -> None:
-    head = "for i in range(45):" if counted else "while i < 45:\n    i += 1"
+HEADS = [
+    "for i in range(45):",
+    "while i < 44:\n    i += 1",
+    "for i, row in enumerate(table):",
+    "for i, (row, tick) in enumerate(zip(table, ticks)):",
+    "for row, tick, i in zip(table, ticks, range(45)):",
+]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), st.sampled_from(HEADS))
+def test_random_loops_print_the_same_both_ways(body: list[str], head: str) -> None:
     lines = "\n".join(f"    {line}" for piece in body for line in split(piece))
     assert_same(f"{FRAME}{head}\n{lines}\n{SHOWN}")
 
