@@ -11,8 +11,18 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.op import OPS
 from gradcli.graph.shape import Shape
+from gradcli.rewrite.groups import is_count
 from gradcli.rewrite.products import PAIRS, SINGLES, STEPS, SUMS, Work, product
-from gradcli.rewrite.terms import INDICATOR, Factor, Number, Pairs, Terms, number_of
+from gradcli.rewrite.terms import (
+    INDICATOR,
+    PRODUCT,
+    Factor,
+    Number,
+    Pairs,
+    Terms,
+    factors_of,
+    number_of,
+)
 
 
 def _diagonal_inside(terms: Terms, f: Factor) -> list[Factor] | None:
@@ -53,6 +63,24 @@ def _symbolic_power(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
     raised = terms.total([(Fraction(1), exponent), (Fraction(1), more)], exponent.shape)
     made = terms.node(a.node.op, (b.node, raised), a.node.shape)
     return [Factor(made, a.labels, Fraction(1))]
+
+
+def _shared_counts(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
+    """`sqrt(u/n)*sqrt(v/n)` is `sqrt(u)*sqrt(v)/n`: a number of elements is not negative."""
+    if a.power != b.power or a.node.op is not PRODUCT or b.node.op is not PRODUCT:
+        return None
+    if not isinstance(a.power, Fraction) or a.power.denominator == 1:
+        return None
+    parts = [factors_of(f.node, terms) for f in (a, b)]
+    counts = [{(g.node, g.power) for g in inner if is_count(g.node)} for inner, _ in parts]
+    if not counts[0] or counts[0] != counts[1]:
+        return None
+    made = [Factor(node, (), power * 2 * a.power) for node, power in counts[0]]
+    for f, (inner, labels) in zip((a, b), parts, strict=True):
+        rest = [g for g in inner if not is_count(g.node)]
+        bare = product(terms, rest, labels, f.node.shape, f.node.attrs["scale"])
+        made.append(f._replace(node=bare))
+    return made
 
 
 def _indicator_pair(terms: Terms, a: Factor, b: Factor) -> list[Factor] | None:
@@ -102,6 +130,7 @@ def _even_power(terms: Terms, f: Factor) -> list[Factor] | None:
 
 PAIRS += [
     _symbolic_power,
+    _shared_counts,
     _indicator_pair,
     _cancelled("sgn", "abs", lambda a, b: [(a.inputs[0], Fraction(1))]),
 ]

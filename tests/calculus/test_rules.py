@@ -41,6 +41,7 @@ SAMPLES = {
     "_one_row": "sum(max(X, 1)[0]**2)",
     "_picked": "x[0]*x[1]",
     "_sliced_rows": "(A@x)[1:]",
+    "_shared_counts": "corrcoef(stack([x, y]))[0, 1]",
     "_hyperbolic": "sum(y*(1 - exp(-x))/(1 + exp(-x)))",
     "_exp_pair": "-log(exp(a)/sum(exp(x)))",
     "_exp_number": "exp(x)*exp(-x)*y@y",
