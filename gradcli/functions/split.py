@@ -11,7 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import part, select_at, whole
-from gradcli.graph.dtype import INTEGER
+from gradcli.graph.dtype import INTEGER, SCALAR_TYPES, int64
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right, own_axis
 from gradcli.tensor import Tensor
@@ -122,13 +122,28 @@ def unsafe_chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     return _unsafe_split(input, (extent + whole(chunks) - 1) // chunks, dim)
 
 
+def _places(given: Tensor) -> Any:
+    """The number or the numbers in what `tensor_split` takes for them."""
+    name = "tensor_split expected tensor_indices_or_sections to"
+    if given.dtype is not int64:
+        sentence = f"{name} have dtype of long, but got {SCALAR_TYPES[given.dtype]}"
+        raise GradcliError("G025", sentence)
+    if given.ndim > 1:
+        raise GradcliError(
+            "G024",
+            f"{name} be a zero-dimensional or one-dimensional tensor, but got a tensor with "
+            f"{given.ndim} dims",
+        )
+    return given.tolist()
+
+
 @composite("tensor_split")
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
     """Pieces along `dim`: a number of nearly equal ones, or cut at the listed positions."""
     extent = _extent(input, dim, "tensor_split")
     given = indices_or_sections
     if isinstance(given, Tensor):
-        given = given.tolist()
+        given = _places(given)
     if _is_list(given):
         inner = [whole(i) for i in given]
         cuts = [0, *(min(max(i + extent if i < 0 else i, 0), extent) for i in inner), extent]

@@ -15,6 +15,7 @@ from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor, layout
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.storage import View, view_steps
 from gradcli.tensor.storage import put as put_through
 
@@ -98,6 +99,13 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     if made.node.tracked and root is not input:
         made.node.call = ("AsStridedBackward0", (input.node,))
     return made
+
+
+@composite("Tensor.is_set_to")
+def is_set_to(input: Any, tensor: AnyTensor) -> bool:
+    """Whether both are the same part of one memory, read in the same way."""
+    ways = [(layout.offset_of(x), tuple(x.shape), tuple(x.stride())) for x in (input, tensor)]
+    return input.memory is tensor.memory and ways[0] == ways[1]
 
 
 @function("Tensor._as_strided", shown="as_strided", view=True)

@@ -455,6 +455,16 @@ CALLS = [
     "torch.set_default_dtype(torch.int64)",
     "torch.set_default_tensor_type(3)",
     "torch.set_default_tensor_type(torch.float32)",
+    "torch.tensor_split(x, torch.tensor([1.]))",
+    "torch.tensor_split(x, torch.tensor([[1]]))",
+    "torch.tensor_split(x, torch.tensor([1]))",
+    "torch.tensor_split(x, torch.tensor(2))",
+    "x.is_set_to(x[:])",
+    "x.is_set_to(x[:1])",
+    "x.is_set_to(x.clone())",
+    "x.is_set_to(x.T)",
+    "x.is_set_to(3)",
+    "g.is_set_to(g.detach())",
 ]
 WRITES = [
     "b.add_(1)",
