@@ -18,10 +18,10 @@ from gradcli.rewrite.products import product
 from gradcli.rewrite.terms import Factor, Terms
 
 
-def _units(terms: Terms, lead: Shape, shape: Shape) -> Node:
-    """Each unit tensor of `lead`, as an array of `shape`: `eye(n).reshape(n, *shape)`."""
+def _units(terms: Terms, shape: Shape) -> Node:
+    """Each unit tensor of a shape: `eye(n).reshape(n, *shape)`."""
     (label,) = terms.labels(1)
-    count = numel(lead)
+    count = numel(shape)
     eye = product(terms, [], (label, label), (count, count))
     return _shaped(terms, eye, (count, *shape))
 
@@ -34,18 +34,27 @@ def _shaped(terms: Terms, x: Node, shape: Shape) -> Node:
 
 def _pooled(terms: Terms, node: Node) -> Node:
     """What is done to the last axes alone."""
-    (x,) = node.inputs
-    core = len(node.attrs.get("kernel", node.attrs.get("counts")))
-    lead, sizes, made = x.shape[:-core], x.shape[-core:], node.shape[x.ndim - core :]
-    units = _units(terms, sizes, sizes)
-    matrix = terms.node(node.op, (units,), (units.shape[0], *made), **node.attrs)
-    matrix = _shaped(terms, matrix, (*sizes, *made))
-    rest, inner, outer = (terms.labels(len(s)) for s in (lead, sizes, made))
+    return _on_last(terms, node, len(node.attrs.get("kernel", node.attrs.get("counts"))))
+
+
+def _of_input(terms: Terms, node: Node) -> Node:
+    """A convolution of each unit input with the weight; the batch stays."""
+    return _on_last(terms, node, len(node.attrs["stride"]) + 1)
+
+
+def _on_last(terms: Terms, node: Node, count: int) -> Node:
+    """An op on the last `count` axes of its first input, of each unit tensor there."""
+    x, *others = node.inputs
+    given, made = x.shape[-count:], node.shape[x.ndim - count :]
+    units = _units(terms, given)
+    matrix = terms.node(node.op, (units, *others), (units.shape[0], *made), **node.attrs)
+    matrix = _shaped(terms, matrix, (*given, *made))
+    lead, inner, outer = (terms.labels(n) for n in (x.ndim - count, count, len(made)))
     factors = [
-        Factor(x, along(x.shape, (*rest, *inner)), Fraction(1)),
+        Factor(x, along(x.shape, (*lead, *inner)), Fraction(1)),
         Factor(matrix, along(matrix.shape, (*inner, *outer)), Fraction(1)),
     ]
-    return product(terms, factors, (*rest, *outer), node.shape)
+    return product(terms, factors, (*lead, *outer), node.shape)
 
 
 def _scattered(terms: Terms, node: Node) -> Node:
@@ -63,22 +72,6 @@ def _scattered(terms: Terms, node: Node) -> Node:
     return product(terms, factors, (*rest, *outer), node.shape)
 
 
-def _of_input(terms: Terms, node: Node) -> Node:
-    """A convolution of each unit input with the weight; the batch stays."""
-    x, weight = node.inputs
-    core = len(node.attrs["stride"])
-    given, made = x.shape[-core - 1 :], node.shape[-core - 1 :]
-    units = _units(terms, given, given)
-    matrix = terms.node(node.op, (units, weight), (units.shape[0], *made), **node.attrs)
-    matrix = _shaped(terms, matrix, (*given, *made))
-    batch, inner, outer = (terms.labels(n) for n in (x.ndim - core - 1, core + 1, core + 1))
-    factors = [
-        Factor(x, along(x.shape, (*batch, *inner)), Fraction(1)),
-        Factor(matrix, along(matrix.shape, (*inner, *outer)), Fraction(1)),
-    ]
-    return product(terms, factors, (*batch, *outer), node.shape)
-
-
 def _of_weight(terms: Terms, node: Node) -> Node | None:
     """A convolution of the input with each unit filter, where channels are not in groups."""
     x, weight = node.inputs
@@ -87,14 +80,12 @@ def _of_weight(terms: Terms, node: Node) -> Node | None:
         return None
     back = node.op is TRANSPOSED
     filters = weight.shape[1:] if not back else (weight.shape[0], *weight.shape[2:])
-    if back:
-        units = _units(terms, filters, filters)  # (unit, in, ...)
+    units = _units(terms, filters)
+    if back:  # the channels that come in stand first
         labels = terms.labels(units.ndim)
         turned = (labels[1], labels[0], *labels[2:])
         shape = (units.shape[1], units.shape[0], *units.shape[2:])
         units = product(terms, [Factor(units, labels, Fraction(1))], turned, shape)
-    else:
-        units = _units(terms, filters, filters)
     lead, places = x.shape[: x.ndim - core - 1], node.shape[-core:]
     matrix = terms.node(node.op, (x, units), (*lead, numel(filters), *places), **node.attrs)
     matrix = _shaped(terms, matrix, (*lead, *filters, *places))
