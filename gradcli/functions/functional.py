@@ -118,9 +118,8 @@ def jacobian(
     if not vectorize:
         for y in problem.outputs:
             refuse_complex(y.dtype)
-    rows = (
-        _together(problem) if vectorize else [_row(problem, i) for i in range(len(problem.outputs))]
-    )
+    each = range(len(problem.outputs))
+    rows = _together(problem) if vectorize else [_row(problem, i) for i in each]
     blocks = tuple(problem.result(row, problem.several_inputs) for row in rows)
     return blocks if problem.several_outputs else blocks[0]
 
@@ -202,21 +201,22 @@ def _row(problem: Problem, i: int) -> list[Tensor]:
 def _together(problem: Problem) -> list[list[Tensor]]:
     """The same for all outputs, in one pass: each row adds the zeros that the others pass on."""
     counts = [numel(y.shape) for y in problem.outputs]
-    view, join, zeros = (
-        registry.method("view"),
-        registry.find("torch.cat"),
-        registry.method("new_zeros"),
-    )
+    view, zeros = registry.method("view"), registry.method("new_zeros")
     found: list[list[Tensor]] = [[] for _ in counts]
     with Stop(True):
         bases = []
         for i, y in enumerate(problem.outputs):
             above, below = (zeros(y, (sum(n), counts[i])) for n in (counts[:i], counts[i + 1 :]))
             own = view(identity_of(y), counts[i], counts[i])
-            bases.append(view(join([above, own, below]), sum(counts), *y.shape))
-        create_graph = problem.create_graph
+            bases.append(
+                view(registry.find("torch.cat")([above, own, below]), sum(counts), *y.shape)
+            )
         parts = pulled(
-            problem.outputs, problem.inputs, bases, create_graph=create_graph, batched=True
+            problem.outputs,
+            problem.inputs,
+            bases,
+            create_graph=problem.create_graph,
+            batched=True,
         )
         for part, x in zip(parts, problem.inputs, strict=True):
             all_rows = zeros_of(x).expand(sum(counts), *x.shape) if part is None else part
