@@ -1,7 +1,7 @@
 """An expression as a function: parsed once, planned once for each kind of arguments, then only run.
 
 Constraints: what cannot be planned (its way depends on values, it draws random numbers, it reads a
-file) is evaluated anew; results are the same to the bit.
+file) is evaluated anew. Values and gradients are the same to the bit, Hessians up to rounding.
 """
 
 from __future__ import annotations
