@@ -21,6 +21,7 @@ from gradcli.functions.pool_checks import (
     numbers,
 )
 from gradcli.functions.shape import reshaped
+from gradcli.graph.dim import bases, steps
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
@@ -89,7 +90,11 @@ def _max_pool_of(count: int) -> Function:
             raise no_kernel(f"max_pool{core}d", x)
         sizes = x.shape[x.ndim - core :]
         each = zip(counts, sizes, kernel, stride, padding, dilation, strict=True)
-        return _chosen(x, tuple(sliding(*one) for one in each))
+        values, places = _chosen(x, tuple(sliding(*one) for one in each))
+        if not any(map(bases, counts)):
+            return values, places
+        shape = x.shape[: x.ndim - core] + counts  # ranges are counted without names
+        return reshaped(values, shape), reshaped(places, shape)
 
     return chosen
 
@@ -122,7 +127,8 @@ def _adaptive_max_pool(count: int) -> Function:
     @internal(f"adaptive_max_pool{core}D")
     def chosen(x: Node, sizes: Numbers) -> tuple[Node, Node]:
         floating(x, f"adaptive_max_pool{core}d")
-        return _chosen(x, tuple(map(even_parts, x.shape[x.ndim - core :], sizes)))
+        parted = [steps(n, "elements to part") for n in x.shape[x.ndim - core :]]
+        return _chosen(x, tuple(map(even_parts, parted, sizes)))
 
     def pair(input: Any, output_size: Any, return_indices: bool = False) -> Any:
         sizes = check_adaptive(input, output_size, count, name)
