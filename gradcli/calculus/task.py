@@ -50,11 +50,9 @@ class Task:
         output = traced.output
         if not isinstance(output, Tensor) or not output.dtype.is_floating_point:
             kind = output.dtype.name if isinstance(output, Tensor) else type(output).__name__
-            raise GradcliError(
-                "G014",
-                f"the expression gives {kind}, only a floating-point tensor has a derivative",
-                expression.span,
-            )
+            fact = f"the expression gives {kind}, only a floating-point tensor has a derivative"
+            help = "take one of its results: (...)[0]" if isinstance(output, tuple) else ""
+            raise GradcliError("G014", fact, expression.span, help=help)
         self.output: Node = output.node
         self.wrt = self._chosen(wrt)
         self.leaves = {name: traced.variables[name].node for name in self.wrt}

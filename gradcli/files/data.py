@@ -245,4 +245,6 @@ def _similar(path: Path) -> list[str]:
         return [f"there is no directory {shown(str(path.parent))}"]
     same = [name for name in names if Path(name).suffix == path.suffix]
     hints = did_you_mean(path.name, same) or did_you_mean(path.name, names)
-    return [shown(line) for line in hints]
+    return [shown(line) for line in hints] or [
+        f"there is nothing like it in {shown(str(path.parent.absolute()))}"
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import whole
+from gradcli.graph.dim import bases
 from gradcli.graph.dtype import C_TYPES
 from gradcli.graph.node import Node
 from gradcli.tensor.operands import other_dtype
@@ -118,6 +119,16 @@ def check_convolution(
     _check_operands(x, weight, bias, weight.shape[0], "")
     sizes = [n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)]
     kernel = [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    for k, n, own, size in zip(kernel, sizes, weight.shape[2:], x.shape[2:], strict=True):
+        if k > n and (bases(k) or bases(n)):
+            raise GradcliError(
+                "G015",
+                f"nothing declared says that a kernel of size {own} fits into a size of {size}",
+                help=[
+                    "declare the smaller size first: w:1,1,k x:1,1,n",
+                    "or give a number: w:1,1,3",
+                ],
+            )
     if any(k > n for k, n in zip(kernel, sizes, strict=True)):
         raise GradcliError(
             "G021",

@@ -92,11 +92,8 @@ CASTABLE: dict[str, tuple[str, ...]] = {
 }
 """The same about one whose kind of numbers is less than the result's."""
 
-ANY = frozenset(
-    (
-        *("eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_not", "logical_or"),
-        "logical_xor",
-    )
+ANY = frozenset(("eq", "ge", "gt", "le", "lt", "ne")) | frozenset(
+    ("logical_and", "logical_not", "logical_or", "logical_xor")
 )
 """Whose result any dtype can hold."""
 

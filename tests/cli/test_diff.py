@@ -75,6 +75,8 @@ def test_eval_without_values_answers_with_formulas(gradcli) -> None:
         (["sum((X@w)**2)"], "G015", "`X@w` needs them"),
         (["sum(x, dim=0)"], "G015", "declare x"),
         (["sum((X@w)**2)", "X:m,n"], "G015", "declare w"),
+        (["sum(conv1d(x, w))", "x:1,1,n", "w:1,1,k"], "G015", "declare the smaller size first"),
+        (["sort(x)"], "G014", "take one of its results"),
         (["softmax(z, 0)", "z:n", "--order", "2"], "G034", "only a scalar has a Hessian"),
         (["x**2", "-w", "y"], "G012", "there are x"),
         (["2 + 3"], "G014", "only a floating-point tensor"),
