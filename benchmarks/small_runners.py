@@ -6,6 +6,7 @@ is that of a call with everything compiled.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -103,14 +104,16 @@ def hessian_jax(case: Case, data: dict[str, Any]) -> Call:
 def plan_gradcli(case: Case, data: dict[str, Any]) -> Call:
     """The plan of what a script has not computed yet, and the programs of its tiles.
 
-    A call returns how many nodes there are.
+    A call returns how many nodes there are. Unused objects are collected as under the command.
     """
     import gradcli
+    from gradcli.cli.main import COLLECTED
     from gradcli.execute.instructions import Program
     from gradcli.execute.schedule import Plan
     from gradcli.execute.tiles import Sweep
     from gradcli.graph.walk import ancestors
 
+    gc.set_threshold(*COLLECTED)
     found = gradcli.run(case.sources["gradcli"], data)
     targets = {found[name].value_node for name in case.wrt}
     order = ancestors(targets, lambda node: node.value is None)

@@ -82,12 +82,14 @@ def group() -> None:
 for _command in COMMANDS:
     group.add_command(_command)
 
+COLLECTED = (50_000, 20, 100)
+"""When to collect: a graph is many small objects that all live, and going through them costs."""
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and leaves the process with the contract's exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # A graph is many small objects that all live: collecting them again and again only costs.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*COLLECTED)
     _leave_nothing_behind()
     _encode_anything()
     sys.exit(guarded(lambda: _run(words), words))
