@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from textwrap import fill
 from typing import Any
 
 from gradcli.calculus.examples import VALUES, call_of
 from gradcli.cli.outputs import write_text
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.graph.op import INTEGRAL, OPS, NoDerivative
+from gradcli.lowering.outside import listed, reason
 from gradcli.render.rules import derivatives, elementwise
 from gradcli.tensor import registry
 from gradcli.tensor.arguments import signature_text
 from gradcli.tensor.function import Function
 from gradcli.tensor.kept import backward_name, name_of
 
+Record = dict[str, Any]
+INDENT = " " * 4
 
-def run(*, name: str | None, format: str) -> None:
+
+def run(*, name: str | None, outside: bool, format: str) -> None:
     """The command."""
+    if outside:
+        records = [{"reason": why, "names": names} for why, names in listed().items()]
+        return _write(records, format, _reasons)
     entries = table()
     if name:
         entries = found(entries, name)
     records = [describe(qualified, entry) for qualified, entry in entries.items()]
-    if name and len(records) == 1:
-        _try(records[0], *entries.values())
+    if not name or len(records) > 1:
+        return _write(records, format, _list)
+    _try(records[0], *entries.values())
+    return _write(records, format, _page)
+
+
+def _write(records: list[Record], format: str, as_text: Callable[[list[Record]], str]) -> None:
     if format == "json":
         from gradcli.files import json_text
 
         write_text(json_text(records), None)
-    elif name and len(records) == 1:
-        write_text(_page(records[0]), None)
     else:
-        write_text(_list(records), None)
+        write_text(as_text(records), None)
 
 
 def table() -> dict[str, Function]:
@@ -59,18 +71,19 @@ def found(entries: dict[str, Function], name: str) -> dict[str, Function]:
     }
     if not hits:
         known = [key.rpartition(".")[2] for key in entries]
+        near = did_you_mean(wanted, known) or "gradcli ops lists all"
         raise GradcliError(
             "G010",
             f"no function is called {name}, and none mentions it",
-            help=did_you_mean(wanted, known) or "gradcli ops lists all",
+            help=reason(wanted) or near,
         )
     return hits
 
 
-def describe(qualified: str, entry: Function) -> dict[str, Any]:
+def describe(qualified: str, entry: Function) -> Record:
     """What there is to say of a function."""
     op = elementwise(entry.qualified)
-    record: dict[str, Any] = {
+    record: Record = {
         "name": qualified,
         "signature": f"{entry.__name__}{signature_text(entry)}",
         "description": (entry.doc or "").strip().partition("\n")[0],
@@ -91,7 +104,7 @@ def describe(qualified: str, entry: Function) -> dict[str, Any]:
     return record
 
 
-def _try(record: dict[str, Any], entry: Function) -> None:
+def _try(record: Record, entry: Function) -> None:
     """Adds the derivative and grad_fn that a call shows, where the table does not say them."""
     found = None if "derivative" in record else call_of(record["name"], entry)
     if found is None:
@@ -112,7 +125,8 @@ def aliases(qualified: str, entry: Function) -> list[str]:
     return [n for n in names if n.removeprefix("torch.") != qualified]
 
 
-def _page(record: dict[str, Any]) -> str:
+def _page(records: list[Record]) -> str:
+    (record,) = records
     lines = [record["signature"], f"    {record['description']}".rstrip()]
     for by, text in record.get("derivative", {}).items():
         lines.append(f"derivative  {by}: {text}" if by != "none" else f"derivative  none: {text}")
@@ -126,7 +140,7 @@ def _page(record: dict[str, Any]) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _list(records: list[dict[str, Any]]) -> str:
+def _list(records: list[Record]) -> str:
     width = min(max(len(r["name"]) for r in records), 32)
     rows = []
     for record in records:
@@ -135,3 +149,14 @@ def _list(records: list[dict[str, Any]]) -> str:
             said = ", ".join(f"d/d{by}: {text}" for by, text in record["derivative"].items())
         rows.append(f"{record['name']:{width}}  {said}".rstrip())
     return "\n".join(rows)
+
+
+def _reasons(records: list[Record]) -> str:
+    lines = []
+    for record in records:
+        names = ", ".join(record["names"])
+        lines += [
+            record["reason"],
+            fill(names, 96, initial_indent=INDENT, subsequent_indent=INDENT),
+        ]
+    return "\n".join(lines)

@@ -16,7 +16,9 @@ from gradcli.functions.create import from_array
 from gradcli.graph.dtype import DType, bfloat16
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
+from gradcli.ops.elementwise import cast, where
 from gradcli.tensor import Tensor, levels, random_checks
+from gradcli.tensor.function import called, number_node
 from gradcli.tensor.generator import default_generator
 
 
@@ -111,3 +113,15 @@ def drawn_tensor(array: Any, dtype: DType | None = None, **options: Any) -> Any:
     for level in _apart():
         made = Tensor(level.example(made.node))
     return made
+
+
+def drawn_from(value: Tensor, name: str, overload: int, *parameters: Tensor) -> Tensor:
+    """`value` as node `name` of the tensors that it was drawn with; their gradient is 0."""
+    nodes = [x.node for x in parameters]
+    tracked = [node for node in nodes if node.tracked]
+    if not tracked:
+        return value
+    result = value.node
+    for node in tracked:
+        result = where(number_node(False), cast(node, result.dtype), result)
+    return Tensor(called(result, name, *nodes, overload=overload))

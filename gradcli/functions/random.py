@@ -12,15 +12,13 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.constants import like_what
-from gradcli.functions.create import dtype_or_default, from_array, number_of, shape_of
-from gradcli.functions.drawing import drawing, drawn_as, drawn_tensor, stream
+from gradcli.functions.create import dtype_or_default, number_of, shape_of
+from gradcli.functions.drawing import drawing, drawn_as, drawn_from, drawn_tensor, stream
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
-from gradcli.ops.elementwise import cast, where
 from gradcli.tensor import Tensor, layout, registry
-from gradcli.tensor.function import called, composite, laid_out, number_node
+from gradcli.tensor.function import composite, laid_out
 from gradcli.tensor.generator import HeldGenerator, default_generator
-from gradcli.tensor.poisson import poisson as draw_poisson
 from gradcli.tensor.write import filled, refuse, refuse_overlap, write
 
 registry.register("torch.Generator", lambda device="cpu": HeldGenerator())
@@ -187,7 +185,7 @@ def normal(
     half = next((v.dtype for v in parameters[:1] if v.dtype.rare), None)
     value = drawn_tensor(drawing(generator).normal_from(*arrays), half)
     overload = 3 if len(parameters) == 2 else 1 if isinstance(mean, Tensor) else 2
-    return _drawn_from(value, "normal", overload, *parameters)
+    return drawn_from(value, "normal", overload, *parameters)
 
 
 @composite("bernoulli")
@@ -196,14 +194,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> A
     chance = input.array() if p is None else p
     array = drawing(generator).bernoulli(chance, tuple(input.shape), drawn_as(input.dtype))
     value = drawn_tensor(array, input.dtype)
-    return value if p is not None else _drawn_from(value, "bernoulli", 0, input)
-
-
-@composite("poisson", method=False)
-def poisson(input: Any, generator: Any = None) -> Any:
-    """Numbers of events at the rates that `input` says."""
-    value = from_array(draw_poisson(stream(generator), input.array()), input.dtype)
-    return _drawn_from(value, "poisson", 0, input)
+    return value if p is not None else drawn_from(value, "bernoulli", 0, input)
 
 
 @composite("multinomial")
@@ -217,18 +208,6 @@ def multinomial(
 
 
 # -- written to a tensor
-
-
-def _drawn_from(value: Tensor, name: str, overload: int, *parameters: Tensor) -> Tensor:
-    """`value` as node `name` of the tensors that it was drawn with; their gradient is 0."""
-    nodes = [x.node for x in parameters]
-    tracked = [node for node in nodes if node.tracked]
-    if not tracked:
-        return value
-    result = value.node
-    for node in tracked:
-        result = where(number_node(False), cast(node, result.dtype), result)
-    return Tensor(called(result, name, *nodes, overload=overload))
 
 
 def allowed(input: Tensor) -> None:

@@ -14,6 +14,7 @@ from gradcli.functions.shape import part, select_at, whole
 from gradcli.graph.dtype import INTEGER, SCALAR_TYPES, int64
 from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right, own_axis
+from gradcli.ops.elementwise import clone
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
@@ -44,6 +45,12 @@ def narrow(input: Any, dim: int, start: AnyTensor | int, length: int) -> Node:
             "G022", f"start ({first}) + length ({count}) exceeds dimension size ({size})."
         )
     return part(x, axis, first, count)
+
+
+@function("narrow_copy")
+def narrow_copy(input: Any, dim: int, start: int, length: int) -> Node:
+    """`narrow` in memory of its own."""
+    return clone(narrow.body(input, dim, start, length))
 
 
 def _is_list(value: Any) -> bool:

@@ -193,7 +193,7 @@ for _names, _answer, _words in (
     (["is_complex"], lambda x: x.dtype.is_complex, "Whether it is complex."),
     (["is_signed"], lambda x: x.dtype.is_signed, "Whether it can hold negative numbers."),
     (["Tensor.storage_offset"], layout.offset_of, "Elements of the memory before its first one."),
-    (["Tensor.get_device"], lambda x: -1, "-1: it is in the machine's memory."),
+    (["get_device"], lambda x: -1, "-1: it is in the machine's memory."),
     (["is_inference"], is_inference, "Whether it was made in a block of `inference_mode`."),
     (["Tensor.is_pinned", "Tensor.is_shared"], lambda x: False, "False."),
 ):
@@ -231,6 +231,12 @@ def stride(input: Any, dim: int | None = None) -> Any:
     """The distance in memory between neighbours, along each dim or one."""
     strides = layout.strides_of(input)
     return strides if dim is None else strides[own_axis(dim, len(input.shape))]
+
+
+@composite("Tensor.dim_order")
+def dim_order(input: Any, ambiguity_check: bool = False) -> Any:
+    """The dims, from the one whose neighbours are farthest apart in memory to the nearest."""
+    return layout.memory_order(input)
 
 
 @composite("Tensor.is_contiguous")

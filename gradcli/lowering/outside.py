@@ -13,12 +13,12 @@ REASONS: dict[str, tuple[str, ...]] = {
     "devices' own functions are outside the language: everything runs where --device says": (
         *("backends", "cuda", "cudnn_", "ipu", "is_ipu", "is_maia", "is_mtia", "is_vulkan"),
         *("is_xla", "is_xpu", "miopen_", "mkldnn_", "mps", "mtia", "xpu", "to_mkldnn"),
-        *("is_mkldnn", "has_", "get_device", "record_stream", "share_memory_", "is_distributed"),
+        *("is_mkldnn", "has_", "record_stream", "share_memory_", "is_distributed"),
         *("fork", "wait", "init_num_threads", "prepare_", "compiled_with", "profiler_"),
     ),
     "sparse and nested tensors are outside the language: use dense ones": (
         *("ccol_indices", "coalesce", "col_indices", "crow_indices", "dense_dim", "dsmm", "hsmm"),
-        *("hspmm", "indices", "is_coalesced", "is_nested", "is_sparse", "jagged", "row_indices"),
+        *("hspmm", "indices", "is_coalesced", "is_nested", "jagged", "row_indices"),
         *("saddmm", "smm", "sparse", "spmm", "sspaddmm", "to_dense", "to_padded_tensor"),
         *("to_sparse", "values", "resize_as_sparse_"),
     ),
@@ -37,8 +37,8 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("is_deterministic_algorithms_warn", "set_anomaly_enabled", "vitals", "_dynamo"),
     ),
     "gradcli keeps tensors in their natural order of memory": (
-        *("channels_last", "legacy_contiguous", "dim_order", "is_set_to", "narrow_copy"),
-        *("slice_inverse", "const_data_ptr", "as_strided_", "resize_as_"),
+        *("channels_last", "legacy_contiguous"),
+        *("slice_inverse", "const_data_ptr", "as_strided_"),
         *("storage_type", "is_storage"),
     ),
     "this is the half of a layer that PyTorch dispatches to: call the function itself, such as "
@@ -47,9 +47,9 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("nn.functional.conv_tbc", "nn.functional.native_", "norm_except_dim", "gru", "lstm"),
         *("rnn_relu", "rnn_tanh", "segment_reduce", "embedding_renorm_", "cudnn", "thread_safe"),
     ),
-    "PyTorch has removed it; torch.linalg has its successor": (
+    "PyTorch keeps it, if at all, for old programs: torch.linalg has what replaces it": (
         *("eig", "lobpcg", "lstsq", "matrix_rank", "solve", "symeig", "frobenius_norm"),
-        *("nuclear_norm", "index", "new", "reinforce", "resize", "volatile"),
+        *("index", "new", "reinforce", "resize", "volatile"),
     ),
     "bytes and files of other programs are outside the language: load(...) reads data": (
         *("from_dlpack", "from_file", "frombuffer", "to_dlpack", "module_load", "get_file_path"),
@@ -60,7 +60,6 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("hinge_embedding_loss", "kl_div", "margin_ranking_loss", "poisson_nll_loss"),
         "triplet_margin_loss",
     ),
-    "its random numbers or its loop in Python have no counterpart here": ("binomial", "map2_"),
     "it is PyTorch's own bookkeeping, not a function of tensors": (
         *("AVG", "PRIVATE_OPS", "SUM", "TYPE_CHECKING", "USE_", "classproperty", "name"),
         *("nn.functional.assert_int", "nn.functional.boolean_dispatch"),
@@ -82,6 +81,16 @@ def reason(name: str) -> str:
         elif any(_begins(name, beginning) for beginning in beginnings):
             return sentence
     return ""
+
+
+def listed() -> dict[str, list[str]]:
+    """Each sentence and the names it is about, those of one beginning with a star."""
+    return {
+        sentence: sorted(
+            f"{name.rstrip('*')}*" if name.endswith(("*", "_", ".")) else name for name in names
+        )
+        for sentence, names in REASONS.items()
+    }
 
 
 def search(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -68,6 +69,7 @@ ROOT = Path(__file__).parent.parent.parent
         (["run", "-"], "raise ValueError('no')", "G042", "<stdin>:1:1", ""),
         (["run", "-"], "class A: pass", "G002", "<stdin>:1:1", ""),
         (["ops", "nosuchfunction"], "", "G010", "", ""),
+        (["ops", "torch.optim.SGD"], "", "G010", "", "write the step, `w -= lr * w.grad`"),
         (["explain", "G999"], "", "G010", "", ""),
     ],
 )
@@ -100,6 +102,17 @@ def test_every_function_is_listed_with_its_derivative(gradcli):
     lines = done.stdout.splitlines()
     assert len(lines) > 500
     assert [line for line in lines if len(line.split(None, 1)) < 2] == []
+
+
+def test_what_is_outside_is_listed_with_its_reason(gradcli):
+    """Each name with its reason; what is there is not among them."""
+    records = json.loads(gradcli("ops", "--outside", "-f", "json").stdout)
+    names = {name for record in records for name in record["names"]}
+    assert {"optim", "jit", "nn.*"} <= names
+    assert not names & {line.split()[0] for line in gradcli("ops").stdout.splitlines()}
+    done = gradcli("ops", "--outside")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"{record['reason']}\n    " in done.stdout for record in records)
 
 
 @pytest.mark.parametrize(

@@ -465,6 +465,17 @@ CALLS = [
     "x.is_set_to(x.T)",
     "x.is_set_to(3)",
     "g.is_set_to(g.detach())",
+    *("torch.narrow_copy(g, 1, 0, 2)", "g.narrow_copy(0, 2, 3)", "torch.get_device(x)"),
+    *("x.dim_order()", "x.T.dim_order()", "torch.ones(2, 3, 4).permute(2, 0, 1).dim_order()"),
+    "torch.binomial(torch.arange(40.), torch.tensor(0.3))",
+    "torch.binomial(torch.full((9,), 1000.), torch.linspace(-0.1, 1.1, 9))",
+    "torch.binomial(torch.tensor([3e5, 25, -1, 9.5]).double(), torch.tensor(0.97).double())",
+    "torch.binomial(x0, torch.tensor(float('nan')))",
+    "torch.binomial(g * 20, g * 0.5)",
+    "torch.binomial(i, torch.ones(3))",
+    "torch.binomial(x, x.double())",
+    "torch.binomial(h, h)",
+    "torch.binomial(3, x)",
 ]
 WRITES = [
     "b.add_(1)",

@@ -17,9 +17,11 @@ COMMAND = click.Command(
 Examples:
   gradcli ops                list all
   gradcli ops softmax        signature, derivative, grad_fn
-  gradcli ops entropy        search names and descriptions""",
+  gradcli ops entropy        search names and descriptions
+  gradcli ops --outside      what of PyTorch is not there, and why""",
     params=[
         click.Argument(["name"], required=False),
+        click.Option(["--outside"], is_flag=True, help="List what is not there, and why."),
         form("text", "json", default="text"),
         *everywhere(),
     ],
