@@ -29,6 +29,26 @@ ALIGNED = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """An object that was there before an iteration, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """An object that an iteration makes.
+
+    Attributes:
+        node: its value.
+        made: gives what stands for it, of a copy of the value.
+    """
+
+    node: Node
+    made: Callable[[Array], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """A way that an iteration goes.
 
@@ -36,11 +56,15 @@ class Way:
         recording: an iteration that went it.
         carried: (node before, node after): the value of the second is the first one's, next time.
         numbers: the traced or plain numbers after, in the order of the inputs `c0`, `c1`, ...
+        objects: the objects after, of the inputs that follow.
+        got: what the recording's lists get, objects as before.
     """
 
     recording: Recording
     carried: Sequence[tuple[Node, Node]]
     numbers: Sequence[Any]
+    objects: Sequence[Before | Anew]
+    got: Sequence[Any]
 
     @property
     def written(self) -> list[int]:
@@ -105,8 +129,8 @@ class Loop:
         streams = {id(s): s for way in ways for s, _, _ in way.recording.draws.values()}
         self._streams = list(streams.values())
         names = {**self._names, "mark": self._mark, "back": self._back}
-        draws = bool(streams)
-        self._run = _written(self._blocks, names, len(ways[0].numbers), len(self.loads), draws)
+        draws, handed = bool(streams), len(ways[0].numbers) + len(ways[0].objects)
+        self._run = _written(self._blocks, names, handed, len(self.loads), draws)
 
     def _block(
         self, way: Way, operations: Mapping[str, Callable[..., Any]], grown: int
@@ -135,7 +159,9 @@ class Loop:
                 writer.lines.append(f"if {asked} != {writer.name(answer)}: break")
         writer.need(way.carried[i][1] for i in way.written)
         after = [writer.numbers.name(number) for number in way.numbers]
-        added = [_shown(writer, value) for _, value in way.recording.appended]
+        objects: dict[int, str] = {}
+        after += [_object(writer, way, value, objects) for value in way.objects]
+        added = [_shown(writer, way, value, objects) for value in way.got]
         self._move(writer, way)
         writer.lines += [f"a{i}({number})" for i, number in enumerate(added, grown)]
         if after:
@@ -202,11 +228,25 @@ class Loop:
         return counts, last_is_left, [np.array(cell) for cell in self._now.views], list(now)
 
 
-def _shown(writer: Writer, value: Any) -> str:
-    """The name of a number or text, or a display of a tuple of such."""
+def _shown(writer: Writer, way: Way, value: Any, objects: dict[int, str]) -> str:
+    """The name of what a list gets, or a display of a tuple of such."""
     if value.__class__ is tuple:
-        return f"({''.join([f'{_shown(writer, item)}, ' for item in value])})"
-    return writer.numbers.name(value)
+        parts = [f"{_shown(writer, way, item, objects)}, " for item in value]
+        return f"({''.join(parts)})"
+    is_object = value.__class__ is Before or value.__class__ is Anew
+    return _object(writer, way, value, objects) if is_object else writer.numbers.name(value)
+
+
+def _object(writer: Writer, way: Way, value: Any, known: dict[int, str]) -> str:
+    """The name of an object, made where it is needed first."""
+    if value.__class__ is Before:
+        return f"c{len(way.numbers) + value.number}"
+    if id(value) not in known:
+        known[id(value)] = f"k{len(known)}"
+        writer.need([value.node])
+        made, array = writer.name(value.made), writer.name(writer.arrays[value.node])
+        writer.lines.append(f"{known[id(value)]} = {made}({array}.copy())")
+    return known[id(value)]
 
 
 def _written(

@@ -33,7 +33,7 @@ class Recording:
         draws: node -> (stream, draw, what it takes): random numbers, in the order in which they
             were drawn, by nodes and whatever else.
         roots: the nodes at which a backward pass began.
-        appended: (where a list is, number or text): what was put at the ends of lists.
+        appended: (where a list is, number, text or tensor): what was put at the ends of lists.
         obstacle: why it cannot be repeated; empty while it can.
     """
 

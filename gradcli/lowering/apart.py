@@ -17,13 +17,19 @@ MOST = 1000
 _PLAIN = frozenset((int, float, bool, str, type(None)))
 
 
-def hold(lists: Iterable[Any], fresh: set[int]) -> bool:
-    """Whether lists lead to an object whose `id` is in `fresh`, or to more than can be told."""
+def hold(lists: Iterable[Any], fresh: set[int], known: set[int]) -> bool:
+    """Whether lists lead to an object whose `id` is in `fresh`, or to more than can be told.
+
+    Args:
+        known: `id`s of tensors that they may hold.
+    """
     stack: list[Any] = [lists]
     nodes: set[Node] = set()
     while stack:
         value = stack.pop()
         if isinstance(value, Tensor):
+            if id(value) in known:
+                continue
             view = value._view
             stack += () if view is None or view.base is None else (view.base,)
             parts = (value, value._node, value._storage, value._autograd)

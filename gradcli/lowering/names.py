@@ -172,7 +172,9 @@ def _on_tensors(name: str, python: Callable[..., Any]) -> Callable[..., Any]:
     """`name` of PyTorch when the first argument is a tensor, else Python's."""
 
     def call(*args: Any, **named: Any) -> Any:
-        rows = name == "sum" and len(args) > 1 and isinstance(args[1], Tensor)  # from a start on
+        # A sum of rows from a start on, the least of many: PyTorch's functions take no such thing.
+        place = {"sum": 1, "max": 2, "min": 2}.get(name, len(args))
+        rows = len(args) > place and isinstance(args[place], Tensor)
         if not rows and (isinstance(args[0], Tensor) if args else "input" in named):
             return functions.find(f"torch.{name}")(*args, **named)
         return python(*args, **named)

@@ -154,11 +154,16 @@ class Repeated:
         """The key of a variable."""
         return self._place(name)[1]
 
+    def grown(self, state: State) -> list[list[Any]]:
+        """The lists that grow."""
+        found = [load(state.boxes, place) for place in self._grown]
+        return [items for items in found if isinstance(items, list)]
+
     def is_kept(self, state: State, plan: Plan) -> bool:
-        """Whether a list that grows holds what each iteration of the plan makes anew."""
-        return bool(self._grown) and hold(
-            [load(state.boxes, place) for place in self._grown], plan.fresh(state)
-        )
+        """Whether a list that grows holds what each iteration of the plan makes anew, in a way
+        that the plan does not know of."""
+        grown = self.grown(state)
+        return bool(grown) and hold(grown, plan.fresh(state), plan.known(state))
 
     def state(self, frame: Frame) -> State:
         """What the next iteration starts from; raises `Unclear`."""

@@ -14,12 +14,13 @@ from typing import Any
 from gradcli.execute.program import Unplannable
 from gradcli.graph.node import current
 from gradcli.graph.recording import Recording
-from gradcli.lowering.carried import Plan, Trace
+from gradcli.lowering.carried import Plan
 from gradcli.lowering.places import Boxes, Place, holders, load, restore, save, traced
 from gradcli.lowering.repeated import Repeated
 from gradcli.lowering.scope import CONTINUE, Frame
 from gradcli.lowering.state import Moved, Reached, State, Unclear
 from gradcli.lowering.switch import may_replay, switch
+from gradcli.lowering.traces import Trace
 
 PAYS = 8
 """Replayed iterations for which it pays to record one."""
@@ -83,6 +84,7 @@ class Replay:
             loop.plan = loop.plan.suited(state)
             if loop.is_kept(state, loop.plan):
                 return 0, False
+            grown = loop.grown(state)
         except (Unclear, Unplannable) as reason:
             if isinstance(reason, Moved) and loop.follow(reason.places):
                 return 0, False
@@ -93,7 +95,7 @@ class Replay:
                 loop.plan = None
             return 0, False
         self._strange = 0
-        done, self._leaving = loop.plan.forward(state, self._frame, limit)
+        done, self._leaving = loop.plan.forward(state, self._frame, limit, grown)
         switch.done += done
         loop.poor = max(0, loop.poor + (1 if done < min(4, limit) else -1))
         if loop.poor > POOR and limit > 4:
@@ -117,6 +119,7 @@ class Replay:
             loop.attempts = 0
             return loop.body(self._frame), None
         watch.recording = recording = Recording()
+        watch.made.clear()
         switch.busy = True
         followed = traced(boxes, places, recording)
         kept = _containers(boxes, followed)
@@ -132,6 +135,7 @@ class Replay:
             switch.busy = False
             loop.others -= len(recording.made) // LONG if other else 0
             restore(boxes, places, watch.filled)
+            watch.made.clear()
         return signal, going
 
     def _iteration(

@@ -98,6 +98,10 @@ class State:
                 raise Unclear("too many values")
             self._visit(*self._stack.pop())
 
+    def places_of(self) -> dict[int, int]:
+        """The places of what it holds, by `id`s."""
+        return {id(value): place for place, value in enumerate(self.held)}
+
     def _own(
         self, number: int, box: Any, skipped: frozenset[Any], named: frozenset[Any] | None
     ) -> None:

@@ -43,9 +43,10 @@ class Watch:
     Attributes:
         recording: what its numbers belong to at the moment.
         filled: the lists and dicts that numbers were put into.
+        made: the lists that the recorded iteration made itself, by their `id`s.
     """
 
-    __slots__ = ("_lists", "_owners", "consumed", "filled", "parents", "recording")
+    __slots__ = ("_lists", "_owners", "consumed", "filled", "made", "parents", "recording")
 
     def __init__(self, lists: Sequence[ast.Name]) -> None:
         self._lists = {owner.id for owner in lists}
@@ -54,6 +55,7 @@ class Watch:
         self.recording: Recording | None = None
         self.consumed = 0
         self.filled: list[Any] = []
+        self.made: dict[int, list[Any]] = {}
 
     def lower(self, node: ast.Node, scope: Scope, lowering: Callable[[Any, Scope], Code]) -> Code:
         """The closure of `node`, with a look at the numbers that it gives and takes."""
@@ -70,6 +72,8 @@ class Watch:
             return code
         if isinstance(node, ast.Name) and node.id in self._lists and id(node) not in self._owners:
             code = self._read(code)
+        if isinstance(node, (ast.List, ast.Comprehension)):
+            code = self._making(code)
         if isinstance(node, _OPERATIONS) or _is_arithmetic(node, scope):
             code = self._operation(code)
         if _computes(parent) or _is_arithmetic(parent, scope):
@@ -125,28 +129,43 @@ class Watch:
 
         return run
 
-    def _read(self, code: Code) -> Code:
+    def _making(self, code: Code) -> Code:
         def run(frame: Frame) -> Any:
-            if self.recording is not None:
+            value = code(frame)
+            if value.__class__ is list and self.recording is not None:
+                self.made[id(value)] = value
+            return value
+
+        return run
+
+    def _read(self, code: Code) -> Code:
+        """A list that grows by what is not followed in it."""
+
+        def run(frame: Frame) -> Any:
+            value = code(frame)
+            if self.recording is not None and id(value) not in self.made:
                 self.recording.fail("a list that grows is read")
-            return code(frame)
+            return value
 
         return run
 
     def _append(self, node: Any, code: Code, scope: Scope) -> Code:
-        """A list that grows by a number: what is appended is on record."""
+        """A list that grows: what is appended is on record."""
         owner = node.value.function.value
         load = LOWERINGS[type(owner)](owner, scope)
 
         def run(frame: Frame) -> None:
             code(frame)
             items, recording = load(frame), self.recording
+            if id(items) in self.made and not holds_traced(items[-1]):
+                return
+            self.made.pop(id(items), None)
             if isinstance(items, list) and _is_plain_data(items[-1]):
                 value, items[-1] = items[-1], plainly(items[-1])
                 if recording is not None:
                     recording.appended.append((load, value))
             elif recording is not None:
-                recording.fail("a list grows by something else than numbers")
+                recording.fail("a list grows by something else than numbers and tensors")
 
         return run
 
@@ -229,10 +248,10 @@ def _is_appending(parents: Sequence[ast.Node]) -> bool:
 
 
 def _is_plain_data(value: Any) -> bool:
-    """Whether a value is a number or text, or a tuple of such."""
+    """Whether a value is a number, text or tensor, or a tuple of such."""
     if value.__class__ is tuple:
         return all(map(_is_plain_data, value))
-    return isinstance(value, (int, float, str))
+    return isinstance(value, (int, float, str, Tensor))
 
 
 def _computes(parent: ast.Node | None) -> bool:
