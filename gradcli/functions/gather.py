@@ -21,7 +21,7 @@ from gradcli.functions.index import (
     read,
 )
 from gradcli.functions.shape import reshaped, whole
-from gradcli.graph.dtype import BOOL, C_TYPES, INTEGER, SCALAR_TYPES, DType, complex64, int32, int64
+from gradcli.graph.dtype import BOOL, C_TYPES, INTEGER, SCALAR_TYPES, complex64, int32, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
@@ -31,7 +31,7 @@ from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.levels import lanes_of, of_all_examples
-from gradcli.tensor.operands import C_NAMES, as_number
+from gradcli.tensor.operands import as_number, refuse_complex
 
 # -- positions
 
@@ -251,24 +251,16 @@ def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
             f"{value.ndim} dimension(s).",
         )
     filler = value if isinstance(value, Node) else number_like(x, value)
-    _refuse_complex(x, filler.dtype)
+    refuse_complex(x.dtype, filler.dtype)
     filled: Node = where(chosen, cast(filler, x.dtype), x)
     return filled
-
-
-def _refuse_complex(x: Tensor | Node, dtype: DType) -> None:
-    if dtype.is_complex and not x.dtype.is_complex:
-        raise GradcliError(
-            "G014",
-            f"value cannot be converted to type {C_NAMES[x.dtype.name]} without overflow",
-        )
 
 
 def number_like(x: Tensor | Node, value: Any) -> Node:
     """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
     if isinstance(value, complex):
         if value.imag:
-            _refuse_complex(x, complex64)
+            refuse_complex(x.dtype, complex64)
         else:
             value = value.real
     return as_number(value, x.dtype)

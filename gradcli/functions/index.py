@@ -16,7 +16,7 @@ from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import answer, array, settle, unknown
 from gradcli.functions.shape import part, permuted, reshaped, select_at
 from gradcli.graph.dim import Dim
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int8, int16, int32, int64, uint8
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, complex64, int8, int16, int32, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
@@ -27,6 +27,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
 from gradcli.tensor.kinds import Tensors
 from gradcli.tensor.levels import lanes_of, of_all_examples
+from gradcli.tensor.operands import refuse_complex
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.values import followed
 from gradcli.tensor.write import in_place, refuse
@@ -411,16 +412,37 @@ def setitem(input: Any, index: object, value: object) -> None:
             kind=TypeError,
         )
     x = input.node
+    if _takes_one(x, index, value):
+        in_place(_put_where, input, index, _converted(value, input))
+        return
     view, advanced = planned(x, index, whole=False)
     target = input if view is x else _viewed(input, view)
     if advanced:
         if isinstance(value, Tensor):
             value = _without_leading_ones(value)
             if not value.shape and isinstance(index, Tensor) and _is_mask(index.value_node):
-                value = value.to(input.dtype)
+                value = _converted(value, input)
         in_place(_put, target, advanced, _like(value, target))
     else:
         _write_view(target, value if isinstance(value, Tensor) else _number(value, input))
+
+
+def _takes_one(x: Node, index: object, value: Any) -> bool:
+    """Whether one number goes where a mask holds, wherever that is."""
+    if not isinstance(index, Tensor) or index.dtype.category != BOOL or lanes_of(index.value_node):
+        return False
+    fits = index.shape and index.shape == x.shape[: index.ndim]
+    is_tensor = isinstance(value, Tensor)
+    return bool(fits) and not (is_tensor and (value.shape or value.requires_grad))
+
+
+def _converted(value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        refuse_complex(like.dtype, value.dtype)
+        return value.to(like.dtype)  # type: ignore[no-any-return]  # a method of the table
+    if isinstance(value, complex) and value.imag:
+        refuse_complex(like.dtype, complex64)
+    return _number(value, like)
 
 
 def _write_view(target: Tensor, value: Tensor) -> None:
@@ -473,6 +495,13 @@ def _put(x: Node, advanced: Any, values: Node, accumulate: bool = False) -> Node
     else:
         written = indexing.index_put(front, spread, *nodes, axes=front.ndim)
     return written if front is x else permuted(written, movement.inverse(order))
+
+
+@internal("index_put", layout=True)
+def _put_where(x: Node, mask: Node, value: Node) -> Node:
+    """`_put` of one number at the places of a mask of the first dims."""
+    behind = reshaped(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim)))
+    return ops.where(movement.expand(behind, shape=x.shape), value, x)
 
 
 def _spread(values: Node, shape: tuple[int, ...]) -> Node:

@@ -234,6 +234,12 @@ def _does_not_fit(dtype: DType, code: str = "G026") -> GradcliError:
     return GradcliError(code, f"value cannot be converted to type {name} without overflow")
 
 
+def refuse_complex(into: DType, dtype: DType) -> None:
+    """Raises G014 for numbers of a complex dtype that are written into real ones."""
+    if dtype.is_complex and not into.is_complex:
+        raise _does_not_fit(into, "G014")
+
+
 C_NAMES = {
     **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
     **{"uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "int64": "int64_t"},
