@@ -22,10 +22,10 @@ STEPS = (256, 32)
 """What the height of a tile is a multiple of, if it has eight times as many rows."""
 
 
-def rounded(height: int) -> int:
-    """The height of a tile that lines fit into."""
+def rounded(height: int, up: bool = False) -> int:
+    """The height of a tile that lines fit into, next to `height`: below, or above."""
     step = next((step for step in STEPS if height >= 8 * step), 1)
-    return height // step * step
+    return (-(-height // step) if up else height // step) * step
 
 
 def rows_of_line(node: Node, inputs: Sequence[Node], rows: Rows, height: int) -> int:

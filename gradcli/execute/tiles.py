@@ -24,16 +24,21 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.graph.walk import depth_first
 
-TILE = 1 << 20
+TILE = 1 << 21
 """Bytes of a block at most, an eighth of them at least: of small ones the calls cost more than
 the work."""
-HELD = 3 << 19
-"""Bytes of the blocks that are held at a time, so that they stay in an L2 cache of 2 MB: a pass
-over more of them took up to twice as long."""
-MOST_HELD = 7 << 19
+HELD = 6 << 20
+"""Bytes of the blocks that are held at a time. Shorter calls meet each other at the interpreter's
+lock, and a thread that has to wait sleeps for longer than they take: of 1.5 MB, which stay in an L2
+cache, two threads took 1.3 to 3 times as long as of these, which stay in an L3 cache."""
+MOST_HELD = 1 << 23
 """Bytes that may be held at a time where calls would be short otherwise."""
 CALL = 1 << 15
 """Elements of a call, on the average, from which its start is little beside it."""
+EVEN = 4
+"""What the number of tiles is a multiple of where there are few, so that no thread waits long."""
+FEW = 16
+"""How many tiles are few."""
 HEAVY = 512
 """Rows of a tile at least where large matrices are multiplied, so that BLAS is worth its call."""
 MOST = 1 << 24
@@ -71,7 +76,7 @@ class Sweep:
         least = min(HEAVY, MOST // widest) if rows.heavy else 1
         fair = min(CALL * len(self.nodes) // _elements_a_row(self.nodes, rows), MOST_HELD // held)
         height = max(1, least, TILE // 8 // widest, fair, min(TILE // widest, HELD // held))
-        self.height = rounded(height)
+        self.height = _rounded(height, rows.extent)
         self.buffer = LONG if _has_long_lines(self.nodes, rows, self.height) else LINE
         written = as_written(self.nodes, self.kept, rows)
         self.forms = [f for f in (factored(written, self.kept, known), written) if f is not None]
@@ -149,6 +154,14 @@ class Sweep:
             return self.idle.pop()  # asking first would not keep another thread from it
         except IndexError:
             return _Worker(self)
+
+
+def _rounded(height: int, extent: int) -> int:
+    """A height about so large; of few tiles there are a multiple of EVEN."""
+    count = -(-extent // height)
+    if count == 1 or count > FEW:
+        return rounded(height)
+    return rounded(-(-extent // (-(-count // EVEN) * EVEN)), up=True)
 
 
 def _bytes_a_row(order: Sequence[Node], rows: Rows) -> tuple[int, int]:

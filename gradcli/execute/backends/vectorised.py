@@ -26,6 +26,8 @@ element by element."""
 SIGN = np.uint32(1 << 31)
 EXP_MOST = 80
 """Up to where exponentials of float32 are far from overflow."""
+MOST_KEPT = 1 << 22
+"""Bytes of a buffer at most that is kept: a block is smaller, but for rows that are very long."""
 
 
 class _Buffers(threading.local):
@@ -40,7 +42,7 @@ class _Buffers(threading.local):
         held = self.known.get((place, dtype))
         if held is None or held.size < like.size:
             held = np.empty(like.size, dtype)
-            if held.nbytes <= 1 << 20:
+            if held.nbytes <= MOST_KEPT:
                 self.known[place, dtype] = held
         return held[: like.size].reshape(like.shape)
 
