@@ -80,6 +80,20 @@ def test_softplus_where_no_exponential_overflows() -> None:
     assert_close(vectorised.softplus(x), expected, 4, x)
 
 
+@pytest.mark.parametrize("exponent", [4, 5, 7, 8, 9, 100, -3, -4, -5, -101, 1e20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_whole_powers_of_any_sign(exponent: float, dtype: type[np.floating[Any]]) -> None:
+    x = np.concatenate([EDGES, BEYOND, RANGE, TINY]).astype(dtype)
+    with np.errstate(all="ignore"):
+        expected = np.power(x.astype(np.longdouble), np.longdouble(exponent)).astype(dtype)
+        found = pointwise.power(x, np.asarray(exponent, dtype))
+        least = np.spacing(np.abs(expected))
+        near = (found == expected) | (np.abs(found - expected) <= least)
+    assert found.dtype == dtype
+    assert np.all(near | (np.isnan(x) & np.isnan(found)))
+    assert np.array_equal(np.signbit(found)[~np.isnan(x)], np.signbit(expected)[~np.isnan(x)])
+
+
 @pytest.mark.parametrize("bounds", [(-0.5, 1), (-0.6, 1), (0, 1e30), (1e-30, 5), (-0.999, 40)])
 def test_log1p_between_bounds(bounds: tuple[float, float]) -> None:
     """Blocks of other ranges go other ways."""
