@@ -166,6 +166,13 @@ def test_large_values_are_swept_again(text: str, monkeypatch: pytest.MonkeyPatch
         assert type(next(iter(f._plans.values())).program).__name__ == "Swept"
 
 
+def test_what_is_asked_about_large_values_is_computed_at_the_same_places() -> None:
+    f = gradcli.function("sum(quantile(x, 0.3, 1))")
+    for _ in range(3):
+        x = NUMBERS.normal(size=(10**4, 200))
+        np.testing.assert_allclose(f(x=x).value, np.quantile(x, 0.3, axis=1).sum())
+
+
 def test_positions_are_checked_in_each_call() -> None:
     for text in ("cross_entropy(x, t)", "x[t, t].sum()", "x.gather(1, t[:,None]).exp().sum()"):
         f = gradcli.function(text)

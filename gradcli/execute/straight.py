@@ -84,7 +84,7 @@ class Questions:
         needed = {node for node, _, _ in self._asked}
         self._made: list[tuple[Node, tuple[Node, ...]]] = []
         for node, sources in reversed(recording.made):
-            if node in needed and node in varying:
+            if node in needed and (node in varying or node.value is None):
                 self._made.append((node, sources))
                 needed.update(sources)
         self._made.reverse()
