@@ -90,7 +90,7 @@ def write_of(writer: Callable[..., Any], operands: list[int], slot: int) -> Inst
     return write
 
 
-def write_to(writer: np.ufunc, operand: int, target: Any) -> Instruction:
+def write_to(writer: Callable[..., Any], operand: int, target: Any) -> Instruction:
     """Writes what a function says of a register to an array."""
     return lambda registers: writer(registers[operand], out=target)
 

@@ -42,6 +42,7 @@ class Form(NamedTuple):
         results: what is wanted of them -> what it is as written.
         rows: the row analysis.
         guards: what has to be moderate everywhere -> the least and the greatest that is.
+        zeros: those of them that may also be 0, as nothing is divided by them.
         never: conditions that must not hold anywhere.
     """
 
@@ -50,6 +51,7 @@ class Form(NamedTuple):
     rows: Rows
     guards: Mapping[Node, tuple[float, float]] = MappingProxyType({})
     never: Collection[Node] = ()
+    zeros: Collection[Node] = ()
 
 
 def as_written(nodes: Sequence[Node], kept: Collection[Node], rows: Rows) -> Form:
@@ -78,7 +80,7 @@ def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> 
     asked = {*known, *order}
     guards = {x: limits for x, limits in made.guards.items() if x in asked}
     order = depth_first((*guards, *made.never, *results), made.group)
-    form = Form(order, results, made.rows, guards, [*made.never])
+    form = Form(order, results, made.rows, guards, [*made.never], made.zeros)
     stored = {found for found, node in results.items() if node in kept}
     return form if _cost(form, stored) < GAIN * _cost(written, set(kept)) else None
 
@@ -96,7 +98,7 @@ class _Factors(Builder):
     Attributes:
         splits: node -> (what is the same along a row, the table), whose product it is.
         made: node -> what takes its place.
-        guards, never: see `Form`.
+        guards, never, zeros: see `Form`.
         alone: what one node reads.
         shifts: what may be zero instead, where the sums `exponentials` are moderate then.
         counts: factor -> of how many moderate ones it is the product.
@@ -114,6 +116,7 @@ class _Factors(Builder):
         self.guards: dict[Node, tuple[float, float]] = {}
         self.counts: dict[Node, int] = {}
         self.never: dict[Node, None] = {}
+        self.zeros: set[Node] = set()
         readers = Counter(x for node in nodes for x in node.inputs)
         self.alone = {x for x, count in readers.items() if count == 1 and x not in kept}
 
@@ -122,9 +125,7 @@ class _Factors(Builder):
         if node in self.shifts:
             zero = self.constant(0.0, node.dtype, node.shape)
             self.made[node] = self._note(zero, ROWS, self.rows.axis.get(node))
-        elif self._has_rows_before_the_last(node) and self._taken_apart(node):
-            return
-        else:
+        elif not (self._has_rows_before_the_last(node) and self._taken_apart(node)):
             inputs = tuple([self.of(x) for x in node.inputs])
             self.made[node] = self._unshifted(node, inputs) or self._again(node, inputs)
 
@@ -213,8 +214,8 @@ class _Factors(Builder):
 
     def _times(self, name: str, x: Node, thin: Node) -> tuple[Node, Node]:
         other = self.of(self._unexpanded(thin))
-        if other not in self.counts:
-            self._guarded(other)
+        if name == "div" or other not in self.counts:
+            self._guarded(other, zero=name == "mul")
         factor, table = self.splits.get(x, (None, self.of(x)))
         if factor is not None:
             return self._factor(name, factor, other), table
@@ -279,8 +280,12 @@ class _Factors(Builder):
                 self._guarded(made)
         return self._note(made, FIXED if axis is None else ROWS, axis)
 
-    def _guarded(self, x: Node) -> None:
-        """Sees to it that a factor is moderate."""
+    def _guarded(self, x: Node, zero: bool = False) -> None:
+        """Sees to it that a factor is moderate, or may be 0 where nobody needs it not to be."""
+        if not zero:
+            self.zeros.discard(x)
+        elif x not in self.guards:
+            self.zeros.add(x)
         self.guards.setdefault(x, MODERATE[x.dtype.name])
         self.counts[x] = 1
 

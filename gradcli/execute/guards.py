@@ -5,6 +5,8 @@ Constraints: looks at values of one number for each row, so that it costs little
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
@@ -12,6 +14,8 @@ from gradcli.execute.calls import Instruction, write_to
 from gradcli.execute.factors import Form
 from gradcli.execute.local import local_shape
 from gradcli.graph.node import Node
+
+Array = Any
 
 
 class Guards:
@@ -23,7 +27,7 @@ class Guards:
     """
 
     def __init__(self, form: Form, height: int) -> None:
-        self.never = form.never
+        self.never, self.zeros = form.never, form.zeros
         nodes = [*form.guards, *form.never]
         shapes = [local_shape(node, form.rows, height) for node in nodes]
         sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
@@ -39,7 +43,8 @@ class Guards:
 
     def look(self, node: Node, slot: int) -> Instruction:
         """Takes note of what a register holds."""
-        return write_to(np.logical_not if node in self.never else np.abs, slot, self.places[node])
+        writer = np.logical_not if node in self.never else np.abs
+        return write_to(_size_or_one if node in self.zeros else writer, slot, self.places[node])
 
     def hold(self) -> bool:
         """Whether all is as it has to be in the present tile."""
@@ -47,3 +52,8 @@ class Guards:
         if not sizes.size:
             return True
         return bool(((sizes >= self.least) & (sizes <= self.most)).all())
+
+
+def _size_or_one(x: Array, out: Array) -> None:
+    """The absolute value, 1 for zero: what is multiplied by it is zero either way."""
+    np.copyto(np.abs(x, out=out), 1, where=out == 0)

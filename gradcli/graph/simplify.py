@@ -7,6 +7,7 @@ at one node whose inputs are simplified already; signs and numbers are in number
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -42,16 +43,19 @@ class Simplifier(Builder):
         shares: the log of a sum of exponentials, and what it was made of: (x, the shifted
             exponentials, their sum).
         inverses: the inverse of such a sum, which lies between 1 and the inverse of a size.
+        readers: how many nodes read each node, as they were.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.shares: dict[Node, tuple[Node, Node, Node]] = {}
         self.inverses: set[Node] = set()
+        self.readers: Counter[Node] = Counter()
 
     def run(self, order: Sequence[Node]) -> dict[Node, Node]:
         """For every node one that means the same."""
         found: dict[Node, Node] = {}
+        self.readers.update([x for node in order for x in node.inputs])
         for node in order:
             inputs = tuple([found.get(x, x) for x in node.inputs])
             found[node] = self.unified(node, inputs, self.rewritten)
@@ -75,7 +79,7 @@ def _written(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) 
 
 
 def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:
-    """The sum of negative values is the negative sum."""
+    """The sum of negative values is the negative sum; a sum read by one sum only is part of it."""
     (x,) = inputs
     if (
         x.op.name == "neg"
@@ -85,7 +89,20 @@ def _sum(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> N
     ):
         made = _sum(s, x.inputs, attrs, node) or s.make("sum", x.inputs, node, **attrs)
         return s.make("neg", (made,), node)
+    if x.op is node.op and x.value is None and x.dtype is node.dtype:
+        return _sum_of_sum(s, x, attrs, node) if s.readers[node.inputs[0]] == 1 else None
     return branches.counted(s, x, attrs, node) or places.total(s, inputs, attrs, node)
+
+
+def _sum_of_sum(s: Simplifier, x: Node, attrs: Attrs, node: Node) -> Node:
+    """The axes of both at once."""
+    (table,) = x.inputs
+    axes = set(x.attrs["axis"])
+    left = [a for a in range(-table.ndim, 0) if x.attrs["keepdims"] or a not in axes]
+    along = tuple(sorted(axes.union([left[a] for a in attrs["axis"]])))
+    both = {"axis": along, "keepdims": False}
+    shape = reduced(table.shape, along, False)
+    return s.reshape(s.shaped("sum", (table,), shape, node.dtype, node, both), node.shape)
 
 
 def _respread(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> Node | None:

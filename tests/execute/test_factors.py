@@ -85,6 +85,23 @@ def test_rows_that_are_not_moderate(expression: str, number: float, held: list[b
     assert not all(held)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["sum((x*u.relu()[:,None]*y).sum(1)**2)", "triplet_margin_loss(x, y, 2*x + y, margin=0.3)"],
+)
+@pytest.mark.parametrize("number", [np.inf, np.nan, 1e200])
+def test_factors_that_may_be_zero(expression: str, number: float, held: list[bool]) -> None:
+    bindings = data(np.float64)
+    compare(expression, bindings, 1e-12)
+    assert held
+    assert all(held)
+    bindings["x"][140] *= number
+    bindings["y"][140] *= number
+    with np.errstate(all="ignore"):
+        compare(expression, bindings, 1e-12)
+    assert not all(held)
+
+
 def test_rows_of_both_dtypes(held: list[bool]) -> None:
     bindings = data(np.float64)
     compare("sum(normalize(x.float(), dim=1)*y) + sum(normalize(x, dim=1)*y)", bindings, 1e-6)

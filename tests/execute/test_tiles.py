@@ -74,6 +74,8 @@ EXPRESSIONS = [
     "sum(cat([x, x*2]) ** 2)",
     "sum(cumsum(x, 1) * x)",
     "sum(x.sum(1).exp() * u)",
+    "sum(exp(x[:,:,None]*v).sum(2, True).sum((0, 2))*v) + exp(x).sum(1, True).sum(1).sum()**2",
+    "x.sum(0).sum() * x.sum(1).sum() + x.sum(1).exp().sum()",
     "mean(sigmoid(x) * relu(x))",
     "((x - x.mean())**2).mean() * x.sum()",
     "sum(x * 0 + x.expand(3, *x.shape))",

@@ -29,6 +29,8 @@ NUMPY_DTYPES: dict[DType, np.dtype[Any]] = {
 }
 """What the values of a dtype are stored in: where NumPy lacks it, the wider one."""
 BY_NUMPY = {n: d for d, n in NUMPY_DTYPES.items() if d not in ROUNDING}
+SLABS = 64
+"""Numbers in a slab up to which each is added up by itself, with the slabs' own positions."""
 
 
 def dtype_of(array: Array) -> DType:
@@ -79,6 +81,11 @@ def fast_sum(x: Array, *, axis: tuple[int, ...], keepdims: bool) -> Array:
         short = short_rows.sums(x, axis)
         if short is not None:
             return np.expand_dims(short, axis) if keepdims else short
+    elif -1 in axis and x.size >= short_rows.LONG and x.flags.c_contiguous:
+        lead = max(a for a in range(-x.ndim - 1, 0) if a not in axis)
+        lines = fast_sum(x.reshape(*x.shape[: lead + 1 + x.ndim], -1), axis=(-1,), keepdims=False)
+        made = lines.sum(axis=tuple([a - lead - 1 for a in axis if a < lead]), dtype=x.dtype)
+        return np.expand_dims(made, axis) if keepdims else made
     return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
@@ -304,6 +311,8 @@ def _iota(*, shape: Shape, axis: int) -> Array:
 
 
 def _index(x: Array, *indices: Array, axes: int) -> Array:
+    if len(indices) == 1 and indices[0].dtype.kind == "i":
+        return x.take(indices[0], axis=-axes)
     return x[positions(axes, indices)]
 
 
@@ -322,6 +331,10 @@ def _index_add(x: Array, *indices: Array, shape: Shape) -> Array:
     if numel(sizes):
         flat = np.ravel_multi_index(np.broadcast_arrays(*indices), sizes)
     flat = np.reshape(flat, -1)
+    if x.dtype.kind in "fc" and 0 < numel(lead + rest) <= SLABS < flat.size:
+        slabs = np.moveaxis(np.reshape(x, (numel(lead), flat.size, numel(rest))), 1, -1)
+        sums = [[_summed_at(flat, line, numel(sizes)) for line in slab] for slab in slabs]
+        return np.moveaxis(np.array(sums), -1, 1).reshape(lead + shape)
     if x.dtype.kind in "fc":
         cells = (np.arange(numel(lead))[:, None] * numel(sizes) + flat)[..., None] * numel(rest)
         cells = np.reshape(cells + np.arange(numel(rest)), -1)
