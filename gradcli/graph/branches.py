@@ -36,11 +36,12 @@ def choice(s: Builder, inputs: tuple[Node, ...], attrs: Attrs, node: Node) -> No
     first, second = (_known(s, z, condition, truth, DEPTH) for z, truth in ((x, True), (y, False)))
     if first is second and first.shape == node.shape:
         return first
-    if _saturates(condition, first, second, node):
+    if _saturates(condition, first, second, node) or _is_zero_anyway(condition, first, second):
         return second
-    corner = corners.rounded(s, condition, first, second, node)
-    if corner is not None:
-        return corner
+    for rule in (corners.rounded, _both, _multiple):
+        made = rule(s, condition, first, second, node)
+        if made is not None:
+            return made
     if first is x and second is y:
         return None
     return s.shaped("where", (condition, first, second), node.shape, node.dtype, node)
@@ -63,12 +64,17 @@ def product(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     return None
 
 
-def total(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
-    """The sum of two choices by one condition, one of which is zero on each side, is a choice."""
+def total(s: Builder, x: Node, y: Node, node: Node, sign: int = 1) -> Node | None:
+    """The sum, or difference, of two choices by one condition, of which one is zero on each side,
+    is a choice."""
+    if x.op.name == "neg" and x.value is None and sign == 1:
+        x, y = y, x
+    if y.op.name == "neg" and y.value is None:
+        return total(s, x, y.inputs[0], node, -sign)
     a, b = _choice_of(x, node), _choice_of(y, node)
     if a is None or b is None or a[0] is not b[0]:
         return None
-    first, second = (_sum(p, q) for p, q in zip(a[1:], b[1:], strict=True))
+    first, second = (_sum(s, p, q, sign) for p, q in zip(a[1:], b[1:], strict=True))
     if first is None or second is None:
         return None
     return s.simplified("where", (a[0], first, second), node)
@@ -90,10 +96,60 @@ def counted(s: Builder, x: Node, attrs: Attrs, node: Node) -> Node | None:
     return s.simplified("mul", (s.constant(number, x.dtype), count), node)
 
 
-def _sum(x: Node, y: Node) -> Node | None:
-    if numbers.number_of(x) == 0:
+def _sum(s: Builder, x: Node, y: Node, sign: int) -> Node | None:
+    number = numbers.number_of(y)
+    if number == 0:
+        return x
+    if numbers.number_of(x) != 0:
+        return None
+    if sign == 1:
         return y
-    return x if numbers.number_of(y) == 0 else None
+    return None if number is None else s.constant(-number, y.dtype, y.shape)
+
+
+def _both(s: Builder, condition: Node, x: Node, y: Node, node: Node) -> Node | None:
+    """A choice on one side of a choice, the other sides alike, is one by both conditions."""
+    for truth, chosen, other in ((True, x, y), (False, y, x)):
+        parts = _choice_of(chosen, node)
+        if parts is None or parts[0].shape != condition.shape:
+            continue
+        inner, first, second = parts
+        if _alike(second if truth else first, other):
+            name = "logical_and" if truth else "logical_or"
+            both = s.make(name, (condition, inner), condition)
+            sides = (first, other) if truth else (other, second)
+            return s.simplified("where", (both, *sides), node)
+    return None
+
+
+def _alike(x: Node, y: Node) -> bool:
+    """Whether two values are the same in all places."""
+    number = numbers.number_of(x)
+    return x is y or (number is not None and str(number) == str(numbers.number_of(y)))
+
+
+def _multiple(s: Builder, condition: Node, x: Node, y: Node, node: Node) -> Node | None:
+    """A choice of two multiples of one table is the table times a choice of numbers."""
+    if node.dtype.name not in numbers.KINDS:
+        return None
+    (a, first), (b, second) = numbers.split(x), numbers.split(y)
+    if first is not second or a == b or first.shape != node.shape or numbers.number_of(first):
+        return None
+    sides = [s.constant(number, node.dtype) for number in (a, b)]
+    return s.make("mul", (s.make("where", (condition, *sides), node), first), node)
+
+
+def _is_zero_anyway(condition: Node, x: Node, y: Node) -> bool:
+    """Whether `y` is a positive multiple of a rectified value, and zero is chosen where that is."""
+    if numbers.number_of(x) != 0 or condition.op.name != "le" or condition.value is not None:
+        return False
+    size, bound = condition.inputs
+    if size.op.name != "relu" or size.shape != y.shape or numbers.number_of(bound) != 0:
+        return False
+    number, rest = numbers.split(y)
+    while number > 0 and rest is not size and numbers.split(rest)[1] is not rest:
+        number, rest = numbers.split(rest)
+    return number > 0 and rest is size
 
 
 def _choice_of(x: Node, node: Node) -> tuple[Node, ...] | None:

@@ -53,7 +53,7 @@ def negative(s: Builder, x: Node, node: Node) -> Node | None:
     number = number_of(x)
     if number is not None:
         return s.constant(-number, node.dtype, node.shape)
-    number, rest = _split(x)
+    number, rest = split(x)
     if number == 1:
         return None
     return rest if number == -1 else _times(s, -number, rest, node)
@@ -63,7 +63,7 @@ def total(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
     """`x + y`; multiples of one value by numbers of one sign are one multiple."""
     if not _is_real(node, x, y):
         return None
-    (a, left), (b, right) = _split(x), _split(y)
+    (a, left), (b, right) = split(x), split(y)
     if left is right and a * b > 0 and _fits(a + b):
         return _times(s, a + b, left, node)
     twice = _twice(s, x, y, node) or _twice(s, y, x, node)
@@ -122,7 +122,7 @@ def _operand(name: str, x: Node) -> Node | None:
     return x.inputs[0] if x.op.name == name and x.value is None else None
 
 
-def _split(x: Node) -> tuple[float, Node]:
+def split(x: Node) -> tuple[float, Node]:
     """`x` as a number times a node."""
     if x.value is None:
         if x.op.name == "neg":
@@ -136,7 +136,7 @@ def _split(x: Node) -> tuple[float, Node]:
 
 def _scaled(s: Builder, number: float, x: Node, node: Node) -> Node:
     """`number*x`, with the number that `x` has already."""
-    inner, rest = _split(x)
+    inner, rest = split(x)
     if _go_together(number, inner) and _fits(number * inner):
         return _times(s, number * inner, rest, node)
     return _times(s, number, x, node)

@@ -253,7 +253,7 @@ def _difference(s: Simplifier, x: Node, y: Node, node: Node) -> Node | None:
             picked = s.shaped("index", read, source.shape, node.dtype, node, spread.attrs)
             changed = s.make(name, (picked, source), source)
             return s.make("index_put", (rest, changed, *indices), node, **spread.attrs)
-    return numbers.difference(s, x, y, node)
+    return branches.total(s, x, y, node, -1) or numbers.difference(s, x, y, node)
 
 
 def _from_zero(s: Simplifier, x: Node, node: Node) -> Node:

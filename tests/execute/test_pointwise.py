@@ -158,7 +158,9 @@ def test_where_with_fewer_conditions_than_elements(chosen: str, shape: tuple[int
         condition = rng.integers(0, 2, shape).astype(bool)
     x, y = rng.standard_normal((2, 1000, 50)).astype(np.float32)
     x[0, :3], y[1, :2] = [np.nan, -0.0, np.inf], np.nan
-    for a, b in ((x, y), (x, np.zeros((), np.float32)), (np.ones(50, np.float32), y)):
+    numbers = np.float32(-0.0).reshape(()), np.float32(0.1).reshape(())
+    some = (x, y), (x, np.zeros((), np.float32)), (np.ones(50, np.float32), y), numbers
+    for a, b in some:
         expected = np.where(condition, a, b)
         assert pointwise.where(np.asarray(condition), a, b).tobytes() == expected.tobytes()
         out = np.empty_like(expected)

@@ -39,7 +39,7 @@ def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
         np.copyto(out, x, where=condition)
         return out
     out = result(out, condition, x, y)
-    chosen = np.count_nonzero(condition)
+    chosen = np.count_nonzero(condition) if np.ndim(x) or np.ndim(y) else condition.size // 2
     for usual, rare, count in ((y, x, chosen), (x, y, condition.size - chosen)):
         if count * RARE <= condition.size:
             np.copyto(out, usual)
@@ -47,19 +47,33 @@ def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
                 np.copyto(out, rare, where=condition if rare is x else np.logical_not(condition))
             return out
     kind = MASKS[like.dtype.itemsize]
-    mask = buffers.get(0, condition, kind)
-    np.copyto(mask, np.negative(condition.view(np.int8)))
-    first, second, made = np.asarray(x).view(kind), np.asarray(y).view(kind), out.view(kind)
-    if second.ndim == 0 and not second:
-        np.bitwise_and(first, mask, out=made)
-    elif first.ndim == 0 and not first:
-        np.bitwise_and(second, np.invert(mask, out=mask), out=made)
+    _choose(condition, np.asarray(x).view(kind), np.asarray(y).view(kind), out.view(kind))
+    return out
+
+
+def _choose(condition: Array, x: Array, y: Array, out: Array) -> None:
+    """Chooses among bits; of two numbers without a mask of its own."""
+    if x.ndim == y.ndim == 0:
+        np.copyto(out, _negative(condition))
+        np.bitwise_and(out, x ^ y, out=out)
+        np.bitwise_xor(out, y, out=out)
+        return
+    mask = buffers.get(0, condition, out.dtype)
+    np.copyto(mask, _negative(condition))
+    if y.ndim == 0 and not y:
+        np.bitwise_and(x, mask, out=out)
+    elif x.ndim == 0 and not x:
+        np.bitwise_and(y, np.invert(mask, out=mask), out=out)
     else:
         # y ^ ((x ^ y) & mask)
-        np.bitwise_xor(first, second, out=made)
-        np.bitwise_and(made, mask, out=made)
-        np.bitwise_xor(made, second, out=made)
-    return out
+        np.bitwise_xor(x, y, out=out)
+        np.bitwise_and(out, mask, out=out)
+        np.bitwise_xor(out, y, out=out)
+
+
+def _negative(condition: Array) -> Array:
+    """-1, all of whose bits are set, where a condition holds, else 0."""
+    return np.negative(condition.view(np.int8), out=buffers.get(0, condition, np.int8))
 
 
 def sigmoid(x: Array, out: Array = None) -> Array:
