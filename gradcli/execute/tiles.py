@@ -35,7 +35,7 @@ MOST_HELD = 1 << 23
 """Bytes that may be held at a time where calls would be short otherwise."""
 CALL = 1 << 15
 """Elements of a call, on the average, from which its start is little beside it."""
-EVEN = 4
+EVEN = 2
 """What the number of tiles is a multiple of where there are few, so that no thread waits long."""
 FEW = 16
 """How many tiles are few."""
