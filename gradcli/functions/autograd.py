@@ -128,20 +128,10 @@ def grad(
     )
 
 
-TRANSFORMED = (
-    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
-    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
-    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
-    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
-    "transformed instead."
-)
-
-
 @composite("Tensor.requires_grad_")
 def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
     """Sets `requires_grad`; returns the tensor."""
-    if any(level.is_transform for level in levels.active):
-        raise GradcliError("G016", TRANSFORMED)
+    levels.refuse_requiring_inside()
     if self.is_leaf:
         check_requires(self, requires_grad)
     self.requires_grad = requires_grad
@@ -179,6 +169,7 @@ def detach_(input: Any) -> Any:
 def retain_grad(self: Any) -> None:
     """Keeps the gradient of a tensor that is no leaf in its `.grad`."""
     refuse_retained(self)
+    levels.refuse_inside("retain_grad")
     keeper = self.autograd
     node = history(self.node)
     if node.op is LEAF or keeper.retain is not None:

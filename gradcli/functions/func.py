@@ -84,6 +84,7 @@ def pulling(
         output, aux = parted(func(*given), has_aux, api)
         outputs, shape = trees.flatten(output)
         _require_tensors(outputs, api)
+        _require_floating(outputs)
         inputs, structure = trees.flatten(chosen)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
@@ -113,6 +114,10 @@ def _require_tensors(outputs: list[Any], api: str) -> None:
                 f"{api}: expected f(*primals) to return only tensors, got unsupported type "
                 f"{type(y)}"
             )
+
+
+def _require_floating(outputs: list[Tensor]) -> None:
+    for y in outputs:
         if not y.dtype.differentiable:
             refuse(
                 "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got "
@@ -148,12 +153,7 @@ def pushed(
         output, aux = parted(func(*given), has_aux, api)
         outputs, shape = trees.flatten(output)
         inputs = trees.flatten(given)[0]
-        for y in outputs:
-            if not isinstance(y, Tensor):
-                refuse(
-                    f"{api}: expected f(*args) to return only tensors, got unsupported type "
-                    f"{type(y)}"
-                )
+        _require_tensors(outputs, api)
     varying = [x for x in inputs if isinstance(x, Tensor) and x.dtype.differentiable]
 
     def push(*tangents: Any) -> Any:

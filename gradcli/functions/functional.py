@@ -20,7 +20,7 @@ from gradcli.functions.problem import (
 )
 from gradcli.functions.transform import identity_of, refuse, zeros_of
 from gradcli.graph.shape import numel
-from gradcli.tensor import Tensor, registry
+from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.refusals import refuse_complex
 from gradcli.tensor.storage import Stop
@@ -239,11 +239,12 @@ def hessian(
     several, given = listed("hessian", inputs, "inputs")
     if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
         refuse('Expected strategy to be either "forward-mode" or "reverse-mode".', AssertionError)
+    levels.refuse_requiring_inside()
 
     def slopes(*given: Tensor) -> Any:
         for x in given:
             x.requires_grad = True
-        problem = Problem("hessian", func, given, True, strict)
+        problem = Problem("hessian", func, given, True, strict, inner=True)
         problem.outputs = (registry.method("squeeze")(problem.scalar()),)
         problem.strict = False
         found = tuple(_row(problem, 0))

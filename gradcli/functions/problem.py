@@ -13,7 +13,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.transform import refuse, zeros_of
 from gradcli.graph.node import current
 from gradcli.graph.shape import numel
-from gradcli.tensor import Tensor, autograd, registry
+from gradcli.tensor import Tensor, autograd, levels, registry
 from gradcli.tensor.refusals import check_requires
 from gradcli.tensor.storage import Stop
 
@@ -30,15 +30,24 @@ class Problem:
     Args:
         name: of that function.
         function, inputs, create_graph, strict: its arguments.
+        inner: whether another one of them looks at the function by this one.
     """
 
     def __init__(
-        self, name: str, function: Function, inputs: Any, create_graph: bool, strict: bool
+        self,
+        name: str,
+        function: Function,
+        inputs: Any,
+        create_graph: bool,
+        strict: bool,
+        inner: bool = False,
     ) -> None:
         self.name = name
         self.create_graph = create_graph
         self.strict = strict
         self.several_inputs, given = listed(name, inputs, "inputs")
+        if not inner:
+            levels.refuse_requiring_inside()
         with Stop(True):
             self.inputs = tuple(self._prepared(x, True) for x in given)
             output = function(*self.inputs)

@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
-from gradcli.tensor import Tensor, registry
+from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradFn, GradientEdge
 from gradcli.tensor.kept import history
@@ -36,6 +36,12 @@ class saved_tensors_hooks:  # noqa: N801
     def __enter__(self) -> None:
         if watchers.refusal is not None:
             raise GradcliError("G048", watchers.refusal)
+        if any(x.is_transform and x.size is None and not x.forward for x in levels.active):
+            raise GradcliError(
+                "G048",
+                "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. "
+                "Please open an issue with your use case.",
+            )
         watchers.append((self.pack_hook, self.unpack_hook))
 
     def __exit__(self, *exception: object) -> None:

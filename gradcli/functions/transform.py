@@ -144,6 +144,9 @@ def parted(output: Any, has_aux: bool, api: str) -> tuple[Any, Any]:
         return output, None
     if not (isinstance(output, tuple) and len(output) == 2):
         refuse(f"{api}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    for x in trees.flatten(output[1])[0]:
+        if not isinstance(x, Tensor):
+            refuse(f"Expected tensors, got unsupported type {type(x)}")
     return output
 
 
@@ -162,10 +165,13 @@ def refuse(sentence: str, kind: type[Exception] = RuntimeError) -> NoReturn:
 
 
 def require_real(api: str, tree: Any, what: str) -> None:
-    """Raises G013 where a Jacobian would be that of complex numbers."""
+    """Raises G013 where a Jacobian would be that of complex numbers.
+
+    PyTorch's sentence says "input idx" of outputs, too.
+    """
     for place, x in enumerate(trees.flatten(tree)[0]):
         if isinstance(x, Tensor) and x.dtype.is_complex:
             refuse(
                 f"{api}: Expected all {what}s to be real but received complex tensor at flattened "
-                f"{what} idx: {place}"
+                f"input idx: {place}"
             )

@@ -106,9 +106,9 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
             if before is not None:
                 for y in given:
                     given[y] = before(y, given[y], not needed.isdisjoint(y.inputs))
-            given = function.before(given)
             for y, g in given.items():
                 reach(y, g)
+            given = function.before(given)
             parts = function.done(given, _through(function, given, needed, after))
         else:
             if before is not None:

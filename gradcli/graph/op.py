@@ -238,8 +238,8 @@ ALIASES = frozenset(("leaf", "detach", "clone", "ruled", "ruled_whole"))
 """Ops whose result is their first input under another name."""
 UNKNOWN = frozenset((SYMBOL, LANE))
 """Ops whose nodes have no value."""
-LEAF = Op("leaf", _same, lambda g, out, x: g, text="{0}", elementwise=True)
-"""A variable to differentiate by, around its value: attr `owner`, opaque here."""
+LEAF = Op("leaf", _same, lambda g, out, x, **attrs: g, text="{0}", elementwise=True)
+"""A variable to differentiate by, around its value: attrs `owner` and `counts`, opaque here."""
 DETACH = Op(
     "detach",
     _same,

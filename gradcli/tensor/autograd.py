@@ -18,10 +18,11 @@ from gradcli.tensor import registry
 from gradcli.tensor.accumulator import Autograd
 from gradcli.tensor.hooks import not_a, replacements
 from gradcli.tensor.kept import history
-from gradcli.tensor.passing import Pass, seed
+from gradcli.tensor.passing import Pass
 from gradcli.tensor.pulls import added
 from gradcli.tensor.refusals import refuse_retained
 from gradcli.tensor.repeats import is_watched
+from gradcli.tensor.seeds import seed
 from gradcli.tensor.storage import Stop, value_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import write
@@ -90,11 +91,13 @@ def grad(
     results: list[Tensor | None] = []
     for place, x in enumerate(inputs):
         part = targets.cotangent(x, found)
-        if part is None and materialize_grads:
-            part = constant(0, x.dtype, tuple(x.shape))
-        if part is None and not allow_unused:
+        if part is None and not (allow_unused or materialize_grads):
             raise _unused(place)
-        results.append(None if part is None else _gradient(part, create_graph))
+        made = None if part is None else _gradient(part, create_graph)
+        if made is None and materialize_grads:
+            made = Tensor(constant(0, x.dtype, tuple(x.shape)))
+            made.requires_grad = create_graph
+        results.append(made)
     return tuple(results)
 
 

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gradcli.errors import GradcliError
 from gradcli.graph.node import Node
 
 if TYPE_CHECKING:
@@ -78,6 +79,23 @@ active: list[Level] = []
 """The running transforms."""
 duals: weakref.WeakSet[Any] = weakref.WeakSet()
 """What autograd keeps with the dual tensors of forward mode: they need no gradient for that."""
+
+
+def refuse_inside(call: str, apis: str = "") -> None:
+    """Raises G016 for a change to a tensor inside of a function that `torch.func` transforms."""
+    if any(level.is_transform for level in active):
+        raise GradcliError(
+            "G016",
+            f"You are attempting to call Tensor.{call}() {apis}inside of a function being "
+            "transformed by a functorch transform. This is unsupported, please attempt to use the "
+            f"functorch transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call {call}() "
+            "outside of a function being transformed instead.",
+        )
+
+
+def refuse_requiring_inside() -> None:
+    """Raises G016 where a tensor is to require a gradient inside of such a function."""
+    refuse_inside("requires_grad_", "(or perhaps using torch.autograd.functional.* APIs) ")
 
 
 def wants_gradient(node: Node) -> bool:

@@ -10,16 +10,14 @@ from collections.abc import Callable, Sequence
 from operator import add
 from typing import Any
 
-from gradcli.errors import GradcliError
 from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle, silence
 from gradcli.graph import backward as engine
 from gradcli.graph.call import Part, composition_of, receivers_of, results_of
 from gradcli.graph.forms import are_small
-from gradcli.graph.node import Node, constant, current
+from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, LEAF
-from gradcli.ops.elementwise import cast
 from gradcli.tensor import saved
 from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.fields import keeps
@@ -27,10 +25,10 @@ from gradcli.tensor.hooks import replacements
 from gradcli.tensor.kept import Kept, history, looked_up
 from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
-from gradcli.tensor.refusals import no_gradient, overwritten, refuse_implicit, used_up
+from gradcli.tensor.refusals import overwritten, used_up
 from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.second import arguments_of, shown, steps
-from gradcli.tensor.size import Size
+from gradcli.tensor.seeds import seed
 from gradcli.tensor.storage import Stop, Version
 from gradcli.tensor.tensor import Tensor
 
@@ -43,6 +41,8 @@ class Pass:
     Attributes:
         adds: whether it adds to `.grad`: a pass of `backward`, not of `grad`.
         small: whether it comes to small known values only, so that nothing is ever planned.
+        early: cotangents as they were before hooks, of what is not the end of a pass of `grad`:
+            PyTorch gives these.
     """
 
     adds, small = False, False
@@ -55,6 +55,7 @@ class Pass:
         self.batched = batched
         self.shows = create_graph and named and not batched and not current.forward
         self.used: list[Node] = []
+        self.early: dict[Node, Any] = {}
         self.ends: tuple[list[Node], Wanted | None] = [], None
         self.watch = Watch() if anomaly.enabled and anomaly.check_nan else None
 
@@ -88,6 +89,7 @@ class Pass:
             if current.recording is not None:
                 current.recording.roots += self.ends[0]
             found = self._gradients(seeds, targets, arrived)
+            found.update((node, g) for node, g in self.early.items() if node in found)
         for node in self.used:
             node.released = True
             if node.value is not None:
@@ -149,6 +151,8 @@ class Pass:
             settle(cotangent)
         hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
         if hooks:
+            if passed_on and not self.adds:
+                self.early[node] = cotangent
             for hook in tuple(hooks):
                 cotangent = hook(cotangent)
         if passed_on and not (Kept.used and looked_up(node).before):
@@ -265,24 +269,3 @@ def _replaced(hook: Any, node: Node, given: engine.Given, parts: engine.Parts) -
         before.append(None if place is None else waiting.pop(place)[1])
     after = replacements(hook, before, (before, _in_order(node, given)))
     return [(x, y) for x, y in zip(arguments, after, strict=True) if y is not None] + waiting
-
-
-def seed(
-    output: Tensor, cotangent: Tensor | None, number: int, batched: bool = False
-) -> tuple[Node, Node]:
-    """An output's node and its cotangent's, checked as PyTorch checks them."""
-    node = output.node
-    given = None if cotangent is None else cotangent.node
-    if given is not None and given.shape[batched:] != node.shape:
-        raise GradcliError(
-            "G036",
-            f"Mismatch in shape: grad_output[{number}] has a shape of {Size(given.shape)} and "
-            f"output[{number}] has a shape of {Size(node.shape)}.",
-            help="the cotangent has the shape of the result",
-        )
-    if not node.tracked or (node.op is LEAF and not node.attrs["counts"]):
-        raise no_gradient(node, number)
-    if given is None:
-        refuse_implicit(node)
-        return node, constant(1, node.dtype, node.shape)
-    return node, cast(given, node.dtype)

@@ -88,8 +88,14 @@ class Saved:
         """Packs the tensor now; `unpack_hook` gets it back whenever it is needed.
 
         Raises:
-            GradcliError: G048 for a second pair of hooks, or one that writes to the tensor.
+            GradcliError: G048 for a second pair of hooks, one that writes to the tensor, or where
+                nothing was kept.
         """
+        if self._tensor is None:
+            raise GradcliError(
+                "G048",
+                "Calling register_hooks on a saved tensor with value None is forbidden",
+            )
         if self._key in self._packed:
             raise GradcliError(
                 "G048",
