@@ -213,11 +213,19 @@ def _matrix_only(input: Any) -> Any:
     return adjoint(input) if input.shape else conj(input)
 
 
-_PROPERTIES: dict[str, Callable[[Any], Any]] = {
-    **{"real": real, "imag": imag},
-    **{"mH": adjoint, "H": _matrix_only},
-}
-registry.METHODS.update({name: property(get) for name, get in _PROPERTIES.items()})
+def _part(of: Callable[[Any], Any]) -> property:
+    """The attribute of a part, which can be written to."""
+
+    def write(self: Any, value: Any) -> None:
+        of(self).copy_(registry.find("torch.as_tensor")(value))
+
+    return property(of, write)
+
+
+registry.METHODS.update(
+    **{"real": _part(real), "imag": _part(imag)},
+    **{"mH": property(adjoint), "H": property(_matrix_only)},
+)
 
 
 # -- questions

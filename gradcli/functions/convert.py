@@ -10,7 +10,7 @@ from gradcli.graph.dtype import DTYPES, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import Node, current
 from gradcli.ops.elementwise import ROUNDING, cast
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import composite, internal
+from gradcli.tensor.function import Function, composite, internal
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.refusals import check_device
 from gradcli.tensor.shared import SharedArray
@@ -38,12 +38,17 @@ def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options:
 
 
 @composite("Tensor.type")
-def type_(input: Any, dtype: Any = None) -> Any:
-    """The tensor as another dtype, or the name of its type."""
+def type_(input: Any, dtype: object = None) -> Any:
+    """The tensor as another dtype, also by the name of its type; or the name of its own type."""
     if dtype is None:
         return f"torch.{SCALAR_TYPES[input.dtype]}Tensor"
-    named = {f"torch.{word}Tensor": name for name, word in SCALAR_TYPES.items()}
-    return to(input, as_dtype(named.get(dtype, dtype)))
+    named = {f"torch.{word}Tensor": kind for kind, word in SCALAR_TYPES.items()}
+    name = f"torch.{dtype.qualified}" if isinstance(dtype, Function) else dtype
+    if not isinstance(name, str):
+        return to(input, as_dtype(dtype))
+    if name not in named:
+        raise GradcliError("G025", f"invalid type: {name!r}", kind=ValueError)
+    return to(input, named[name])
 
 
 @composite("Tensor.type_as")

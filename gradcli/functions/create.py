@@ -27,7 +27,7 @@ from gradcli.graph.dtype import (
     int64,
     of_number,
 )
-from gradcli.graph.node import Node, constant, data
+from gradcli.graph.node import Node, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.ops.elementwise import ROUNDING
 from gradcli.tensor import Tensor
@@ -147,35 +147,6 @@ def asarray(
     if requires_grad is None or requires_grad == result.requires_grad:
         return result
     return result.requires_grad_() if requires_grad else result.detach()
-
-
-def _old_style(name: str, dtype: str | None) -> None:
-    @composite(name, method=False)
-    def construct(*data: Any) -> Any:
-        kind = default.dtype if dtype is None else as_dtype(dtype)
-        if len(data) == 1 and isinstance(data[0], Tensor):
-            return data[0].detach() if dtype is None else data[0].detach().to(kind)
-        if len(data) == 1 and isinstance(data[0], (list, tuple)):
-            return tensor(data[0], dtype=kind)
-        if len(data) == 1 and isinstance(data[0], (float, complex, bool)):
-            raise GradcliError(
-                "G013",
-                f"new(): data must be a sequence (got {type(data[0]).__name__})",
-                help="torch.tensor(...) makes a tensor of a number",
-                kind=TypeError,
-            )
-        return made(constant(0, kind, shape_of(data or (0,), kind)))
-
-    construct.doc = "A tensor of a list, or of the given sizes; PyTorch's constructor of old."
-
-
-for _name, _dtype in (
-    *(("FloatTensor", "float32"), ("DoubleTensor", "float64"), ("HalfTensor", "float16")),
-    *(("LongTensor", "int64"), ("IntTensor", "int32"), ("ShortTensor", "int16")),
-    *(("CharTensor", "int8"), ("ByteTensor", "uint8"), ("BoolTensor", "bool")),
-    ("BFloat16Tensor", "bfloat16"),
-):
-    _old_style(_name, _dtype)
 
 
 def _array(values: Any, dtype: DType | None) -> Any:

@@ -48,7 +48,8 @@ def ctc_loss(
         raise GradcliError(
             "G026", f"{reduction} is not a valid value for reduction", kind=ValueError
         )
-    given, wanted = _lengths(input_lengths), _lengths(target_lengths)
+    given = _lengths("input_lengths", input_lengths)
+    wanted = _lengths("target_lengths", target_lengths)
     batched = len(log_probs.shape) == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
     labels = _labels(_whole_numbers(targets), wanted, x, blank, given)
@@ -63,9 +64,11 @@ def ctc_loss(
     return loss.sum() if reduction == "sum" else loss
 
 
-def _lengths(value: Any) -> Array:
-    """Lengths, given as a tensor or as whole numbers; raises G013 for anything else."""
+def _lengths(name: str, value: Any) -> Array:
+    """Lengths, given as a tensor or as whole numbers; raises G013 or G025 for anything else."""
     if isinstance(value, Tensor):
+        if value.dtype.differentiable:
+            raise GradcliError("G025", f"{name} must be integral")
         known = _whole_numbers(value)
     else:
         listed = value if isinstance(value, (list, tuple)) else [value]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.refusals import check_device, check_device_type
@@ -19,6 +20,10 @@ class Device:
     def __init__(self, type: str = "cpu", index: int | None = None) -> None:
         name, _, number = str(type).partition(":")
         check_device_type(name)
+        if number and not number.isdigit():
+            raise GradcliError("G071", f"Invalid device string: '{type}'")
+        if index is not None and index < 0:
+            raise GradcliError("G071", "Device index must not be negative")
         self.type = name
         self.index = int(number) if number.isdigit() else index
 

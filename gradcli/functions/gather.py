@@ -43,7 +43,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
     if chosen.dtype not in (int64, int32) and chosen.size:
         raise GradcliError("G022", "gather(): Expected dtype int32/int64 for index")
     axis = axis_from_right(whole(dim), x.ndim)
-    if chosen.ndim != x.ndim and chosen.size and (x.ndim or chosen.ndim > 1):
+    if max(chosen.ndim, 1) != max(x.ndim, 1) and chosen.size:
         raise GradcliError(
             "G022", "Index tensor must have the same number of dimensions as input tensor"
         )
@@ -52,6 +52,9 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
         return reshaped(nothing, chosen.shape)
     if x.ndim == 0:
         return movement.expand(x, shape=in_range_or_raise(chosen, 1, 0).shape)
+    if chosen.ndim == 0:
+        at = in_range_or_raise(reshaped(chosen, (1,)), x.shape[axis], 0)
+        return reshaped(gather_along(x, at, axis), ())
     for other in range(-x.ndim, 0):
         if other != axis and chosen.shape[other] > x.shape[other]:
             raise GradcliError(
@@ -103,6 +106,8 @@ def index_select(input: Any, dim: int, index: Any) -> Node:
             )
         return clone(x)
     axis = axis_from_right(whole(dim), x.ndim) + x.ndim
+    if not x.shape[axis] and chosen.size:
+        raise GradcliError("G022", "index_select(): self indexing axis dim should be positive")
     known = array(of_all_examples(chosen))
     if ((known < 0) | (known >= x.shape[axis])).any():
         raise GradcliError("G022", "index out of range in self", kind=IndexError)

@@ -41,12 +41,30 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     axis_from_right(dim, len(input.shape))
     if n == 0:
         return input.new_zeros(input.shape).copy_(input)
+    for end in (prepend, append):
+        _check_end(input, end, dim)
     ends = [v for v in (prepend, input, append) if v is not None]
     x = cat(ends, dim) if len(ends) > 1 else input
     for _ in range(min(n, x.shape[dim]) or 1):
         before, after = _between(x, dim, 0, -1), _between(x, dim, min(1, x.shape[dim]), 0)
         x = after.logical_xor(before) if x.dtype.category == BOOL else after - before
     return x
+
+
+def _check_end(x: Any, end: Any, dim: int) -> None:
+    """Raises G024 for what cannot stand before or after `x` along `dim`."""
+    if end is None:
+        return
+    if len(end.shape) != len(x.shape):
+        raise _error("diff expects prepend or append to be the same dimension as input", "G024")
+    for i, (size, own) in enumerate(zip(end.shape, x.shape, strict=True)):
+        if size != own and i != dim % len(x.shape):
+            raise _error(
+                "diff expects the shape of tensor to prepend or append to match that of input "
+                f"except along the differencing dimension; input.size({i}) = {own}, but got "
+                f"tensor.size({i}) = {size}",
+                "G024",
+            )
 
 
 @composite("gradient", method=False)

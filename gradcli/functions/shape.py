@@ -198,6 +198,8 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
             "unflatten got an unexpected error:\n"
             f"Dimension specified as {dim} but tensor has no dimensions",
         )
+    if not sizes:
+        raise GradcliError("G024", "unflatten: sizes must be non-empty")
     try:
         inner = infer_size(sizes_of([sizes]), shape[at])
     except GradcliError as error:

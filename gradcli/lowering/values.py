@@ -45,7 +45,7 @@ _INTERNAL = frozenset(
 )
 """What tensors have for gradcli's own use."""
 _SAVED = ("_saved_", "_raw_saved_")
-_ASSIGNABLE = ("data", "grad", "requires_grad")
+_ASSIGNABLE = ("data", "grad", "imag", "real", "requires_grad")
 
 
 def get_attribute(value: Any, name: str) -> Any:
@@ -92,7 +92,11 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
     """`value.name = new`: on tensors, and on gradcli's own objects that list it in `ASSIGNABLE`."""
     if name not in _assignable(value):
         raise not_writable(value, name)
-    setattr(value, name, new)
+    known = registry.METHODS.get(name) if isinstance(value, Tensor) else None
+    if isinstance(known, property):
+        known.__set__(value, new)
+    else:
+        setattr(value, name, new)
 
 
 def delete_attribute(value: Any, name: str) -> None:

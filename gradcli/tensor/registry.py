@@ -32,7 +32,7 @@ FAMILIES = (
     *("image", "grid", "ctc", "attention", "multihead", "dropout", "signal", "initial", "masked"),
     *("memory", "custom", "gradcheck", "vmap", "func", "functional", "anomaly", "forward_ad"),
     *("saving", "devices", "recurrent", "runtime", "parameter", "clipping", "testing"),
-    *("storages", "checkpoint", "counts"),
+    *("storages", "checkpoint", "counts", "constructors"),
 )
 """The modules of gradcli/functions, the most used first."""
 
