@@ -60,8 +60,22 @@ def unique(
     """The different elements (or slices along `dim`), where each went, how often it came."""
     if input.dtype.is_complex:
         raise no_kernel("unique", input)
+    _refuse_empty(input, dim)
     unique_of = _unique if dim is None else _unique_slices
     return _chosen(unique_of(input, dim), return_inverse, return_counts)
+
+
+def _refuse_empty(x: Any, dim: int | None) -> None:
+    """Raises G024 where slices along `dim` have no elements."""
+    empty = list(x.shape).count(0)
+    if dim is not None and empty and (empty > 1 or x.shape[dim]):
+        raise GradcliError(
+            "G024",
+            "Number of zero sized dimensions is more than one, so unique cannot be applied "
+            if empty > 1 and x.shape[dim] == 0
+            else "There are 0 sized dimensions, and they aren't selected, so unique cannot be "
+            "applied",
+        )
 
 
 def _unique_arrays(x: Node, dim: int | None) -> tuple[Array, Array, Array]:
@@ -92,6 +106,7 @@ def unique_consecutive(
     """The elements (or slices along `dim`) without repetitions side by side."""
     if input.dtype.is_complex:
         raise no_kernel("unique", input)
+    _refuse_empty(input, dim)
     return _chosen(_unique_runs(input, dim), return_inverse, return_counts)
 
 

@@ -113,19 +113,20 @@ def add(input: Value, other: Value, *, alpha: Number = 1) -> Node:
 
 def _added(x: Node, y: Node, alpha: complex) -> Node:
     """`x + alpha*y` for operands of one dtype, which a factor may not change."""
-    _refuse_bool(alpha, x)
+    _check_factor(alpha, x)
     if alpha == 1:
         return ops.add(x, y)
-    for kind, category, what in _FACTORS:
-        if isinstance(alpha, kind) and x.dtype.category < category:
-            raise GradcliError("G025", f"For {what} number.")
     scaled = ops.logical_and if x.dtype is bool_ else ops.mul
     return ops.add(x, scaled(y, promoted(y, alpha)[1]))
 
 
-def _refuse_bool(alpha: complex, x: Node) -> None:
+def _check_factor(alpha: complex, x: Node) -> None:
+    """Raises G025 for a factor that would change the dtype of `x`."""
     if isinstance(alpha, bool) and x.dtype is not bool_:
         raise GradcliError("G025", "Boolean alpha only supported for Boolean results.")
+    for kind, category, what in _FACTORS:
+        if isinstance(alpha, kind) and x.dtype.category < category:
+            raise GradcliError("G025", f"For {what} number.")
 
 
 _FACTORS = (
@@ -152,7 +153,7 @@ def refuse_bools(input: Any, other: Any) -> None:
 def _subtracted(input: Any, other: Any, alpha: complex) -> Node:
     refuse_bools(input, other)
     x, y = promoted(input, other)
-    _refuse_bool(alpha, x)
+    _check_factor(alpha, x)
     return ops.sub(x, y) if alpha == 1 else _added(x, y, -alpha)
 
 

@@ -111,7 +111,7 @@ _drawn("randn", "normal", "from the standard normal distribution")
 
 @composite("randint", method=False)
 def randint(
-    low: int,
+    low: int | None = None,
     high: Any = None,
     size: Any = None,
     *,
@@ -124,6 +124,8 @@ def randint(
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
+    elif low is None:
+        low = 0
     if not isinstance(size, (list, tuple)):
         raise GradcliError(
             "G013",
@@ -143,9 +145,9 @@ def randint(
 
 
 @composite("randint_like", method=False)
-def randint_like(input: Any, low: int, high: Any = None, *, dtype: Any = None) -> Any:
+def randint_like(input: Any, low: int | None = None, high: Any = None, *, dtype: Any = None) -> Any:
     """Random whole numbers, of the shape and dtype of `input`."""
-    ends = (0, low) if high is None else (low, high)
+    ends = (0, low) if high is None else (low or 0, high)
     kind, _ = like_what("randint_like", input, dtype)
     low, high = (whole(number_of(v)) for v in ends)
     array = in_memory_order(input, "integers", None, drawn_as(kind), low=low, high=high)

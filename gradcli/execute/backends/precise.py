@@ -44,6 +44,22 @@ def few_powers(x: Array, y: Array) -> Array | None:
     return made.reshape(x.shape) if made.dtype is x.dtype else None
 
 
+def complex_log1p(z: Array, out: Array = None) -> Array:
+    """log(1 + z) of complex numbers, whose length 1 + z is not rounded: NumPy's is."""
+    wide = np.asarray(z, np.complex128)
+    x, y = wide.real, wide.imag
+    with np.errstate(all="ignore"):
+        beyond = x * (2 + x) + y * y
+        near = np.where(beyond == 0, x, 0.5 * np.log1p(beyond))
+        low, high = np.sort(np.abs([1 + x, y]), axis=0)
+        far = np.where(high == 0, -np.inf, np.log(high) + 0.5 * np.log1p(np.square(low / high)))
+        length = np.where(np.abs(wide) < 0.5, near, far)
+        length = np.where(np.isinf(high) | np.isinf(low), np.inf, length)
+    made = np.empty(wide.shape, z.dtype) if out is None else out
+    made.real, made.imag = length, np.arctan2(y, 1 + x)
+    return made
+
+
 def _of(ufunc: Any) -> Callable[..., Array]:
     def compute(x: Array, out: Array = None) -> Array:
         return rounded(ufunc, x, out=out) if applies(x) else ufunc(x, out=out)

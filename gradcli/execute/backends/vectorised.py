@@ -108,8 +108,13 @@ def _polynomial(x: Array, coefficients: tuple[np.float32, ...], out: Array) -> A
     return np.add(out, coefficients[0], out=out)
 
 
+def log1p(x: Array, out: Array = None) -> Array:
+    """log(1 + x)."""
+    return (precise.complex_log1p if x.dtype.kind == "c" else _real_log1p)(x, out=out)
+
+
 @_instead(np.log1p)
-def log1p(x: Array, out: Array) -> Array:
+def _real_log1p(x: Array, out: Array) -> Array:
     """log(1 + x): a series around 1, else corrected by what rounding 1 + x lost.
 
     Kahan's correction: log(1 + x) is log(u) - ((u - 1) - x)/u for u = 1 + x rounded.
