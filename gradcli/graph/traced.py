@@ -1,4 +1,4 @@
-"""Numbers that remember how they were computed, while a recording follows them.
+"""Numbers, and texts, that remember where they are from while a recording follows them.
 
 Constraints: each is the number that it stands for, in every operation; whoever makes an ordinary
 number of one has it noted, or is kept from it by those who look at a loop's numbers.
@@ -77,6 +77,28 @@ class TracedFloat(Traced, float):
     """A traced real number."""
 
 
+class TracedText(Traced, str):
+    """A text at a place that a traced number says; it is compared, and no more is followed."""
+
+    def __eq__(self, other: object) -> Any:
+        return self._asked("==", other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._asked("!=", other)
+
+    def __hash__(self) -> int:
+        return hash(self.plain)
+
+    def _asked(self, sign: str, other: object) -> bool:
+        truth: bool = (self.plain == plain(other)) is (sign == "==")
+        if current.recording is self.recording:
+            if isinstance(other, str):
+                self.recording.checks.append(((sign, self, other), truth))
+            else:
+                self.recording.fail("a text is compared with something else")
+        return truth
+
+
 def _maker(cls: Any) -> Callable[[Any, Expression, Recording], Any]:
     def make(value: Any, expression: Expression, recording: Recording) -> Any:
         made = cls(value)
@@ -86,7 +108,7 @@ def _maker(cls: Any) -> Callable[[Any, Expression, Recording], Any]:
     return make
 
 
-KINDS = {int: _maker(TracedInt), float: _maker(TracedFloat)}
+KINDS = {int: _maker(TracedInt), float: _maker(TracedFloat), str: _maker(TracedText)}
 _NUMBERS = frozenset((int, float, bool))
 
 

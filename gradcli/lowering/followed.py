@@ -6,8 +6,10 @@ Constraints: see gradcli/lowering/watch.py.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from gradcli.functions import find
 from gradcli.graph.node import current
 from gradcli.graph.recording import Recording
 from gradcli.graph.traced import Traced, moves, plain
@@ -16,7 +18,7 @@ from gradcli.lowering.iteration import asks_members
 from gradcli.lowering.limits import COMPARE
 from gradcli.lowering.lower import lower
 from gradcli.lowering.places import holds_traced, plainly
-from gradcli.lowering.rows import are_numbers
+from gradcli.lowering.rows import are_constant
 from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.tensor import Tensor
 
@@ -41,11 +43,24 @@ def read(watch: Follower, value: Any, key: Any) -> Any:
     if not moves(key):
         return item(value, still(key))
     found = item(value, still(key))
-    if isinstance(key, Traced) and watch.recording is not None and are_numbers(value):
-        known = value if value.__class__ is range else list(value)
-        return watch.recording.number(found, (operator.getitem, known, key))
+    if isinstance(key, Traced) and watch.recording is not None and _is_known(value):
+        return watch.recording.number(found, (operator.getitem, _copy(value), key))
     watch.fail()
     return found
+
+
+def _is_known(items: Any) -> bool:
+    """Whether there is nothing but numbers and texts in something."""
+    if items.__class__ is dict:
+        return are_constant(list(items)) and are_constant(list(items.values()))
+    return are_constant(items)
+
+
+def _copy(items: Any) -> Any:
+    """What is in something now, in whatever can be asked for it."""
+    if items.__class__ is range or items.__class__ is str:
+        return items
+    return dict(items) if items.__class__ is dict else list(items)
 
 
 def write(watch: Follower, container: Any, key: Any, value: Any) -> None:
@@ -75,6 +90,24 @@ def still(key: Any) -> Any:
     return tuple(map(still, key)) if key.__class__ is tuple else plain(key)
 
 
+def are_elements(values: Sequence[Any]) -> bool:
+    """Whether there are several tensors of one element and one dtype, without a gradient."""
+    return (
+        len(values) > 2
+        and all([value.__class__ is Tensor and not value.shape for value in values])
+        and len({value.dtype for value in values}) == 1
+        and not any([value.requires_grad for value in values])
+    )
+
+
+def chosen(name: str, values: Sequence[Any]) -> Any:
+    """The value of Python's `min` or `max` of such tensors, without a look at them."""
+    result, where = values[0], find("torch.where")
+    for other in values[1:]:
+        result = where(other < result if name == "min" else other > result, other, result)
+    return result
+
+
 def membership(watch: Follower, node: Any, scope: Scope) -> Code | None:
     """`number in numbers`: the answer is on record."""
     if len(node.rest) != 1 or not asks_members(node):
@@ -89,9 +122,8 @@ def membership(watch: Follower, node: Any, scope: Scope) -> Code | None:
         answer = operate(plain(value), items)
         recording = watch.recording
         if moves(value) and recording is not None:
-            if are_numbers(items):
-                known = items if items.__class__ is range else list(items)
-                recording.checks.append(((sign, value, known), answer))
+            if _is_known(items):
+                recording.checks.append(((sign, value, _copy(items)), answer))
             else:
                 watch.fail()
         return answer

@@ -20,6 +20,8 @@ from gradcli.lowering.watch import Watch
 
 ATTEMPTS = 8
 """Iterations that are recorded at most until one can be repeated."""
+PATIENT = 2
+"""Records that may come to nothing before the next one has to wait."""
 OTHERS = 4
 """Iterations that go another way, and did not pay, that are recorded at most."""
 MOST = 32
@@ -38,6 +40,7 @@ class Repeated:
     Attributes:
         plan: what can be done instead of iterations, if that is known.
         attempts: how many iterations may still be recorded.
+        failed: how many records came to nothing.
         others: how many of those that go another way.
         poor: how often the plan stopped early.
         paid: how many iterations had been replayed when the last one was recorded.
@@ -50,9 +53,9 @@ class Repeated:
     """
 
     __slots__ = (
-        *("_codes", "_node", "_scope", "attempts", "body", "counter", "names", "others", "plan"),
-        *("_grown", "followed", "histories", "inner", "named", "paid", "poor", "possible"),
-        *("_runs", "rigid", "seen", "skipped"),
+        *("_codes", "_node", "_scope", "attempts", "body", "counter", "failed", "names", "others"),
+        *("_grown", "followed", "histories", "inner", "named", "paid", "plan", "poor", "possible"),
+        *("_resting", "_runs", "rigid", "seen", "skipped"),
     )
 
     def __init__(
@@ -65,6 +68,7 @@ class Repeated:
         self._node, self._scope, self.body, self._runs = node, scope, body, runs
         self.plan: Plan | None = None
         self.poor, self.others, self.histories = 0, OTHERS, False
+        self.failed = self._resting = 0
         self.paid = 0
         self.followed: set[Place] = set()
         self.rigid = False
@@ -124,7 +128,14 @@ class Repeated:
         Where inner loops are replayed an iteration costs little, and its record, which has all that
         they do one by one, is long.
         """
+        if self.seen < self._resting:
+            return False
         return self.inner is not None and max(remaining, self.seen) > 2 * self.inner
+
+    def fails(self) -> None:
+        """Notes that a record came to nothing; the more did, the rarer the next ones are."""
+        self.failed += 1
+        self._resting = self.seen + (1 << self.failed - PATIENT if self.failed > PATIENT else 0)
 
     def boxes(self, frame: Frame) -> Boxes:
         """Where variables are."""

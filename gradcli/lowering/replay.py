@@ -118,6 +118,7 @@ class Replay:
         except Unclear:
             loop.attempts = 0
             return loop.body(self._frame), None
+        loop.seen += 1
         watch.recording = recording = Recording()
         watch.made.clear()
         switch.busy = True
@@ -169,6 +170,7 @@ class Replay:
     def _reconsider(self, reason: Exception) -> None:
         """What is recorded in another way the next time."""
         loop = self._loop
+        loop.fails()
         if isinstance(reason, Reached):
             loop.histories = True
         elif isinstance(reason, Moved):

@@ -58,7 +58,8 @@ class Rows:
     """What a loop goes through, by places.
 
     Args:
-        sources: `Seen` tensors, ranges, lists or tuples of numbers, and such `Rows`.
+        sources: `Seen` tensors, ranges, texts, lists or tuples of numbers or texts, and such
+            `Rows`.
         zipped: whether an item has one of each; else there is one source.
     """
 
@@ -85,11 +86,11 @@ def _at(source: Any, place: int, read: Callable[[Any, Any], Any]) -> Any:
     return source.at(place, read) if by_itself else read(source, place)
 
 
-def are_numbers(items: Any) -> bool:
-    """Whether there are ordinary numbers in a list, tuple or range, and nothing else."""
+def are_constant(items: Any) -> bool:
+    """Whether there are ordinary numbers, or texts, in something, and nothing else."""
     if items.__class__ in (tuple, list):
-        return all(i.__class__ in (int, float) for i in items)
-    return items.__class__ is range
+        return all(i.__class__ in (int, float, str) for i in items)
+    return items.__class__ in (range, str)
 
 
 def rows_of(values: Any) -> Rows | None:
@@ -107,7 +108,7 @@ def _together(values: list[Any], zipped: bool) -> Rows | None:
 
 def _has_places(value: Any) -> bool:
     if value.__class__ is not Tensor:
-        return value.__class__ is Rows or are_numbers(value)
+        return value.__class__ is Rows or are_constant(value)
     node = value.value_node
     plain = not (levels.active or value.requires_grad or node.tracked)
     return plain and bool(node.shape) and node.shape[0].__class__ is int

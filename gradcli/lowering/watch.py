@@ -14,8 +14,8 @@ from typing import Any
 from gradcli.graph.recording import Recording
 from gradcli.graph.traced import Traced, moves
 from gradcli.language import ast
-from gradcli.lowering import followed
-from gradcli.lowering.iteration import asks_members, is_append, is_pattern
+from gradcli.lowering import around, followed
+from gradcli.lowering.iteration import is_append
 from gradcli.lowering.lower import LOWERINGS
 from gradcli.lowering.mathematics import MATH
 from gradcli.lowering.places import holds_traced, plainly
@@ -23,10 +23,6 @@ from gradcli.lowering.scope import Code, Frame, Scope
 from gradcli.lowering.values import constructor
 from gradcli.tensor import Tensor
 
-_OPERATIONS = (ast.Chain, ast.Compare, ast.Power, ast.Unary)
-_ARITHMETIC = ("abs", "max", "min")
-_PASSING = (*_OPERATIONS, ast.Boolean, ast.Conditional, ast.If, ast.While, ast.Assert)
-_PASSING_ON = (*_PASSING, ast.ExpressionStatement)
 NUMERIC = frozenset(
     [function for name, function in MATH.items() if callable(function)]
     + [constructor(float), constructor(int)]
@@ -74,13 +70,18 @@ class Watch:
             code = self._read(code)
         if isinstance(node, (ast.List, ast.Comprehension)):
             code = self._making(code)
-        if isinstance(node, _OPERATIONS) or _is_arithmetic(node, scope):
+        if isinstance(node, around.OPERATIONS) or around.is_arithmetic(node, scope):
             code = self._operation(code)
-        if _computes(parent) or _is_arithmetic(parent, scope):
+        if isinstance(parent, ast.Call) and node is parent.function:
+            chooses = around.chooses(parent, scope, self.parents)
+            if chooses:
+                return self._choosing(code, chooses)
+        if around.computes(parent) or around.is_arithmetic(parent, scope):
             return self._operand(code)
-        if isinstance(parent, ast.Call) and _is_plain(parent) and not _is_appending(self.parents):
+        appends = around.is_appending(self.parents)
+        if isinstance(parent, ast.Call) and around.is_plain(parent) and not appends:
             return self._callee(code) if node is parent.function else code
-        return code if _passes(parent, self.parents) else self._ordinary(code)
+        return code if around.passes(parent, self.parents) else self._ordinary(code)
 
     @contextmanager
     def inside(self, node: ast.Node) -> Iterator[None]:
@@ -169,6 +170,21 @@ class Watch:
 
         return run
 
+    def _choosing(self, code: Code, name: str) -> Code:
+        """Python's `min` or `max`, where only the value of the result matters."""
+
+        def run(frame: Frame) -> Any:
+            callee = code(frame)
+
+            def call(*values: Any) -> Any:
+                if self.recording is not None and followed.are_elements(values):
+                    return followed.chosen(name, values)
+                return callee(*values)
+
+            return call
+
+        return run
+
     def _callee(self, code: Code) -> Code:
         """A function of numbers is on record; any other gets ordinary ones."""
 
@@ -238,58 +254,8 @@ _SPECIAL: dict[type[ast.Node], Callable[[Watch, Any, Scope], Code | None]] = {
 """What is lowered in another way than elsewhere; None where it is not."""
 
 
-def _is_plain(call: ast.Call) -> bool:
-    """Whether a call has positional arguments only."""
-    return not call.keywords and not any(isinstance(x, ast.Starred) for x in call.arguments)
-
-
-def _is_appending(parents: Sequence[ast.Node]) -> bool:
-    return len(parents) > 1 and is_append(parents[-2])
-
-
 def _is_plain_data(value: Any) -> bool:
     """Whether a value is a number, text or tensor, or a tuple of such."""
     if value.__class__ is tuple:
         return all(map(_is_plain_data, value))
     return isinstance(value, (int, float, str, Tensor))
-
-
-def _computes(parent: ast.Node | None) -> bool:
-    """Whether a number is an operand of something whose result is looked at."""
-    if isinstance(parent, ast.AugmentedAssign):
-        return isinstance(parent.target, (ast.Name, ast.Subscript))
-    return isinstance(parent, _OPERATIONS) and not asks_members(parent)
-
-
-def _is_arithmetic(node: ast.Node | None, scope: Scope) -> bool:
-    """Whether `node` is a call of one of Python's functions of numbers that Python leaves to
-    them."""
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.function, ast.Name)
-        and node.function.id in _ARITHMETIC
-        and not node.keywords
-        and scope.resolve(node.function.id) is None
-        and node.function.id not in scope.environment.variables
-    )
-
-
-def _passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
-    """Whether a number may go on from an expression to `parent` as it is."""
-    if isinstance(parent, ast.Call) and _is_appending(parents):
-        return True
-    if isinstance(parent, (ast.Subscript, ast.Slice)):
-        return True
-    if isinstance(parent, ast.Compare) and asks_members(parent):
-        return len(parent.rest) == 1
-    if parent is None or isinstance(parent, _PASSING_ON):
-        return True
-    if isinstance(parent, ast.Assign):
-        return all(is_pattern(t) or isinstance(t, ast.Subscript) for t in parent.targets)
-    if isinstance(parent, (ast.Tuple, ast.List)):
-        owner = parents[-2] if len(parents) > 1 else None
-        if isinstance(owner, ast.Call):
-            return _is_appending(parents[:-1])
-        kinds = (ast.Assign, ast.Tuple, ast.Conditional, ast.Subscript)
-        return isinstance(owner, kinds) and _passes(owner, parents[:-1])
-    return False
