@@ -14,12 +14,13 @@ from gradcli.lowering.scope import Scope
 OPERATIONS = (ast.Chain, ast.Compare, ast.Power, ast.Unary)
 _ARITHMETIC = ("abs", "max", "min")
 _PASSING = (*OPERATIONS, ast.Boolean, ast.Conditional, ast.If, ast.While, ast.Assert)
-_PASSING_ON = (*_PASSING, ast.ExpressionStatement)
+_PASSING_ON = (*_PASSING, ast.ExpressionStatement, ast.Return)
 
 
-def is_plain(call: ast.Call) -> bool:
-    """Whether a call has positional arguments only."""
-    return not call.keywords and not any(isinstance(x, ast.Starred) for x in call.arguments)
+def is_given(call: ast.Call) -> bool:
+    """Whether each argument of a call is written out."""
+    spread = any(isinstance(argument, ast.Starred) for argument in call.arguments)
+    return not spread and all(keyword.name is not None for keyword in call.keywords)
 
 
 def is_appending(parents: Sequence[ast.Node]) -> bool:
@@ -79,6 +80,6 @@ def passes(parent: ast.Node | None, parents: Sequence[ast.Node]) -> bool:
         owner = parents[-2] if len(parents) > 1 else None
         if isinstance(owner, ast.Call):
             return is_appending(parents[:-1])
-        kinds = (ast.Assign, ast.Tuple, ast.Conditional, ast.Subscript)
-        return isinstance(owner, kinds) and passes(owner, parents[:-1])
+        kinds = (ast.Assign, ast.Tuple, ast.Conditional, ast.Subscript, ast.Return)
+        return owner is None or (isinstance(owner, kinds) and passes(owner, parents[:-1]))
     return False

@@ -24,13 +24,11 @@ from gradcli.tensor import Tensor
 
 
 class Follower(Protocol):
-    """What looks at the numbers of a loop.
+    """What looks at the numbers of a loop."""
 
-    Attributes:
-        recording: what they belong to at the moment.
-    """
-
-    recording: Recording | None
+    @property
+    def recording(self) -> Recording | None:
+        """What they belong to at the moment."""
 
     def fail(self) -> None:
         """Notes that a number went where it cannot be followed."""

@@ -7,6 +7,7 @@ the script's text is ever compiled.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from gradcli.lowering.scope import (
     Scope,
     bound_names,
 )
+from gradcli.lowering.switch import switch
 from gradcli.lowering.targets import store_name
 from gradcli.lowering.values import callback
 
@@ -41,7 +43,7 @@ def _made(node: ast.FunctionDef, scope: Scope, title: str) -> Code:
     """The closure that makes the function, decorated from the inside out."""
     names = [parameter.name for parameter in node.parameters]
     inner = Scope(scope.environment, scope, [*names, *bound_names(node.body)], f"{title}.<locals>.")
-    create = _creator(node.name, title, node.parameters, _body(node.body, inner), inner)
+    create = _creator(node.name, title, node, inner)
     decorators = lower_all(node.decorators, scope)
     spans = [decorator.span for decorator in node.decorators]
 
@@ -80,8 +82,11 @@ def class_definition(node: ast.ClassDef, scope: Scope) -> Code:
     return define
 
 
-def _body(statements: list[ast.Statement], scope: Scope) -> Code:
-    """The closure that gives what the statements return."""
+def _body(node: ast.FunctionDef | ast.Lambda, scope: Scope) -> Code:
+    """The closure that gives what a function returns."""
+    if isinstance(node, ast.Lambda):
+        return lower(node.body, scope)
+    statements = node.body
     first = statements[0]
     if isinstance(first, ast.Return) and first.value is not None:
         return lower(first.value, scope)
@@ -95,14 +100,13 @@ def lambda_(node: ast.Lambda, scope: Scope) -> Code:
     title = f"{scope.title}<lambda>"
     names = [parameter.name for parameter in node.parameters]
     inner = Scope(scope.environment, scope, names, f"{title}.<locals>.")
-    return _creator("<lambda>", title, node.parameters, lower(node.body, inner), inner)
+    return _creator("<lambda>", title, node, inner)
 
 
-def _creator(
-    name: str, title: str, parameters: list[ast.Parameter], body: Code, scope: Scope
-) -> Code:
+def _creator(name: str, title: str, node: ast.FunctionDef | ast.Lambda, scope: Scope) -> Code:
     """The closure that makes the function anew each time its definition runs."""
     assert scope.parent is not None
+    parameters, body = node.parameters, _body(node, scope)
     rest = [UNBOUND] * (len(scope.slots) - len(parameters))
     make = _signature(parameters, bool(rest))
     defaults = [
@@ -110,7 +114,7 @@ def _creator(
         for parameter in parameters
         if parameter.default is not None
     ]
-    enter = _entrance(body)
+    enter = _entrance(body, _again(node, scope, body))
 
     def create(frame: Frame) -> Any:
         function = make(enter, frame, rest, [default(frame) for default in defaults])
@@ -121,16 +125,39 @@ def _creator(
     return create
 
 
-def _entrance(body: Code) -> Code:
+def _again(node: ast.FunctionDef | ast.Lambda, scope: Scope, body: Code) -> Callable[[], Code]:
+    """What gives the body as it is while the iteration of a loop is recorded."""
+    environment, nodes = (
+        scope.environment,
+        node.body if isinstance(node.body, list) else [node.body],
+    )
+    is_watched = environment.watch is not None
+    environment.bodies.append((nodes, scope))
+
+    def make() -> Code:
+        inside = importlib.import_module("gradcli.lowering.inside")
+        again = None if is_watched else lambda: _body(node, scope)
+        watched: Code = inside.watched(nodes, environment, body, again)
+        return watched
+
+    return make
+
+
+def _entrance(body: Code, again: Callable[[], Code]) -> Code:
     """`body` in a frame of its own: counted, and with its failures noted at the call."""
+    watched: Code | None = None
 
     def enter(frame: Frame) -> Any:
+        nonlocal watched
         call, depth = current.span, calls.depth
         if depth >= MAX_CALLS:
             raise RecursionError("maximum recursion depth exceeded")
         calls.depth = depth + 1
         try:
-            return body(frame)
+            if not switch.busy:
+                return body(frame)
+            watched = watched or again()
+            return watched(frame)
         except Exception as error:
             failure_of(error).call = call
             raise

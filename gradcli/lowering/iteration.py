@@ -43,7 +43,7 @@ def is_pattern(target: ast.Expression) -> bool:
     return isinstance(target, ast.Name)
 
 
-def can_be_watched(body: Sequence[ast.Statement]) -> bool:
+def can_be_watched(body: Sequence[ast.Node]) -> bool:
     """Whether a body has only statements whose repetition a record can describe."""
     return not any(isinstance(node, _REFUSED) for node in inside(body))
 

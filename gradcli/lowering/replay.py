@@ -21,6 +21,7 @@ from gradcli.lowering.scope import CONTINUE, Frame
 from gradcli.lowering.state import Moved, Reached, State, Unclear
 from gradcli.lowering.switch import may_replay, switch
 from gradcli.lowering.traces import Trace
+from gradcli.lowering.watch import now
 
 PAYS = 8
 """Replayed iterations for which it pays to record one."""
@@ -111,7 +112,7 @@ class Replay:
         loop = self._loop
         loop.attempts -= not other
         loop.others -= other
-        watch, *codes = loop.codes()
+        codes = loop.codes()
         boxes, places = loop.boxes(self._frame), loop.places()
         try:
             before = loop.state(self._frame)
@@ -119,8 +120,8 @@ class Replay:
             loop.attempts = 0
             return loop.body(self._frame), None
         loop.seen += 1
-        watch.recording = recording = Recording()
-        watch.made.clear()
+        recording = Recording()
+        now.begin(recording)
         switch.busy = True
         followed = traced(boxes, places, recording)
         kept = _containers(boxes, followed)
@@ -135,8 +136,8 @@ class Replay:
         finally:
             switch.busy = False
             loop.others -= len(recording.made) // LONG if other else 0
-            restore(boxes, places, watch.filled)
-            watch.made.clear()
+            restore(boxes, places, now.filled)
+            now.begin(None)
         return signal, going
 
     def _iteration(

@@ -196,12 +196,13 @@ def _opaque(state: State, value: Any) -> None:
     if isinstance(value, FunctionType):
         for cell in value.__closure__ or ():
             inner = cell.cell_contents
-            if isinstance(inner, (list, dict, Tensor)) or _is_script_function(inner):
+            if isinstance(inner, (list, dict, Tensor)) or is_script_function(inner):
                 below.append(inner)
     state.add(("object", id(value)), *below)
 
 
-def _is_script_function(value: Any) -> bool:
+def is_script_function(value: Any) -> bool:
+    """Whether a value is a function of the script."""
     return isinstance(value, FunctionType) and value.__module__ == "__main__"
 
 

@@ -20,6 +20,7 @@ from gradcli.lowering.lower import LOWERINGS
 from gradcli.lowering.mathematics import MATH
 from gradcli.lowering.places import holds_traced, plainly
 from gradcli.lowering.scope import Code, Frame, Scope
+from gradcli.lowering.state import is_script_function
 from gradcli.lowering.values import constructor
 from gradcli.tensor import Tensor
 
@@ -30,28 +31,55 @@ NUMERIC = frozenset(
 """Functions of numbers that answer the same whenever they are asked."""
 
 
+class Now:
+    """The iteration that is recorded at the moment.
+
+    Attributes:
+        recording: what its numbers belong to; None while nothing is recorded.
+        filled: the lists and dicts that numbers were put into.
+        made: the lists that it made itself, by their `id`s.
+        direct: whether the call that is about to be entered follows numbers.
+    """
+
+    __slots__ = ("direct", "filled", "made", "recording")
+
+    def __init__(self) -> None:
+        self.recording: Recording | None = None
+        self.filled: list[Any] = []
+        self.made: dict[int, list[Any]] = {}
+        self.direct = False
+
+    def begin(self, recording: Recording | None) -> None:
+        """From here on an iteration is recorded, or none is."""
+        self.recording, self.direct = recording, False
+        self.filled.clear()
+        self.made.clear()
+
+
+now = Now()
+
+
 class Watch:
-    """Lowers one loop's body.
+    """Lowers the body of a loop or of a function.
 
     Args:
         lists: where it names the lists that it appends to; what is read of them is not followed.
-
-    Attributes:
-        recording: what its numbers belong to at the moment.
-        filled: the lists and dicts that numbers were put into.
-        made: the lists that the recorded iteration made itself, by their `id`s.
+        is_function: whether these lists are out of the loop's reach.
     """
 
-    __slots__ = ("_lists", "_owners", "consumed", "filled", "made", "parents", "recording")
+    __slots__ = ("_is_function", "_lists", "_owners", "consumed", "parents")
 
-    def __init__(self, lists: Sequence[ast.Name]) -> None:
+    def __init__(self, lists: Sequence[ast.Name], *, is_function: bool = False) -> None:
+        self._is_function = is_function
         self._lists = {owner.id for owner in lists}
         self._owners = set(map(id, lists))
         self.parents: list[ast.Node] = []
-        self.recording: Recording | None = None
         self.consumed = 0
-        self.filled: list[Any] = []
-        self.made: dict[int, list[Any]] = {}
+
+    @property
+    def recording(self) -> Recording | None:
+        """What its numbers belong to at the moment."""
+        return now.recording
 
     def lower(self, node: ast.Node, scope: Scope, lowering: Callable[[Any, Scope], Code]) -> Code:
         """The closure of `node`, with a look at the numbers that it gives and takes."""
@@ -79,7 +107,7 @@ class Watch:
         if around.computes(parent) or around.is_arithmetic(parent, scope):
             return self._operand(code)
         appends = around.is_appending(self.parents)
-        if isinstance(parent, ast.Call) and around.is_plain(parent) and not appends:
+        if isinstance(parent, ast.Call) and around.is_given(parent) and not appends:
             return self._callee(code) if node is parent.function else code
         return code if around.passes(parent, self.parents) else self._ordinary(code)
 
@@ -99,7 +127,7 @@ class Watch:
     def put(self, container: Any, key: Any, value: Any) -> None:
         """`container[key] = value`."""
         if not isinstance(container, Tensor) and holds_traced(value):
-            self.filled.append(container)
+            now.filled.append(container)
         followed.write(self, container, key, value)
 
     def _operation(self, code: Code) -> Code:
@@ -134,7 +162,7 @@ class Watch:
         def run(frame: Frame) -> Any:
             value = code(frame)
             if value.__class__ is list and self.recording is not None:
-                self.made[id(value)] = value
+                now.made[id(value)] = value
             return value
 
         return run
@@ -144,7 +172,7 @@ class Watch:
 
         def run(frame: Frame) -> Any:
             value = code(frame)
-            if self.recording is not None and id(value) not in self.made:
+            if self.recording is not None and id(value) not in now.made:
                 self.recording.fail("a list that grows is read")
             return value
 
@@ -158,10 +186,11 @@ class Watch:
         def run(frame: Frame) -> None:
             code(frame)
             items, recording = load(frame), self.recording
-            if id(items) in self.made and not holds_traced(items[-1]):
+            if id(items) in now.made and not holds_traced(items[-1]):
                 return
-            self.made.pop(id(items), None)
-            if isinstance(items, list) and _is_plain_data(items[-1]):
+            now.made.pop(id(items), None)
+            reached = isinstance(items, list) and not self._is_function
+            if reached and _is_plain_data(items[-1]):
                 value, items[-1] = items[-1], plainly(items[-1])
                 if recording is not None:
                     recording.appended.append((load, value))
@@ -191,17 +220,21 @@ class Watch:
         def run(frame: Frame) -> Any:
             callee = code(frame)
 
-            def call(*values: Any) -> Any:
+            def call(*values: Any, **named: Any) -> Any:
+                if is_script_function(callee):
+                    now.direct = True
+                    return callee(*values, **named)
                 function = constructor(callee) if isinstance(callee, type) else callee
-                given = [value for value in values if holds_traced(value)]
+                given = [value for value in (*values, *named.values()) if holds_traced(value)]
                 if not given:
-                    return function(*values)
+                    return function(*values, **named)
                 alone = all(isinstance(value, Traced) for value in given)
                 fixed = alone and not any(map(moves, given))
-                result, recording = function(*map(plainly, values)), self.recording
+                plain = {name: plainly(value) for name, value in named.items()}
+                result, recording = function(*map(plainly, values), **plain), self.recording
                 if fixed or recording is None:
                     return result
-                if alone and function in NUMERIC and isinstance(result, (int, float)):
+                if alone and not named and function in NUMERIC and isinstance(result, (int, float)):
                     return recording.number(result, (function, *values))
                 self.fail()
                 return result
