@@ -1,4 +1,4 @@
-"""Whether lists that grow hold what a program is about to replace.
+"""Whether lists that grow, or histories, hold what a program is about to replace.
 
 Constraints: a program leaves its results in the objects of the iteration before it. Where the loop
 makes such an object anew each time, nobody else may have it, or what he kept would change.
@@ -6,10 +6,12 @@ makes such an object anew each time, nobody else may have it, or what he kept wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Any
 
+from gradcli.graph.forms import is_plain
 from gradcli.graph.node import Node
+from gradcli.graph.op import LEAF
 from gradcli.tensor import Tensor
 
 MOST = 1000
@@ -17,13 +19,14 @@ MOST = 1000
 _PLAIN = frozenset((int, float, bool, str, type(None)))
 
 
-def hold(lists: Iterable[Any], fresh: set[int], known: set[int]) -> bool:
-    """Whether lists lead to an object whose `id` is in `fresh`, or to more than can be told.
+def hold(holders: list[Any], fresh: set[int], known: Container[int] = ()) -> bool:
+    """Whether lists and nodes lead to an object whose `id` is in `fresh`, or to more than can be
+    told.
 
     Args:
         known: `id`s of tensors that they may hold.
     """
-    stack: list[Any] = [lists]
+    stack = [*holders]
     nodes: set[Node] = set()
     while stack:
         value = stack.pop()
@@ -41,6 +44,10 @@ def hold(lists: Iterable[Any], fresh: set[int], known: set[int]) -> bool:
                 return True
             if value not in nodes and value.tracked and not value.released:
                 nodes.add(value)
+                if value.op is LEAF:
+                    continue
+                if not is_plain(tuple(value.attrs.values())):
+                    return True
                 stack += value.inputs
         elif isinstance(value, (list, tuple)):
             stack += () if set(map(type, value)) <= _PLAIN else value

@@ -50,7 +50,10 @@ class Plan:
         Unplannable: when they cannot be made a program.
     """
 
-    __slots__ = ("_carried", "_fresh", "_known", "_loop", "_objects", "_read", "_traces", "done")
+    __slots__ = (
+        *("_carried", "_fresh", "_known", "_loop", "_objects", "_read", "_renewed", "_traces"),
+        "done",
+    )
 
     def __init__(self, traces: Sequence[Trace], state: State, known: Plan | None = None) -> None:
         first = traces[0]
@@ -64,6 +67,7 @@ class Plan:
             require_same_numbers(trace.after, state, trace.keys)
         self._fresh = {i for trace in traces for i in trace.fresh}
         carried = changed = {i for trace in traces for i in trace.changed()}
+        self._renewed = changed.intersection(*[trace.changed() for trace in traces])
         for i in self._read - changed:
             if any(trace.before.nodes[i] is not state.nodes[i] for trace in traces):
                 _require_loose(state.nodes[i], any(t.before.nodes[i] in t.through for t in traces))
@@ -115,6 +119,14 @@ class Plan:
     def fresh(self, state: State) -> set[int]:
         """The `id`s of the objects that each iteration makes anew."""
         return {id(state.held[i]) for i in self._fresh}
+
+    def past(self, state: State) -> list[Node]:
+        """What those nodes were computed from that an iteration may leave as they are."""
+        if state.histories:
+            return []
+        found = [state.nodes[i] for i in range(len(state.nodes)) if i not in self._renewed]
+        found = [node for node in found if node.tracked and not node.released]
+        return [x for node in found if node.op is not LEAF for x in node.inputs]
 
     def known(self, state: State) -> set[int]:
         """The `id`s of the tensors that lists may hold, made anew or not."""

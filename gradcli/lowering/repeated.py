@@ -184,10 +184,10 @@ class Repeated:
         return [items for items in found if isinstance(items, list)]
 
     def is_kept(self, state: State, plan: Plan) -> bool:
-        """Whether a list that grows holds what each iteration of the plan makes anew, in a way
-        that the plan does not know of."""
-        grown = self.grown(state)
-        return bool(grown) and hold(grown, plan.fresh(state), plan.known(state))
+        """Whether a list that grows, or the history of a tensor that stays, holds what each
+        iteration of the plan makes anew, in a way that the plan does not know of."""
+        fresh, grown, past = plan.fresh(state), self.grown(state), plan.past(state)
+        return hold(past, fresh) or hold([*grown], fresh, plan.known(state))
 
     def state(self, frame: Frame) -> State:
         """What the next iteration starts from; raises `Unclear`."""
