@@ -6,6 +6,7 @@ Constraints: rows or columns are found together, by a vmap over unit vectors.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -15,6 +16,7 @@ from gradcli.functions.transform import chosen, identity_of, named_after, requir
 from gradcli.functions.vmap import vmap
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
+from gradcli.tensor.levels import Level
 
 Function = Callable[..., Any]
 
@@ -71,7 +73,8 @@ def jacfwd(
 
         def of_chosen(*chosen: Any) -> Any:
             given = dict(zip(places, chosen, strict=True))
-            return func(*(given.get(i, a) for i, a in enumerate(args)))
+            with Level(0, randomness) if randomness == "error" else nullcontext():
+                return func(*(given.get(i, a) for i, a in enumerate(args)))
 
         primals = tuple(args[i] for i in places)
         value, push, aux = pushed(of_chosen, primals, has_aux, False)

@@ -127,7 +127,7 @@ def jacobian(
 def _forward(func: Function, inputs: Any) -> Any:
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)
-    found = jacfwd(func, tuple(range(len(given))))(*given)
+    found = jacfwd(func, tuple(range(len(given))), randomness="same")(*given)
     if isinstance(found[0], tuple):
         return [list(row) for row in found] if several else tuple(row[0] for row in found)
     return list(found) if several else found[0]

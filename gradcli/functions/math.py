@@ -19,10 +19,11 @@ from gradcli.graph.dtype import (
     bfloat16,
     bool_,
     complex128,
+    float16,
     float64,
     uint8,
 )
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS, zero
 from gradcli.ops.ruled import opaque, ruled
@@ -64,6 +65,7 @@ _SPECIAL_ENTRIES = frozenset(
         "sign",
         "fmod",
         "heaviside",
+        "nextafter",
         "clone",
         "conj_physical",
     }
@@ -102,6 +104,29 @@ for _op in list(OPS.values()):
 
 
 # -- arithmetic
+
+
+@function("nextafter", exact=True)
+def nextafter(input: AnyTensor, other: AnyTensor) -> Node:
+    """The number next to `input` on the way to `other`."""
+    x, y = promoted(input, other)
+    if x.dtype not in _NEIGHBOURS:
+        return ops.nextafter(x, y)
+    factor, least, largest = _NEIGHBOURS[x.dtype]
+    wide, goal = ops.widen(x), ops.widen(y)
+    step = ops.nextafter(wide, goal) - wide
+    size = ops.maximum(ops.absolute(step) * factor, constant(least, step.dtype, ()))
+    near = ops.where(ops.eq(wide, goal), goal, wide + ops.copysign(size, step))
+    end = ops.copysign(constant(largest, wide.dtype, ()), wide)
+    return ops.cast(ops.where(ops.isinf(step), end, near), x.dtype)
+
+
+_NEIGHBOURS = {
+    bfloat16: (2.0**16, 2.0**-133, 3.3895313892515355e38),
+    float16: (2.0**13, 2.0**-24, 65504.0),
+}
+"""Of a type: how many neighbours in float32 are one in it, its least positive and largest number.
+"""
 
 
 @function()

@@ -180,12 +180,13 @@ def normal(
         given = (shape_of((size,), kind), drawn_as(kind))
         array = drawing(generator).normal(*given, number_of(mean), number_of(std))
         return drawn_tensor(array, kind, requires_grad=requires_grad)
+    draw = drawing(generator).normal_from
     parameters = [v for v in (mean, std) if isinstance(v, Tensor)]
     arrays = [
         v.array().view(drawn_as(v.dtype)) if isinstance(v, Tensor) else v for v in (mean, std)
     ]
     half = next((v.dtype for v in parameters[:1] if v.dtype.rare), None)
-    value = drawn_tensor(drawing(generator).normal_from(*arrays), half)
+    value = drawn_tensor(draw(*arrays), half)
     overload = 3 if len(parameters) == 2 else 1 if isinstance(mean, Tensor) else 2
     return drawn_from(value, "normal", overload, *parameters)
 
@@ -193,8 +194,9 @@ def normal(
 @composite("bernoulli")
 def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
     """0 or 1, 1 with the probability that `input` says."""
+    draw = drawing(generator).bernoulli
     chance = input.array() if p is None else p
-    array = drawing(generator).bernoulli(chance, tuple(input.shape), drawn_as(input.dtype))
+    array = draw(chance, tuple(input.shape), drawn_as(input.dtype))
     value = drawn_tensor(array, input.dtype)
     return value if p is not None else drawn_from(value, "bernoulli", 0, input)
 
@@ -253,9 +255,9 @@ _draws("log_normal", "log_normal", "mean", "std")
 def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Writes 0 or 1, 1 with probability `p`."""
     allowed(input)
-    chance = p.array() if isinstance(p, Tensor) else p
     if isinstance(p, Tensor):
-        array = drawing(generator).bernoulli(chance, tuple(input.shape), drawn_as(input.dtype))
+        draw = drawing(generator).bernoulli
+        array = draw(p.array(), tuple(input.shape), drawn_as(input.dtype))
     else:
         array = in_memory_order(input, "bernoulli", generator, drawn_as(input.dtype), p=p)
     overload = 1 if isinstance(p, Tensor) else 2

@@ -231,9 +231,13 @@ def _refuse_examples(target: Tensor, new: Node) -> None:
     if not levels.active:
         return
     known = target.value_node
-    for lane in levels.lanes_of(new) - levels.lanes_of(known):
+    own = levels.lanes_of(known)
+    batched = [level.lanes for level in levels.vmaps() if not own.isdisjoint(level.lanes)]
+    for lane in levels.lanes_of(new) - own:
         if known.serial > lane.serial:
             continue  # made while the function ran: nobody else has it
+        if any(lane in lanes for lanes in batched):
+            continue  # it differs from example to example itself
         size = lane.attrs["batch"].shape[0]
         raise GradcliError(
             "G016",
