@@ -35,8 +35,8 @@ DIFFERS: dict[str, tuple[str, ...]] = {
         *("linalg.tensorsolve", "nn.functional.scaled_dot_product_attention", "tensordot"),
     ),
     "PyTorch writes the parts of a tensor, or computes them by a mask": (
-        *("as_strided", "combinations", "index_fill", "linalg.householder_product"),
-        *("linalg.matrix_power", "lu_unpack", "masked_fill", "masked_select", "matrix_exp"),
+        *("as_strided", "combinations", "linalg.householder_product", "linalg.matrix_power"),
+        *("lu_unpack", "masked_select", "matrix_exp"),
         *("nn.functional.pad.circular", "ormqr", "select_scatter"),
     ),
     "the gradient of a decomposition, or what solves with it, takes other steps": (
