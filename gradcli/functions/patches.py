@@ -119,16 +119,21 @@ def _check_patches(x: Node, kernel: Numbers, counts: Numbers, given: tuple[Numbe
     if x.shape[-2] % numel(kernel):
         raise GradcliError(
             "G021",
-            f"Expected size of input's dimension {x.ndim - 2} to be divisible by the product of "
-            f"kernel_size, but got input.size({x.ndim - 2})={x.shape[-2]} and "
-            f"kernel_size={kernel}.",
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
+            f"but got input.size(1)={x.shape[-2]} and kernel_size={kernel}.",
         )
+    names = ("output_size", "kernel_size", "dilation", "padding", "stride")
+    said = ", ".join(f"{name}={pair}" for name, pair in zip(names, given, strict=True))
     if x.shape[-1] != numel(counts):
-        names = ("output_size", "kernel_size", "dilation", "padding", "stride")
-        said = ", ".join(f"{name}={pair}" for name, pair in zip(names, given, strict=True))
         raise GradcliError(
             "G021",
-            f"Given {said}, expected size of input's dimension {x.ndim - 1} to match the "
-            f"calculated number of sliding blocks {counts[0]} * {counts[1]} = {numel(counts)}, but "
-            f"got input.size({x.ndim - 1})={x.shape[-1]}.",
+            f"Given {said}, expected size of input's dimension 2 to match the calculated number of "
+            f"sliding blocks {counts[0]} * {counts[1]} = {numel(counts)}, but got input.size(2)="
+            f"{x.shape[-1]}.",
+        )
+    if min(counts) < 1:
+        raise GradcliError(
+            "G021",
+            f"Given {said}, calculated shape of the array of sliding blocks as {counts}, which is "
+            "too small (non-positive)",
         )

@@ -476,6 +476,8 @@ CALLS = [
     "torch.binomial(x, x.double())",
     "torch.binomial(h, h)",
     "torch.binomial(3, x)",
+    "F.fold(torch.ones(1, 12, 12), (4, 5), (2, 2), dilation=8)",
+    *("F.fold(torch.ones(2, 12), (4, 5), (2, 3))", "F.fold(torch.ones(6, 11), (4, 5), (2, 3))"),
     *("torch.add(i, i, alpha=1.)", "torch.sub(i, i, alpha=1.)", "torch.rsub(i, i, alpha=1.)"),
     *("torch.add(x, x, alpha=1 + 0j)", "torch.add(b, b, alpha=1.)", "i.add_(i, alpha=1.)"),
     "torch.log1p(torch.tensor([1e-19, 1e-19j, -2 + 1e-10j, -1e-15 + 1e-8j, 3 - 4j]))",
