@@ -121,6 +121,7 @@ def _transformed(
     half = _one_sided(onesided, x, window)
     rows = x.unsqueeze(0) if single else x
     count = 1 + (rows.shape[1] - size) // hop
+    rows = rows.contiguous()
     frames = rows.as_strided((rows.shape[0], count, size), (rows.shape[1], hop, 1))
     scales = _widened(window, length, size, x)
     frames = frames if scales is None else frames * scales
