@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
+from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, made, number_of, shape_of, tensor
 from gradcli.functions.shape import whole
+from gradcli.functions.spacing import count_of, counted, spaced
 from gradcli.graph.dtype import DType, as_dtype, complex32, complex64, default, int64, of_number
 from gradcli.graph.node import constant, data
 from gradcli.graph.shape import Shape
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
-from gradcli.tensor.fused import multiply_add
 from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import as_number
 from gradcli.tensor.wrapping import laid_out
@@ -178,12 +177,9 @@ def arange(
         raise GradcliError("G013", sentence, help="arange(5)", kind=TypeError)
     ends = (0, start) if end is None else (0 if start is None else start, end)
     first, last, step = (number_of(v) for v in (*ends, step))
-    count = _count(first, last, step)
     integral = all(isinstance(v, int) for v in (first, last, step))
     kind = (int64 if integral else default.dtype) if dtype is None else as_dtype(dtype)
-    memory.refuse(count, kind.itemsize)
-    steps = np.arange(count, dtype=np.int64 if integral else np.float64)
-    return from_array(first + steps * step, kind, requires_grad=requires_grad)
+    return from_array(counted(first, last, step, kind), kind, requires_grad=requires_grad)
 
 
 @composite("range", method=False)
@@ -192,48 +188,11 @@ def inclusive(
 ) -> Any:
     """The numbers from `start` up to and with `end`, `step` apart; `arange` leaves out the end."""
     kind = dtype_or_default(dtype)
-    _count(start, end, step)
+    count_of(start, end, step)
     count = int((end - start) / step) + 1
     memory.refuse(count, kind.itemsize)
     numbers = start + np.arange(count, dtype=np.float64) * step
     return from_array(numbers, kind, requires_grad=requires_grad)
-
-
-def _count(first: Any, last: Any, step: Any) -> int:
-    if step == 0:
-        raise GradcliError("G026", "step must be nonzero")
-    if not (isfinite(first) and isfinite(last)):
-        raise GradcliError("G026", f"unsupported range: {first} -> {last}")
-    if (last - first) * step < 0:
-        raise GradcliError("G026", "upper bound and lower bound inconsistent with step sign")
-    if all(isinstance(v, int) for v in (first, last, step)):
-        return int(-(-(last - first) // step))
-    return int(np.ceil((last - first) / step))
-
-
-def spaced(start: float, end: float, steps: int, kind: DType) -> Any:
-    """Evenly spaced numbers, counted from both ends as PyTorch does."""
-    if steps < 0:
-        raise GradcliError("G026", "number of steps must be non-negative")
-    memory.refuse(steps, kind.itemsize)
-    if steps == 1:
-        return np.array([start], NUMPY_DTYPES[kind])
-    index = np.arange(steps, dtype=np.float64)
-    if kind.category < 2:
-        step = (end - start) / (steps - 1)
-        forward, backward = np.trunc(start + step * index), np.trunc(end - step * index[::-1])
-    elif kind.wider is not None:  # each step is rounded
-        given = np.array([start, end, steps - 1], np.float64)
-        first, last, count = stored(given, kind)
-        step = stored(stored(last - first, kind) / count, kind)
-        forward, backward = (stored(step * stored(i, kind), kind) for i in (index, index[::-1]))
-        forward, backward = first + forward, last - backward
-    else:
-        scalar = NUMPY_DTYPES[kind].type
-        step = (scalar(end) - scalar(start)) / scalar(steps - 1)
-        forward = multiply_add(index, float(step), float(scalar(start)))
-        backward = multiply_add(index[::-1], -float(step), float(scalar(end)))
-    return np.where(index < steps // 2, forward, backward).astype(NUMPY_DTYPES[kind])
 
 
 def _ends(name: str, start: Any, end: Any) -> tuple[float, float]:

@@ -12,8 +12,8 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
 from gradcli.execute.evaluate import array
-from gradcli.functions.constants import spaced
 from gradcli.functions.counting import known_node
+from gradcli.functions.spacing import spaced
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, float32, float64
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops

@@ -8,6 +8,7 @@ value), then `Batching` makes the nodes for all examples. How an op takes the ax
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from string import ascii_letters
 from typing import Any
 
 from gradcli.graph import node as nodes
@@ -255,8 +256,16 @@ def _moved_back(x: Node, lead: int) -> Node:
     return permute(x, axes=tuple(a - x.ndim for a in order)) if lead else x
 
 
-def _contracted(node: Node) -> Sequence[int]:
-    return [len(labels) for labels in parts(node.attrs["spec"])[:2]]
+def _contract(at: Batching, node: Node, inputs: list[Node], flags: list[bool]) -> Node | None:
+    """With a label for the examples where one operand is the batch: one product for all examples,
+    not one for each, and the numbers of the same product without `vmap`."""
+    left, right, result = parts(node.attrs["spec"])
+    ranks = (len(left), len(right))
+    if all(flags) or tuple(x.ndim for x in node.inputs) != ranks:
+        return _broadcast(lambda node: ranks)(at, node, inputs, flags)
+    label = next(c for c in ascii_letters if c not in left + right)
+    operands = [label + left, right] if flags[0] else [left, label + right]
+    return _called(node, inputs, spec=f"{','.join(operands)}->{label}{result}")
 
 
 MATRICES = ("linalg_solve_ex", "linalg_solve_triangular", "cholesky_solve")
@@ -276,7 +285,7 @@ RULES: dict[str, Rule] = {
     "expand": _expand,
     "slice_put": _slice_put,
     **dict.fromkeys(("custom", "pulled"), _custom),
-    "contract": _broadcast(_contracted),
+    "contract": _contract,
     **dict.fromkeys(MATRICES, _broadcast(lambda node: (2, 2))),
     **dict.fromkeys(IN_FRONT, _in_front),
     **dict.fromkeys(("cat", "overwrite"), _whole),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # numpy.typing costs a start-up ten milliseconds
     Doubles = NDArray[np.float64]
 
 
-def multiply_add(x: Doubles, y: float, z: float) -> Doubles:
+def multiply_add(x: Doubles, y: float, z: float | Doubles) -> Doubles:
     """x*y + z with one rounding, for float64: Dekker's product and Knuth's sum."""
     product = x * y
     total = product + z
