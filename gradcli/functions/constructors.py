@@ -1,6 +1,6 @@
 """PyTorch's constructors of old: `torch.FloatTensor(...)`, `tensor.new(...)`.
 
-Constraints: whole numbers are sizes, a list is the elements.
+Constraints: whole numbers and a `torch.Size` are sizes, a list is the elements.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from gradcli.graph.dtype import DType, as_dtype, default
 from gradcli.graph.node import constant
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite
+from gradcli.tensor.size import Size
 
 
 @composite("Tensor.new")
@@ -24,7 +25,7 @@ def new(self: Any, *data: Any) -> Any:
 def _of_old(kind: DType, data: tuple[Any, ...]) -> Any:
     if len(data) == 1 and isinstance(data[0], Tensor):
         return data[0].detach().to(kind)
-    if len(data) == 1 and isinstance(data[0], (list, tuple)):
+    if len(data) == 1 and isinstance(data[0], (list, tuple)) and not isinstance(data[0], Size):
         return tensor(data[0], dtype=kind)
     if len(data) == 1 and isinstance(data[0], (float, complex, bool)):
         raise GradcliError(

@@ -6,11 +6,11 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.devices import Device
-from gradcli.graph.dtype import DTYPES, SCALAR_TYPES, DType, as_dtype
+from gradcli.graph.dtype import DTYPES, SCALAR_TYPES, DType, as_dtype, default, of_tensor_type
 from gradcli.graph.node import Node, current
 from gradcli.ops.elementwise import ROUNDING, cast
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import Function, composite, internal
+from gradcli.tensor.function import composite, internal
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.refusals import check_device
 from gradcli.tensor.shared import SharedArray
@@ -39,16 +39,19 @@ def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options:
 
 @composite("Tensor.type")
 def type_(input: Any, dtype: object = None) -> Any:
-    """The tensor as another dtype, also by the name of its type; or the name of its own type."""
+    """The tensor as another dtype (`torch.long`, `torch.LongTensor`, `"torch.LongTensor"`), or the
+    name of its type."""
     if dtype is None:
         return f"torch.{SCALAR_TYPES[input.dtype]}Tensor"
-    named = {f"torch.{word}Tensor": kind for kind, word in SCALAR_TYPES.items()}
-    name = f"torch.{dtype.qualified}" if isinstance(dtype, Function) else dtype
-    if not isinstance(name, str):
-        return to(input, as_dtype(dtype))
-    if name not in named:
+    if isinstance(dtype, DType):
+        return to(input, dtype)
+    named = default.dtype if dtype in (Tensor, "torch.Tensor") else of_tensor_type(dtype)
+    if named is None and isinstance(dtype, (str, type)):
+        name = dtype if isinstance(dtype, str) else dtype.__name__
         raise GradcliError("G025", f"invalid type: {name!r}", kind=ValueError)
-    return to(input, named[name])
+    if named is None:
+        raise GradcliError("G025", "dtype must be a type, str, or dtype object", kind=TypeError)
+    return to(input, named)
 
 
 @composite("Tensor.type_as")

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.types import not_a_default, set_default_dtype
-from gradcli.graph.dtype import SCALAR_TYPES
+from gradcli.graph.dtype import SCALAR_TYPES, of_tensor_type
 from gradcli.tensor import Tensor, registry
 
 SETTINGS: dict[str, tuple[str, Any]] = {
@@ -44,13 +44,12 @@ def set_flush_denormal(mode: bool) -> bool:
 
 def set_default_tensor_type(t: Any) -> None:
     """The default dtype, by the name of its tensors: `torch.DoubleTensor`."""
-    named = {f"torch.{word}Tensor": dtype for dtype, word in SCALAR_TYPES.items()}
-    name = t if isinstance(t, str) else f"torch.{getattr(t, '__name__', t)}"
-    if not isinstance(t, str) and name not in named:
+    dtype = of_tensor_type(t)
+    if dtype is None and not isinstance(t, str):
         raise not_a_default("type")
-    if name not in named:
-        raise GradcliError("G025", f"invalid type object {name!r}", kind=TypeError)
-    set_default_dtype(named[name])
+    if dtype is None:
+        raise GradcliError("G025", f"invalid type object {t!r}", kind=TypeError)
+    set_default_dtype(dtype)
 
 
 def typename(obj: Any) -> str:

@@ -252,3 +252,9 @@ def as_dtype(value: object) -> DType:
         help=f"the dtypes are {', '.join(DTYPES)}",
         kind=TypeError,
     )
+
+
+def of_tensor_type(kind: object) -> DType | None:
+    """The dtype of `torch.LongTensor` or `"torch.LongTensor"`; None of what is no such type."""
+    name = kind if isinstance(kind, str) else f"torch.{getattr(kind, '__name__', '')}"
+    return {f"torch.{word}Tensor": dtype for dtype, word in SCALAR_TYPES.items()}.get(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 REASONS: dict[str, tuple[str, ...]] = {
     "optimiser classes are outside the language: write the step, `w -= lr * w.grad` under "
     "`torch.no_grad()`": ("optim",),
-    "data loading is outside the language: bind a file, x=@data.csv, or load(...)": ("utils",),
+    "data loading is outside the language: bind a file, x=@data.csv, or load(...)": ("utils.data",),
     "devices' own functions are outside the language: everything runs where --device says": (
         *("backends", "cuda", "cudnn_", "ipu", "is_ipu", "is_maia", "is_mtia", "is_vulkan"),
         *("is_xla", "is_xpu", "miopen_", "mkldnn_", "mps", "mtia", "xpu", "to_mkldnn"),
@@ -20,7 +20,8 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("ccol_indices", "coalesce", "col_indices", "crow_indices", "dense_dim", "dsmm", "hsmm"),
         *("hspmm", "indices", "is_coalesced", "is_nested", "jagged", "row_indices"),
         *("saddmm", "smm", "sparse", "spmm", "sspaddmm", "to_dense", "to_padded_tensor"),
-        *("to_sparse", "values", "resize_as_sparse_"),
+        *("to_sparse", "values", "resize_as_sparse_", "nested", "masked.masked_tensor"),
+        *("masked.as_masked_tensor", "is_sparse_csr"),
     ),
     "quantised types are outside the language": (
         *("bits*", "choose_qparams", "dequantize", "empty_quantized", "fake_quantize", "fbgemm_"),
@@ -33,7 +34,8 @@ REASONS: dict[str, tuple[str, ...]] = {
     "compiling and mixed precision are outside the language: gradcli plans every script itself": (
         *("autocast", "amp", "clear_autocast", "compile", "cond", "get_autocast", "import_ir"),
         *("is_autocast", "jit", "parse_", "set_autocast", "sym_", "while_loop", "export"),
-        *("merge_type", "unify_type", "get_deterministic_debug", "set_deterministic_debug"),
+        *("merge_type", "unify_type", "compiler", "fx", "onnx"),
+        *("get_deterministic_debug", "set_deterministic_debug"),
         *("is_deterministic_algorithms_warn", "set_anomaly_enabled", "vitals", "_dynamo"),
     ),
     "gradcli keeps tensors in their natural order of memory": (
@@ -49,7 +51,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "PyTorch keeps it, if at all, for old programs: torch.linalg has what replaces it": (
         *("eig", "lobpcg", "lstsq", "matrix_rank", "solve", "symeig", "frobenius_norm"),
-        *("index", "new", "reinforce", "resize", "volatile"),
+        *("index", "reinforce", "resize", "volatile"),
     ),
     "bytes and files of other programs are outside the language: load(...) reads data": (
         *("from_dlpack", "from_file", "frombuffer", "to_dlpack", "module_load", "get_file_path"),
@@ -63,8 +65,11 @@ REASONS: dict[str, tuple[str, ...]] = {
     "it is PyTorch's own bookkeeping, not a function of tensors": (
         *("AVG", "PRIVATE_OPS", "SUM", "TYPE_CHECKING", "USE_", "classproperty", "name"),
         *("nn.functional.assert_int", "nn.functional.boolean_dispatch"),
-        *("nn.functional.handle_torch", "nn.functional.has_torch"),
+        *("nn.functional.handle_torch", "nn.functional.has_torch", "utils", "library", "hub"),
+        *("multiprocessing", "overrides", "package", "profiler", "_C", "_logging"),
     ),
+    "distributions, which are classes, are outside the language: torch.normal, torch.bernoulli and "
+    "others draw; write log-probabilities out": ("distributions",),
     "layers, which are classes, are outside the language: torch.nn.functional has their functions, "
     "weights are tensors with requires_grad=True": ("nn.",),
 }
