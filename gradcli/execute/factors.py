@@ -9,15 +9,14 @@ is looked at: where one is not moderate, the tile is computed as written (`guard
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Collection
 
 import numpy as np
 
-from gradcli.execute.calls import folded
+from gradcli.execute import columns
 from gradcli.execute.plan import CROSS, FIXED, ROWS, Rows
 from gradcli.execute.shifts import cancelling
+from gradcli.execute.written import Form, cost
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 from gradcli.graph.numbers import KINDS, number_of
@@ -34,31 +33,6 @@ SHIFTED = 3.4e-4, 2.9e3
 in float32 to 2.4e-7."""
 
 
-class Form(NamedTuple):
-    """The nodes of a sweep as they are computed.
-
-    Attributes:
-        nodes: what to compute, inputs first.
-        results: what is wanted of them -> what it is as written.
-        rows: the row analysis.
-        guards: what has to be moderate everywhere -> the least and the greatest that is.
-        zeros: those of them that may also be 0, as nothing is divided by them.
-        never: conditions that must not hold anywhere.
-    """
-
-    nodes: Sequence[Node]
-    results: Mapping[Node, Node]
-    rows: Rows
-    guards: Mapping[Node, tuple[float, float]] = MappingProxyType({})
-    never: Collection[Node] = ()
-    zeros: Collection[Node] = ()
-
-
-def as_written(nodes: Sequence[Node], kept: Collection[Node], rows: Rows) -> Form:
-    """What a sweep computes (inputs first), with the rows of `kept` and all that combines rows."""
-    return Form(nodes, {n: n for n in nodes if n in kept or rows.kind[n] == CROSS}, rows)
-
-
 def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> Form | None:
     """The form with factors apart; None where that is no gain.
 
@@ -72,7 +46,9 @@ def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> 
     if not made.shifts and all(axis.get(node, -1) == -1 for node in written.nodes):
         return None
     for node in written.nodes:
-        made.add(node)
+        if node not in made.totals:
+            made.add(node)
+    made.add_totals()
     results = {made.of(node): node for node in written.results}
     if not made.guards or len(results) < len(written.results) or any(x in known for x in results):
         return None
@@ -82,14 +58,7 @@ def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> 
     order = depth_first((*guards, *made.never, *results), made.group)
     form = Form(order, results, made.rows, guards, [*made.never], made.zeros)
     stored = {found for found, node in results.items() if node in kept}
-    return form if _cost(form, stored) < GAIN * _cost(written, set(kept)) else None
-
-
-def _cost(form: Form, kept: set[Node]) -> int:
-    """The elements that are computed or summed up."""
-    products = {node.inputs[0] for node in folded(form.nodes, kept, form.rows)}
-    computed = [n for n in form.nodes if not n.op.view and n not in products and n.inputs]
-    return sum(max(x.size for x in (n, *n.inputs)) for n in computed)
+    return form if cost(form, stored) < GAIN * cost(written, set(kept)) else None
 
 
 class _Factors(Builder):
@@ -117,6 +86,7 @@ class _Factors(Builder):
         self.counts: dict[Node, int] = {}
         self.never: dict[Node, None] = {}
         self.zeros: set[Node] = set()
+        self.totals = columns.totals(nodes, rows)
         readers = Counter(x for node in nodes for x in node.inputs)
         self.alone = {x for x, count in readers.items() if count == 1 and x not in kept}
 
@@ -128,6 +98,29 @@ class _Factors(Builder):
         elif not (self._has_rows_before_the_last(node) and self._taken_apart(node)):
             inputs = tuple([self.of(x) for x in node.inputs])
             self.made[node] = self._unshifted(node, inputs) or self._again(node, inputs)
+
+    def add_totals(self) -> None:
+        """Makes the sums that consist of others, once those are made."""
+        for node, terms in self.totals.items():
+            made = columns.total(self, [(c, self.of(sums)) for c, sums in terms], node)
+            for x in made:
+                self._note(x, CROSS, None)
+            for c, _ in terms:
+                self.guards.setdefault(c, (0.0, MODERATE[c.dtype.name][1]))
+            self._guarded(made[-1])
+            self.made[node] = made[-1]
+
+    def _column_sums(self, node: Node) -> Node | None:
+        """The sums of columns, rows weighted by their factor."""
+        (x,) = node.inputs
+        found = self._weighted(x)
+        if found is None or found[0].shape != (x.shape[0], 1):
+            return None
+        weights = self._note(self.reshape(found[0], x.shape[:1]), ROWS, -1)
+        inputs, attrs = (weights, found[1]), {"spec": "i,ij->j"}
+        made = self.shaped("contract", inputs, node.shape, node.dtype, node, attrs)
+        self._guarded(made)
+        return self._note(made, CROSS, None)
 
     def _taken_apart(self, node: Node) -> bool:
         """Takes a table or a sum of one, where it has a factor."""
@@ -223,30 +216,37 @@ class _Factors(Builder):
 
     def _total(self, node: Node) -> Node | None:
         """A sum along rows, and along further axes, without the factors."""
+        if columns.is_column_sum(node, self.rows):
+            return self._column_sums(node)
         if node.op.name != "sum" or -1 not in node.attrs["axis"]:
             return None
         (x,) = node.inputs
-        if x in self.splits:
-            factor, table = self.splits[x]
-        elif x in self.alone and x in self.group and x.op.name in ("mul", "square"):
-            both = (x.inputs[0], x.inputs[-1])
-            splits = [self.splits[y] for y in both if y in self.splits]
-            if not splits or any(y.shape != x.shape or y.op is FULL for y in both):
-                return None
-            factor = splits[0][0]
-            if len(splits) == 2:
-                factor = self._factor("mul", factor, splits[1][0])
-            tables = {self.splits[y][1] if y in self.splits else self.of(y): None for y in both}
-            factors = tuple(sorted(tables, key=lambda y: y.serial))
-            table = self._like("mul" if len(factors) == 2 else "square", factors, x)
-        else:
+        if (found := self._weighted(x)) is None:
             return None
+        factor, table = found
         shape = (*x.shape[:-1], 1)
         attrs = {"axis": (-1,), "keepdims": True}
         total = self.shaped("sum", (table,), shape, x.dtype, node, attrs)
         self._note(total, ROWS, self.rows.axis[x])
         self._guarded(total)
         return self._reduced(self._factor("mul", factor, total), node)
+
+    def _weighted(self, x: Node) -> tuple[Node, Node] | None:
+        """A table as a factor and a table, also where it is a product of two that have factors."""
+        if x in self.splits:
+            return self.splits[x]
+        if x not in self.alone or x not in self.group or x.op.name not in ("mul", "square"):
+            return None
+        both = (x.inputs[0], x.inputs[-1])
+        splits = [self.splits[y] for y in both if y in self.splits]
+        if not splits or any(y.shape != x.shape or y.op is FULL for y in both):
+            return None
+        factor = splits[0][0]
+        if len(splits) == 2:
+            factor = self._factor("mul", factor, splits[1][0])
+        tables = {self.splits[y][1] if y in self.splits else self.of(y): None for y in both}
+        factors = tuple(sorted(tables, key=lambda y: y.serial))
+        return factor, self._like("mul" if len(factors) == 2 else "square", factors, x)
 
     def _reduced(self, rows: Node, node: Node) -> Node:
         """The sums of rows, of length 1, as the sum `node`."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.calls import Instruction, write_to
-from gradcli.execute.factors import Form
 from gradcli.execute.local import local_shape
+from gradcli.execute.written import Form
 from gradcli.graph.node import Node
 
 Array = Any

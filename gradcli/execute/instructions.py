@@ -28,10 +28,10 @@ from gradcli.execute.calls import (
     turned,
     write_of,
 )
-from gradcli.execute.factors import Form
 from gradcli.execute.guards import Guards
 from gradcli.execute.local import local_attributes, local_shape, rows_of, window
 from gradcli.execute.plan import CROSS, ROWS
+from gradcli.execute.written import Form
 from gradcli.graph.node import Node
 from gradcli.graph.op import ALIASES, FULL
 
@@ -82,7 +82,9 @@ class Program:
                     self._look(node, self.slots[node])
         self.borrowed = [slot for slot, _ in self.fixed] + [slot for slot, _, _ in self.parts]
         self.borrowed += self.lines.values()
-        self.crosses = [(form.results[n], self.slots[n]) for n in nodes if rows.kind[n] == CROSS]
+        self.crosses = [
+            (n, self.slots[x]) for x, n in form.results.items() if rows.kind[x] == CROSS
+        ]
 
     def start(self, values: Values) -> None:
         """Takes the values that are the same for all tiles."""

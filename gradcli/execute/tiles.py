@@ -13,13 +13,14 @@ from typing import Any
 
 from gradcli.execute import outputs
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
-from gradcli.execute.factors import as_written, factored
+from gradcli.execute.factors import factored
 from gradcli.execute.instructions import Program
 from gradcli.execute.limits import memory
 from gradcli.execute.lines import LINE, rounded
 from gradcli.execute.plan import CROSS, ROWS, Rows
 from gradcli.execute.threads import Crew, on_threads
 from gradcli.execute.tree import Tree
+from gradcli.execute.written import as_written
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
 from gradcli.graph.walk import depth_first

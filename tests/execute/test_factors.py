@@ -47,17 +47,20 @@ def data(dtype: type) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     found = {"x": rng.standard_normal((301, 40)), "y": rng.standard_normal((301, 40))}
     found |= {"u": rng.standard_normal(301), "w": rng.standard_normal(301)}
+    found |= {"v": rng.standard_normal(40), "b": rng.standard_normal(40)}
     return {name: array.astype(dtype) for name, array in found.items()}
 
 
-def compare(expression: str, bindings: dict[str, np.ndarray], tolerance: float) -> None:
+def compare(
+    expression: str, bindings: dict[str, np.ndarray], tolerance: float, wrt: str = ""
+) -> None:
     given = {k: b for k, b in bindings.items() if re.search(rf"\b{k}\b", expression)}
     found = []
     for sweep, count in ((0, 1), (0, 3), (1 << 60, 1)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evaluate, "SWEEP", sweep)
             patch.setattr(threads, "THREADS", [count])
-            result = gradcli.evaluate(expression, given)
+            result = gradcli.evaluate(expression, given, wrt=[n for n in wrt if n in given] or None)
             found.append([result.value, *(g for g in result.grads.values() if g is not None)])
     for one, three, plain in zip(*found, strict=True):
         assert one.tobytes() == three.tobytes()
@@ -100,6 +103,37 @@ def test_factors_that_may_be_zero(expression: str, number: float, held: list[boo
     with np.errstate(all="ignore"):
         compare(expression, bindings, 1e-12)
     assert not all(held)
+
+
+COLUMNS = [
+    "sum(layer_norm(x, [40], v, b)*y)",
+    "sum(rms_norm(x, [40], v)*y)",
+    "sum((b + x*u[:,None]*v)*(y*w[:,None]))",
+    "sum((x/w[:,None]*v + b + v)*y)",
+]
+
+
+@pytest.mark.parametrize("expression", COLUMNS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_of_columns(expression: str, dtype: type, held: list[bool]) -> None:
+    compare(expression, data(dtype), 4e-5 if dtype is np.float32 else 1e-12, "xvb")
+    assert held
+    assert all(held)
+
+
+@pytest.mark.parametrize("expression", COLUMNS)
+@pytest.mark.parametrize("number", [0.0, 1e-130, 1e130, np.inf, np.nan])
+def test_columns_that_are_not_moderate(expression: str, number: float, held: list[bool]) -> None:
+    for name in ("x", "y", "v", "b"):
+        bindings = data(np.float64)
+        bindings[name][..., 7] *= number
+        with np.errstate(all="ignore"):
+            compare(expression, bindings, 1e-12, "xvb")
+    assert not all(held)
+    bindings["x"][9] *= number
+    bindings["y"][140:] *= number
+    with np.errstate(all="ignore"):
+        compare(expression, bindings, 1e-12, "xvb")
 
 
 def test_rows_of_both_dtypes(held: list[bool]) -> None:
