@@ -35,8 +35,6 @@ from gradcli.execute.written import Form
 from gradcli.graph.node import Node
 from gradcli.graph.op import ALIASES, FULL
 
-"""Ops whose result is their input under another name."""
-
 Values = Mapping[Node, Any]
 
 
