@@ -12,7 +12,7 @@ from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import movement, window
 from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
-from gradcli.tensor import Tensor, layout
+from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
@@ -91,6 +91,8 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
         root = Tensor(storage.node, storage, View(None, (), own=root._view.own))
         steps = input.view_path
     strides = (storage and storage.strides) or None
+    if input.dtype.is_complex != root.dtype.is_complex and strides is None:
+        root = _other_numbers(root)
     made = _as_strided(root, size, stride, offset, strides)
     if input._requires and root is not input:  # a leaf of its own in memory without history
         memory = put_through(root.value_node, steps, input.node)
@@ -99,6 +101,13 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     if made.node.tracked and root is not input:
         made.node.call = ("AsStridedBackward0", (input.node,))
     return made
+
+
+def _other_numbers(root: Any) -> Any:
+    """The memory of complex numbers as that of their parts, or the other way round."""
+    if root.dtype.is_complex:
+        return registry.find("torch.view_as_real")(root)
+    return registry.find("torch.view_as_complex")(root.view(-1, 2))
 
 
 @composite("Tensor.is_set_to")
