@@ -176,9 +176,9 @@ def retain_grad(self: Any) -> None:
         return
     held = keeper.tensor
 
-    def keep(cotangent: Node) -> Node:
+    def keep(cotangent: Node | None) -> Node | None:
         tensor = held()
-        if tensor is not None:
+        if tensor is not None and cotangent is not None:
             autograd.accumulate(tensor, cotangent, current.tracking)
         return cotangent
 
@@ -196,7 +196,7 @@ def register_hook(self: Any, hook: Callable[[Any], Any]) -> Any:
 
     node = history(self.node)
 
-    def called(cotangent: Node) -> Node:
+    def called(cotangent: Node | None) -> Node | None:
         return hooked(hook, cotangent, node.ndim)
 
     hooks = self.autograd.hooks if node.op is LEAF else hooks_of(node)

@@ -6,7 +6,7 @@ attribute on it, so what others need here has a leading underscore, which no scr
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -50,6 +50,7 @@ class Context(GradFn):
         self._freed = False
         self._dirty: Values = ()
         self._fixed: Values = ()
+        self._backward: Callable[..., Any] = _refused
 
     @staticmethod
     def _of(function: type, arguments: Values) -> Context:
@@ -75,6 +76,14 @@ class Context(GradFn):
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` gets zeros, rather than None, for results that nothing came to."""
         self.materialize_grads = value
+
+    def apply(self, *args: Any) -> Any:
+        """What the script's `backward` makes of gradients, called as it is."""
+        return self._backward(self, *args)
+
+    def __call__(self, *cotangents: Any, **kwargs: Any) -> Any:
+        """Refused with TypeError, as by PyTorch."""
+        raise TypeError(f"'{self.name()}' object is not callable")
 
     @property
     def saved_tensors(self) -> Values:
@@ -123,6 +132,11 @@ class Context(GradFn):
 
     def __repr__(self) -> str:
         return object.__repr__(self)
+
+
+def _refused(context: Context, *args: Any) -> Any:
+    """The derivative of a call that is not through."""
+    raise GradcliError("G046", f"{type(context).__name__} has no derivative yet")
 
 
 def _tensors(method: str, values: Values) -> Values:

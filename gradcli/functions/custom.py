@@ -183,26 +183,27 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
     def once(ctx: Any, *args: Any) -> Any:
         with Stop(False):
             outputs = fn(ctx, *args)
-        given = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
-        if not current.tracking or not given:
+        wanted = any(isinstance(a, Tensor) and a.requires_grad for a in args)
+        if not (current.tracking and wanted):
             return outputs
         listed = outputs if isinstance(outputs, tuple) else (outputs,)
-        barred = tuple(_barred(y, given) for y in listed)
+        barred = tuple(map(_barred, listed))
         return barred if isinstance(outputs, tuple) else barred[0]
 
     once.__name__ = once.__qualname__ = getattr(fn, "__name__", "once")
     return once
 
 
-def _barred(value: Any, sources: list[Tensor]) -> Any:
-    """`value` with a history that no gradient passes."""
+def _barred(value: Any) -> Any:
+    """`value` with a history, up to a variable of its own, that no gradient passes."""
     if not isinstance(value, Tensor):
         return value
-    nodes = [x.node for x in sources]
+    variable = value.detach()
+    variable.requires_grad = True
     sentence = "trying to differentiate twice a function that was marked with @once_differentiable"
-    node = opaque(value.value_node, *nodes, sentence=sentence, kind=RuntimeError)
+    node = opaque(value.value_node, variable.node, sentence=sentence, kind=RuntimeError)
     if node.tracked:
-        node.call = ("Error", tuple(nodes[:1]))
+        node.call = ("Error", (variable.node,))
     settle(node)
     return Tensor(node)
 

@@ -20,7 +20,8 @@ from gradcli.ops.batching import Batching, over_examples
 from gradcli.ops.custom import Cotangents, custom, pulled
 from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor, levels
-from gradcli.tensor.storage import View, value_of
+from gradcli.tensor.storage import detached, value_of
+from gradcli.tensor.wrapping import viewed
 from gradcli.tensor.write import refuse, write
 
 Values = tuple[Any, ...]
@@ -44,6 +45,7 @@ class Call:
         arguments: Values,
     ) -> None:
         self.context = context
+        context._backward = backward
         self.backward = backward
         self.jvp = jvp
         self.arguments = arguments
@@ -61,6 +63,12 @@ class Call:
         tracked = current.tracking and any(node.tracked for node in self.sources)
         for changed in context._dirty:
             self._changed(changed, outputs, tracked)
+        if any(all(changed is not y for y in outputs) for changed in context._dirty):
+            raise GradcliError(
+                "G046",
+                "Some elements marked as dirty during the forward method were not returned as "
+                "output. The inputs that are modified inplace must all be outputs of the Function.",
+            )
         given = tuple(self._given(y) for y in outputs)
         self.arguments = ()
         self.outputs = [value_of(y.value_node) if isinstance(y, Tensor) else None for y in given]
@@ -70,6 +78,9 @@ class Call:
             context._seal()
         elif not tracked:
             context._saved = ()
+        for y in given:
+            if isinstance(y, Tensor) and all(y is not x for x in context._dirty):
+                self._guard(y)
         return given
 
     def _changed(self, changed: Any, outputs: Values, tracked: bool) -> None:
@@ -90,7 +101,16 @@ class Call:
         """An argument that comes back unchanged is a view of itself."""
         if not isinstance(output, Tensor) or any(output is x for x in self.context._dirty):
             return output
-        return output.alias() if any(output is x for x in self.arguments) else output
+        if all(output is not x for x in self.arguments):
+            return output
+        return viewed(output, detached(output.value_node), ())
+
+    def _guard(self, output: Tensor) -> None:
+        """Forbids writes to a view: they would go past the script's own derivative."""
+        view = output._view
+        if view is not None and view.base is not None:
+            view.caution = "custom" if len(self.places) <= 1 else "multiple"
+            view.number = output.version.number
 
     def _record(self, tensors: list[Tensor]) -> None:
         values = [value_of(x.value_node) for x in tensors]
@@ -107,10 +127,9 @@ class Call:
             if view is not None and view.base is not None and dirty:
                 write(tensor, item)
             else:
-                if view is not None and view.base is not None:
-                    tensor._view = View(None, tensor.view_path)
                 tensor.adopt(item)
             self.context._node = self.context._node or item
+        shared.varied = list(range(len(self.outputs)))
 
     # -- forward mode
 

@@ -10,13 +10,12 @@ from functools import partial
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradFn, GradientEdge
 from gradcli.tensor.kept import history
-from gradcli.tensor.passing import Pass, running
+from gradcli.tensor.passing import Pass, function_of, running
 from gradcli.tensor.saved import Pack, watchers
 from gradcli.tensor.storage import value_of
 
@@ -161,7 +160,7 @@ class _Gathering:
         self.gradients: list[Tensor | None] = []
         self.missing = 0
 
-    def came(self, place: int, gradient: Tensor) -> None:
+    def came(self, place: int, gradient: Tensor | None) -> None:
         """Takes the gradient of tensor number `place`."""
         run = running[-1]
         if not run.adds and any(x.op is LEAF for x in self.nodes):
@@ -173,17 +172,14 @@ class _Gathering:
         if self.run is not run:
             self.run = run
             self.gradients = [None] * len(self.nodes)
-            self.missing = len([x for x in self.nodes if _key(x) in run.reached()])
+            reached = run.reached()
+            self.missing = len([x for x in self.nodes if function_of(x) in reached])
             if not self.all_of_them:
                 self.fn(gradient)
         self.gradients[place] = gradient
         self.missing -= 1
         if self.all_of_them and not self.missing:
             self.fn(self.gradients)
-
-
-def _key(node: Node) -> Any:
-    return node.attrs["owner"] if node.op is LEAF else node
 
 
 @composite("autograd.graph.register_multi_grad_hook", method=False)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import SCALAR_TYPES, DType
+from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import Node
 from gradcli.graph.shape import (
     Shape,
@@ -110,10 +110,16 @@ unsafe_view = internal("unsafe_view")(reshaped)
 
 
 @composite("Tensor.view")
-def view(input: Any, *size: Any) -> Any:
-    """The same elements in another shape, without copying; one size may be -1."""
-    if len(size) == 1 and isinstance(size[0], DType):
-        raise GradcliError("G025", "view(dtype) reinterprets memory, which gradcli has not")
+def view(input: Any, *size: Any, dtype: Any = None) -> Any:
+    """The same elements in another shape, without copying; one size may be -1.
+
+    Or, of a dtype, the same memory as elements of that.
+    """
+    wanted = size[0] if len(size) == 1 and dtype is None else dtype
+    if isinstance(wanted, (DType, type)):
+        from gradcli.tensor.bits import reinterpreted
+
+        return reinterpreted(input, as_dtype(wanted))
     shape = infer_size(sizes_of(size), numel(input.shape))
     if layout.as_view(input.shape, layout.strides_of(input), shape) is None:
         raise GradcliError(

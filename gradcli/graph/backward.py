@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gradcli.graph.cotangents import Cotangents, batch_of
+from gradcli.graph.cotangents import Cotangents, batch_of, nothing
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Op, Zero, results
 from gradcli.graph.shape import Shape
@@ -21,11 +21,11 @@ Before = Callable[[Node, Any, bool], Any]
 Parts = Sequence[tuple[Node, Node]]
 After = Callable[[Node, Parts], None]
 Given = dict[Node, Any]
-Arrived = Callable[[Node, Node], None]
+Arrived = Callable[[Node, "Node | None"], None]
 Pull = Callable[[Node, Any, Collection[Node]], Parts]
 
 
-def ignored(node: Node, cotangent: Node) -> None:
+def ignored(node: Node, cotangent: Node | None) -> None:
     """Nobody asks when a gradient is complete."""
 
 
@@ -37,7 +37,8 @@ class Whole(NamedTuple):
         outputs: its results.
         steps: the nodes from its arguments to them, in order.
         seen: what the rules see in the place of some of these nodes and arguments.
-        before: takes the cotangents of its results; returns what is passed on for each.
+        hooked: takes the cotangents of its results; returns what hooks of each make of them.
+        before: takes these; returns what is passed on for each.
         done: takes these, and what all its steps pass on; returns what is.
     """
 
@@ -45,13 +46,14 @@ class Whole(NamedTuple):
     outputs: Sequence[Node]
     steps: Sequence[Node]
     seen: Mapping[Node, Node]
+    hooked: Callable[[Given], Given]
     before: Callable[[Given], Given]
     done: Callable[[Given, Parts], Parts]
 
 
 def end(node: Node) -> Whole:
     """A function that passes nothing on: gradients go to `node`, and no further."""
-    return Whole((), (node,), (), {}, lambda given: given, lambda given, parts: ())
+    return Whole((), (node,), (), {}, lambda g: g, lambda g: g, lambda given, parts: ())
 
 
 def backward(
@@ -62,6 +64,7 @@ def backward(
     after: After | None = None,
     whole: Callable[[Node], Whole | None] | None = None,
     arrived: Arrived = ignored,
+    missed: Callable[[Node], bool] | None = None,
     begin: Callable[[Sequence[Node]], object] | None = None,
     pull: Pull | None = None,
     add: Callable[[Node, Node], Node] = operator.add,
@@ -76,6 +79,7 @@ def backward(
         before, after: of a node, its cotangent, and whether that or what is passed on.
         whole: the function that a node is a result of, where its steps are taken together.
         arrived: is told of each target's cotangent as soon as it is complete.
+        missed: whether a node to which nothing came is asked about it like the others.
         begin: is told of all nodes; `pull` does what `propagate` does, `add` adds cotangents.
     """
     seeds, found = list(seeds), dict[Node, Node]()
@@ -86,47 +90,60 @@ def backward(
 
     def reach(node: Node, cotangent: Any) -> None:
         if node.op is LEAF if targets is None else targets(node):
-            found[node] = cotangent
+            if cotangent is not None:
+                found[node] = cotangent
             arrived(node, cotangent)
 
-    _pulled_back(order, needed, cotangents, (before, after, whole, reach, pull))
+    _pulled_back(order, needed, cotangents, (before, after, whole, reach, pull, missed))
     return found
 
 
 def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, by: Any) -> None:
     """Takes cotangents from the last node of `order` to the first; `by` are functions."""
-    before, after, whole, reach, pull = by
+    before, after, whole, reach, pull, missed = by
+    met = set[Node]()
     for node in reversed(_leaves_early(order)):
         cotangent = cotangents.take(node)
-        if cotangent is None or node not in needed:
+        if node not in needed or node in met:
             continue
+        if cotangent is None:
+            if missed is None or not missed(node):
+                continue
+            cotangent = nothing(node)
         function = whole(node) if whole is not None else None
         if function is not None:
+            met.update(function.outputs, function.steps)
             given = {node: cotangent, **cotangents.of(function.outputs)}
             if before is not None:
                 for y in given:
                     given[y] = before(y, given[y], not needed.isdisjoint(y.inputs))
+            given = function.hooked(given)
             for y, g in given.items():
-                reach(y, g)
-            given = function.before(given)
-            parts = function.done(given, _through(function, given, needed, after))
+                if g is not None:
+                    reach(y, g)
+            given = {y: g for y, g in function.before(given).items() if g is not None}
+            parts = function.done(given, through(function, given, needed, after))
         else:
             if before is not None:
                 cotangent = before(node, cotangent, not needed.isdisjoint(node.inputs))
             reach(node, cotangent)
-            parts = (pull or propagate)(node, cotangent, needed)
+            parts = ()
+            if cotangent is not None:
+                parts = (pull or propagate)(node, cotangent, needed)
             if after is not None and parts:
                 after(node, parts)
         for x, part in parts:
             cotangents.add(x, part, node)
 
 
-def _through(function: Whole, given: Given, needed: Collection[Node], after: After | None) -> Parts:
+def through(function: Whole, given: Given, needed: Collection[Node], after: After | None) -> Parts:
     """What the steps of a function pass to the nodes before them, for cotangents of its results."""
     own, cotangents = set(function.steps), Cotangents(given.items())
     passed: dict[Node, list[Node]] = {}
     for step in reversed(function.steps):
         g = cotangents.take(step)
+        if g is None and not given:
+            g = nothing(step)
         if g is None:
             continue
         seen = function.seen

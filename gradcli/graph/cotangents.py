@@ -66,6 +66,11 @@ def _completed(node: Node, items: dict[int, Node]) -> tuple[Node | None, ...]:
     return tuple(items.get(i, zero) for i, zero in enumerate(zeros))
 
 
+def nothing(node: Node) -> tuple[None, ...] | None:
+    """The cotangent of a node to no result of which anything came."""
+    return None if node.op.joint is None else (None,) * len(results(node))
+
+
 def batch_of(cotangent: Node, out: Node) -> Shape:
     """The leading axes of a cotangent that its output has not."""
     return cotangent.shape[: cotangent.ndim - out.ndim]

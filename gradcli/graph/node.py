@@ -119,7 +119,7 @@ class Node:
         self.span = current.span
         self.serial = _serial()
         self.call: tuple[str, tuple[Node, ...]] | None = None
-        self.hooks: list[Callable[[Node], Node]] | None = None
+        self.hooks: list[Callable[[Node | None], Node | None]] | None = None
         self.pending = False
         self.released = False
         self.stale: Any = None

@@ -278,7 +278,7 @@ IN_FRONT = (
     *("linalg_ldl_factor_ex", "linalg_eig", "linalg_eigh", "linalg_svd", "linalg_det"),
     *("cofactors", "linalg_slogdet", "linalg_matrix_exp", "fft_c2c", "fft_r2c", "fft_c2r"),
     *("windows", "overlap_add", "window_sum", "window_argmax", "as_strided", "strided_add"),
-    *("running_place", "median_place", "mode_place"),
+    *("reinterpret", "running_place", "median_place", "mode_place"),
 )
 RULES: dict[str, Rule] = {
     "leaf": lambda at, node, inputs, flags: inputs[0],

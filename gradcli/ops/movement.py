@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node
-from gradcli.graph.op import Op
+from gradcli.graph.op import NoDerivative, Op
 from gradcli.graph.shape import Shape, broadcast
 from gradcli.ops.rows import zero
 
@@ -89,6 +89,12 @@ def _diagonal_embed(x: Node, *, offset: int, shape: Shape) -> tuple[Shape, DType
     return x.shape[:-1] + shape, x.dtype
 
 
+def _reinterpret(x: Node, *, source: DType, dtype: DType) -> tuple[Shape, DType]:
+    if source.itemsize == dtype.itemsize:
+        return x.shape, dtype
+    return (*x.shape[:-1], x.shape[-1] * source.itemsize // dtype.itemsize), dtype
+
+
 reshape: Op = Op(
     "reshape",
     _reshape,
@@ -138,4 +144,10 @@ diagonal_embed: Op = Op(
     lambda g, out, x, *, offset, shape: diagonal(g, offset=offset),
     torch="diag_embed",
     exact=True,
+)
+reinterpret: Op = Op(
+    "reinterpret",
+    _reinterpret,
+    NoDerivative("bits that are read as another type of number have no slope"),
+    view=True,
 )

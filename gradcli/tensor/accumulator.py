@@ -17,7 +17,7 @@ from gradcli.tensor.kept import history
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
 
-Hook = Callable[[Node], Node]
+Hook = Callable[[Node | None], Node | None]
 
 
 class Autograd:

@@ -27,7 +27,7 @@ from gradcli.tensor.storage import Stop, value_of
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import write
 
-__all__ = ["Pass", "Targets", "accumulate", "backward", "grad"]
+__all__ = ["Pass", "Targets", "accumulate", "backward", "grad", "gradient_of"]
 
 
 def backward(
@@ -48,7 +48,7 @@ def backward(
     for x in inputs or ():
         refuse_retained(x)
 
-    def arrived(node: Node, part: Node) -> None:
+    def arrived(node: Node, part: Node | None) -> None:
         leaf = node.attrs["owner"].tensor()
         if leaf is not None and leaf._requires and node.attrs["counts"]:
             accumulate(leaf, part, create_graph)
@@ -93,7 +93,7 @@ def grad(
         part = targets.cotangent(x, found)
         if part is None and not (allow_unused or materialize_grads):
             raise _unused(place)
-        made = None if part is None else _gradient(part, create_graph)
+        made = None if part is None else gradient_of(part, create_graph)
         if made is None and materialize_grads:
             made = Tensor(constant(0, x.dtype, tuple(x.shape)))
             made.requires_grad = create_graph
@@ -137,28 +137,34 @@ class Targets:
         return total
 
 
-def accumulate(tensor: Tensor, part: Node, create_graph: bool) -> None:
-    """Adds a gradient to `.grad`: in place, unless the gradient shall be differentiated."""
-    settle(part)
-    keeper = tensor.autograd
-    for hook in tuple(keeper.adding) if tensor.is_leaf else ():
+def accumulate(tensor: Tensor, part: Node | None, create_graph: bool) -> None:
+    """Adds a gradient, if any came, to `.grad`, with the hooks that PyTorch calls around that."""
+    keeper, is_leaf = tensor.autograd, tensor.is_leaf
+    for hook in tuple(keeper.adding) if is_leaf else ():
         (part,) = replacements(hook, (part,), ((part,),))
-    known = keeper.grad
-    if known is None:
-        keeper.grad = _gradient(_copied(part) if create_graph else part, create_graph)
-    elif create_graph:
-        keeper.grad = registry.method("add")(known, Tensor(part))
-    else:
-        with Stop(False):
-            write(known, (add if is_watched() else added)(known.value_node, part))
+    if part is not None:
+        _add(keeper, part, create_graph)
     for hook in tuple(keeper.after):
         returned = hook(tensor)
         if returned is not None and returned is not tensor:
             if not isinstance(returned, Tensor):
                 raise not_a("Variable", returned)
             raise GradcliError("G030", "Tensor post accumulate grad hooks should return None.")
-    for hook in tuple(keeper.added) if tensor.is_leaf else ():
+    for hook in tuple(keeper.added) if is_leaf else ():
         replacements(hook, (), ((), (part,)))
+
+
+def _add(keeper: Autograd, part: Node, create_graph: bool) -> None:
+    """Adds a gradient in place, unless it shall be differentiated."""
+    settle(part)
+    known = keeper.grad
+    if known is None:
+        keeper.grad = gradient_of(_copied(part) if create_graph else part, create_graph)
+    elif create_graph:
+        keeper.grad = registry.method("add")(known, Tensor(part))
+    else:
+        with Stop(False):
+            write(known, (add if is_watched() else added)(known.value_node, part))
 
 
 def _copied(part: Node) -> Node:
@@ -168,7 +174,7 @@ def _copied(part: Node) -> Node:
     return copy
 
 
-def _gradient(part: Node, create_graph: bool) -> Tensor:
+def gradient_of(part: Node, create_graph: bool) -> Tensor:
     """The tensor of a gradient: where it is a variable, as a cotangent can be, that variable."""
     node = part if create_graph else value_of(part)
     settle(node)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -23,6 +24,10 @@ from gradcli.tensor.sketch import sketch
 
 WITH_NUMBERS = frozenset(("add", "sub", "mul", "div", "where"))
 """Functions to which PyTorch passes numbers as tensors, so that they count in `next_functions`."""
+
+
+NEVER = 2**64 - 1
+"""The sequence number of what is no call."""
 
 
 class GradFn:
@@ -53,21 +58,18 @@ class GradFn:
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
         """The functions that the gradient goes to next, one for each tensor argument."""
         if self._next is None:
-            node = self._node
-            whole = composition_of(node)
-            node = node if whole is None else whole.node
-            inputs = _edges(node.call) if node.call else _differentiable(node.inputs)
-            if node.op is LEAF:
-                inputs = ()
-            if node.op.name in ("real", "imag"):  # PyTorch selects from a view of pairs
-                inputs = (sketch("ViewAsRealBackward0", *node.inputs),)
-            if name_of(node) == "NotImplemented":
-                inputs = tuple(filter(_has_grad_fn, inputs))
             self._next = tuple(
                 (GradFn.of(x), getattr(x.call, "output", 0)) if _has_grad_fn(x) else (None, 0)
-                for x in inputs
+                for x in _ends(self._node)[1]
             )
         return self._next
+
+    def __call__(self, *cotangents: Any, **kwargs: Any) -> Any:
+        """What the function passes on for the gradients of its results, without any hooks."""
+        if kwargs:
+            raise GradcliError("G013", "keyword arguments are not supported", kind=TypeError)
+        apply = import_module("gradcli.tensor.applying").applied  # of the engine, above this
+        return apply(*_ends(self._node), cotangents)
 
     @property
     def variable(self) -> object:
@@ -84,6 +86,10 @@ class GradFn:
     def metadata(self) -> dict[Any, Any]:
         """A dictionary for whatever a script wants to keep with the function."""
         return kept_of(self._node).metadata
+
+    def _sequence_nr(self) -> int:
+        """A number that is larger the later the function was called; the largest, of a leaf."""
+        return NEVER if self._node.op is LEAF else self._node.serial
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("_saved_", "_raw_saved_")):
@@ -131,6 +137,20 @@ class GradientEdge(NamedTuple):
         """The tensor whose gradient comes to here."""
         node = self.node._node
         return tensor_of(results_of(node).get(self.output_nr, node))
+
+
+def _ends(node: Node) -> tuple[Node, tuple[Node, ...]]:
+    """A result of the function that PyTorch shows for `node`, and what it passes gradients to."""
+    whole = composition_of(node)
+    node = node if whole is None else whole.node
+    inputs = _edges(node.call) if node.call else _differentiable(node.inputs)
+    if node.op is LEAF:
+        inputs = ()
+    if node.op.name in ("real", "imag"):  # PyTorch selects from a view of pairs
+        inputs = (sketch("ViewAsRealBackward0", *node.inputs),)
+    if name_of(node) == "NotImplemented":
+        inputs = tuple(filter(_has_grad_fn, inputs))
+    return node, inputs
 
 
 def _edges(call: Call) -> tuple[Node, ...]:

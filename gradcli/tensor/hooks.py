@@ -10,9 +10,11 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
+from gradcli.graph.call import Arguments, Part
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.tensor import registry
+from gradcli.tensor.kept import kept_of
 
 Hook = Callable[..., Any]
 
@@ -39,19 +41,26 @@ class RemovableHandle:
 
 
 def hooks_of(node: Node) -> list[Any]:
-    """The list of a node's hooks, out of which handles take their own."""
+    """The list of a node's hooks, out of which handles take their own.
+
+    Those of one of several results stay with the function, whatever becomes of the result.
+    """
     if node.hooks is None:
-        node.hooks = []
+        call = node.call
+        if isinstance(call, Part) and isinstance(call[1], Arguments):
+            node.hooks = kept_of(node).hooks.setdefault(call.output, [])
+        else:
+            node.hooks = []
     return node.hooks
 
 
-def hooked(hook: Hook, cotangent: Node, rank: int) -> Node:
-    """What a tensor's hook makes of its gradient, of `rank` axes.
+def hooked(hook: Hook, cotangent: Node | None, rank: int) -> Node | None:
+    """What a tensor's hook makes of its gradient, of `rank` axes; None where none came to it.
 
     Raises:
         GradcliError: G014 or G036, as PyTorch's, for a replacement that does not fit.
     """
-    if cotangent.ndim > rank:
+    if cotangent is not None and cotangent.ndim > rank:
         from gradcli.ops.batching import over_examples
 
         (found,) = over_examples(
@@ -80,7 +89,7 @@ def replacements(
             f"but expected {len(before)})",
         )
     return [
-        old if old is None or new is None else _fitting(hook, old, new)
+        None if new is None else _fitting(hook, old, new)
         for old, new in zip(before, after, strict=True)
     ]
 
@@ -108,7 +117,9 @@ def not_a(wanted: str, found: Any) -> GradcliError:
     return GradcliError("G014", sentence, kind=TypeError)
 
 
-def _fitting(hook: Hook, before: Node, after: Any) -> Node:
+def _fitting(hook: Hook, before: Node | None, after: Any) -> Node:
+    if before is None:
+        raise GradcliError("G036", "can't replace a None gradient with a non-None value")
     if not isinstance(after, registry.find("torch.Tensor")):
         raise not_a("Variable", after)
     node: Node = after.node

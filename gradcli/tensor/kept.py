@@ -77,17 +77,19 @@ class Kept:
         metadata: whatever it likes.
         before: functions of the gradients of the function's results, before these are used.
         after: functions of the gradients that it passes on and of those of its results.
+        hooks: by the number of one of several results, functions of the gradient of that.
         packed: by name and place of a saved tensor, what a hook packed and what unpacks it.
         used: whether any function has such company.
     """
 
-    __slots__ = ("after", "before", "metadata", "packed")
+    __slots__ = ("after", "before", "hooks", "metadata", "packed")
     used = False
 
     def __init__(self) -> None:
         self.metadata: dict[Any, Any] = {}
         self.before: list[Callable[..., Any]] = []
         self.after: list[Callable[..., Any]] = []
+        self.hooks: dict[int, list[Callable[..., Any]]] = {}
         self.packed: Packed = {}
 
 

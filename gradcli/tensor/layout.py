@@ -69,6 +69,8 @@ def offset_of(tensor: Tensor) -> int:
             offset += shift * strides[-1] if shift > 0 else -shift * strides[-2]
         if op.name in ("view_as_real", "view_as_complex"):
             offset = offset * 2 if op.name == "view_as_real" else offset // 2
+        if op is movement.reinterpret:
+            offset = offset * attrs["source"].itemsize // attrs["dtype"].itemsize
         strides, below = _step(op, attrs, strides, below)
     return offset
 
@@ -199,6 +201,10 @@ def _step(
         return (*(2 * n for n in strides), 1), (*shape, 2)
     if op.name == "view_as_complex":
         return tuple(n // 2 for n in strides[:-1]), shape[:-1]
+    if op is movement.reinterpret and (old := attrs["source"].itemsize) != attrs["dtype"].itemsize:
+        new = attrs["dtype"].itemsize
+        sizes = (*shape[:-1], shape[-1] * old // new)
+        return (*(n * old // new for n in strides[:-1]), 1), sizes
     return strides, shape
 
 

@@ -7,21 +7,21 @@ overwritten are kept; its sentences too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import add
+from operator import add, attrgetter
 from typing import Any
 
 from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle, silence
 from gradcli.graph import backward as engine
-from gradcli.graph.call import Part, composition_of, receivers_of, results_of
+from gradcli.graph.call import Part, composition_of, results_of
 from gradcli.graph.forms import are_small
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, LEAF
 from gradcli.tensor import saved
 from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.fields import keeps
-from gradcli.tensor.hooks import replacements
+from gradcli.tensor.function_hooks import changed_each, prepared, replaced
 from gradcli.tensor.kept import Kept, history, looked_up
 from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
@@ -114,6 +114,7 @@ class Pass:
                 after=self.after,
                 whole=None if plain else self.whole,
                 arrived=arrived,
+                missed=missed,
                 begin=self._begin if usual else None,
                 pull=pull if usual else engine.propagate,
                 add=added if usual else add,
@@ -137,12 +138,12 @@ class Pass:
         return list(engine.backward([(whole, cotangent)], ends.__contains__, whole=inner).items())
 
     def reached(self) -> set[Any]:
-        """The nodes that this pass comes to; of leaves, their owners."""
+        """The functions that this pass comes to, as `function_of` knows them."""
         outputs, targets = self.ends
         nodes = engine.reached(outputs, targets)
         if targets is None and len(outputs) == 1:
             nodes.discard(outputs[0])  # PyTorch begins at it, and does not come to it
-        return {x.attrs["owner"] if x.op is LEAF else x for x in nodes}
+        return set(map(function_of, nodes))
 
     def before(self, node: Node, cotangent: Any, passed_on: bool) -> Any:
         """Applies hooks; then checks the node, where no hooks of its function come before that."""
@@ -150,9 +151,9 @@ class Pass:
         if waits and (self.small or not _is_number(cotangent)):
             settle(cotangent)
         hooks = node.attrs["owner"].hooks if node.op is LEAF else node.hooks
-        if hooks:
-            if passed_on and not self.adds:
-                self.early[node] = cotangent
+        if hooks and passed_on and not self.adds:
+            self.early[node] = cotangent
+        if hooks and not (Kept.used and looked_up(node).hooks):
             for hook in tuple(hooks):
                 cotangent = hook(cotangent)
         if passed_on and not (Kept.used and looked_up(node).before):
@@ -181,19 +182,26 @@ class Pass:
     def whole(self, node: Node) -> engine.Whole | None:
         """The function of `node`, where something asks for all its steps at once."""
         kept = looked_up(node)
-        hooked = bool(kept.before or kept.after)
+        hooked = bool(kept.before or kept.after or kept.hooks)
         hidden = bool(kept.packed) or (Version.any_unseen and saved.is_hidden(node))
         if not (self.shows or hooked or hidden) or history(node) is not node:
             return None
-        outputs = list(results_of(node).values())
-        known = steps(node, outputs)
-        seen = saved.stands_in(node, known or (node,)) if hidden else {}
+        return self.function(node, kept)
 
+    def function(self, node: Node, kept: Kept) -> engine.Whole:
+        """The function that made `node`, with what a script keeps with it."""
+        outputs = list(results_of(node).values())
+        known = steps(node, outputs) or sorted(outputs, key=attrgetter("serial"))
+        hidden = bool(looked_up(node).packed) or Version.any_unseen
+        seen = saved.stands_in(node, known) if hidden else {}
         arguments = arguments_of(node)
 
-        def prepared(given: engine.Given) -> engine.Given:
+        def hooked(given: engine.Given) -> engine.Given:
+            return changed_each(kept.hooks, node, given) if kept.hooks else given
+
+        def before(given: engine.Given) -> engine.Given:
             for hook in tuple(kept.before):
-                given = _prepared(hook, node, given)
+                given = prepared(hook, node, given)
             for y in given if kept.before else ():
                 self.check(y)
             return given
@@ -205,12 +213,28 @@ class Pass:
             elif self.shows and parts:
                 parts = shown(node, given, parts)
             for hook in tuple(kept.after):
-                parts = _replaced(hook, node, given, parts)
+                parts = replaced(hook, node, given, parts)
             return parts
 
-        if not known:
-            outputs, known = [node], (node,)
-        return engine.Whole(arguments, outputs, known, seen, prepared, done)
+        return engine.Whole(arguments, outputs, known, seen, hooked, before, done)
+
+
+def function_of(node: Node) -> Any:
+    """What stands for the function that made `node`: of a leaf, what its gradients add up in."""
+    if node.op is LEAF:
+        return node.attrs["owner"]
+    return id(node.call[1]) if isinstance(node.call, Part) else node
+
+
+def missed(node: Node) -> bool:
+    """Whether a script is told that nothing came to a node, by a hook or its own function."""
+    if node.op is LEAF:
+        owner = node.attrs["owner"]
+        return bool(owner.hooks or owner.adding or owner.after or owner.added)
+    if node.hooks or ("function" in node.attrs and not current.forward):
+        return True
+    kept = looked_up(node)
+    return bool(kept.before or kept.after or kept.hooks)
 
 
 def _is_number(cotangent: Node) -> bool:
@@ -235,37 +259,3 @@ def _is_used(node: Node) -> bool:
 
 running: list[Pass] = []
 """The backward passes that run now: a hook may begin another one."""
-
-
-def _in_order(node: Node, given: engine.Given) -> list[Node | None]:
-    """The cotangents of a function's results, in their order."""
-    if not isinstance(node.call, Part):
-        return list(given.values())
-    by_number = {i: given.get(y) for i, y in results_of(node).items()}
-    return [by_number.get(i) for i in _varied(node)]
-
-
-def _varied(node: Node) -> Sequence[int]:
-    """The numbers of the results that gradients come to, of the function that made `node`."""
-    arguments = node.call[1] if node.call is not None else ()
-    return getattr(arguments, "varied", None) or (getattr(node.call, "output", 0),)
-
-
-def _prepared(hook: Any, node: Node, given: engine.Given) -> engine.Given:
-    """The cotangents of a function's results, as a hook makes them."""
-    before = _in_order(node, given)
-    after = replacements(hook, before, (before,))
-    results = results_of(node)
-    by_number = dict(zip(_varied(node), after, strict=True))
-    return {y: by_number[i] for i, y in results.items() if y in given}
-
-
-def _replaced(hook: Any, node: Node, given: engine.Given, parts: engine.Parts) -> engine.Parts:
-    """What a function's hook makes of the gradients that the function passes on."""
-    arguments = receivers_of(node)
-    waiting, before = list(parts), list[Node | None]()
-    for x in arguments:
-        place = next((i for i, (y, _) in enumerate(waiting) if y is x), None)
-        before.append(None if place is None else waiting.pop(place)[1])
-    after = replacements(hook, before, (before, _in_order(node, given)))
-    return [(x, y) for x, y in zip(arguments, after, strict=True) if y is not None] + waiting

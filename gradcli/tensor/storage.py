@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array, settle
 from gradcli.graph.dtype import int64
 from gradcli.graph.node import NO_ATTRS, SHARED, Node, current, data
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.ops.indexing import index, index_put
-from gradcli.ops.movement import expand, reshape, slice_, slice_put
+from gradcli.ops.movement import expand, reinterpret, reshape, slice_, slice_put
 from gradcli.source import Span
 from gradcli.tensor.inference import inference
 
@@ -214,6 +215,8 @@ def put(root: Node, steps: Steps, new: Node) -> Node:
     for (op, attrs), seen in zip(reversed(steps[:last]), reversed(below[:last]), strict=True):
         if op is slice_:
             new = slice_put(seen, new, **attrs)
+        elif op is reinterpret:
+            new = reinterpret(new, source=attrs["dtype"], dtype=attrs["source"])
         else:
             rule = op.derivatives[0]
             assert callable(rule)
@@ -222,7 +225,7 @@ def put(root: Node, steps: Steps, new: Node) -> Node:
 
 
 def _invertible(op: Op) -> bool:
-    return op is slice_ or op.name in BIJECTIVE
+    return op in (slice_, reinterpret) or op.name in BIJECTIVE
 
 
 def _put_positions(root: Node, steps: Steps, new: Node) -> Node:
@@ -230,6 +233,12 @@ def _put_positions(root: Node, steps: Steps, new: Node) -> Node:
 
     Of several elements in one place, one that differs from what was there is written last.
     """
+    if any(op is reinterpret for op, _ in steps):
+        raise GradcliError(
+            "G024",
+            "elements picked out of memory are not written to as numbers of another type",
+            help="write to x.view(dtype), and pick after that",
+        )
     count = root.size
     numbers = data(np.arange(count).reshape(root.shape), root.shape, int64)
     places = np.reshape(array(through(numbers, steps)), -1)

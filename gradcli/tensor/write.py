@@ -209,9 +209,10 @@ def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
             yield from tensors_in(value)
 
 
-def _refuse_repeated(cotangent: Node) -> Node:
+def _refuse_repeated(cotangent: Node | None) -> None:
     """The hook of a write to elements that share memory: PyTorch's gradient writes there too."""
-    raise _shared(REPEATED)
+    if cotangent is not None:
+        raise _shared(REPEATED)
 
 
 def _shared(what: str) -> GradcliError:

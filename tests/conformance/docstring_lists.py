@@ -39,7 +39,6 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     ),
     "tensors keep the natural order of memory, and no bytes": (
         *("torch.empty_permuted", "torch.narrow_copy", "torch.Tensor.dim_order"),
-        "torch.Tensor.view",
     ),
     "it is the half of a layer that PyTorch dispatches to": ("torch.native_channel_shuffle",),
     "another library's notation of shapes": ("torch.func.rearrange",),

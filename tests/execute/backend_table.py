@@ -26,6 +26,7 @@ from gradcli.execute.backends.choice import using
 from gradcli.execute.backends.numpy import dtype_of, stored
 from gradcli.execute.evaluate import array, evaluate
 from gradcli.graph.backward import backward
+from gradcli.graph.dtype import bfloat16, complex128, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.op import OPS, UNKNOWN, Op
 from gradcli.tensor.registry import names
@@ -122,6 +123,9 @@ MORE: dict[str, list[Case]] = {
     **{n: calls((WHOLE, OTHER)) for n in ("add", "mul", "div_floor")},
     **{n: calls((WHOLE, OTHER), (LEAST, OTHER[:1])) for n in ("fmod", "div_trunc", "remainder")},
     "pow": calls((WHOLE, np.abs(OTHER)), (WHOLE, OTHER)),
+    "reinterpret": calls((WHOLE,), source=int64, dtype=uint8)
+    + calls((WHOLE[:, :2],), source=int64, dtype=complex128)
+    + calls((WHOLE,), source=int64, dtype=bfloat16),
 }
 APART = frozenset(
     {"item", "full", "data", "symbol", "lane", "leaf", "detach", "custom", "pulled", "replace"}
