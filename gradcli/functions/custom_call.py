@@ -11,6 +11,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.functions.context import Context
+from gradcli.functions.custom_lifted import Lifted, Pushing
 from gradcli.graph.backward import unbroadcast
 from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.node import Node, constant, current
@@ -137,7 +138,7 @@ class Call:
         """The cotangents of the sources, as nodes that are differentiated and not computed."""
         kinds = [(x.shape, x.dtype) for x in self.sources]
         given = [x for x in g if x is not None]
-        function = _Pushing(self, [x is not None for x in g])
+        function = Pushing(self, [x is not None for x in g])
         attrs = {"function": function, "kinds": kinds, "count": len(given)}
         bundle = Node(pulled, (*given, *self.sources), attrs, (), kinds[0][1], True)
         return results(bundle, kinds)
@@ -248,50 +249,6 @@ class Call:
                 )
             node = unbroadcast(node, (), source.shape)
         return cast(node, source.dtype)
-
-
-class _Pushing:
-    """The cotangents that a call pulls back, as a function of those of some of its results."""
-
-    def __init__(self, call: Call | Lifted, given: list[bool]) -> None:
-        self.call = call
-        self.given = given
-
-    def free(self) -> None:
-        """A backward pass has used up what was saved."""
-        self.call.free()
-
-    def push(self, t: Cotangents) -> Cotangents:
-        """The tangents of those results, for the tangents of the sources."""
-        return [y for y, given in zip(self.call.push(t), self.given, strict=True) if given]
-
-    def lifted(self, batching: Batching) -> _Pushing:
-        """The function of all examples of a batch."""
-        return _Pushing(self.call.lifted(batching), self.given)
-
-
-class Lifted:
-    """A call for all examples of a batch, which each of its sources and results is."""
-
-    def __init__(self, call: Call | Lifted, batching: Batching) -> None:
-        self.call = call
-        self.batching = batching
-
-    def free(self) -> None:
-        """A backward pass has used up what was saved."""
-        self.call.free()
-
-    def pull(self, g: Cotangents) -> Cotangents:
-        """The cotangents of the sources of all examples, for those of the results."""
-        return over_examples(self.call.pull, g, self.batching.lanes, self.batching.size)
-
-    def push(self, t: Cotangents) -> Cotangents:
-        """The tangents of the results of all examples, for those of the sources."""
-        return over_examples(self.call.push, t, self.batching.lanes, self.batching.size)
-
-    def lifted(self, batching: Batching) -> Lifted:
-        """The call for all examples of another batch, too."""
-        return Lifted(self, batching)
 
 
 def _refusal(changed: Tensor) -> GradcliError | None:

@@ -50,7 +50,10 @@ def einsum(equation: Any, *operands: Any) -> Any:
     require_tensors(given, argument=1)
     inputs, output = read(equation, [len(tensor_shape(x)) for x in given])
     sums = not set().union(*inputs) <= set(output)
-    kinds = ("permute", "sum") if len(given) == 1 else ("mul", "view")
+    if len(given) == 1 and not sums:
+        _check_sizes(inputs, [given[0].node])
+        return einsum_composed(inputs, output, list(given))  # a view
+    kinds = ("", "sum") if len(given) == 1 else ("mul", "view")
     return _EINSUMS[kinds[sums]](inputs, output, list(given))
 
 
@@ -78,16 +81,16 @@ def _einsum(inputs: list[str], output: str, tensors: list[Node]) -> Node:
                 raise no_kernel("bmm", factors[0])
         result, labels = _pair(factors[0], labels, factors[1], inputs[i], wanted)
     result, labels = _summed(result, labels, set(output))
-    return _ordered(result, labels, output, always=result is tensors[0])
+    return _ordered(result, labels, output)
 
 
 _EINSUMS = {
     name: function(
         f"Tensor._einsum_{name}", shown=name, overload=int(name == "sum"), composed=einsum_composed
     )(_einsum)
-    for name in ("permute", "sum", "mul", "view")
+    for name in ("sum", "mul", "view")
 }
-"""By what PyTorch does last, and shows: rearrange, add up, multiply, or view a matrix product."""
+"""By what PyTorch does last, and shows: add up, multiply, or view a matrix product."""
 
 
 def labels_once(labels: str) -> str:
@@ -158,11 +161,10 @@ def _unit_free(x: Node, labels: str, y: Node, others: str) -> Node:
     return expand(x, shape=shape) if shape != x.shape else x
 
 
-def _ordered(x: Node, labels: str, output: str, *, always: bool = False) -> Node:
-    """`x` with its axes as `output` names them; a node of its own where `always`."""
-
+def _ordered(x: Node, labels: str, output: str) -> Node:
+    """`x` with its axes as `output` names them."""
     order = tuple(labels.index(c) - x.ndim for c in output)
-    return permuted(x, order) if always or order != tuple(range(-x.ndim, 0)) else x
+    return permuted(x, order) if order != tuple(range(-x.ndim, 0)) else x
 
 
 @composite("tensordot", method=False)

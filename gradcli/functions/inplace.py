@@ -373,6 +373,8 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
             node.call = (backward_name(shown, digit), (input.node,))
         view = input._view
         base, before = (None, ()) if view is None else (view.base, view.steps)
+        if view is None and node.call is not None:
+            input.version.maker = node.call[0]
         input._view = View(base, before + steps)
         input.memory.touch(input.version)
         input.adopt(node)
@@ -388,6 +390,7 @@ def _squeeze_overload(*dim: Any, **named: Any) -> int:
 for _name, _shown, _overload in (
     *(("t", "t", 1), ("unsqueeze", "unsqueeze", 1), ("squeeze", "squeeze", _squeeze_overload)),
     *((name, "transpose", 1) for name in ("transpose", "swapaxes", "swapdims")),
+    ("as_strided", "as_strided", 1),
 ):
     _reshaped_in_place(_name, registry.method(_name), _shown, _overload)
 

@@ -16,8 +16,8 @@ from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.putting import put as put_through
 from gradcli.tensor.storage import View, view_steps
-from gradcli.tensor.storage import put as put_through
 
 
 def _replaced(x: Node, view: Node, source: Any) -> Node:

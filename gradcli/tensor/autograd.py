@@ -47,6 +47,8 @@ def backward(
             seed(y, cotangent, number)  # its errors come before those about inputs
     for x in inputs or ():
         refuse_retained(x)
+        if not x.is_leaf:
+            registry.method("retain_grad")(x)  # what adds to its `.grad`, now and in later passes
 
     def arrived(node: Node, part: Node | None) -> None:
         leaf = node.attrs["owner"].tensor()
@@ -55,7 +57,7 @@ def backward(
 
     found = pass_.run(tensors, cotangents, targets, engine.ignored if targets else arrived)
     for x in inputs or ():
-        part = targets.cotangent(x, found) if targets is not None else None
+        part = targets.cotangent(x, found) if targets is not None and x.is_leaf else None
         if part is not None:
             accumulate(x, part, create_graph)
 

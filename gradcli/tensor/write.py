@@ -25,8 +25,9 @@ from gradcli.tensor.fields import WRITTEN
 from gradcli.tensor.inference import refuse_write
 from gradcli.tensor.kept import called
 from gradcli.tensor.operands import cannot_cast
+from gradcli.tensor.putting import put
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, put, through, value_of
+from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, through, value_of
 from gradcli.tensor.tensor import Tensor
 
 REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
