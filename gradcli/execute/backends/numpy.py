@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError
-from gradcli.execute.backends import bits, cascade, pointwise, precise, short_rows, vectorised
+from gradcli.execute.backends import cascade, pointwise, precise, short_rows, vectorised
 from gradcli.execute.backends.contraction import contract
 from gradcli.execute.backends.unstable import reordered
 from gradcli.graph.dtype import DTYPES, DType
@@ -495,7 +495,6 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"lgamma": _lgamma, "xlogy": _scipy("xlogy")},
     **precise.PRECISE,
     **pointwise.WRITERS,
-    **bits.KERNELS,
     **dict.fromkeys(("ruled", "ruled_whole"), lambda x, *_, **__: x),
     **{"overwrite": lambda x, value: value, "replace": lambda x, value: value},
     **{"custom": lambda *values, function, count: values[:count], "pulled": _of_nothing},
@@ -561,7 +560,7 @@ MAKERS: dict[str, Callable[[Node, list[Array]], Array]] = {
 """The ops that are executed from the node rather than from their inputs and attributes alone."""
 
 
-RARER = ("refined", "window", "numpy_linalg", "numpy_fft", "special", "ordering", "scatter")
+RARER = ("refined", "window", "numpy_linalg", "numpy_fft", "special", "ordering", "scatter", "bits")
 """Modules beside this one with more KERNELS, imported when an op has none here."""
 
 
