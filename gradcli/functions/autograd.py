@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
-from gradcli.tensor import Tensor, autograd, levels
+from gradcli.tensor import Tensor, autograd, levels, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.gradfn import GradientEdge
 from gradcli.tensor.hooks import RemovableHandle, hooked, hooks_of
@@ -178,8 +178,12 @@ def retain_grad(self: Any) -> None:
 
     def keep(cotangent: Node | None) -> Node | None:
         tensor = held()
-        if tensor is not None and cotangent is not None:
+        if tensor is None or cotangent is None:
+            return cotangent
+        if tensor.grad is None:
             autograd.accumulate(tensor, cotangent, current.tracking)
+        else:  # never in place, as in PyTorch
+            tensor.autograd.grad = registry.method("add")(tensor.grad, Tensor(cotangent))
         return cotangent
 
     keeper.retain = keep
