@@ -132,7 +132,6 @@ def _again(node: ast.FunctionDef | ast.Lambda, scope: Scope, body: Code) -> Call
         node.body if isinstance(node.body, list) else [node.body],
     )
     is_watched = environment.watch is not None
-    environment.bodies.append((nodes, scope))
 
     def make() -> Code:
         inside = importlib.import_module("gradcli.lowering.inside")

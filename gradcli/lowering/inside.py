@@ -6,13 +6,13 @@ else calls a function gets ordinary numbers, and the recording is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gradcli.language import ast
 from gradcli.lowering.iteration import can_be_watched, growing, inside
 from gradcli.lowering.places import holds_traced, plainly
-from gradcli.lowering.scope import FIRST, Code, Environment, Frame
+from gradcli.lowering.scope import FIRST, PARENT, Code, Environment, Frame
 from gradcli.lowering.watch import Watch, now
 
 
@@ -37,8 +37,12 @@ def watched(
         finally:
             environment.watch = before
 
+    read = [] if follows else [n.id for n in inside(nodes) if isinstance(n, ast.Name)]
+
     def run(frame: Frame) -> Any:
         direct, now.direct = now.direct, False
+        if not follows and any(map(holds_traced, _read(read, environment, frame))):
+            _fail()
         if not (direct and follows):
             frame[FIRST:] = [_ordinary(value) for value in frame[FIRST:]]
         result = code(frame)
@@ -47,14 +51,13 @@ def watched(
     return run
 
 
-def opaque(environment: Environment) -> set[str]:
-    """The names of others in functions whose numbers cannot be followed."""
-    found: set[str] = set()
-    for nodes, scope in environment.bodies:
-        if not _can_follow(nodes):
-            names = {node.id for node in inside(nodes) if isinstance(node, ast.Name)}
-            found |= names.difference(scope.slots)
-    return found
+def _read(names: Iterable[str], environment: Environment, frame: Frame) -> Iterator[Any]:
+    """The values of the module's variables `names`, and all in the frames around one."""
+    yield from map(environment.variables.get, names)
+    outer = frame[PARENT]
+    while outer is not None:
+        yield from outer[FIRST:]
+        outer = outer[PARENT]
 
 
 def _can_follow(nodes: Sequence[ast.Node]) -> bool:
@@ -66,6 +69,10 @@ def _can_follow(nodes: Sequence[ast.Node]) -> bool:
 def _ordinary(value: Any) -> Any:
     if not holds_traced(value):
         return value
+    _fail()
+    return plainly(value)
+
+
+def _fail() -> None:
     if now.recording is not None:
         now.recording.fail("a number of the loop goes through a function that is not followed")
-    return plainly(value)

@@ -10,7 +10,6 @@ from typing import Any
 from gradcli.language import ast
 from gradcli.lowering.apart import hold
 from gradcli.lowering.carried import Plan
-from gradcli.lowering.inside import opaque
 from gradcli.lowering.iteration import can_be_watched, growing, inside, written_first
 from gradcli.lowering.lower import lower_block, lower_used
 from gradcli.lowering.places import COUNTER, Boxes, Place, load
@@ -56,7 +55,7 @@ class Repeated:
     __slots__ = (
         *("_codes", "_node", "_scope", "attempts", "body", "counter", "failed", "names", "others"),
         *("_grown", "followed", "histories", "inner", "named", "paid", "plan", "poor", "possible"),
-        *("_opaque", "_resting", "_runs", "rigid", "seen", "skipped"),
+        *("_resting", "_runs", "rigid", "seen", "skipped"),
     )
 
     def __init__(
@@ -77,7 +76,6 @@ class Repeated:
         loops = any(isinstance(part, (ast.For, ast.While)) for part in inside(node.body))
         self.inner: int | None = None if loops else 0
         self._grown: list[Place] = []
-        self._opaque: tuple[int, set[Place]] = 0, set()
         self._codes: tuple[Code, Code | None] | None = None
         self.possible = can_be_watched(node.body)
         self.attempts = ATTEMPTS if self.possible else 0
@@ -147,8 +145,7 @@ class Repeated:
     def places(self) -> list[Place]:
         """Where the numbers may be that are followed: in the variables that the body binds, and
         wherever else some changed."""
-        hidden = self._hidden()
-        own = [place for place in map(self._place, self.names) if place not in hidden]
+        own = [self._place(name) for name in self.names]
         own += [] if self._runs is None else [COUNTER]
         return [*own, *sorted(self.followed.difference(own), key=str)]
 
@@ -156,20 +153,10 @@ class Repeated:
         """Whether numbers at other places than so far are followed from now on."""
         if self.rigid or not places or len(places | self.followed) > MOST:
             return False
-        if not self._hidden().isdisjoint([place[:2] for place in places]):
-            return False
         self.followed |= places
         self.plan = None
         self.attempts = max(self.attempts, 1)
         return True
-
-    def _hidden(self) -> set[Place]:
-        """The variables of which functions read that are not followed."""
-        environment = self._scope.environment
-        if self._opaque[0] != len(environment.bodies):
-            names = opaque(environment) & self._bindable()
-            self._opaque = len(environment.bodies), set(map(self._place, names))
-        return self._opaque[1]
 
     def _place(self, name: str) -> Place:
         return (1, name) if self._scope.is_module else (0, self._scope.slots[name])

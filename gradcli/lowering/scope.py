@@ -104,18 +104,16 @@ class Environment:
 
     Attributes:
         shared: the names of variables that are read from another scope than their own.
-        bodies: what stands in each function, and its scope.
         nesting: how many loops are around what is lowered at the moment.
         watch: what looks at each closure that is lowered, while a loop is prepared (watch.py).
     """
 
-    __slots__ = ("bodies", "lookup", "nesting", "shared", "variables", "watch")
+    __slots__ = ("lookup", "nesting", "shared", "variables", "watch")
 
     def __init__(self, variables: dict[str, Any], lookup: Callable[[str], Any]) -> None:
         self.variables = variables
         self.lookup = lookup
         self.shared: set[str] = set()
-        self.bodies: list[tuple[list[Any], Scope]] = []
         self.nesting = 0
         self.watch: Any = None
 
