@@ -105,7 +105,7 @@ class Environment:
     Attributes:
         shared: the names of variables that are read from another scope than their own.
         nesting: how many loops are around what is lowered at the moment.
-        watch: what looks at each closure that is lowered, while a loop is prepared (watch.py).
+        watch: what looks at each closure that is lowered for recordings, if it is (watch.py).
     """
 
     __slots__ = ("lookup", "nesting", "shared", "variables", "watch")
