@@ -11,8 +11,19 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, made, number_of, shape_of, tensor
 from gradcli.functions.shape import whole
-from gradcli.functions.spacing import count_of, counted, spaced
-from gradcli.graph.dtype import DType, as_dtype, complex32, complex64, default, int64, of_number
+from gradcli.functions.spacing import between, count_of, counted
+from gradcli.graph.dtype import (
+    C_TYPES,
+    FLOATING,
+    SCALAR_TYPES,
+    DType,
+    as_dtype,
+    complex32,
+    complex64,
+    default,
+    int64,
+    of_number,
+)
 from gradcli.graph.node import constant, data
 from gradcli.graph.shape import Shape
 from gradcli.tensor import Tensor
@@ -188,6 +199,8 @@ def inclusive(
 ) -> Any:
     """The numbers from `start` up to and with `end`, `step` apart; `arange` leaves out the end."""
     kind = dtype_or_default(dtype)
+    if kind.category < FLOATING:
+        start, end, step = int(start), int(end), int(step)
     count_of(start, end, step)
     count = int((end - start) / step) + 1
     memory.refuse(count, kind.itemsize)
@@ -195,7 +208,7 @@ def inclusive(
     return from_array(numbers, kind, requires_grad=requires_grad)
 
 
-def _ends(name: str, start: Any, end: Any) -> tuple[float, float]:
+def _ends(name: str, start: Any, end: Any) -> tuple[complex, complex]:
     ranks = [len(v.shape) if isinstance(v, Tensor) else 0 for v in (start, end)]
     if any(ranks):
         raise GradcliError(
@@ -203,7 +216,25 @@ def _ends(name: str, start: Any, end: Any) -> tuple[float, float]:
             f"{name} only supports 0-dimensional start and end tensors, but got start with "
             f"{ranks[0]} dimension(s) and end with {ranks[1]} dimension(s).",
         )
-    return float(number_of(start)), float(number_of(end))
+    first, last = number_of(start), number_of(end)
+    if isinstance(first, complex) or isinstance(last, complex):
+        return complex(first), complex(last)
+    return float(first), float(last)
+
+
+def _spaced_kind(name: str, ends: tuple[complex, complex], dtype: Any) -> DType:
+    """The dtype of numbers between `ends`: complex where one of them is."""
+    if not isinstance(ends[0], complex):
+        return dtype_or_default(dtype)
+    kind = default.dtype.to_complex()
+    wanted = kind if dtype is None else as_dtype(dtype)
+    if not wanted.is_complex:
+        raise GradcliError(
+            "G025",
+            f"torch.{name}(): inferred dtype {C_TYPES[kind]} can't be safely cast to passed dtype "
+            f"{SCALAR_TYPES[wanted]}",
+        )
+    return wanted
 
 
 @composite("linspace", method=False)
@@ -216,8 +247,9 @@ def linspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` numbers from `start` to `end`, evenly spaced."""
-    kind = dtype_or_default(dtype)
-    values = spaced(*_ends("linspace", start, end), whole(steps), kind)
+    ends = _ends("linspace", start, end)
+    kind = _spaced_kind("linspace", ends, dtype)
+    values = between(ends, whole(steps), kind)
     return from_array(values, kind, requires_grad=requires_grad)
 
 
@@ -232,8 +264,9 @@ def logspace(
     requires_grad: bool = False,
 ) -> Any:
     """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
-    kind = dtype_or_default(dtype)
-    first, last = _ends("logspace", start, end)
-    exponents = spaced(first, last, whole(steps), kind if kind.category >= 2 else default.dtype)
-    values = np.power(float(base), exponents.astype(np.float64))
+    ends = _ends("logspace", start, end)
+    kind = _spaced_kind("logspace", ends, dtype)
+    exponents = between(ends, whole(steps), kind if kind.category >= 2 else default.dtype)
+    wide = np.complex128 if kind.is_complex else np.float64
+    values = np.power(wide(base), exponents.astype(wide))
     return from_array(values, kind, requires_grad=requires_grad)

@@ -17,9 +17,10 @@ from gradcli.graph.dtype import DType, bfloat16
 from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
 from gradcli.ops.elementwise import cast, where
-from gradcli.tensor import Tensor, levels, random_checks
+from gradcli.tensor import Tensor, layout, levels, random_checks
 from gradcli.tensor.function import called, number_node
 from gradcli.tensor.generator import default_generator
+from gradcli.tensor.result_layout import of_result
 
 
 def stream(generator: Any = None) -> Any:
@@ -32,6 +33,24 @@ def drawing(generator: Any = None) -> Any:
     if levels.vmaps():
         return OfEachExample(stream(generator))
     return stream(generator) if current.recording is None else Followed(stream(generator))
+
+
+def in_memory_order(
+    like: Tensor, draw: str, generator: Any, kind: Any, *, fresh: bool = False, **given: Any
+) -> Any:
+    """Numbers for the elements of `like`, drawn in the order in which these lie in memory.
+
+    Those of a `fresh` tensor like it: row by row, unless that one lies in another order too.
+    """
+    shape = tuple(like.shape)
+    in_rows = fresh and of_result(like.node, [like], True) is None
+    order = tuple(range(len(shape))) if in_rows else layout.memory_order(like)
+    if draw == "normal" and not (in_rows or layout.is_contiguous(like)):
+        given["serial"] = True
+    sizes = tuple(shape[i] for i in order)
+    array = getattr(drawing(generator), draw)(shape=sizes, dtype=kind, **given)
+    lead = array.ndim - len(order)
+    return np.transpose(array, (*range(lead), *(lead + np.argsort(order))))
 
 
 class Followed:

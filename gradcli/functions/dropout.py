@@ -144,12 +144,12 @@ def _rrelu(x: Node, noise: Any, inplace: bool = False) -> Node:
     return ops.where(ops.gt(x, zero(x)), x, x * noise)
 
 
-def _rrelu_noise(x: Any, lower: float, upper: float) -> Any:
+def _rrelu_noise(x: Any, lower: float, upper: float, generator: Any) -> Any:
     """A slope for each element; numbers are drawn for those up to 0 alone."""
     known = x.array()
     noise = np.ones_like(known)
     below = known <= 0
-    drawn = drawing().uniform((int(below.sum()),), float, lower, upper)
+    drawn = drawing(generator).uniform((int(below.sum()),), float, lower, upper)
     noise[below] = drawn.astype(known.dtype)
     return from_array(noise, x.dtype)
 
@@ -161,11 +161,13 @@ def rrelu(
     upper: float = 1 / 3,
     training: bool = False,
     inplace: bool = False,
+    *,
+    generator: Any = None,
 ) -> Any:
     """`input` above 0, below it `input` times a slope between `lower` and `upper`."""
     if lower > upper:
         raise GradcliError("G026", "Lower bound should be less than or equal to the upper bound")
-    noise = _rrelu_noise(input, lower, upper) if training else (lower + upper) / 2
+    noise = _rrelu_noise(input, lower, upper, generator) if training else (lower + upper) / 2
     return in_place(_rrelu, input, noise, True) if inplace else _rrelu(input, noise)
 
 

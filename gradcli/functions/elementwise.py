@@ -27,7 +27,25 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand
-from gradcli.tensor.operands import as_number, given_dtype, no_kernel, with_real_gradient
+from gradcli.tensor.operands import (
+    as_number,
+    given_dtype,
+    no_kernel,
+    with_real_gradient,
+)
+
+
+@function("rsqrt", exact=True)
+def rsqrt(input: Any) -> Node:
+    """One over the square root; of numbers of half the width both are rounded."""
+    x = as_floating(input)
+    if x.dtype.wider is None:
+        return ops.rsqrt(x)
+    return ruled(ops.reciprocal(ops.sqrt(x)), x, rules=(_by_rsqrt,))
+
+
+def _by_rsqrt(g: Node, out: Node, x: Node) -> Node:
+    return -0.5 * g * (out * out * out)
 
 
 @function(overload=lambda input, end, weight: tensor_last(input, weight))
@@ -144,13 +162,13 @@ def rad2deg(input: Any) -> Node:
 
 @function("nan_to_num", layout=True)
 def nan_to_num(
-    input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+    input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Node:
     """`input` with NaN and the infinities replaced (by the dtype's largest numbers by default)."""
     x = tensor_operand(input)
     if x.dtype.category < FLOATING:
         return ops.clone(x)
-    return ruled(_finite(x, nan, posinf, neginf), x, rules=_NAN_TO_NUM)
+    return ruled(_finite(x, 0.0 if nan is None else nan, posinf, neginf), x, rules=_NAN_TO_NUM)
 
 
 _NAN_TO_NUM = (lambda g, out, x: g * ops.cast(ops.isfinite(x), x.dtype),)

@@ -6,6 +6,7 @@ them, so that grad_fn names agree. `norm` is None or "backward", "ortho", "forwa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -256,8 +257,11 @@ def _frequencies(name: str, places: Callable[[int], list[int]]) -> None:
         requires_grad: bool = False,
         **idle: Any,
     ) -> Any:
+        if n < 0 and name == "fftfreq":
+            sentence = f"Trying to create tensor with negative dimension {n}: [{n}]"
+            raise GradcliError("G024", sentence)
         counts = registry.find("torch.tensor")(places(n), dtype=dtype or default.dtype)
-        found = counts * (1.0 / (n * d)) if n else counts
+        found = counts * (1.0 / (n * d) if n * d else math.copysign(math.inf, d))
         return found.requires_grad_() if requires_grad else found
 
     entry.__doc__ = "The frequencies of a transform of `n` points that lie `d` apart."
@@ -265,7 +269,7 @@ def _frequencies(name: str, places: Callable[[int], list[int]]) -> None:
 
 
 _frequencies("fftfreq", lambda n: [*range((n + 1) // 2), *range(-(n // 2), 0)])
-_frequencies("rfftfreq", lambda n: [*range(n // 2 + 1)])
+_frequencies("rfftfreq", lambda n: [*range(int(n / 2) + 1)])
 
 
 def _shift(name: str, half: Callable[[int], int]) -> None:

@@ -119,12 +119,12 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
 @composite("cartesian_prod", method=False)
 def cartesian_prod(*tensors: Any) -> Any:
     """All choices of one element of each vector, a row each."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    for x in given:
+    require_tensors(tensors)
+    for x in tensors:
         _vector(x)
-    if len(given) == 1:
-        return given[0]
-    return stack([grid.reshape(-1) for grid in meshgrid(*given)], 1)
+    if len(tensors) == 1:
+        return tensors[0]
+    return stack([grid.reshape(-1) for grid in meshgrid(*tensors)], 1)
 
 
 @function("block_diag", method=False)

@@ -5,6 +5,7 @@ Constraints: see functions/counting.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES, dtype_of
 from gradcli.execute.evaluate import array
 from gradcli.functions.counting import known_node
 from gradcli.functions.spacing import spaced
-from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, float32, float64
+from gradcli.graph.dtype import BOOL, C_TYPES, COMPLEX, FLOATING, HALVES, INTEGER, float32, float64
 from gradcli.graph.node import Node
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import lacks
@@ -96,11 +97,31 @@ def histogram(
     if x.dtype in HALVES:
         raise no_kernel("histogramdd", x)
     known = array(x).reshape(-1)
+    _check_weight(x, weight, x.shape)
     weights = None if weight is None else array(weight).reshape(-1)
     edges = _edges(bins, known, range)
     counts, _ = np.histogram(known, edges, weights=weights, density=density)
     dtype = NUMPY_DTYPES[x.dtype]
     return HISTOGRAM(known_node(counts.astype(dtype)), known_node(edges.astype(dtype)))
+
+
+def _check_weight(x: Any, weight: Any, shape: Sequence[int]) -> None:
+    """Raises where `weight` is not of the dtype of `x`, or not a number for each of `shape`."""
+    told = "torch.histogramdd: if weight tensor is provided"
+    if weight is not None and weight.dtype is not x.dtype:
+        raise GradcliError(
+            "G025",
+            f"{told}, input tensor and weight tensor should have the same dtype, but got "
+            f"input({C_TYPES[x.dtype]}), and weight({C_TYPES[weight.dtype]})",
+        )
+    if weight is not None and tuple(weight.shape) != tuple(shape):
+        sizes = [*x.shape, *([1] if tuple(shape) == tuple(x.shape) else [])]
+        raise GradcliError(
+            "G024",
+            f"{told} it should have the same shape as the input tensor excluding its innermost "
+            f"dimension, but got input with shape {sizes} and weight with shape "
+            f"{[*weight.shape]}",
+        )
 
 
 def _edges(bins: Any, known: Array, limits: Any) -> Array:
@@ -118,10 +139,14 @@ def _edges(bins: Any, known: Array, limits: Any) -> Array:
     "histogramdd", method=False, refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES)
 )
 def histogramdd(
-    input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
+    input: Any, bins: Any, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
     """How many points (rows of the last dim) fall into each bin of a grid, and the bins' edges."""
+    if input.ndim < 2:
+        sentence = "torch.histogramdd: input tensor should have at least 2 dimensions"
+        raise GradcliError("G024", sentence)
     points = input.array().reshape(-1, input.shape[-1])
+    _check_weight(input, weight, input.shape[:-1])
     counted = [bins] * points.shape[1] if isinstance(bins, int) else bins
     given = [n.node if isinstance(n, Tensor) else n for n in counted]
     if len(given) != points.shape[1]:

@@ -212,7 +212,7 @@ ALSO_FUNCTIONS = (
     *("fill", "fix", "floor", "frac", "gcd", "i0", "lcm", "ldexp", "log", "log10", "log1p"),
     *("log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round"),
     *("rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc"),
-    *("xlogy", "zero", "index_put"),
+    *("xlogy", "zero", "index_put", "as_strided"),
 )
 """In-place forms that are functions of `torch` too: `torch.exp_(x)` is `x.exp_()`."""
 

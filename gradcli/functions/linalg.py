@@ -19,8 +19,10 @@ from gradcli.graph.shape import broadcast, numel, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.linalg import contract
+from gradcli.ops.movement import reshape
 from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor
+from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.beside import operand_names
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
@@ -352,12 +354,18 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number =
 @function("addmv", layout=False)
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*(mat @ vec)`."""
+    ranks = [tensor(x).ndim for x in (input, mat, vec)]
+    if ranks[0] > 1 or ranks[1:] != [2, 1]:
+        sizes = ", ".join(map(str, ranks))
+        raise GradcliError("G021", f"vector + matrix @ vector expected, got {sizes}")
     return _plus("addmv", "ik,k->i", (input, mat, vec), beta, alpha)
 
 
 @function("addbmm", layout=False)
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*(batch1 @ batch2)`, summed over the batch."""
+    for dim, factor in ((1, batch1), (2, batch2)):
+        own_axis(dim, tensor(factor).ndim)
     return _plus("addbmm", "bik,bkj->ij", (input, batch1, batch2), beta, alpha)
 
 
@@ -372,8 +380,11 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Nu
 @function("addr")
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*outer(vec1, vec2)`."""
-    product = alpha * contract(*promoted(*_vectors("addr", vec1=vec1, vec2=vec2)), spec="i,j->ij")
-    result: Node = product if beta == 0 else beta * tensor(input) + product
+    vectors, given = _vectors("addr", vec1=vec1, vec2=vec2), tensor(input)
+    given = given if given.ndim else reshape(given, axes=0, shape=(1,))  # PyTorch expands it first
+    x, left, right = promoted(given, *vectors)
+    product = alpha * contract(left, right, spec="i,j->ij")
+    result: Node = product if beta == 0 else beta * x + product
     return result
 
 
@@ -401,6 +412,7 @@ def _trace(input: Any) -> Node:
 @composite("chain_matmul", method=False)
 def chain_matmul(*matrices: Any) -> Any:
     """The product of one matrix or more."""
+    require_tensors(matrices)
     return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
 
 

@@ -296,6 +296,7 @@ def binary_cross_entropy_with_logits(
     losses = losses if weight is None else losses * weights[0]
     given = {"weighted": weight is not None, "positive": pos_weight is not None}
     losses = ruled(losses, x, y, *weights, rules=(_by_logit, _by_truth), **given)
+    losses = ops.cast(losses, target.dtype)  # PyTorch writes all of it to `1 - target`
     return reduced(losses, reduction, size_average, reduce)
 
 

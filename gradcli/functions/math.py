@@ -66,6 +66,7 @@ _SPECIAL_ENTRIES = frozenset(
         "fmod",
         "heaviside",
         "nextafter",
+        "rsqrt",
         "clone",
         "conj_physical",
     }

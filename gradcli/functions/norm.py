@@ -16,6 +16,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.tensor.function import composite
+from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.write import write
 
@@ -84,10 +85,10 @@ def batch_norm(
 @composite("batch_norm", method=False)
 def _positional(
     input: Any,
-    weight: Any,
-    bias: Any,
-    running_mean: Any,
-    running_var: Any,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
+    running_mean: AnyTensor | None,
+    running_var: AnyTensor | None,
     training: bool,
     momentum: float,
     eps: float,
@@ -214,10 +215,10 @@ def instance_norm(
 @composite("instance_norm", method=False)
 def _instance_positional(
     input: Any,
-    weight: Any,
-    bias: Any,
-    running_mean: Any,
-    running_var: Any,
+    weight: AnyTensor | None,
+    bias: AnyTensor | None,
+    running_mean: AnyTensor | None,
+    running_var: AnyTensor | None,
     use_input_stats: bool,
     momentum: float,
     eps: float,

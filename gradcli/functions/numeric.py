@@ -17,6 +17,7 @@ from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
+from gradcli.tensor.kinds import Number
 
 
 def _error(sentence: str, code: str = "G026", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -149,7 +150,7 @@ def _edge(x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_o
 
 
 def _trapezoids(name: str, whole: bool) -> Any:
-    def integral(y: Any, x: Any = None, *, dx: float | None = None, dim: int = -1) -> Any:
+    def integral(y: Any, x: Any = None, *, dx: Number | None = None, dim: int = -1) -> Any:
         if y.dtype.category == BOOL and not (whole and not y.shape):
             raise _error(f"{name}: received a bool input for `y`, but bool is not supported")
         own_axis(dim, y.ndim)
@@ -160,6 +161,8 @@ def _trapezoids(name: str, whole: bool) -> Any:
                 "G013",
                 TypeError,
             )
+        if isinstance(dx, (bool, complex)) and name != "trapz":
+            raise _error(f"{name}: Currently, we only support dx as a real number.")
         axis = axis_from_right(dim, len(y.shape))
         if whole and x is None and y.shape[axis]:
             ends = y.select(axis, 0) + y.select(axis, -1)
@@ -188,7 +191,8 @@ def _widths(name: str, x: Any, y: Any, axis: int) -> Any:
     return diff(x, dim=axis) if len(x.shape) >= -axis else diff(x)
 
 
-trapezoid = composite("trapezoid", "trapz", method=False)(_trapezoids("trapezoid", True))
+trapezoid = composite("trapezoid", method=False)(_trapezoids("trapezoid", True))
+composite("trapz", method=False)(_trapezoids("trapz", True))
 cumulative_trapezoid = composite("cumulative_trapezoid", method=False)(
     _trapezoids("cumulative_trapezoid", False)
 )

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.constants import like_what
 from gradcli.functions.create import dtype_or_default, number_of, shape_of
-from gradcli.functions.drawing import drawing, drawn_as, drawn_from, drawn_tensor, stream
+from gradcli.functions.drawing import (
+    drawing,
+    drawn_as,
+    drawn_from,
+    drawn_tensor,
+    in_memory_order,
+    stream,
+)
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
 from gradcli.tensor import Tensor, layout, registry
@@ -93,10 +98,12 @@ def _drawn(name: str, draw: str, words: str) -> None:
         return drawn_tensor(array, kind, requires_grad=requires_grad)
 
     @composite(f"{name}_like", method=False)
-    def like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+    def like(
+        input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None
+    ) -> Any:
         kind, _ = like_what(f"{name}_like", input, dtype)
         refuse_whole_numbers(kind)
-        array = in_memory_order(input, draw, None, drawn_as(kind))
+        array = in_memory_order(input, draw, generator, drawn_as(kind), fresh=True)
         made = laid_out(drawn_tensor(array, kind).node, [input], True)
         made.requires_grad = requires_grad
         return made
@@ -127,12 +134,8 @@ def randint(
     elif low is None:
         low = 0
     if not isinstance(size, (list, tuple)):
-        raise GradcliError(
-            "G013",
-            f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}",
-            help="randint(low, high, (n,))",
-            kind=TypeError,
-        )
+        sentence = f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}"
+        raise GradcliError("G013", sentence, help="randint(low, high, (n,))", kind=TypeError)
     kind = int64 if dtype is None else as_dtype(dtype)
     ends = [whole(number_of(v)) for v in (low, high)]
     if ends[0] >= ends[1]:
@@ -145,12 +148,20 @@ def randint(
 
 
 @composite("randint_like", method=False)
-def randint_like(input: Any, low: int | None = None, high: Any = None, *, dtype: Any = None) -> Any:
+def randint_like(
+    input: Any,
+    low: int | None = None,
+    high: Any = None,
+    *,
+    dtype: Any = None,
+    generator: Any = None,
+) -> Any:
     """Random whole numbers, of the shape and dtype of `input`."""
     ends = (0, low) if high is None else (low or 0, high)
     kind, _ = like_what("randint_like", input, dtype)
     low, high = (whole(number_of(v)) for v in ends)
-    array = in_memory_order(input, "integers", None, drawn_as(kind), low=low, high=high)
+    given = {"low": low, "high": high, "fresh": True}
+    array = in_memory_order(input, "integers", generator, drawn_as(kind), **given)
     return laid_out(drawn_tensor(array, kind).node, [input], True)
 
 
@@ -220,17 +231,6 @@ def allowed(input: Tensor) -> None:
     refuse_overlap(input, [])
 
 
-def in_memory_order(like: Tensor, draw: str, generator: Any, kind: Any, **given: Any) -> Any:
-    """Numbers for the elements of `like`, drawn in the order in which these lie in memory."""
-    order, shape = layout.memory_order(like), tuple(like.shape)
-    if draw == "normal" and not layout.is_contiguous(like):
-        given["serial"] = True
-    sizes = tuple(shape[i] for i in order)
-    array = getattr(drawing(generator), draw)(shape=sizes, dtype=kind, **given)
-    lead = array.ndim - len(order)
-    return np.transpose(array, (*range(lead), *(lead + np.argsort(order))))
-
-
 def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
     @composite(f"Tensor.{name}_")
     def draws(input: Any, *args: Any, generator: Any = None, **kwargs: Any) -> Any:
@@ -265,16 +265,17 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
 
 
 @composite("Tensor.random_")
-def random_(input: Any, low: Any = None, high: Any = ..., *, generator: Any = None) -> Any:
-    """Writes random whole numbers: from `low` up to and without `high`, or all that fit.
+def random_(input: Any, low: Any = None, to: Any = ..., *, generator: Any = None) -> Any:
+    """Writes random whole numbers: from `low` up to and without `to`, or all that fit.
 
-    One number alone is `high`; None is the end of what fits.
+    One number alone is `to`; None is the end of what fits.
     """
     allowed(input)
     kind = drawn_as(input.dtype)
-    if low is None:
-        array = in_memory_order(input, "random_", generator, kind)
+    if low is None and to is ...:
+        array, overload = in_memory_order(input, "random_", generator, kind), 2
     else:
-        ends = {"low": 0, "high": low} if high is ... else {"low": low, "high": high}
+        ends = {"low": 0, "high": low} if to is ... else {"low": low or 0, "high": to}
         array = in_memory_order(input, "integers", generator, kind, **ends)
-    return write(input, filled(input, drawn_tensor(array, input.dtype).node, "random"))
+        overload = int(low is None or to is ...)
+    return write(input, filled(input, drawn_tensor(array, input.dtype).node, "random", overload))

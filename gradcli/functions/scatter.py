@@ -130,7 +130,7 @@ _COMBINED = {"add": "sum", "multiply": "prod"}
 @function(
     "Tensor._scattered",
     shown="scatter",
-    overload=lambda i, d, n, src: int(not hasattr(src, "node")),
+    overload=lambda input, dim, index, src: int(not hasattr(src, "node")),
 )
 def _scattered(input: Any, dim: int, index: Any, src: Operand) -> Node:
     x, places, value = _places(tensor(input), dim, index, src)

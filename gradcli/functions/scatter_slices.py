@@ -144,7 +144,9 @@ def _copied(x: Node, axis: int, chosen: Node, value: Node) -> None:
         )
 
 
-@function("index_fill", overload=lambda i, d, n, value: int(hasattr(value, "node")), layout=True)
+@function(
+    "index_fill", overload=lambda input, dim, index, value: int(hasattr(value, "node")), layout=True
+)
 def index_fill(input: Any, dim: int, index: Any, value: Operand) -> Node:
     """`input` with one number in the slices along `dim` at positions."""
     x, chosen = tensor(input), tensor(index)

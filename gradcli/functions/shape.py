@@ -23,6 +23,7 @@ from gradcli.graph.shape import (
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.function import Function, composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Dims, Listed
@@ -414,9 +415,9 @@ def expand_as(input: Any, other: Any) -> Any:
 @composite("broadcast_tensors", method=False)
 def broadcast_tensors(*tensors: Any) -> Any:
     """The tensors, each repeated to their common shape."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    shape = broadcast(*(tuple(x.shape) for x in given))
-    return tuple(x if tuple(x.shape) == shape else expand(x, *shape) for x in given)
+    require_tensors(tensors)
+    shape = broadcast(*(tuple(x.shape) for x in tensors)) if tensors else ()
+    return tuple(x if tuple(x.shape) == shape else expand(x, *shape) for x in tensors)
 
 
 @composite("Tensor.sum_to_size")
@@ -438,6 +439,8 @@ def sum_to_size(input: Any, *size: Any) -> Any:
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     """The coordinates of a grid, one tensor for each axis."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    if not given:
+        raise GradcliError("G013", "meshgrid expects a non-empty TensorList")
     if any(x.dtype is not given[0].dtype for x in given):
         raise GradcliError(
             "G025",

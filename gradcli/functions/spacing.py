@@ -74,6 +74,16 @@ def spaced(start: float, end: float, steps: int, kind: DType) -> Any:
     return np.where(index < steps // 2, forward, backward).astype(NUMPY_DTYPES[kind])
 
 
+def between(ends: tuple[complex, complex], steps: int, kind: DType) -> Any:
+    """Evenly spaced numbers, their two parts apart where they are complex."""
+    if not kind.is_complex:
+        return spaced(ends[0].real, ends[1].real, steps, kind)
+    first, last, part = *ends, kind.to_real()
+    real = spaced(first.real, last.real, steps, part)
+    imaginary = spaced(first.imag, last.imag, steps, part)
+    return real + imaginary * NUMPY_DTYPES[kind].type(1j)
+
+
 def _in_vectors(first: float, step: float, count: int, kind: DType) -> Any:
     """`count` numbers from `first`, `step` apart, rounded as PyTorch's vectors round them.
 

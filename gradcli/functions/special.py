@@ -6,7 +6,6 @@ Constraints: an entry says promotion and PyTorch's names; derivatives stand in g
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -18,6 +17,7 @@ from gradcli.ops import reduction, special
 from gradcli.ops.movement import reshape
 from gradcli.tensor.function import as_floating, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import Operand
 from gradcli.tensor.operands import given_dtype, is_half
 from gradcli.tensor.results import named_results
 
@@ -51,31 +51,46 @@ for _op in (
 _unary(special.i0, "i0", "special.i0")
 
 
-def _degree_kind(input: Any, other: Any) -> int:
+def _which(input: Any, other: Any) -> int:
     """Which of the three overloads: two tensors, a number first, a number second."""
     return 0 if hasattr(input, "node") and hasattr(other, "node") else 1 + hasattr(input, "node")
 
 
-def _binary(
-    op: Op, *names: str, floating: bool = True, overload: Callable[..., int] | int = 0
-) -> None:
+def _binary(op: Op, *names: str) -> None:
     def body(input: Any, other: Any) -> Node:
-        x, y = promoted(input, other, floating=floating)
-        _half(op, x)
-        return op(x, y)
+        x, y = promoted(input, other)
+        return op(_half(op, x), y)
 
-    if overload is _degree_kind:
-        body.__annotations__.update(input="Operand", other="Operand")
     body.__doc__ = f"`{op.name}` of the elements of both."
-    function(*names, shown=op.torch, overload=overload)(body)
+    function(*names, shown=op.torch)(body)
 
 
-_binary(special.igamma, "igamma", "special.gammainc", floating=False)
-_binary(special.igammac, "igammac", "special.gammaincc", floating=False)
-_binary(special.gcd, "gcd", floating=False)
-_binary(special.lcm, "lcm", floating=False)
-for _op in (special.zeta, special.xlog1py, *special.POLYNOMIALS.values()):
-    _binary(_op, f"special.{_op.name}", overload=_degree_kind)
+def _of_operands(op: Op) -> None:
+    def body(input: Operand, other: Operand) -> Node:
+        x, y = promoted(input, other, floating=True)
+        return op(_half(op, x), y)
+
+    body.__doc__ = f"`{op.name}` of the elements of both."
+    function(f"special.{op.name}", shown=op.torch, overload=_which)(body)
+
+
+def _polynomial(op: Op) -> None:
+    def body(x: Operand, n: Operand) -> Node:
+        given, degree = promoted(x, n, floating=True)
+        return op(_half(op, given), degree)
+
+    body.__doc__ = f"`{op.name}` of degree `n` at each element."
+    function(f"special.{op.name}", shown=op.torch, overload=lambda x, n: _which(x, n))(body)
+
+
+_binary(special.igamma, "igamma", "special.gammainc")
+_binary(special.igammac, "igammac", "special.gammaincc")
+_binary(special.gcd, "gcd")
+_binary(special.lcm, "lcm")
+for _op in (special.zeta, special.xlog1py):
+    _of_operands(_op)
+for _op in special.POLYNOMIALS.values():
+    _polynomial(_op)
 
 
 @function("special.ndtr", shown="mul", overload=1)

@@ -225,15 +225,15 @@ def pulled(
 def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     """Sums `cotangent` over the axes along which a value of `shape` was repeated.
 
-    The result has the shape `batch + shape`; axes are matched from the right.
+    The result has the shape `batch + shape`; axes are matched from the right. Along axes that
+    `cotangent` lacks it is the same.
     """
     if cotangent.shape == batch + shape:
         return cotangent
     total = OPS["sum"]
     added = tuple(range(len(batch) - cotangent.ndim, -len(shape)))
-    repeated = tuple(
-        axis for axis in range(-len(shape), 0) if shape[axis] == 1 and cotangent.shape[axis] != 1
-    )
+    common = range(-min(len(shape), cotangent.ndim), 0)
+    repeated = tuple(axis for axis in common if shape[axis] == 1 and cotangent.shape[axis] != 1)
     if added:
         cotangent = total(cotangent, axis=added, keepdims=False)
     if repeated:

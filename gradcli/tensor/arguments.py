@@ -15,7 +15,7 @@ from gradcli.graph.node import Node
 from gradcli.tensor.kinds import MISFIT, SIZED, TENSOR, Parameter
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.operands import number_node
-from gradcli.tensor.orders import in_new_order
+from gradcli.tensor.orders import documented, in_new_order
 from gradcli.tensor.origins import called, in_python
 from gradcli.tensor.refusals import check_device
 from gradcli.tensor.tensor import Tensor
@@ -23,10 +23,15 @@ from gradcli.tensor.tensor import Tensor
 if TYPE_CHECKING:
     from gradcli.tensor.function import Function
 
-RENAMED = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
+RENAMED = {
+    **{"axis": "dim", "keepdims": "keepdim"},
+    **{"a": "input", "x": "input", "x1": "input", "x2": "other"},
+}
 """NumPy's names of parameters, which PyTorch also takes."""
 
-IDLE = frozenset({"device", "layout", "memory_format", "non_blocking", "out", "pin_memory"})
+IDLE = frozenset(
+    ("cudnn_enable", "device", "layout", "memory_format", "non_blocking", "out", "pin_memory")
+)
 """Parameters of PyTorch that say nothing here, where all tensors lie in the machine's memory."""
 
 Args = tuple[Any, ...]
@@ -77,8 +82,12 @@ def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwar
         elif name in IDLE and (name != "out" or value is None):
             _refuse_elsewhere(name, value)
         else:
-            fitted[name if in_python(function) else RENAMED.get(name, name)] = value
+            fitted[_other_name(function, name)] = value
     return args, fitted
+
+
+def _other_name(function: Function, name: str) -> str:
+    return name if in_python(function) else documented(function, RENAMED.get(name, name))
 
 
 def _check_names(function: Function, args: Args, kwargs: Kwargs) -> None:

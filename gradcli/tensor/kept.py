@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from gradcli.errors import GradcliError
 from gradcli.graph.call import Arguments, Part
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF, OVERWRITE
@@ -42,6 +43,27 @@ def described(function: str, at: int) -> str:
         return f"<built-in function {space}_{name}>"
     what = f"function {name}" if space else f"built-in method {name} of type object"
     return f"<{what} at {hex(at)}>"
+
+
+OTHER_IN_PLACE = {
+    f"{name}Backward0": f"{name}Backward1" for name in ("Acosh", "Asinh", "Atanh", "Polygamma")
+}
+"""Names of functions -> of their in-place forms, where PyTorch has these apart."""
+UNWRITTEN = frozenset(("AcoshBackward0", "AsinhBackward0", "AtanhBackward0"))
+"""Functions whose in-place forms have no derivative in PyTorch."""
+
+
+def without_derivative(name: str) -> list[Callable[[Node], Node]] | None:
+    """The hook that refuses the gradient of the in-place form of the function `name`, if any."""
+    if name not in UNWRITTEN:
+        return None
+
+    def refuse(cotangent: Node) -> Node:
+        form = f"inplace version of {name.partition('Backward')[0].lower()}"
+        sentence = f"the derivative for '{form}' is not implemented."
+        raise GradcliError("G037", sentence, kind=NotImplementedError)
+
+    return [refuse]
 
 
 def called(node: Node, name: str, *arguments: Node, overload: int = 0) -> Node:

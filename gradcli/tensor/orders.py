@@ -1,6 +1,6 @@
-"""Old orders of arguments, which PyTorch still takes: factors by position that now have a name.
+"""Other orders and names of arguments, which PyTorch takes beside those of its documentation.
 
-Constraints: signatures stand in the bodies; here is only what they have no more.
+Constraints: signatures stand in the bodies; here is only what they have not.
 """
 
 from __future__ import annotations
@@ -33,6 +33,27 @@ OLD_ORDERS: dict[str, Orders] = {
     "addr": _weighed("vec1", "vec2"),
 }
 """The old orders of each function that has any."""
+
+_PARTS = {"sections": "indices_or_sections", "indices": "indices_or_sections"}
+OTHER_NAMES: dict[str, dict[str, str]] = {
+    **{"hsplit": _PARTS, "vsplit": _PARTS, "dsplit": _PARTS},
+    "tensor_split": {**_PARTS, "tensor_indices_or_sections": "indices_or_sections"},
+    "unsafe_split": {"split_size": "size"},
+    **{"cholesky_solve": {"input2": "L"}, "orgqr": {"input2": "tau"}},
+    **{"ormqr": {"input2": "tau", "input3": "other"}, "Tensor.copy_": {"other": "src"}},
+    "transpose": {"axis0": "dim0", "axis1": "dim1"},
+    "linalg.tensorsolve": {"other": "B"},
+    "isin": {"element": "elements", "test_element": "test_elements"},
+    "result_type": {"tensor": "tensor1", "scalar": "tensor2", "other": "tensor2"},
+}
+"""By function: names in the signatures that PyTorch reads calls by -> the documented ones."""
+
+
+def documented(function: Function, name: str) -> str:
+    """The name of a body's parameter that PyTorch's signature calls `name`."""
+    if name == "input" and function.parameters.positional:
+        return function.parameters.positional[0].name
+    return OTHER_NAMES.get(function.qualified, {}).get(name, name)
 
 
 def in_new_order(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:

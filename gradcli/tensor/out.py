@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES, DType, as_dtype
+from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import current
 from gradcli.tensor.arguments import type_of
 from gradcli.tensor.misuse import Misuse
@@ -97,6 +97,34 @@ ANY = frozenset(("eq", "ge", "gt", "le", "lt", "ne")) | frozenset(
 )
 """Whose result any dtype can hold."""
 
+WITHOUT = frozenset(
+    (
+        *("adjoint", "allclose", "alpha_dropout", "argwhere", "as_strided"),
+        *("as_strided_scatter", "bartlett_window", "batch_norm", "bilinear", "bincount"),
+        *("blackman_window", "celu", "channel_shuffle", "chunk", "clone", "combinations"),
+        *("conj", "constant_pad_nd", "conv1d", "conv2d", "conv3d", "conv_transpose1d"),
+        *("conv_transpose2d", "conv_transpose3d", "corrcoef", "cosine_similarity"),
+        *("count_nonzero", "cov", "cumulative_trapezoid", "detach", "diag_embed", "diagflat"),
+        *("diagonal", "diagonal_scatter", "dist", "dropout", "dsplit", "embedding", "equal"),
+        *("feature_alpha_dropout", "feature_dropout", "fill", "flatten", "flip", "fliplr"),
+        *("flipud", "gradient", "grid_sampler", "hamming_window", "hann_window"),
+        *("histogramdd", "hsplit", "imag", "index_fill", "index_put", "instance_norm"),
+        *("isfinite", "isinf", "isnan", "isreal", "kaiser_window", "layer_norm", "logdet"),
+        *("masked_fill", "masked_scatter", "movedim", "narrow"),
+        *("nn.functional.adaptive_avg_pool1d", "nn.functional.avg_pool1d"),
+        *("nn.functional.pdist", "ones_like", "pairwise_distance", "permute"),
+        *("pixel_shuffle", "pixel_unshuffle", "poisson", "positive", "prelu", "put"),
+        *("rand_like", "randint_like", "randn_like", "ravel", "real", "relu"),
+        *("repeat_interleave", "reshape", "rms_norm", "roll", "rot90", "rrelu", "rsub"),
+        *("scalar_tensor", "select", "select_scatter", "selu", "split_with_sizes", "squeeze"),
+        *("std_mean", "t", "tensor_split", "tile", "trace", "transpose", "trapezoid"),
+        *("tril_indices", "triu_indices", "unbind", "unflatten", "unsafe_chunk"),
+        *("unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "vander", "var_mean"),
+        *("view_as_complex", "view_as_real", "vsplit", "zeros_like"),
+    )
+)
+"""Functions that PyTorch writes in C++ and that take no `out`."""
+
 IN_ORDER = ("arange", "range", "linspace", "logspace")
 """What fills a tensor of as many elements, whatever its shape."""
 
@@ -134,7 +162,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if several != isinstance(result, tuple):
         raise _wrong(function, "Tensor" if several else "tuple of Tensors", out)
     results = result if several else (result,)
-    if tracked and any(x.dtype.category > BOOL for x in results):
+    if tracked and any(x.requires_grad for x in results):
         raise _recorded(function)
     if len(results) != len(targets):
         sentence = f"expected tuple of {len(results)} elements but got {len(targets)}"
@@ -162,7 +190,7 @@ def _stored(dtype: Any, target: Tensor) -> DType:
 
 
 def _refuse_targets(function: Function, targets: Iterable[Any]) -> None:
-    if in_python(function):
+    if in_python(function) or function.qualified in WITHOUT:
         sentence = f"{called(function)}() got an unexpected keyword argument 'out'"
         raise GradcliError("G013", sentence, help="assign the result: y = ...", kind=TypeError)
     for target in targets:

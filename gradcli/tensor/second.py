@@ -16,11 +16,20 @@ from gradcli.graph.op import FULL, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
 from gradcli.ops.elementwise import clone
 from gradcli.ops.reduction import total
-from gradcli.ops.ruled import opaque
+from gradcli.ops.ruled import opaque, ruled_whole
 from gradcli.tensor import sketch
 from gradcli.tensor.formulas import row
 from gradcli.tensor.kept import backward_name, name_of
 from gradcli.tensor.sketch import Seen, added_up, contribution, is_sketch, leaves
+
+SILENT = frozenset(
+    (
+        *("ConvolutionBackwardBackward0", "GridSampler2DBackwardBackward0"),
+        *("GridSampler3DBackwardBackward0", "NativeBatchNormBackwardBackward0"),
+        "NativeLayerNormBackwardBackward0",
+    )
+)
+"""Functions of gradients that pass None, no zeros, to arguments which do not count."""
 
 
 def arguments_of(node: Node) -> Sequence[Node]:
@@ -135,10 +144,23 @@ def _named(part: Node, found: Node | None, seen: Seen) -> Node:
     if refused is not None:
         part = opaque(part, *sources, sentence=refused[0], kind=refused[1])
     else:
-        for x in _unconnected(part, sources):
-            part = REPLACE(x, part)
+        others = _unconnected(part, sources)
+        if name in SILENT:
+            rules = (_passed, *(_nothing for _ in others))
+            part = ruled_whole(part, part, *others, rules=rules) if others else part
+        else:
+            for x in others:
+                part = REPLACE(x, part)
     part.call = (name, used)
     return part
+
+
+def _passed(g: Node, *given: Node, **attrs: object) -> Node:
+    return g
+
+
+def _nothing(g: Node, *given: Node, **attrs: object) -> None:
+    return None
 
 
 def _unconnected(part: Node, sources: Sequence[Node]) -> list[Node]:

@@ -64,6 +64,8 @@ class Size(tuple[int, ...]):
         return Size(tuple.__add__(other, self)) if isinstance(other, tuple) else NotImplemented
 
     def __mul__(self, count: Any) -> Any:
-        return Size(tuple.__mul__(self, count)) if isinstance(count, int) else NotImplemented
+        if not hasattr(count, "__index__"):
+            return NotImplemented
+        return Size(tuple.__mul__(self, index(count)))
 
     __rmul__ = __mul__

@@ -23,7 +23,7 @@ from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
 from gradcli.tensor.fields import WRITTEN
 from gradcli.tensor.inference import refuse_write
-from gradcli.tensor.kept import called
+from gradcli.tensor.kept import OTHER_IN_PLACE, called, without_derivative
 from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.putting import put
 from gradcli.tensor.refusals import forbidden
@@ -118,7 +118,8 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         name, computed_with = new.call
         arguments = Arguments((target.node, *computed_with[1:]), tensors_of(new.call))
         arguments.receivers = computed_with
-        new.call = (name, arguments)
+        new.call = (OTHER_IN_PLACE.get(name, name), arguments)
+        new.hooks = without_derivative(name)
     elif tracked and function.__name__ in COMPARISONS:
         new = _connected(function.__name__, cast(new, target.dtype), tensors)
     return write(target, new)
@@ -150,9 +151,7 @@ def compose(target: Tensor) -> None:
 def filled(input: Tensor, value: Node, name: str, overload: int = 0) -> Node:
     """`value` in the place of all elements of `input`, whose gradient is then 0, as node `name`."""
     node = input.node
-    if not node.tracked:
-        return value
-    return called(REPLACE(node, value), name, node, overload=overload)
+    return called(REPLACE(node, value), name, node, overload=overload) if node.tracked else value
 
 
 def refuse_cast(dtype: DType, target: Tensor) -> None:
