@@ -106,11 +106,14 @@ def index_select(input: Any, dim: int, index: Any) -> Node:
             )
         return clone(x)
     axis = axis_from_right(whole(dim), x.ndim) + x.ndim
-    if not x.shape[axis] and chosen.size:
-        raise GradcliError("G022", "index_select(): self indexing axis dim should be positive")
     known = array(of_all_examples(chosen))
-    if ((known < 0) | (known >= x.shape[axis])).any():
+    beyond = known[(known < 0) | (known >= x.shape[axis])]
+    if beyond.size and (x.size or x.ndim == 1):
         raise GradcliError("G022", "index out of range in self", kind=IndexError)
+    if beyond.size:
+        bounds = f"INDICES element is out of DATA bounds, id={beyond[0]} axis_dim={x.shape[axis]}"
+        empty = "index_select(): self indexing axis dim should be positive"
+        raise GradcliError("G022", bounds if x.shape[axis] else empty)
     return read(x, [(axis, cast(chosen, int64))])
 
 

@@ -18,6 +18,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
             "torch.Tensor.to_dense",
         ),
         *("torch.Tensor.col_indices", "torch.Tensor.crow_indices", "torch.Tensor.sparse_mask"),
+        "torch.narrow_copy",
     ),
     "quantised tensors are no part of the language": (
         "torch.fake_quantize_",
@@ -37,9 +38,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
         *("torch.utils.checkpoint.SelectiveCheckpointContext", "torch.utils.checkpoint.create_"),
         *("torch.utils.checkpoint.set_checkpoint_early_stop", "torch.utils.checkpoint.tree_map"),
     ),
-    "tensors keep the natural order of memory, and no bytes": (
-        *("torch.empty_permuted", "torch.narrow_copy", "torch.Tensor.dim_order"),
-    ),
+    "tensors keep the natural order of memory": ("torch.empty_permuted", "torch.Tensor.dim_order"),
     "it is the half of a layer that PyTorch dispatches to": ("torch.native_channel_shuffle",),
     "another library's notation of shapes": ("torch.func.rearrange",),
     "it shows memory that nobody has written to": (
@@ -67,7 +66,8 @@ ROUNDS: dict[str, tuple[str, ...]] = {
             f"torch.linalg.{name}"
             for name in (
                 *("cholesky", "cholesky_ex", "eig", "eigh", "inv", "ldl_solve", "lstsq"),
-                *("lu_solve", "norm", "pinv", "qr", "solve", "svd", "tensorsolve"),
+                *("lu_solve", "norm", "pinv", "qr", "solve", "solve_triangular", "svd"),
+                "tensorsolve",
             )
         ),
     ),

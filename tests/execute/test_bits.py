@@ -59,7 +59,9 @@ def test_functions_of_float32_nearly_always_have_the_bits_of_pytorch(name: str) 
     rest = (1,) if name.startswith(("cum", "log_s")) else ()
     ours = find(f"torch.{name}")(find("torch.tensor")(x), *rest).array()
     theirs = getattr(torch, name)(torch.from_numpy(x), *rest).numpy()
-    assert np.mean(ours == theirs) > (0.85 if WIDE else 0.75)
+    exact = getattr(torch, name)(torch.from_numpy(x).double(), *rest).float().numpy()
+    # PyTorch's tangent rounds another way on each make of processor; then ours is the nearest.
+    assert np.mean((ours == theirs) | (ours == exact)) > (0.85 if WIDE else 0.75)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
