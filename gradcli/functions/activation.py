@@ -26,9 +26,10 @@ from gradcli.ops import activation as own
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import lacks, zero
 from gradcli.ops.ruled import opaque, ruled
-from gradcli.tensor import Tensor, registry, write
+from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import Function, composite, function, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.in_place import in_place as into_itself
 from gradcli.tensor.operands import no_kernel, with_real_gradient
 
 
@@ -53,7 +54,7 @@ def activation(
             if not isinstance(input, Tensor):
                 raise not_a_tensor(input)
             if (dict(zip(parameters, args, strict=False)) | kwargs).get("inplace"):
-                return write.in_place(written, input, *args, **kwargs)
+                return into_itself(written, input, *args, **kwargs)
             return fresh(input, *args, **kwargs)
 
         entry.__wrapped__ = body  # type: ignore[attr-defined]

@@ -22,8 +22,8 @@ from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import zero
 from gradcli.tensor.function import composite
+from gradcli.tensor.in_place import in_place
 from gradcli.tensor.operands import cannot_cast
-from gradcli.tensor.write import in_place
 
 ALPHA = 1.7580993408473766
 """Minus the least value of selu: what alpha dropout puts in place of an element."""

@@ -25,12 +25,13 @@ from gradcli.ops.elementwise import cast
 from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
+from gradcli.tensor.in_place import in_place
 from gradcli.tensor.kinds import Tensors
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.operands import refuse_complex
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.values import followed
-from gradcli.tensor.write import in_place, refuse
+from gradcli.tensor.write import refuse
 
 Advanced = list[tuple[int, Node]]
 """Positions along some axes: (axis counted from the left, node of positions from 0 on)."""

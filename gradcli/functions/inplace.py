@@ -22,11 +22,12 @@ from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.arguments import taken
 from gradcli.tensor.function import composite, function, internal, number_node
+from gradcli.tensor.in_place import in_place
 from gradcli.tensor.kept import backward_name
 from gradcli.tensor.kinds import Value
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.storage import View
-from gradcli.tensor.write import filled, in_place, refuse, refuse_overlap, write
+from gradcli.tensor.write import filled, refuse, refuse_overlap, write
 
 NAMES = [
     "abs",

@@ -53,12 +53,12 @@ UNWRITTEN = frozenset(("AcoshBackward0", "AsinhBackward0", "AtanhBackward0"))
 """Functions whose in-place forms have no derivative in PyTorch."""
 
 
-def without_derivative(name: str) -> list[Callable[[Node], Node]] | None:
+def without_derivative(name: str) -> list[Callable[[Node | None], Node | None]] | None:
     """The hook that refuses the gradient of the in-place form of the function `name`, if any."""
     if name not in UNWRITTEN:
         return None
 
-    def refuse(cotangent: Node) -> Node:
+    def refuse(cotangent: Node | None) -> Node | None:
         form = f"inplace version of {name.partition('Backward')[0].lower()}"
         sentence = f"the derivative for '{form}' is not implemented."
         raise GradcliError("G037", sentence, kind=NotImplementedError)

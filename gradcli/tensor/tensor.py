@@ -115,17 +115,16 @@ class Tensor(Operators, Values):
     def version(self) -> Version:
         """What counts writes to the memory, as far as this tensor is concerned."""
         view = self._view
-        if view is None or (view.base is None and view.own is None):
-            return self.memory.version
-        if view.own is not None:
+        if view is not None and view.own is not None:
             return view.own
-        assert view.base is not None
-        return view.base.version
+        base = None if view is None else view.base
+        return self.memory.version if base is None else base.version
 
     def adopt(self, node: Node) -> None:
         """Takes `node` for what the storage holds here now."""
-        storage = self.memory
-        self.version.stamp(node, self.view_path)
+        storage = self._storage or self.memory
+        version = storage.version if self._view is None else self.version
+        version.stamp(node, self.view_path)
         if self._autograd is not None:
             self._autograd.follow(self._node, node)
         self._node, self._seen = node, storage.node

@@ -7,13 +7,13 @@ value.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
-from gradcli.graph.call import Arguments, composition_of, tensors_of
-from gradcli.graph.dtype import DType, result_type
+from gradcli.graph.call import composition_of, tensors_of
+from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, REPLACE
 from gradcli.graph.shape import require_room
@@ -23,11 +23,11 @@ from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
 from gradcli.tensor.fields import WRITTEN
 from gradcli.tensor.inference import refuse_write
-from gradcli.tensor.kept import OTHER_IN_PLACE, called, without_derivative
+from gradcli.tensor.kept import called
 from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.putting import put
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, through, value_of
+from gradcli.tensor.storage import Steps, Storage, overwritten, through, value_of
 from gradcli.tensor.tensor import Tensor
 
 REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
@@ -48,10 +48,6 @@ BY_NUMBER = frozenset(("index_fill", "masked_fill"))
 WHATEVER = frozenset(("addmm", "masked_scatter"))
 """Those whose operands may share memory with it in any way."""
 
-COMPARISONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))
-"""Those whose in-place form autograd records, though what they find has no slope."""
-UNSEEN = frozenset(("logical_and", "logical_not", "logical_or", "logical_xor"))
-"""Those whose in-place form autograd does not look at."""
 
 ARRAYS: weakref.WeakKeyDictionary[Storage, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
 """The arrays of NumPy that share a memory (see shared.py), which take what is written there."""
@@ -85,52 +81,6 @@ def write(target: Tensor, value: Tensor | Node) -> Tensor:
     if new.stale is None and new.op is not LEAF:
         target.version.stamp(new, target.view_path)
     return target
-
-
-def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The in-place form of `function`: computes, checks PyTorch's rules about the result, writes.
-
-    Raises:
-        GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
-    """
-    if function.__name__ in UNSEEN and current.tracking:
-        with Stop(False):
-            return in_place(function, target, *args, **kwargs)
-    compose(target)
-    tensors = [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
-    tracked = current.tracking and any([x.requires_grad for x in tensors])
-    if tracked:
-        refuse(target, True)
-    else:
-        refuse_write(target)
-    refuse_overlap(target, args, function.__name__)
-    operand = _copy(target) if tracked else target
-    try:
-        value = function(operand, *args, **kwargs)
-    except GradcliError as error:
-        if error.kind is NotImplementedError:  # PyTorch looks at the result's dtype first
-            refuse_cast(result_type([(x.dtype, x.shape) for x in tensors]), target)
-        raise
-    require_room(value.node.shape, target.node.shape)
-    refuse_cast(value.dtype, target)
-    new = value.node
-    if new.call is not None and tracked:
-        name, computed_with = new.call
-        arguments = Arguments((target.node, *computed_with[1:]), tensors_of(new.call))
-        arguments.receivers = computed_with
-        new.call = (OTHER_IN_PLACE.get(name, name), arguments)
-        new.hooks = without_derivative(name)
-    elif tracked and function.__name__ in COMPARISONS:
-        new = _connected(function.__name__, cast(new, target.dtype), tensors)
-    return write(target, new)
-
-
-def _connected(name: str, value: Node, tensors: list[Tensor]) -> Node:
-    """`value`, written by a comparison of `tensors`, which all have the gradient zero."""
-    for x in reversed(tensors):
-        if x.requires_grad:
-            value = REPLACE(x.node, value)
-    return called(value, name, *(x.node for x in tensors), overload=len(tensors) - 1)
 
 
 def compose(target: Tensor) -> None:
@@ -277,14 +227,6 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
         for array in [reference() for reference in ARRAYS.get(storage, ())]:
             if array is not None:
                 array.look()
-
-
-def _copy(target: Tensor) -> Tensor:
-    """What an in-place function computes with: its own write does not outdate what it saves."""
-    node = target.value_node
-    copied = clone(node)
-    copied.value = node.value
-    return Tensor(copied)
 
 
 def _fitted(new: Node, target: Tensor) -> Node:

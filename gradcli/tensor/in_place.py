@@ -1,0 +1,133 @@
+"""In-place forms of functions: the function's result, checked by PyTorch's rules and written.
+
+Constraints: a write that no rule can refuse, of a value like the one before, asks none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcli.errors import GradcliError
+from gradcli.graph.call import Arguments, tensors_of
+from gradcli.graph.dtype import result_type
+from gradcli.graph.forms import form_of
+from gradcli.graph.node import Node, current
+from gradcli.graph.op import REPLACE
+from gradcli.graph.shape import require_room
+from gradcli.ops.elementwise import cast, clone
+from gradcli.tensor.inference import refuse_write
+from gradcli.tensor.kept import OTHER_IN_PLACE, called, without_derivative
+from gradcli.tensor.repeats import is_watched
+from gradcli.tensor.storage import Stop
+from gradcli.tensor.tensor import Tensor
+from gradcli.tensor.write import (
+    APART,
+    ARRAYS,
+    compose,
+    refuse,
+    refuse_cast,
+    refuse_overlap,
+    write,
+)
+
+COMPARISONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))
+"""Those whose in-place form autograd records, though what they find has no slope."""
+UNSEEN = frozenset(("logical_and", "logical_not", "logical_or", "logical_xor"))
+"""Those whose in-place form autograd does not look at."""
+_RULED = APART | UNSEEN
+_NUMBERS = frozenset((bool, int, float))
+
+
+def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The in-place form of `function`: computes, checks PyTorch's rules about the result, writes.
+
+    Raises:
+        GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
+    """
+    if function.__name__ in UNSEEN and current.tracking:
+        with Stop(False):
+            return in_place(function, target, *args, **kwargs)
+    plain = not kwargs and _is_plain(function.__name__, target, args)
+    tensors = [] if plain else _tensors(target, args, kwargs)
+    tracked = current.tracking and any([x.requires_grad for x in tensors])
+    if not plain:
+        compose(target)
+        refuse(target, True) if tracked else refuse_write(target)
+        refuse_overlap(target, args, function.__name__)
+    operand = _copy(target) if tracked else target
+    try:
+        value = function(operand, *args, **kwargs)
+    except GradcliError as error:
+        if error.kind is NotImplementedError:  # PyTorch looks at the result's dtype first
+            given = _tensors(target, args, kwargs)
+            refuse_cast(result_type([(x.dtype, x.shape) for x in given]), target)
+        raise
+    if plain and _renewed(target, value):
+        return target
+    require_room(value.node.shape, target.node.shape)
+    refuse_cast(value.dtype, target)
+    new = value.node
+    return write(target, _recorded(function.__name__, target, new, tensors) if tracked else new)
+
+
+def _recorded(function: str, target: Tensor, new: Node, tensors: list[Tensor]) -> Node:
+    """The result `new` of a function of `tensors`, as autograd records what is written."""
+    if new.call is not None:
+        name, computed_with = new.call
+        arguments = Arguments((target.node, *computed_with[1:]), tensors_of(new.call))
+        arguments.receivers = computed_with
+        new.call = (OTHER_IN_PLACE.get(name, name), arguments)
+        new.hooks = without_derivative(name)
+    elif function in COMPARISONS:
+        return _connected(function, cast(new, target.dtype), tensors)
+    return new
+
+
+def _tensors(target: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
+    return [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
+
+
+def _is_plain(name: str, target: Tensor, args: tuple[Any, ...]) -> bool:
+    """Whether no rule about memory, autograd or transforms can refuse a write by `name_`."""
+    storage, tracking = target._storage, current.tracking
+    if target._view is not None or (tracking and target._requires) or name in _RULED:
+        return False
+    if target.value_node.tracked or ARRAYS or is_watched():
+        return False
+    for x in args:
+        if x.__class__ is Tensor:
+            if (x._storage is storage is not None) or (tracking and x.requires_grad):
+                return False
+        elif x.__class__ not in _NUMBERS:
+            return False
+    return True
+
+
+def _renewed(target: Tensor, value: Tensor) -> bool:
+    """Writes a new value of the target's form, where `_is_plain`; whether it was one."""
+    new = value._node
+    fits = value._storage is None and new.value is not None and new.stale is new.call is None
+    if not (fits and form_of(new) is form_of(target.value_node)):
+        return False
+    storage = target._storage or target.memory
+    storage.node = new
+    storage.count(storage.version)
+    target.adopt(new)
+    return True
+
+
+def _connected(name: str, value: Node, tensors: list[Tensor]) -> Node:
+    """`value`, written by a comparison of `tensors`, which all have the gradient zero."""
+    for x in reversed(tensors):
+        if x.requires_grad:
+            value = REPLACE(x.node, value)
+    return called(value, name, *(x.node for x in tensors), overload=len(tensors) - 1)
+
+
+def _copy(target: Tensor) -> Tensor:
+    """What an in-place function computes with: its own write does not outdate what it saves."""
+    node = target.value_node
+    copied = clone(node)
+    copied.value = node.value
+    return Tensor(copied)
