@@ -61,16 +61,16 @@ class Call:
     def finished(self, outputs: Values) -> Values:
         """What the script gets for the results of its `forward`."""
         context = self.context
-        tracked = current.tracking and any(node.tracked for node in self.sources)
+        tracked = current.tracking and any([node.tracked for node in self.sources])
         for changed in context._dirty:
             self._changed(changed, outputs, tracked)
-        if any(all(changed is not y for y in outputs) for changed in context._dirty):
+        if not all([_is_among(changed, outputs) for changed in context._dirty]):
             raise GradcliError(
                 "G046",
                 "Some elements marked as dirty during the forward method were not returned as "
                 "output. The inputs that are modified inplace must all be outputs of the Function.",
             )
-        given = tuple(self._given(y) for y in outputs)
+        given = tuple([self._given(y) for y in outputs])
         self.arguments = ()
         self.outputs = [value_of(y.value_node) if isinstance(y, Tensor) else None for y in given]
         self.places = [i for i, y in enumerate(given) if _varies(y, outputs[i], context._fixed)]
@@ -80,7 +80,7 @@ class Call:
         elif not tracked:
             context._saved = ()
         for y in given:
-            if isinstance(y, Tensor) and all(y is not x for x in context._dirty):
+            if isinstance(y, Tensor) and not _is_among(y, context._dirty):
                 self._guard(y)
         return given
 
@@ -100,9 +100,9 @@ class Call:
 
     def _given(self, output: Any) -> Any:
         """An argument that comes back unchanged is a view of itself."""
-        if not isinstance(output, Tensor) or any(output is x for x in self.context._dirty):
+        if not isinstance(output, Tensor) or _is_among(output, self.context._dirty):
             return output
-        if all(output is not x for x in self.arguments):
+        if not _is_among(output, self.arguments):
             return output
         return viewed(output, detached(output.value_node), ())
 
@@ -114,22 +114,23 @@ class Call:
             view.number = output.version.number
 
     def _record(self, tensors: list[Tensor]) -> None:
-        values = [value_of(x.value_node) for x in tensors]
+        values = [x for i in self.places if (x := self.outputs[i]) is not None]
         kinds = [(x.shape, x.dtype) for x in values]
         attrs = {"function": self, "count": len(values)}
         bundle = Node(custom, (*values, *self.sources), attrs, (), kinds[0][1], True)
-        name = type(self.context).__name__
+        context, name = self.context, type(self.context).__name__
         shared = Arguments(self.sources, self.sources)
-        for tensor, item, place in zip(tensors, results(bundle, kinds), self.places, strict=True):
+        made = zip(tensors, values, results(bundle, kinds), self.places, strict=True)
+        for tensor, value, item, place in made:
             give(item, Part(name, shared, place, self.context))
+            item.value = value.value
             settle(item)
             view = tensor._view
-            dirty = any(tensor is x for x in self.context._dirty)
-            if view is not None and view.base is not None and dirty:
+            if view is not None and view.base is not None and _is_among(tensor, context._dirty):
                 write(tensor, item)
             else:
                 tensor.adopt(item)
-            self.context._node = self.context._node or item
+            context._node = context._node or item
         shared.varied = list(range(len(self.outputs)))
 
     # -- forward mode
@@ -265,10 +266,13 @@ def _refusal(changed: Tensor) -> GradcliError | None:
     return None
 
 
+def _is_among(value: Any, values: Values) -> bool:
+    """Whether it is one of them itself, not only equal."""
+    return any([other is value for other in values])
+
+
 def _varies(value: Any, original: Any, fixed: Values) -> bool:
     """Whether a result of `forward` has a derivative."""
     return (
-        isinstance(value, Tensor)
-        and value.dtype.differentiable
-        and all(original is not x for x in fixed)
+        isinstance(value, Tensor) and value.dtype.differentiable and not _is_among(original, fixed)
     )

@@ -40,7 +40,7 @@ def sizes_of(arguments: Sequence[Any], name: str = "") -> tuple[int, ...]:
     for i, size in enumerate(sizes):
         if name and not _is_whole(size):
             raise _no_size(name, type(size).__name__, i, listed)
-    return tuple(whole(a) for a in sizes)
+    return tuple(map(whole, sizes))
 
 
 def _no_size(name: str, kind: str, place: int, listed: bool) -> GradcliError:

@@ -28,9 +28,10 @@ class Repeat:
         same: the number of the tensor that is the result; -1 for a new one.
         steps: how each result sees the first tensor's memory; None for memory of its own.
         is_new: whether the result's memory and history are its own, however it is laid out.
+        seen: how the one result sees the first tensor's memory, where that is all there is to it.
     """
 
-    __slots__ = ("is_new", "largest", "run", "same", "several", "steps")
+    __slots__ = ("is_new", "largest", "run", "same", "seen", "several", "steps")
 
     def __init__(self, recipe: Recipe, function: Function, several: Any) -> None:
         self.run = recipe.run
@@ -40,11 +41,13 @@ class Repeat:
         self.steps = [
             view_steps(node, recipe.inputs[0]) if is_view else None for node in recipe.found
         ]
-        self.same, self.is_new = -1, False
+        self.same, self.is_new, self.seen = -1, False, None
         if several is None:
             (node,) = recipe.found
             self.same = recipe.inputs.index(node) if node in recipe.inputs else -1
-            self.is_new = self.steps == [None] and function.composed is None
+            if function.composed is None:
+                self.is_new = self.steps == [None]
+                self.seen = self.steps[0]
 
 
 def recipe_of(

@@ -24,7 +24,7 @@ from gradcli.tensor.learned import Repeat, recipe_of
 from gradcli.tensor.levels import active
 from gradcli.tensor.saved import watchers
 from gradcli.tensor.tensor import Tensor
-from gradcli.tensor.wrapping import any_placed
+from gradcli.tensor.wrapping import any_placed, viewed
 
 if TYPE_CHECKING:
     from gradcli.tensor.entry import Function
@@ -41,6 +41,7 @@ class Eager:
 
 eager = Eager()
 _AS_IT_IS = frozenset((bool, str, type(None), type(...), DType))
+_INTEGERS = frozenset((int,))
 _NAMED = object()
 _new = object.__new__
 _NOWHERE: frozenset[Any] = frozenset()
@@ -95,6 +96,9 @@ def _sorted(values: Iterable[Any], followed: frozenset[Any], key: list[Any], fou
         elif kind in _AS_IT_IS:
             key.append(value)
         elif kind is list or kind is tuple:
+            if _INTEGERS.issuperset(map(type, value)):
+                key += (kind, tuple(value))
+                continue
             key += (kind, len(value))
             if not _sorted(value, _NOWHERE, key, found):
                 return False
@@ -189,6 +193,8 @@ class Repeats:
         (node,) = made
         if known.is_new and not any_placed(tensors):
             return _tensor(node)
+        if known.seen is not None:
+            return viewed(tensors[0], node, known.seen)
         return self._function.wrapped(node, known.steps[0], tensors, args, kwargs)
 
     def _places(self) -> frozenset[Any]:
