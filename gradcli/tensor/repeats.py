@@ -79,8 +79,7 @@ def _sorted(values: Iterable[Any], followed: frozenset[Any], key: list[Any], fou
     for place, value in enumerate(values):
         kind = value.__class__
         if kind is Tensor:
-            own = value._storage is None and not value._requires
-            node = value._node if own else value.node
+            node = value._node if value._storage is None and not value._requires else value.node
             form = node.form or form_of(node)
             if node.value is None or not form.plain:
                 return False
@@ -96,11 +95,9 @@ def _sorted(values: Iterable[Any], followed: frozenset[Any], key: list[Any], fou
         elif kind in _AS_IT_IS:
             key.append(value)
         elif kind is list or kind is tuple:
-            if _INTEGERS.issuperset(map(type, value)):
-                key += (kind, tuple(value))
-                continue
-            key += (kind, len(value))
-            if not _sorted(value, _NOWHERE, key, found):
+            whole = _INTEGERS.issuperset(map(type, value))
+            key += (kind, tuple(value) if whole else len(value))
+            if not whole and not _sorted(value, _NOWHERE, key, found):
                 return False
         elif kind is slice:
             key.append(kind)
