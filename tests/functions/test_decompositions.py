@@ -94,7 +94,7 @@ PRINTED = [
     *("torch.linalg.slogdet(s)", "torch.slogdet(s)", "torch.linalg.lu(s)", "torch.linalg.qr(t)"),
     *("torch.linalg.lu_factor_ex(cu)", "torch.linalg.inv_ex(cu)", "torch.linalg.solve_ex(cu, cu)"),
     *("torch.linalg.lstsq(t, v)", "torch.linalg.cholesky_ex(-cu)", "torch.geqrf(t.detach())"),
-    *("torch.linalg.eigh(cu)", "torch.linalg.svd(cu)", "torch.linalg.matrix_rank(cu)"),
+    *("torch.linalg.eigh(cu)", "torch.linalg.svd(cu + 1)", "torch.linalg.matrix_rank(cu)"),
     *("torch.linalg.ldl_factor(s.detach())", "torch.lu(s, get_infos=True)", "torch.qr(t)"),
     *("torch.linalg.lu_factor(s)", "torch.linalg.cond(cu, 'fro')", "torch.logdet(cu)"),
     *(
