@@ -27,12 +27,7 @@ from gradcli.tensor.function import (
     tensor_operand,
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand
-from gradcli.tensor.operands import (
-    as_number,
-    given_dtype,
-    no_kernel,
-    with_real_gradient,
-)
+from gradcli.tensor.operands import as_number, given_dtype, no_kernel, with_real_gradient
 
 
 @function("rsqrt", exact=True)

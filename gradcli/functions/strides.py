@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import eq
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.functions.scatter import scatter_error
 from gradcli.functions.shape import permuted, reshaped, select_at, sizes_of, whole
@@ -17,6 +19,7 @@ from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.putting import put as put_through
+from gradcli.tensor.result_layout import order_of
 from gradcli.tensor.storage import View, view_steps
 
 
@@ -108,6 +111,28 @@ def _other_numbers(root: Any) -> Any:
     if root.dtype.is_complex:
         return registry.find("torch.view_as_real")(root)
     return registry.find("torch.view_as_complex")(root.view(-1, 2))
+
+
+@composite("Tensor.dim_order")
+def dim_order(input: Any, *, ambiguity_check: bool = False) -> Any:
+    """The dims, from the one whose neighbours are farthest apart in memory to the nearest.
+
+    Raises:
+        GradcliError: G024, with `ambiguity_check`, where other orders describe it as well.
+    """
+    if not isinstance(ambiguity_check, bool):
+        sentence = "The ambiguity_check argument must be a bool or a list of memory formats."
+        raise GradcliError(
+            "G013", sentence, help="True or False: there is one format here", kind=TypeError
+        )
+    strides = layout.strides_of(input)
+    if ambiguity_check and (1 in input.shape or any(map(eq, strides, strides[1:]))):
+        raise GradcliError(
+            "G024",
+            "The tensor does not have unique dim order, or cannot map to exact one of the given "
+            "memory formats.",
+        )
+    return order_of(input)
 
 
 @composite("Tensor.is_set_to")

@@ -233,12 +233,6 @@ def stride(input: Any, dim: int | None = None) -> Any:
     return strides if dim is None else strides[own_axis(dim, len(input.shape))]
 
 
-@composite("Tensor.dim_order")
-def dim_order(input: Any, ambiguity_check: bool = False) -> Any:
-    """The dims, from the one whose neighbours are farthest apart in memory to the nearest."""
-    return layout.memory_order(input)
-
-
 @composite("Tensor.is_contiguous")
 def is_contiguous(input: Any, memory_format: Any = None) -> bool:
     """Whether the elements lie in memory in order."""

@@ -127,10 +127,8 @@ def _creator(name: str, title: str, node: ast.FunctionDef | ast.Lambda, scope: S
 
 def _again(node: ast.FunctionDef | ast.Lambda, scope: Scope, body: Code) -> Callable[[], Code]:
     """What gives the body as it is while the iteration of a loop is recorded."""
-    environment, nodes = (
-        scope.environment,
-        node.body if isinstance(node.body, list) else [node.body],
-    )
+    environment = scope.environment
+    nodes = node.body if isinstance(node.body, list) else [node.body]
     is_watched = environment.watch is not None
 
     def make() -> Code:

@@ -40,7 +40,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "gradcli keeps tensors in their natural order of memory": (
         *("channels_last", "legacy_contiguous"),
-        *("slice_inverse", "const_data_ptr", "as_strided_"),
+        *("slice_inverse", "const_data_ptr", "as_strided_copy"),
         *("storage_type", "is_storage"),
     ),
     "this is the half of a layer that PyTorch dispatches to: call the function itself, such as "
@@ -51,8 +51,8 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "PyTorch keeps it, if at all, for old programs: torch.linalg has what replaces it": (
         *("eig", "lobpcg", "lstsq", "matrix_rank", "solve", "symeig", "frobenius_norm"),
-        *("index", "reinforce", "resize", "volatile"),
     ),
+    "PyTorch keeps the name only, from its first versions": ("reinforce", "resize", "volatile"),
     "bytes and files of other programs are outside the language: load(...) reads data": (
         *("from_dlpack", "from_file", "frombuffer", "to_dlpack", "module_load", "get_file_path"),
         *("as_subclass", "hash_tensor", "get_device_module", "grad_dtype"),

@@ -21,6 +21,8 @@ REORDERING = frozenset({movement.permute.name, "as_strided"})
 """View ops after which neighbours may lie in memory in another order."""
 COPYING = frozenset(("clone", "cast"))
 """Ops that keep the strides along dims of length 1 too."""
+CHANNELS_LAST = (0, 2, 3, 1)
+"""The other order in which PyTorch looks for images in memory."""
 
 
 def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Strides | None:
@@ -72,8 +74,29 @@ def _of_elements(operands: Sequence[tuple[Strides, Shape]], shape: Shape) -> Str
     first = operands[0][0]
     if all(x == (first, shape) for x in operands) and is_dense(first, shape):
         return None if first == row_major(shape) else first
-    rank = len(shape)
     steps = [expanded(shape, *operand)[0] for operand in operands]
+    dense, step = [0] * len(shape), 1
+    for dim in _sorted(steps, shape):
+        dense[dim] = step
+        step *= max(shape[dim], 1)
+    return None if tuple(dense) == row_major(shape) else tuple(dense)
+
+
+def order_of(tensor: Tensor) -> tuple[int, ...]:
+    """The dims from the outermost in memory to the innermost, as PyTorch's `dim_order` has them."""
+    strides, shape = strides_of(tensor), tensor._node.shape
+
+    def fits(order: tuple[int, ...]) -> bool:
+        return are_natural(tuple([strides[i] for i in order]), tuple([shape[i] for i in order]))
+
+    natural = tuple(range(len(shape)))
+    orders = [natural, CHANNELS_LAST] if len(shape) == len(CHANNELS_LAST) else [natural]
+    fitting = list(filter(fits, orders))
+    return fitting[0] if len(fitting) == 1 else tuple(_sorted([strides], shape)[::-1])
+
+
+def _sorted(steps: Sequence[Strides], shape: Shape) -> list[int]:
+    """The dims from the innermost to the outermost, by the strides of several operands."""
 
     def outwards(a: int, b: int) -> int:
         """Above 0 where dim `a` belongs outside of dim `b`, below where inside, 0 for neither."""
@@ -85,6 +108,7 @@ def _of_elements(operands: Sequence[tuple[Strides, Shape]], shape: Shape) -> Str
                     return 1
         return 0
 
+    rank = len(shape)
     order = list(range(rank))[::-1]
     for i in range(1, rank):
         place = i
@@ -95,8 +119,4 @@ def _of_elements(operands: Sequence[tuple[Strides, Shape]], shape: Shape) -> Str
                 place = j
             elif further < 0:
                 break
-    dense, step = [0] * rank, 1
-    for dim in order:
-        dense[dim] = step
-        step *= max(shape[dim], 1)
-    return None if tuple(dense) == row_major(shape) else tuple(dense)
+    return order

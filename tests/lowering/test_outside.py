@@ -23,11 +23,13 @@ MODULES = {
 }
 NO_FUNCTIONS = ("BroadcastingList", "Optional", "GRID_", "newaxis")
 """What the modules hold for type checkers, or what is None."""
+UNDOCUMENTED = ("index", "multi_dim_common")
+"""What is there by chance: `index` is of another library that PyTorch ships."""
 
 
 def _is_public(name: str, value: Any) -> bool:
     hidden = name.startswith(("_", *NO_FUNCTIONS)) or name.endswith(("_copy", "_notes", "_args"))
-    return not hidden and name != "multi_dim_common" and not isinstance(value, (ModuleType, type))
+    return not (hidden or name in UNDOCUMENTED or isinstance(value, (ModuleType, type)))
 
 
 NAMES = [
@@ -47,6 +49,10 @@ def test_every_method_is_there_or_has_its_reason() -> None:
     names = [n for n in dir(torch.Tensor) if _is_public(n, None)]
     missing = [n for n in names if method(n) is None and not hasattr(Tensor, n) and not reason(n)]
     assert not missing
+
+
+def test_misspelt_names_are_not_taken_for_others() -> None:
+    assert not [n for n in ("index_slect", "as_strided_scater") if reason(n)]
 
 
 def test_every_reason_is_about_something() -> None:
