@@ -75,7 +75,8 @@ def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwar
         return args, kwargs
     fitted: Kwargs = {}
     for name, value in kwargs.items():
-        if name in parameters.by_name or (parameters.more and name not in RENAMED):
+        own = parameters.more and RENAMED.get(name) not in parameters.by_name
+        if own or name in parameters.by_name:
             fitted[name] = value
         elif name == parameters.rest:
             args = (*args, value)
