@@ -114,6 +114,9 @@ def _both(s: Builder, condition: Node, x: Node, y: Node, node: Node) -> Node | N
         if parts is None or parts[0].shape != condition.shape:
             continue
         inner, first, second = parts
+        if _alike(first if truth else second, other):
+            inner = s.make("logical_not", (inner,), inner)
+            first, second = second, first
         if _alike(second if truth else first, other):
             name = "logical_and" if truth else "logical_or"
             both = s.make(name, (condition, inner), condition)

@@ -130,14 +130,17 @@ def test_extremes_of_an_array_and_a_number(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64"])
-@pytest.mark.parametrize("forms", ["xy", "x0", "0y", "x1", "1y"])
+@pytest.mark.parametrize(
+    "forms", ["xy", "x0", "0y", "x1", "1y", "01", "10", "1-", "-1", "0-", "00"]
+)
 def test_where_chooses_bit_by_bit(kind: str, forms: str) -> None:
     rng = np.random.default_rng(2)
-    condition = rng.integers(0, 2, 4000).astype(bool)
-    x, y = (rng.integers(-9, 9, 4000).astype(kind) for _ in range(2))
+    condition = rng.integers(0, 2, 5000).astype(bool)  # more than BRANCHES
+    x, y = (rng.integers(-9, 9, 5000).astype(kind) for _ in range(2))
     if kind.startswith("float"):
         x[:3], y[3:6] = [np.nan, np.inf, -0.0], [np.nan, np.inf, -0.0]
     options = {"x": x, "y": y, "0": np.zeros((), kind), "1": np.ones((), kind)}
+    options["-"] = -np.array(0.0 if kind.startswith("float") else 7, kind)
     a, b = options[forms[0]], options[forms[1]]
     expected = np.where(condition, a, b)
     assert pointwise.where(condition, a, b).tobytes() == expected.tobytes()

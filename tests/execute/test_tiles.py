@@ -59,6 +59,8 @@ EXPRESSIONS = [
     "sum(clamp(x,-1,1)*x)",
     "sum(where(x>0,0,where(v>0,0,x*v)))",
     "sum(where(x>0,where(v>0,x*v,0),0))",
+    "sum(where(x>0,where(v>0,0,x*v),0)) + sum(where(v>1,0,where(x>0.5,3*x*v,0)))",
+    "sum(where(x*v>=1,0*x,where(x*v<=0,0.5-x*v,0.5*(1-x*v)**2)))",
     "sum(where(x>v,0.9*(x-v),0.1*(v-x)))",
     "sum(relu(1-x*v)**2)",
     "sum(x**5 + v**-3)",

@@ -54,26 +54,46 @@ def where(condition: Array, x: Array, y: Array, out: Array = None) -> Array:
 def _choose(condition: Array, x: Array, y: Array, out: Array) -> None:
     """Chooses among bits; of two numbers without a mask of its own."""
     if x.ndim == y.ndim == 0:
-        np.copyto(out, _negative(condition))
-        np.bitwise_and(out, x ^ y, out=out)
-        np.bitwise_xor(out, y, out=out)
+        _choose_number(condition, x, y, out)
         return
     mask = buffers.get(0, condition, out.dtype)
-    np.copyto(mask, _negative(condition))
     if y.ndim == 0 and not y:
+        np.copyto(mask, _negative(condition))
         np.bitwise_and(x, mask, out=out)
     elif x.ndim == 0 and not x:
-        np.bitwise_and(y, np.invert(mask, out=mask), out=out)
+        np.copyto(mask, _below(condition))
+        np.bitwise_and(y, mask, out=out)
     else:
+        np.copyto(mask, _negative(condition))
         # y ^ ((x ^ y) & mask)
         np.bitwise_xor(x, y, out=out)
         np.bitwise_and(out, mask, out=out)
         np.bitwise_xor(out, y, out=out)
 
 
+def _choose_number(condition: Array, x: Array, y: Array, out: Array) -> None:
+    """Chooses one of two numbers: the difference of their bits 0 or 1 times, changed to the other.
+
+    Where zero is one of them, that is all.
+    """
+    if x:
+        np.copyto(out, condition)
+    else:
+        np.copyto(out, np.logical_not(condition, out=buffers.get(0, condition, np.bool_)))
+        x, y = y, x
+    np.multiply(out, x ^ y, out=out)
+    if y:
+        np.bitwise_xor(out, y, out=out)
+
+
 def _negative(condition: Array) -> Array:
     """-1, all of whose bits are set, where a condition holds, else 0."""
     return np.negative(condition.view(np.int8), out=buffers.get(0, condition, np.int8))
+
+
+def _below(condition: Array) -> Array:
+    """0 where a condition holds, else -1, all of whose bits are set."""
+    return np.subtract(condition.view(np.int8), 1, out=buffers.get(0, condition, np.int8))
 
 
 def sigmoid(x: Array, out: Array = None) -> Array:
