@@ -102,6 +102,30 @@ def test_results_stay_what_they_were() -> None:
     assert [r.value.tolist() for r in (first, second, third)] == [[2, 4], [6, 8], [10, 12]]
 
 
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [
+        ("sum((x@V.T - A)**2)", (30, 5)),
+        ("sum((x@V.T - A)**2) + (x[:, 0]**4).sum()", (30, 5)),
+        ("sum(exp(x))", (100,)),
+        ("sum(sin(x.flip(0)).T*x.flip(0).T)", (50, 3)),
+        ("sum(exp(x[:3]))", (120,)),
+    ],
+)
+def test_what_is_mostly_zero_is_made_anew(text: str, x: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(5)
+    fixed = {"V": rng.standard_normal((7, 5)), "A": rng.standard_normal((30, 7))}
+    given = {n: v for n, v in fixed.items() if n in text}
+    f = gradcli.function(text, wrt=["x"], hessian=True)
+    for _ in range(4):
+        given["x"] = rng.standard_normal(x)
+        found = f(**given).hessian["x"]["x"]
+        expected = gradcli.evaluate(text, given, wrt=["x"], hessian=True).hessian["x"]["x"]
+        np.testing.assert_array_equal(found, expected)
+        assert np.array_equal(np.signbit(found), np.signbit(expected))
+        found[...] = 7.0  # its own memory
+
+
 def test_the_graph_of_a_planned_result_is_used_up() -> None:
     f = gradcli.function("(x**2).sum()")
     for _ in range(2):

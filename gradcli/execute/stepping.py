@@ -52,6 +52,18 @@ Step = Callable[[Lines, Node, Sequence[Node], list[Any]], Array | None]
 """(lines, node, its inputs, their arrays): adds the steps and gives the array of the value."""
 
 
+PLACED = "placed"
+"""With the `id` of zeros, which live as long as the lines: the memo's key of the part written."""
+
+
+def placed(lines: Lines, node: Node, part: Callable[[Array], Array], x: Array) -> Array:
+    """Zeros, written once, with `x` in a `part` of them, which the memo knows of that array."""
+    out = np.zeros(node.shape, NUMPY_DTYPES[node.dtype])
+    lines.memo[PLACED, id(out)] = seen = part(out)
+    lines.put(seen, x)
+    return out
+
+
 def is_float(node: Node, arrays: Sequence[Array]) -> bool:
     """Whether operands and result are real numbers of one dtype."""
     wanted = NUMPY_DTYPES[node.dtype]

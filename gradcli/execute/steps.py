@@ -26,6 +26,7 @@ from gradcli.execute.stepping import (
     column,
     fits,
     is_float,
+    placed,
     reduced,
     rounded,
 )
@@ -215,17 +216,14 @@ def _where(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) 
 
 
 def _embed(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array:
-    """Zeros around: written once."""
-    out = np.zeros(node.shape, NUMPY_DTYPES[node.dtype])
-    lines.put(out[_places(node)], arrays[0])
-    return out
+    """Zeros around."""
+    return placed(lines, node, lambda out: out[_places(node)], arrays[0])
 
 
 def _diagonal_embed(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array:
-    """Zeros beside the diagonal: written once."""
-    out = np.zeros(node.shape, NUMPY_DTYPES[node.dtype])
-    lines.put(diagonal_of(out, node.attrs["offset"]), arrays[0])
-    return out
+    """Zeros beside the diagonal."""
+    offset = node.attrs["offset"]
+    return placed(lines, node, lambda out: diagonal_of(out, offset), arrays[0])
 
 
 def _slice_put(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -> Array:

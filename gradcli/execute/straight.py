@@ -6,7 +6,8 @@ at a time: the buffers are its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -17,9 +18,14 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES, Array
 from gradcli.execute.compiling import compiled
 from gradcli.execute.evaluate import SWEEP, backend, silence
 from gradcli.execute.program import Unplannable, Writer
+from gradcli.execute.stepping import PLACED
 from gradcli.graph.node import Node
 from gradcli.graph.recording import Recording
 
+RARE = 8
+"""How many elements there are for each other one where zeros are not copied."""
+SPARSE = 1 << 13
+"""Elements from which that is quicker."""
 LARGEST = SWEEP
 """Elements in a graph up to which one line of calls is worth more than threads and tiles."""
 
@@ -47,7 +53,7 @@ class Straight:
             writer = Writer(recording.made, cells)
             writer.need(outputs)
         self._cells = list(cells.values())
-        self._outputs = [writer.arrays[node] for node in outputs]
+        self._outputs = [_copier(writer.arrays[node], writer.memo) for node in outputs]
         text = "def run():\n    " + "\n    ".join([*writer.lines, "return None"])
         self._run = compiled(text, writer.names)
         self._lock = Lock()
@@ -63,7 +69,23 @@ class Straight:
             for cell, value in zip(self._cells, values, strict=True):
                 cell[...] = value
             self._run()
-            return [np.array(output) for output in self._outputs]
+            return [copied() for copied in self._outputs]
+
+
+def _copier(output: Array, memo: Mapping[Any, Any]) -> Callable[[], Array]:
+    """What copies an output: of zeros with few other places only these, into new zeros."""
+    whole = output if output.base is None else output.base
+    part = memo.get((PLACED, id(whole)))
+    if part is None or output.size < whole.size or max(part.size * RARE, SPARSE) > whole.size:
+        return partial(np.array, output)
+    kind, starts = whole.dtype, [x.ctypes.data - whole.ctypes.data for x in (part, output)]
+
+    def copied() -> Array:
+        zeros = np.zeros(whole.shape, kind)
+        np.ndarray(part.shape, kind, zeros, starts[0], part.strides)[...] = part
+        return np.ndarray(output.shape, output.dtype, zeros, starts[1], output.strides)
+
+    return copied
 
 
 class Questions:

@@ -128,6 +128,8 @@ class Call:
             view = tensor._view
             if view is not None and view.base is not None and _is_among(tensor, context._dirty):
                 write(tensor, item)
+            elif tensor._storage is None and tensor._autograd is None:
+                tensor._node = item  # nobody else has seen it
             else:
                 tensor.adopt(item)
             context._node = context._node or item

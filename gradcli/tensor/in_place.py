@@ -106,9 +106,9 @@ def _is_plain(name: str, target: Tensor, args: tuple[Any, ...]) -> bool:
 
 def _renewed(target: Tensor, value: Tensor) -> bool:
     """Writes a new value of the target's form, where `_is_plain`; whether it was one."""
-    new = value._node
+    new, old = value._node, target._node
     fits = value._storage is None and new.value is not None and new.stale is new.call is None
-    if not (fits and form_of(new) is form_of(target.value_node)):
+    if not fits or (new.form or form_of(new)) is not (old.form or form_of(old)):
         return False
     storage = target._storage or target.memory
     storage.node = new
