@@ -14,9 +14,10 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.functions import trees
 from gradcli.functions.context import Context
-from gradcli.functions.custom_call import Call
+from gradcli.functions.custom_call import Call, tangents_of
 from gradcli.functions.vmap import moved
 from gradcli.graph.node import current
+from gradcli.graph.shape import own_axis
 from gradcli.ops.ruled import opaque
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.closing import depend
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import inspect
 
 Values = tuple[Any, ...]
+NOTES = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
 
 
 def _refused(sentence: str, kind: type[Exception] = NotImplementedError) -> Callable[..., Any]:
@@ -73,17 +75,19 @@ class Function:
         context = Context._of(cls, args)
         if levels.active:
             _check_transforms(cls, split, args)
+        level = _mapping(args) if split and cls.vmap is not Function.vmap else None
+        if level is not None and not _varied_within(level, args):
+            return _mapped(cls, level, args)  # a derivative is that of what `vmap` does
         call = Call(context, _backward(cls), cls.jvp, args)
+        tangents = tangents_of(args) if levels.duals else ()  # before `forward` writes
         with Stop(False):
             if split:
-                level = _mapping(args) if cls.vmap is not Function.vmap else None
                 output = cls.forward(*args) if level is None else _mapped(cls, level, args)
                 cls.setup_context(context, args, output)
             else:
                 output = cls.forward(context, *args)
         outputs = call.finished(output if isinstance(output, tuple) else (output,))
-        if levels.duals:
-            call.push_now(args)
+        call.push_now(tangents)
         return outputs if isinstance(output, tuple) else outputs[0]
 
 
@@ -119,27 +123,70 @@ def _mapping(args: Values) -> levels.Level | None:
     return next(found, None)
 
 
+def _varied_within(level: levels.Level, args: Values) -> bool:
+    """Whether a transform inside of the vmap differentiates by something behind `args`."""
+    inner = levels.active[levels.active.index(level) + 1 :]
+    owners = {x.autograd for found in inner for x in found.variables}
+    return depend([a.node for a in args if isinstance(a, Tensor)], owners)
+
+
 def _mapped(cls: type[Function], level: levels.Level, args: Values) -> Any:
     """The results of one example, of which the function's own `vmap` computes all."""
     places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-    batches = dict(zip(places, level.batches([args[i].value_node for i in places]), strict=True))
+    batches = dict(zip(places, level.batches([args[i].node for i in places]), strict=True))
     dims = tuple(None if batches.get(i) is None else 0 for i in range(len(args)))
     given = [a if (b := batches.get(i)) is None else Tensor(b) for i, a in enumerate(args)]
     inner = levels.active[levels.active.index(level) :]
     del levels.active[-len(inner) :]
     try:
         info = VmapInfo(level.size or 0, level.randomness)
-        output, out_dims = cls.vmap(info, dims, *given)
+        returned = cls.vmap(info, dims, *given)
     finally:
         levels.active.extend(inner)
+    output, out_dims = _two(returned)
     flat, structure = trees.flatten(output)
     spread = structure.spread(out_dims)
-    assert spread is not None
-    examples = [
-        y if dim is None else Tensor(level.example(moved(y.value_node, dim, 0)))
-        for y, dim in zip(flat, spread, strict=True)
-    ]
+    if spread is None:
+        raise GradcliError(
+            "G046",
+            "The autograd.Function's vmap staticmethod returned an incompatible (output, out_dims) "
+            f"tuple. Expected out_dims={out_dims} to be compatible with the structure of `output`. "
+            f"out_dims has structure {trees.flatten(out_dims)[1]} but output has structure "
+            f"{structure}. {NOTES}",
+        )
+    examples = [_example(level, y, dim) for y, dim in zip(flat, spread, strict=True)]
     return trees.unflatten(examples, structure)
+
+
+def _two(returned: Any) -> Values:
+    """What a function's own `vmap` returned: the output and where examples lie in it."""
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        got = f"{len(returned)} returns" if isinstance(returned, tuple) else f"a {type(returned)}"
+        raise GradcliError(
+            "G046",
+            "Expected the vmap staticmethod to have two returns, an output and out_dims with "
+            f"pytree structure compatible with the output. Got {got} instead",
+        )
+    return returned
+
+
+def _example(level: levels.Level, batch: Any, dim: Any) -> Any:
+    """One example of a result of a function's own `vmap`."""
+    if dim is None or not isinstance(batch, Tensor):
+        return batch
+    if not isinstance(dim, int):
+        sentence = f"'<' not supported between instances of '{type(dim).__name__}' and 'int'"
+        raise GradcliError("G046", sentence, help="out_dims are integers or None", kind=TypeError)
+    rank = batch.ndim
+    node = moved(batch.node, own_axis(dim, rank) + rank, 0)
+    if node.shape[0] != level.size:
+        raise GradcliError(
+            "G046",
+            f"the vmap staticmethod returned {node.shape[0]} examples along dim {dim}, of "
+            f"{level.size}",
+            help="out_dims says which axis of each result goes through the examples",
+        )
+    return Tensor(level.example(node))
 
 
 def _backward(cls: type[Function]) -> Callable[..., Any]:
@@ -156,12 +203,11 @@ def _backward(cls: type[Function]) -> Callable[..., Any]:
 
 def _check_transforms(cls: type[Function], split: bool, args: Values) -> None:
     """Raises G038 for a function that is not written for the transforms around this call."""
-    notes = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
     if not split and any(level.is_transform for level in levels.active):
         raise GradcliError(
             "G046",
             "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, "
-            f"jacrev, ...), it must override the setup_context staticmethod. {notes}",
+            f"jacrev, ...), it must override the setup_context staticmethod. {NOTES}",
         )
     tensors = [a for a in args if isinstance(a, Tensor)]
     owners = {x.autograd for level in levels.active if level.forward for x in level.variables}
@@ -173,7 +219,7 @@ def _check_transforms(cls: type[Function], split: bool, args: Values) -> None:
         raise GradcliError(
             "G046",
             f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please "
-            f"override and implement the vmap staticmethod or set generate_vmap_rule=True. {notes}",
+            f"override and implement the vmap staticmethod or set generate_vmap_rule=True. {NOTES}",
         )
 
 

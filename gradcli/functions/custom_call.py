@@ -12,6 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.functions.context import Context
 from gradcli.functions.custom_lifted import Lifted, Pushing
+from gradcli.functions.custom_tangents import fitted
 from gradcli.graph.backward import unbroadcast
 from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.node import Node, constant, current
@@ -55,6 +56,8 @@ class Call:
         self.pushed: Cotangents | None = None
         self.outputs: list[Node | None] = []
         self.places: list[int] = []
+        self.written: dict[int, int] = {}  # the numbers of results that are tensors written to
+        self.views: list[int] = []
 
     # -- forward
 
@@ -71,6 +74,7 @@ class Call:
                 "output. The inputs that are modified inplace must all be outputs of the Function.",
             )
         given = tuple([self._given(y) for y in outputs])
+        self._note(outputs, given)
         self.arguments = ()
         self.outputs = [value_of(y.value_node) if isinstance(y, Tensor) else None for y in given]
         self.places = [i for i, y in enumerate(given) if _varies(y, outputs[i], context._fixed)]
@@ -83,6 +87,15 @@ class Call:
             if isinstance(y, Tensor) and not _is_among(y, context._dirty):
                 self._guard(y)
         return given
+
+    def _note(self, outputs: Values, given: Values) -> None:
+        """Notes which results are arguments that were written to, and which are views."""
+        tensors = [a for a in self.arguments if isinstance(a, Tensor)]
+        for i, (output, y) in enumerate(zip(outputs, given, strict=True)):
+            if any(output is x for x in self.context._dirty):
+                self.written.update((i, k) for k, x in enumerate(tensors) if x is output)
+            elif isinstance(y, Tensor) and y._view is not None and y._view.base is not None:
+                self.views.append(i)
 
     def _changed(self, changed: Any, outputs: Values, tracked: bool) -> None:
         if not isinstance(changed, Tensor):
@@ -146,11 +159,10 @@ class Call:
         bundle = Node(pulled, (*given, *self.sources), attrs, (), kinds[0][1], True)
         return results(bundle, kinds)
 
-    def push_now(self, arguments: Values) -> None:
-        """Calls the script's `jvp`, once, where dual tensors are among the arguments."""
-        given = [levels.tangents(x) for x in arguments if isinstance(x, Tensor)]
-        if any(given):
-            self.pushed = self.push([found[0].node if found else None for found in given])
+    def push_now(self, tangents: Cotangents) -> None:
+        """Calls the script's `jvp`, once, where the arguments have tangents: dual tensors are."""
+        if any(x is not None for x in tangents):
+            self.pushed = self.push(tangents)
 
     def push(self, t: Cotangents) -> Cotangents:
         """The tangents of the results, from the script's `jvp`, for those of the sources."""
@@ -164,10 +176,12 @@ class Call:
             if part is None and source is not None and self.context.materialize_grads:
                 part = constant(0, source.dtype, source.shape)
             tangents.append(None if part is None else Tensor(part))
+        of_tensors = [x for x, known in zip(tangents, self.is_tensor, strict=True) if known]
+        seen = [(x, 0 if x is None else x.version.number) for x in of_tensors]
         with self.context._forward():
             found = self.jvp(self.context, *tangents)
-        parts = found if isinstance(found, tuple) else (found,)
-        return [None if parts[i] is None else parts[i].node for i in self.places]
+        written = {i: seen[k] for i, k in self.written.items()}
+        return fitted(found, self.outputs, self.places, written, self.views)
 
     # -- backward
 
@@ -252,6 +266,12 @@ class Call:
                 )
             node = unbroadcast(node, (), source.shape)
         return cast(node, source.dtype)
+
+
+def tangents_of(arguments: Values) -> Cotangents:
+    """The tangents of those arguments that are tensors; None for one that has none."""
+    given = [levels.tangents(x) for x in arguments if isinstance(x, Tensor)]
+    return [found[0].node if found else None for found in given]
 
 
 def _refusal(changed: Tensor) -> GradcliError | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gradcli.errors import GradcliError
 from gradcli.functions.func import slope_of
-from gradcli.functions.transform import Scope
+from gradcli.functions.transform import Scope, standing
 from gradcli.graph.shape import text
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.closing import depend
@@ -108,7 +108,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
     dual = current.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
     levels.duals.add(dual.autograd)
     current.tangents.append(tangent)
-    return dual
+    return standing(dual)
 
 
 @composite("autograd.forward_ad.unpack_dual", method=False)
@@ -119,7 +119,7 @@ def unpack_dual(tensor: Any, *, level: Any = None) -> Any:
         return UnpackedDualTensor(tensor, None)
     (primal,) = current.scope.outside([tensor])
     for dual, tangent in zip(current.variables, current.tangents, strict=True):
-        if dual is tensor:
+        if dual.node is tensor.node:
             return UnpackedDualTensor(primal, tangent)
     inner = Scope()
     inner.variables = list(current.variables)

@@ -16,6 +16,7 @@ from gradcli.functions.transform import (
     named_after,
     parted,
     refuse,
+    standing,
     varied,
     zeros_of,
 )
@@ -23,6 +24,7 @@ from gradcli.tensor import Tensor, derivatives, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
 from gradcli.tensor.storage import Stop
+from gradcli.tensor.write import write
 
 Function = Callable[..., Any]
 
@@ -131,8 +133,9 @@ def jvp(
 ) -> Any:
     """The value of `func`, and its derivative in the direction `tangents`."""
     _check_primals(primals, tangents)
+    directions = tuple(trees.mapped(standing, t) for t in tangents)  # before `func` writes to them
     value, push, aux = pushed(func, primals, has_aux, strict)
-    slope = push(*tangents)
+    slope = push(*directions)
     return (value, slope, aux) if has_aux else (value, slope)
 
 
@@ -150,10 +153,12 @@ def pushed(
     api, scope = "jvp(f, primals, tangents)", Scope(forward=True)
     with Level(variables=scope.variables, forward=True), Stop(True):
         given = tuple(trees.mapped(scope.variable, x) for x in primals)
-        output, aux = parted(func(*given), has_aux, api)
+        seen = trees.mapped(standing, given)
+        output, aux = parted(func(*seen), has_aux, api)
         outputs, shape = trees.flatten(output)
         inputs = trees.flatten(given)[0]
         _require_tensors(outputs, api)
+    _write_back(scope, primals, given, seen)
     varying = [x for x in inputs if isinstance(x, Tensor) and x.dtype.differentiable]
 
     def push(*tangents: Any) -> Any:
@@ -169,6 +174,14 @@ def pushed(
         return inner.outside(trees.unflatten(slopes, shape))
 
     return scope.outside(output), push, scope.outside(aux)
+
+
+def _write_back(scope: Scope, primals: Values, given: Values, seen: Values) -> None:
+    """What a function wrote to its arguments, as it `seen` them, is written to `primals`."""
+    flat = [trees.flatten(x)[0] for x in (primals, given, seen)]
+    for x, variable, argument in zip(*flat, strict=True):
+        if isinstance(x, Tensor) and argument.value_node is not variable.node:
+            write(x, scope.outside(argument))
 
 
 def _slope(
@@ -189,7 +202,8 @@ def slope_of(scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[
     dummy = scope.variable(zeros_of(output))
     pulled = derivatives.pulled_back(output, inputs, dummy)
     pairs = [(g, t) for g, t in zip(pulled, tangents, strict=True) if g is not None]
-    (slope,) = scope.gradients([g for g, _ in pairs], [t for _, t in pairs], [dummy])
+    pulls, directions = [g for g, _ in pairs], [t for _, t in pairs]
+    (slope,) = scope.gradients(pulls, directions, [dummy], forward=True)
     assert isinstance(slope, Tensor)
     return slope
 

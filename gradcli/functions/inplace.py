@@ -279,18 +279,18 @@ def _copied(input: Tensor, src: Tensor) -> Node:
 def fill_(input: Any, value: Value) -> Any:
     """Writes one number everywhere."""
     if not isinstance(value, Tensor):
-        return write(input, filled(input, _everywhere(input, value), "fill", 2))
+        return write(input, filled(input, _everywhere(input, value), "fill", 2), "fill_.Scalar")
     if value.shape:
         raise GradcliError(
             "G024",
             "fill_ only supports 0-dimension value tensor but got tensor with "
             f"{len(value.shape)} dimensions.",
         )
-    refuse(input, value.requires_grad)
+    refuse(input, value.requires_grad, "fill_.Tensor")
     refuse_overlap(input, [])
     new = _copied(input, value)
     new.call = (backward_name("fill", 3), (input.node, value.node))
-    return write(input, new)
+    return write(input, new, "fill_.Tensor")
 
 
 def _everywhere(input: Tensor, value: Any) -> Node:
@@ -319,7 +319,7 @@ def _fill(input: Any, value: Value) -> Node:
 @composite("Tensor.zero_")
 def zero_(input: Any) -> Any:
     """Writes 0 everywhere."""
-    return write(input, filled(input, _everywhere(input, 0), "zero"))
+    return write(input, filled(input, _everywhere(input, 0), "zero"), "zero_")
 
 
 @composite("Tensor.fill_diagonal_")
@@ -361,7 +361,7 @@ def set_(input: Any, source: Any) -> Any:
 def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, overload: Any) -> None:
     @composite(f"Tensor.{name}_")
     def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
-        refuse(input, input.requires_grad)
+        refuse(input, input.requires_grad, f"{name}_")
         if name == "t" and len(input.shape) > 2:
             raise too_many_dims("t_", len(input.shape))
         seen = function(input, *args, **kwargs)

@@ -136,7 +136,7 @@ def _move(running: Any, statistics: list[Any], momentum: float) -> None:
     with Stop(False):
         for old, new in zip(running, statistics, strict=True):
             if old is not None:
-                write(old, old * (1 - momentum) + new * momentum)
+                write(old, old * (1 - momentum) + new * momentum, "")
 
 
 @internal("native_batch_norm", edges=AFFINE)
@@ -208,7 +208,7 @@ def instance_norm(
         with Stop(False):
             for old, moved in zip((running_mean, running_var), running, strict=True):
                 if old is not None and moved is not None:
-                    write(old, moved.view(batch, channels).mean(0))
+                    write(old, moved.view(batch, channels).mean(0), "")
     return result.view(*input.shape)
 
 

@@ -225,9 +225,9 @@ def multinomial(
 # -- written to a tensor
 
 
-def allowed(input: Tensor) -> None:
-    """Refuses what must not be written to before the stream moves."""
-    refuse(input, False)
+def allowed(input: Tensor, name: str) -> None:
+    """Refuses what must not be written to, by `name`, before the stream moves."""
+    refuse(input, False, name)
     refuse_overlap(input, [])
 
 
@@ -236,7 +236,7 @@ def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
     def draws(input: Any, *args: Any, generator: Any = None, **kwargs: Any) -> Any:
         named = dict(zip(parameters, args, strict=False))
         given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
-        allowed(input)
+        allowed(input, f"{name}_")
         array = in_memory_order(input, draw, generator, drawn_as(input.dtype), **given)
         return write(input, filled(input, drawn_tensor(array, input.dtype).node, name, overload))
 
@@ -254,7 +254,7 @@ _draws("log_normal", "log_normal", "mean", "std")
 @composite("Tensor.bernoulli_")
 def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Writes 0 or 1, 1 with probability `p`."""
-    allowed(input)
+    allowed(input, "bernoulli_.Tensor" if isinstance(p, Tensor) else "bernoulli_.float")
     if isinstance(p, Tensor):
         draw = drawing(generator).bernoulli
         array = draw(p.array(), tuple(input.shape), drawn_as(input.dtype))
@@ -270,7 +270,7 @@ def random_(input: Any, low: Any = None, to: Any = ..., *, generator: Any = None
 
     One number alone is `to`; None is the end of what fits.
     """
-    allowed(input)
+    allowed(input, "random_")
     kind = drawn_as(input.dtype)
     if low is None and to is ...:
         array, overload = in_memory_order(input, "random_", generator, kind), 2

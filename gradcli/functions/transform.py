@@ -47,11 +47,17 @@ class Scope:
         made = Tensor(x.node)
         made.requires_grad = True
         made._requires = True
+        made.memory.serial = made.node.serial  # a write to it is one to what the level made
         self.variables.append(made)
         return made
 
     def gradients(
-        self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], inputs: Sequence[Any]
+        self,
+        outputs: Sequence[Tensor],
+        cotangents: Sequence[Tensor | None],
+        inputs: Sequence[Any],
+        *,
+        forward: bool = False,
     ) -> list[Any]:
         """The gradients of `outputs` by `inputs`, zeros where they do not depend on one."""
         pairs = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.node.tracked]
@@ -64,6 +70,7 @@ class Scope:
                 retain_graph=True,
                 create_graph=self._goes_on(outputs, cotangents),
                 allow_unused=True,
+                forward=forward,
             )
         return [zeros_of(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
 
@@ -98,6 +105,11 @@ def named_after(function: Any, wrapped: Callable[..., Any]) -> Callable[..., Any
     name = str(getattr(function, "__name__", function))
     wrapped.__name__ = wrapped.__qualname__ = name
     return wrapped
+
+
+def standing(tensor: Any) -> Any:
+    """A tensor of the same value and history, to which writes go without the other."""
+    return Tensor(tensor.node) if isinstance(tensor, Tensor) else tensor
 
 
 def zeros_of(like: Tensor) -> Tensor:

@@ -40,7 +40,6 @@ def backward(
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves (or `inputs`) they depend on."""
     pass_ = Pass(create_graph if retain_graph is None else retain_graph, create_graph)
-    targets = None if inputs is None else Targets(inputs)
     pass_.adds = True
     for number, (y, cotangent) in enumerate(zip(tensors, cotangents, strict=True)):
         if inputs:
@@ -49,6 +48,7 @@ def backward(
         refuse_retained(x)
         if not x.is_leaf:
             registry.method("retain_grad")(x)  # what adds to its `.grad`, now and in later passes
+    targets = None if inputs is None else Targets(inputs)
 
     def arrived(node: Node, part: Node | None) -> None:
         leaf = node.attrs["owner"].tensor()
@@ -73,23 +73,21 @@ def grad(
     materialize_grads: bool = False,
     batched: bool = False,
     named: bool = True,
+    forward: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` by `inputs`, without touching `.grad`.
 
     `batched` cotangents have a leading axis more than their outputs; so have the gradients then.
     Not `named`, they show no grad_fn of PyTorch's and may be differentiated where it refuses that.
+    In `forward` mode there are neither hooks nor checks of what was saved.
     """
     for number, (y, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
         seed(y, cotangent, number, batched)  # its errors come before those about inputs
-    if not all(x.node.tracked for x in inputs):
-        raise GradcliError(
-            "G030",
-            "One of the differentiated Tensors does not require grad",
-            help="make it with requires_grad=True, before the result is computed",
-        )
     targets = Targets(inputs)
     retain_graph = create_graph if retain_graph is None else retain_graph
-    found = Pass(retain_graph, create_graph, batched, named).run(outputs, cotangents, targets)
+    found = Pass(retain_graph, create_graph, batched, named, forward).run(
+        outputs, cotangents, targets
+    )
     results: list[Tensor | None] = []
     for place, x in enumerate(inputs):
         part = targets.cotangent(x, found)
@@ -115,6 +113,12 @@ class Targets:
     """What to differentiate by: leaves by their owner (a leaf has many nodes), others by node."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
+        if not all(x.node.tracked for x in inputs):
+            raise GradcliError(
+                "G030",
+                "One of the differentiated Tensors does not require grad",
+                help="make it with requires_grad=True, before the result is computed",
+            )
         nodes = [history(x.node) for x in inputs]
         self.owners: set[Autograd] = {
             n.attrs["owner"] for n in nodes if n.op is LEAF and n.attrs["counts"]
@@ -166,7 +170,7 @@ def _add(keeper: Autograd, part: Node, create_graph: bool) -> None:
         keeper.grad = registry.method("add")(known, Tensor(part))
     else:
         with Stop(False):
-            write(known, (add if is_watched() else added)(known.value_node, part))
+            write(known, (add if is_watched() else added)(known.value_node, part), "")
 
 
 def _copied(part: Node) -> Node:

@@ -72,7 +72,7 @@ def jvp(output: Tensor, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) ->
     if not output.requires_grad:
         return dummy.detach()
     pulled = pulled_back(output, inputs, dummy)
-    (result,) = _directional(pulled, tangents, [dummy])
+    (result,) = _directional(pulled, tangents, [dummy], forward=True)
     return dummy.detach() if result is None else result
 
 
@@ -81,7 +81,13 @@ def pulled_back(output: Tensor, inputs: Sequence[Tensor], dummy: Tensor) -> Sequ
     current.forward = True
     try:
         return autograd.grad(
-            [output], inputs, [dummy], retain_graph=True, create_graph=True, allow_unused=True
+            [output],
+            inputs,
+            [dummy],
+            retain_graph=True,
+            create_graph=True,
+            allow_unused=True,
+            forward=True,
         )
     finally:
         current.forward = False
@@ -107,7 +113,11 @@ def _gradients(output: Tensor, inputs: Sequence[Tensor]) -> Sequence[Tensor | No
 
 
 def _directional(
-    gradients: Sequence[Tensor | None], vectors: Sequence[Tensor], inputs: Sequence[Tensor]
+    gradients: Sequence[Tensor | None],
+    vectors: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    *,
+    forward: bool = False,
 ) -> list[Tensor | None]:
     """The derivative of the inner product of gradients and vectors by `inputs`."""
     pairs = [
@@ -124,6 +134,7 @@ def _directional(
             [v for _, v in pairs],
             retain_graph=True,
             allow_unused=True,
+            forward=forward,
         )
     )
 

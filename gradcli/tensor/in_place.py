@@ -16,7 +16,7 @@ from gradcli.graph.node import Node, current
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import require_room
 from gradcli.ops.elementwise import cast, clone
-from gradcli.tensor.inference import refuse_write
+from gradcli.tensor import levels
 from gradcli.tensor.kept import OTHER_IN_PLACE, called, without_derivative
 from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.storage import Stop
@@ -53,7 +53,8 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     tracked = current.tracking and any([x.requires_grad for x in tensors])
     if not plain:
         compose(target)
-        refuse(target, True) if tracked else refuse_write(target)
+        name = levels.written_by(function.__name__, args) if levels.active else ""
+        refuse(target, tracked, name)
         refuse_overlap(target, args, function.__name__)
     operand = _copy(target) if tracked else target
     try:
@@ -68,7 +69,8 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     require_room(value.node.shape, target.node.shape)
     refuse_cast(value.dtype, target)
     new = value.node
-    return write(target, _recorded(function.__name__, target, new, tensors) if tracked else new)
+    new = _recorded(function.__name__, target, new, tensors) if tracked else new
+    return write(target, new, "")
 
 
 def _recorded(function: str, target: Tensor, new: Node, tensors: list[Tensor]) -> Node:

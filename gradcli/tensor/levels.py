@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.node import Node
+from gradcli.graph.dtype import bool_
+from gradcli.graph.node import Node, constant
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -29,6 +30,7 @@ class Level:
     Attributes:
         is_transform: whether it is a transform, and no block of forward mode.
         lanes: the lanes of a vmap, and the batches that they stand for.
+        start: the serial number of a node that was made when it was entered.
     """
 
     is_transform = True
@@ -46,8 +48,10 @@ class Level:
         self.forward = forward
         self.randomness = randomness
         self.lanes: dict[Node, Node] = {}
+        self.start = 0
 
     def __enter__(self) -> Level:
+        self.start = constant(0, bool_).serial
         active.append(self)
         return self
 
@@ -96,6 +100,46 @@ def refuse_inside(call: str, apis: str = "") -> None:
 def refuse_requiring_inside() -> None:
     """Raises G016 where a tensor is to require a gradient inside of such a function."""
     refuse_inside("requires_grad_", "(or perhaps using torch.autograd.functional.* APIs) ")
+
+
+OF_TENSORS = frozenset(
+    (
+        *("add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide"),
+        *("floor_divide", "atan2", "xlogy"),
+    )
+)
+"""Functions whose in-place form PyTorch calls that of two tensors, whatever it is given."""
+OF_NUMBERS = frozenset(
+    (
+        *("pow", "remainder", "fmod", "copysign", "lerp", "masked_fill", "eq", "ne", "lt", "le"),
+        *("gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor"),
+    )
+)
+"""Those that have another one for a number as the last argument."""
+
+
+def written_by(name: str, args: Sequence[Any]) -> str:
+    """PyTorch's name of the in-place form of a function, with that of its overload."""
+    if name in OF_TENSORS:
+        return f"{name}_.Tensor"
+    if name in OF_NUMBERS and args:
+        return f"{name}_.Tensor" if hasattr(args[-1], "requires_grad") else f"{name}_.Scalar"
+    return f"{name}_"
+
+
+def refuse_captured(target: Tensor, name: str) -> None:
+    """Raises G016 for a write, `name`, to what was there before a transform that differentiates."""
+    inside = (level for level in reversed(active) if level.size is None and level.is_transform)
+    level = next(inside, None)
+    if level is not None and target.memory.serial < level.start:
+        raise GradcliError(
+            "G016",
+            "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to "
+            f"call in-place operation (aten::{name}) that would mutate a captured Tensor. This is "
+            "not supported; please rewrite the function being transformed to explicitly accept the "
+            "mutated Tensor(s) as inputs.",
+            help="make a tensor of its own first: y = y.clone()",
+        )
 
 
 def wants_gradient(node: Node) -> bool:

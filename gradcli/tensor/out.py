@@ -175,7 +175,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             fitting = fitting.reshape(target.shape)
         if target.shape == fitting.shape:
             with Stop(False):
-                write(target, fitting)
+                write(target, fitting, "")
         else:
             target.data = fitting
     return written(result, targets) if isinstance(result, Results) else out

@@ -38,6 +38,9 @@ Wanted = Callable[[Node], bool]
 class Pass:
     """One backward pass: its options, and what it checks at each node.
 
+    Args:
+        forward: whether it is a part of forward mode, which knows neither hooks nor saved values.
+
     Attributes:
         adds: whether it adds to `.grad`: a pass of `backward`, not of `grad`.
         small: whether it comes to small known values only, so that nothing is ever planned.
@@ -48,12 +51,18 @@ class Pass:
     adds, small = False, False
 
     def __init__(
-        self, retain_graph: bool, create_graph: bool, batched: bool = False, named: bool = True
+        self,
+        retain_graph: bool,
+        create_graph: bool,
+        batched: bool = False,
+        named: bool = True,
+        forward: bool = False,
     ) -> None:
+        self.forward = forward
         self.retain_graph = retain_graph
         self.create_graph = create_graph
         self.batched = batched
-        self.shows = create_graph and named and not batched and not current.forward
+        self.shows = create_graph and named and not batched and not forward
         self.used: list[Node] = []
         self.early: dict[Node, Any] = {}
         self.ends: tuple[list[Node], Wanted | None] = [], None
@@ -101,6 +110,8 @@ class Pass:
     def _gradients(
         self, seeds: list[tuple[Node, Node]], targets: Wanted | None, arrived: engine.Arrived
     ) -> dict[Node, Node]:
+        if self.forward:
+            return engine.backward(seeds, targets, add=add)
         plain = not (self.shows or Version.any_unseen or Kept.used)
         usual = not (self.create_graph or self.batched or is_watched())
         known = None
@@ -231,7 +242,7 @@ def missed(node: Node) -> bool:
     if node.op is LEAF:
         owner = node.attrs["owner"]
         return bool(owner.hooks or owner.adding or owner.after or owner.added)
-    if node.hooks or ("function" in node.attrs and not current.forward):
+    if node.hooks or "function" in node.attrs:
         return True
     kept = looked_up(node)
     return bool(kept.before or kept.after or kept.hooks)

@@ -70,15 +70,20 @@ class Storage:
         left: what stands for tensors that went on with other memory (`x.data = y`), for their
             views: by the tensor's `id`; None until there is a view.
         node: the value of the whole storage now, without history.
+        serial: the number of the node that it was made for: how old it is.
         version: how often it was written to.
         strides: its layout where that is not row-major.
         versions: that count only some of the writes (`.data`).
     """
 
-    __slots__ = ("__weakref__", "inference", "left", "node", "strides", "version", "versions")
+    __slots__ = (
+        *("__weakref__", "inference", "left", "node", "serial", "strides", "version"),
+        "versions",
+    )
 
     def __init__(self, node: Node, strides: tuple[int, ...] | None = None) -> None:
         self.inference = bool(inference.blocks) and inference.covers(node)
+        self.serial = node.serial
         self.node = value_of(node)
         self.version = Version()
         self.strides = strides

@@ -53,15 +53,19 @@ ARRAYS: weakref.WeakKeyDictionary[Storage, list[weakref.ref[Any]]] = weakref.Wea
 """The arrays of NumPy that share a memory (see shared.py), which take what is written there."""
 
 
-def write(target: Tensor, value: Tensor | Node) -> Tensor:
+def write(target: Tensor, value: Tensor | Node, name: str = "copy_") -> Tensor:
     """Gives `target` (and all that share its memory) the elements of `value`; returns `target`.
 
+    Args:
+        name: PyTorch's of the write, in errors; empty for one that transforms do not look at.
+
     Raises:
-        GradcliError: G033 where autograd forbids the write; G020 when the shapes do not fit.
+        GradcliError: G033 where autograd forbids the write; G016 where a transform does; G020 when
+            the shapes do not fit.
     """
     new = value.node if isinstance(value, Tensor) else value
     compose(target)
-    refuse(target, new.tracked)
+    refuse(target, new.tracked, name)
     _refuse_examples(target, new)
     new = _fitted(new, target)
     view = target._view
@@ -110,8 +114,13 @@ def refuse_cast(dtype: DType, target: Tensor) -> None:
         raise cannot_cast(dtype, target.dtype)
 
 
-def refuse(target: Tensor, tracked: bool) -> None:
-    """Raises G033 when autograd, recording, does not allow a write of a `tracked` value."""
+def refuse(target: Tensor, tracked: bool, name: str = "copy_") -> None:
+    """Raises G033 when autograd, recording, does not allow a write of a `tracked` value.
+
+    Raises G016 for a write, which PyTorch calls `name`, that a transform does not allow.
+    """
+    if levels.active and name:
+        levels.refuse_captured(target, name)
     refuse_write(target)
     if not current.tracking or not (tracked or target.requires_grad):
         return
