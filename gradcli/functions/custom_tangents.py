@@ -34,15 +34,7 @@ def fitted(
         GradcliError: G046 for what does not fit.
     """
     parts = found if isinstance(found, tuple) else (found,)
-    for i, part in enumerate(parts):
-        if part is not None and not isinstance(part, Tensor):
-            kind = type(part).__name__
-            raise _misfit(f"expected Variable or None (got {kind}) for grad output {i}.")
-    if len(parts) != len(outputs):
-        raise _misfit(
-            "Function's jvp returned an invalid number of forward gradients (expected "
-            f"{len(outputs)} but got {len(parts)})"
-        )
+    _require(parts, len(outputs))
     for i, (part, output) in enumerate(zip(parts, outputs, strict=True)):
         if part is not None and i not in places:
             what = "not a Tensor" if output is None else "not a differentiable Tensor."
@@ -59,6 +51,18 @@ def fitted(
                 f"while the given forward gradient is of size {list(part.shape)}."
             )
     return [None if parts[i] is None else parts[i].node for i in places]
+
+
+def _require(parts: tuple[Any, ...], count: int) -> None:
+    for i, part in enumerate(parts):
+        if part is not None and not isinstance(part, Tensor):
+            kind = type(part).__name__
+            raise _misfit(f"expected Variable or None (got {kind}) for grad output {i}.")
+    if len(parts) != count:
+        raise _misfit(
+            "Function's jvp returned an invalid number of forward gradients (expected "
+            f"{count} but got {len(parts)})"
+        )
 
 
 def _check_memory(
