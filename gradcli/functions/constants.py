@@ -266,7 +266,7 @@ def logspace(
     """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
     ends = _ends("logspace", start, end)
     kind = _spaced_kind("logspace", ends, dtype)
-    exponents = between(ends, whole(steps), kind if kind.category >= 2 else default.dtype)
+    exponents = between(ends, whole(steps), kind if kind.category >= FLOATING else default.dtype)
     wide = np.complex128 if kind.is_complex else np.float64
     values = np.power(wide(base), exponents.astype(wide))
     return from_array(values, kind, requires_grad=requires_grad)

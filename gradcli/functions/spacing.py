@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.limits import memory
-from gradcli.graph.dtype import BOOL, COMPLEX, INTEGER, SCALAR_TYPES, DType, int64
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, SCALAR_TYPES, DType, int64
 from gradcli.tensor.fused import multiply_add
 
 
@@ -57,7 +57,7 @@ def spaced(start: float, end: float, steps: int, kind: DType) -> Any:
     if steps == 1:
         return np.array([start], NUMPY_DTYPES[kind])
     index = np.arange(steps, dtype=np.float64)
-    if kind.category < 2:
+    if kind.category < FLOATING:
         step = (end - start) / (steps - 1)
         forward, backward = np.trunc(start + step * index), np.trunc(end - step * index[::-1])
     elif kind.wider is not None:  # each step is rounded

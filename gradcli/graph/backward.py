@@ -225,8 +225,8 @@ def pulled(
 def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     """Sums `cotangent` over the axes along which a value of `shape` was repeated.
 
-    The result has the shape `batch + shape`; axes are matched from the right. Along axes that
-    `cotangent` lacks it is the same.
+    The result has the shape `batch + shape`; axes are matched from the right, and along those that
+    `cotangent` lacks it is repeated.
     """
     if cotangent.shape == batch + shape:
         return cotangent

@@ -30,7 +30,8 @@ NUMPY_DTYPES: dict[DType, np.dtype[Any]] = {
 """What the values of a dtype are stored in: where NumPy lacks it, the wider one."""
 BY_NUMPY = {n: d for d, n in NUMPY_DTYPES.items() if d not in ROUNDING}
 SLABS = 64
-"""Numbers in a slab up to which each is added up by itself, with the slabs' own positions."""
+"""Numbers in a slab at most for each of them to be added up by itself, by the slabs' positions;
+of more, a single pass goes through the positions of all numbers."""
 
 
 def dtype_of(array: Array) -> DType:
