@@ -14,6 +14,7 @@ from collections.abc import Collection
 import numpy as np
 
 from gradcli.execute import columns
+from gradcli.execute.exact import compared
 from gradcli.execute.plan import CROSS, FIXED, ROWS, Rows
 from gradcli.execute.shifts import cancelling
 from gradcli.execute.written import Form, cost
@@ -46,7 +47,7 @@ def factored(written: Form, kept: Collection[Node], known: Collection[Node]) -> 
     if not made.shifts and all(axis.get(node, -1) == -1 for node in written.nodes):
         return None
     for node in written.nodes:
-        if node not in made.totals:
+        if node not in made.totals and node not in made.made:
             made.add(node)
     made.add_totals()
     results = {made.of(node): node for node in written.results}
@@ -66,7 +67,7 @@ class _Factors(Builder):
 
     Attributes:
         splits: node -> (what is the same along a row, the table), whose product it is.
-        made: node -> what takes its place.
+        made: node -> what takes its place; to begin with itself, where each bit has to stay.
         guards, never, zeros: see `Form`.
         alone: what one node reads.
         shifts: what may be zero instead, where the sums `exponentials` are moderate then.
@@ -77,11 +78,12 @@ class _Factors(Builder):
     def __init__(self, written: Form, kept: Collection[Node]) -> None:
         super().__init__()
         nodes, rows = written.nodes, written.rows
-        self.shifts, self.exponentials = cancelling(nodes, written.results)
+        exact = compared(nodes, written.results)
+        self.shifts, self.exponentials = cancelling(nodes, written.results, exact)
         self.group = set(nodes)
         self.rows = Rows(rows.extent, dict(rows.axis), dict(rows.kind), rows.heavy)
         self.splits: dict[Node, tuple[Node, Node]] = {}
-        self.made: dict[Node, Node] = {}
+        self.made = {node: node for node in exact}
         self.guards: dict[Node, tuple[float, float]] = {}
         self.counts: dict[Node, int] = {}
         self.never: dict[Node, None] = {}
@@ -124,13 +126,11 @@ class _Factors(Builder):
 
     def _taken_apart(self, node: Node) -> bool:
         """Takes a table or a sum of one, where it has a factor."""
-        found = self._split(node)
-        total = self._total(node) if found is None else None
-        if found is not None:
+        if (found := self._split(node)) is not None:
             self.splits[node] = found
-        elif total is not None:
+        elif (total := self._total(node)) is not None:
             self.made[node] = total
-        return found is not None or total is not None
+        return node in self.splits or node in self.made
 
     def _again(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """A node on other inputs."""

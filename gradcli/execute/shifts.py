@@ -28,12 +28,14 @@ class Change(NamedTuple):
 SAME = Change()
 
 
-def cancelling(nodes: Sequence[Node], results: Collection[Node]) -> tuple[set[Node], set[Node]]:
-    """The shifts that no result depends on, with the choices made of them, and the sums of
-    exponentials that have to be moderate without them."""
+def cancelling(
+    nodes: Sequence[Node], results: Collection[Node], exact: Collection[Node]
+) -> tuple[set[Node], set[Node]]:
+    """The shifts that no result depends on, nor what has to be `exact`, with the choices made of
+    them, and the sums of exponentials that have to be moderate without them."""
     shifts, sums = set[Node](), set[Node]()
     found = [n for n in nodes if n.op.name == "amax" and n.dtype.name in KINDS]
-    for shift in found if len(found) <= MOST else ():
+    for shift in [n for n in found if n not in exact] if len(found) <= MOST else ():
         changes = _changes(shift, nodes)
         if changes is None or any(changes.get(n, SAME) != SAME for n in results):
             continue

@@ -21,6 +21,8 @@ from gradcli.graph.shape import reduced
 Attrs = Mapping[str, Any]
 MODERATE = 1e-20, 1e20
 """What neither over- nor underflows times a number between 1 and the inverse of a size."""
+LARGEST = {"float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
+"""The largest numbers of the dtypes in which exponentials are split."""
 
 Rule = Callable[["Simplifier", tuple[Node, ...], Attrs, Node], Node | None]
 """`(simplifier, inputs, attrs, original) -> node that means the same`, or None."""
@@ -193,19 +195,23 @@ def _logsumexp(s: Simplifier, inputs: tuple[Node, ...], attrs: Attrs, node: Node
 
 
 def _splits(x: Node) -> bool:
-    return x.dtype.name in ("float32", "float64") and x.ndim > 0 and x.size > 0
+    return x.dtype.name in LARGEST and x.ndim > 0 and x.size > 0
 
 
 def _shifted(
     s: Simplifier, x: Node, axis: tuple[int, ...], finite: bool = False
 ) -> tuple[Node, Node, Node, Node]:
-    """x - max, its exponentials, their sum, and max along `axis`, 0 for an infinite one."""
+    """x - max, its exponentials, their sum, and max along `axis`.
+
+    Where max is to be `finite` the largest number stands for an infinite one: what is finite beside
+    an infinity has the exponential 0, however large it is.
+    """
     shape = reduced(x.shape, axis, True)
     rows = s.constant(0, x.dtype, shape)
     top = s.make("amax", (x,), rows, axis=axis, keepdims=True)
     if finite:
         known = s.make("isfinite", (top,), rows, dtype="bool")
-        top = s.make("where", (known, top, s.constant(0, x.dtype)), rows)
+        top = s.make("where", (known, top, s.constant(LARGEST[x.dtype.name], x.dtype)), rows)
     shifted = s.make("sub", (x, top), x)
     powers = s.make("exp", (shifted,), x)
     return shifted, powers, s.make("sum", (powers,), rows, axis=axis, keepdims=True), top

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from gradcli.errors import GradcliError
-from gradcli.graph.call import Call, Part, composition_of, results_of, tensors_of
+from gradcli.graph.call import Call, Part, composition_of, receivers_of, results_of, tensors_of
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
@@ -143,7 +143,7 @@ def _ends(node: Node) -> tuple[Node, tuple[Node, ...]]:
     """A result of the function that PyTorch shows for `node`, and what it passes gradients to."""
     whole = composition_of(node)
     node = node if whole is None else whole.node
-    inputs = _edges(node.call) if node.call else _differentiable(node.inputs)
+    inputs = _edges(node, node.call) if node.call else _differentiable(node.inputs)
     if node.op is LEAF:
         inputs = ()
     if node.op.name in ("real", "imag"):  # PyTorch selects from a view of pairs
@@ -153,13 +153,14 @@ def _ends(node: Node) -> tuple[Node, tuple[Node, ...]]:
     return node, inputs
 
 
-def _edges(call: Call) -> tuple[Node, ...]:
-    """The arguments of a call that its function has a derivative by."""
+def _edges(node: Node, call: Call) -> tuple[Node, ...]:
+    """The arguments of the call that made `node` that its function has a derivative by."""
     tensors, known = tensors_of(call), edges(call[0])
     if len(known) != len(tensors) or all(known):
         return call[1]
     varied = [x for x, has_slope in zip(tensors, known, strict=True) if has_slope]
-    return tuple([x for x in call[1] if x in varied])
+    pairs = zip(call[1], receivers_of(node), strict=True)  # the copy of what was written over
+    return tuple([x for x, receiver in pairs if receiver in varied])
 
 
 def _differentiable(inputs: tuple[Node, ...]) -> tuple[Node, ...]:

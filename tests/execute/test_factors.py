@@ -105,6 +105,23 @@ def test_factors_that_may_be_zero(expression: str, number: float, held: list[boo
     assert not all(held)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "sum((x*u[:,None]*w[:,None]).amin(0)*v)",
+        "sum((x/w[:,None]*relu(u)[:,None]).amax(0)*v)",
+        "(x*u[:,None]/w[:,None]).amax() + (y/w[:,None]*u[:,None]).norm(p=float('inf'))",
+        "((x - y)/3).norm(dim=1).sum() + sum((y/w[:,None]).amin(0)*v)",
+        "sum(softmax(x, 1).amax(0)*v) + sum((softmax(x, 1)*y).sum(1)**2)",
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_go_to_the_extremes_that_another_sweep_found(
+    expression: str, dtype: type
+) -> None:
+    compare(expression, data(dtype), 2e-5 if dtype is np.float32 else 1e-13)
+
+
 COLUMNS = [
     "sum(layer_norm(x, [40], v, b)*y)",
     "sum(rms_norm(x, [40], v)*y)",

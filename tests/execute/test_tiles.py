@@ -152,6 +152,19 @@ def test_views_nan_and_inf(expression: str) -> None:
     same(expression, {k: b for k, b in bindings.items() if k in expression})
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_finite_numbers_have_no_share_beside_an_infinite_one(dtype: type, axis: int) -> None:
+    x = np.random.default_rng(0).standard_normal((90, 90)).astype(dtype)
+    x[3, :5] = np.inf, 800, np.finfo(dtype).max, -np.inf, 3
+    x[:5, 7] = 800, np.inf, -1, np.finfo(dtype).max, 90
+    x[50] = -np.inf
+    for expression in (f"sum(logsumexp(x, {axis}))", f"sum(exp(x - logsumexp(x, {axis}, True)))"):
+        swept, plain = both(expression, {"x": x})
+        for name, expected in plain.items():
+            np.testing.assert_allclose(swept[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("expression", EXPRESSIONS[:4] + EXPRESSIONS[10:14])
 def test_the_bits_do_not_depend_on_the_number_of_threads(
     expression: str, monkeypatch: pytest.MonkeyPatch
