@@ -51,8 +51,9 @@ OTHER_NAMES: dict[str, dict[str, str]] = {
 
 def documented(function: Function, name: str) -> str:
     """The name of a body's parameter that PyTorch's signature calls `name`."""
-    if name == "input" and function.parameters.positional:
-        return function.parameters.positional[0].name
+    parameters = function.parameters
+    if name == "input" and name not in parameters.by_name and parameters.positional:
+        return parameters.positional[0].name
     return OTHER_NAMES.get(function.qualified, {}).get(name, name)
 
 

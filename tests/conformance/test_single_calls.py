@@ -583,7 +583,7 @@ CALLS = [
     "torch.index_select(torch.ones(3, 0), 0, torch.tensor([2]))",
     "torch.index_select(torch.ones(3, 0), 1, torch.tensor([0]))",
     "torch.index_select(torch.ones(0), 0, torch.tensor([0]))",
-    "torch.signal.windows.general_cosine(4, a=[0.5, 0.5])",
+    *("torch.signal.windows.general_cosine(4, a=[0.5, 0.5])", "torch.polygamma(1, a=x + 1)"),
     *("torch.std_mean(x, axis=1, keepdims=True)", "x.clone().cumsum_(axis=0)"),
     *("torch.narrow_copy(g, 1, 0, 2)", "g.narrow_copy(0, 2, 3)", "torch.get_device(x)"),
     *("x.dim_order()", "x.T.dim_order()", "torch.ones(2, 3, 4).permute(2, 0, 1).dim_order()"),
