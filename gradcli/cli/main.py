@@ -7,6 +7,7 @@ asks for it.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import io
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and leaves the process with the contract's exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     gc.set_threshold(*COLLECTED)
+    atexit.register(gc.freeze)  # as the process ends, nothing has to be looked for in what it held
     _leave_nothing_behind()
     _encode_anything()
     sys.exit(guarded(lambda: _run(words), words))
