@@ -33,8 +33,11 @@ def product(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
 
 
 def quotient(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
-    """`x/y`; dividing by a number is multiplying by its inverse."""
-    if not _is_real(node, x, y):
+    """`x/y`; dividing by a number is multiplying by its inverse.
+
+    Means are divided: those of equal numbers have to be that number, which is taken from them then.
+    """
+    if not _is_real(node, x, y) or x.op.name == "sum":
         return None
     number = number_of(y)
     if number and RANGE[0] < abs(number) < RANGE[1]:

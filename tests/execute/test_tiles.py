@@ -331,3 +331,14 @@ def test_rows_that_are_repeated_along_lines_are_found(monkeypatch: pytest.Monkey
     made.clear()
     same("sum(x*v[None]*u[:,None])", {"x": np.asfortranarray(x), "v": v, "u": u})
     assert made
+
+
+@pytest.mark.parametrize("rows", [49, 98, 107])
+def test_nothing_is_left_of_equal_whole_numbers_less_their_mean(rows: int) -> None:
+    x = np.random.default_rng(0).standard_normal((rows, 5)).astype(np.float32)
+    x[:] = (1, 3, 7, 0.5, 11)
+    x[:, 1] += np.arange(rows) % 2
+    expression = "((x - x.mean(0))/(x.std(0) + 1e-8)).abs().amax(0)@(v - 1)"
+    mask = np.array([2, 1, 2, 2, 2], np.float32)
+    for found in both(expression, {"x": x, "v": mask}):
+        assert found["value"] == 0
