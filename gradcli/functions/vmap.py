@@ -107,6 +107,8 @@ class Mapped:
 
     def in_chunks(self, kwargs: dict[str, Any], size: int) -> Any:
         """The results for all examples, at most `size` of them at once."""
+        if not self.size:
+            _refuse("arg_spec must not be None", AssertionError)
         narrow, cat = registry.method("narrow"), registry.find("torch.cat")
         state = registry.find("torch.get_rng_state")() if self.randomness == "same" else None
         whole, count, chunks, structure = self.leaves, self.size, [], trees.LEAF
