@@ -11,7 +11,7 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, made, number_of, shape_of, tensor
 from gradcli.functions.shape import whole
-from gradcli.functions.spacing import between, count_of, counted
+from gradcli.functions.spacing import between, count_of, counted, require_range
 from gradcli.graph.dtype import (
     C_TYPES,
     FLOATING,
@@ -199,6 +199,7 @@ def inclusive(
 ) -> Any:
     """The numbers from `start` up to and with `end`, `step` apart; `arange` leaves out the end."""
     kind = dtype_or_default(dtype)
+    require_range("range", kind)
     if kind.category < FLOATING:
         start, end, step = int(start), int(end), int(step)
     count_of(start, end, step)

@@ -375,7 +375,7 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
         view = input._view
         base, before = (None, ()) if view is None else (view.base, view.steps)
         if view is None and node.call is not None:
-            input.version.maker = node.call[0]
+            input.version.maker, input.version.shape = node.call[0], node.shape
         input._view = View(base, before + steps)
         input.memory.touch(input.version)
         input.adopt(node)

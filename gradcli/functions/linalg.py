@@ -13,6 +13,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.compositions import matmul_composed
+from gradcli.functions.shape import expand
 from gradcli.graph.dtype import BOOL, C_TYPES, SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.shape import broadcast, numel, own_axis
@@ -341,8 +342,15 @@ def _plus(name: str, spec: str, operands: tuple[Any, Any, Any], beta: Any, alpha
     if name == "addmm":  # PyTorch looks at the dtypes before the shapes in this one alone
         one_dtype(name, left, right, x)
     product = _product(kind, left, right, spec, name, x)
+    _require_room(x, product)
     added = product if alpha == 1 else alpha * product
     return added if beta == 0 else (x if beta == 1 else beta * x) + added
+
+
+def _require_room(x: Node, product: Node) -> None:
+    """Refuses what cannot be repeated to the shape of a product, as PyTorch does first."""
+    if x.shape != product.shape:
+        expand.body(x, *product.shape)
 
 
 @function("addmm", layout=False)
@@ -384,6 +392,7 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 
     given = given if given.ndim else reshape(given, axes=0, shape=(1,))  # PyTorch expands it first
     x, left, right = promoted(given, *vectors)
     product = alpha * contract(left, right, spec="i,j->ij")
+    _require_room(x, product)
     result: Node = product if beta == 0 else beta * x + product
     return result
 

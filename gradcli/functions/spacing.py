@@ -21,9 +21,7 @@ def counted(first: Any, last: Any, step: Any, kind: DType) -> Any:
     """The numbers from `first` up to and without `last`, `step` apart: whole ones, of a `kind`
     that holds no others, from whole ends and by whole steps."""
     count = count_of(first, last, step)
-    if kind.category in (BOOL, COMPLEX):
-        message = f"\"arange_cpu\" not implemented for '{SCALAR_TYPES[kind]}'"
-        raise GradcliError("G025", message, kind=NotImplementedError)
+    require_range("arange", kind)
     if kind.category == INTEGER:
         first, last, step = int(first), int(last), int(step)
         if kind is int64:
@@ -34,6 +32,13 @@ def counted(first: Any, last: Any, step: Any, kind: DType) -> Any:
     if all(isinstance(v, int) for v in (first, step)):
         return first + np.arange(count) * step
     return _in_vectors(float(first), float(step), count, kind)
+
+
+def require_range(name: str, kind: DType) -> None:
+    """Raises G025 for a dtype of which PyTorch makes no range."""
+    if kind.category in (BOOL, COMPLEX):
+        message = f"\"{name}_cpu\" not implemented for '{SCALAR_TYPES[kind]}'"
+        raise GradcliError("G025", message, kind=NotImplementedError)
 
 
 def count_of(first: Any, last: Any, step: Any) -> int:

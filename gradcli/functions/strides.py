@@ -14,7 +14,7 @@ from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import movement, window
 from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
-from gradcli.tensor import Tensor, layout, registry
+from gradcli.tensor import Tensor, layout, levels, registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
@@ -86,6 +86,8 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 @composite("as_strided")
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """The memory of `input` read by strides."""
+    if levels.active:
+        _require_in_order(input)
     view, storage = input._view, input._storage
     offset = layout.offset_of(input) if storage_offset is None else storage_offset
     root = input if view is None or view.base is None else view.base
@@ -104,6 +106,18 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     if made.node.tracked and root is not input:
         made.node.call = ("AsStridedBackward0", (input.node,))
     return made
+
+
+def _require_in_order(input: Any) -> None:
+    """Raises G016 for an example of a vmap in whose memory those of others lie in between."""
+    lanes = levels.lanes_of(input.value_node)
+    if any(not lanes.isdisjoint(level.scattered) for level in levels.vmaps()):
+        raise GradcliError(
+            "G016",
+            "as_strided() of an example of a vmap whose elements do not lie in memory in order is "
+            "not supported",
+            help="index it, or give vmap a copy: vmap(f)(x.contiguous())",
+        )
 
 
 def _other_numbers(root: Any) -> Any:

@@ -16,7 +16,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.shape import axis_from_right
 from gradcli.ops.batching import repeated
 from gradcli.ops.movement import permute
-from gradcli.tensor import Tensor, registry
+from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
 from gradcli.tensor.write import write
@@ -176,7 +176,11 @@ class Mapped:
     def _lane(self, x: Any, dim: int | None, level: Level) -> Any:
         if dim is None:
             return x
-        return Tensor(level.example(moved(x.node, dim, 0)))
+        example = level.example(moved(x.node, dim, 0))
+        strides, sizes = ((*v[:dim], *v[dim + 1 :]) for v in (layout.strides_of(x), x.shape))
+        if not layout.are_natural(strides, sizes):
+            level.scattered.add(example)
+        return Tensor(example)
 
     def _write_back(self, level: Level, given: list[Any], before: list[Node | None]) -> None:
         """What the function wrote to its examples is written to the arguments."""

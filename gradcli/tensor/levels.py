@@ -30,6 +30,7 @@ class Level:
     Attributes:
         is_transform: whether it is a transform, and no block of forward mode.
         lanes: the lanes of a vmap, and the batches that they stand for.
+        scattered: those of them whose elements do not lie in memory one after another.
         start: the serial number of a node that was made when it was entered.
     """
 
@@ -48,6 +49,7 @@ class Level:
         self.forward = forward
         self.randomness = randomness
         self.lanes: dict[Node, Node] = {}
+        self.scattered: set[Node] = set()
         self.start = 0
 
     def __enter__(self) -> Level:
@@ -140,6 +142,12 @@ def refuse_captured(target: Tensor, name: str) -> None:
             "mutated Tensor(s) as inputs.",
             help="make a tensor of its own first: y = y.clone()",
         )
+
+
+def refuse_data(tensor: Tensor, sentence: str) -> None:
+    """Raises G016 for `.data` of an example of a vmap."""
+    if active and lanes_of(tensor.value_node):
+        raise GradcliError("G016", sentence, help="x.detach() reads it, x.copy_(y) writes to it")
 
 
 def wants_gradient(node: Node) -> bool:

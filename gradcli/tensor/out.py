@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import current
+from gradcli.tensor import levels
 from gradcli.tensor.arguments import type_of
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.origins import called, in_python
@@ -150,7 +151,7 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     several = isinstance(out, (list, tuple))
     targets = out if several else (out,)
     _refuse_targets(function, targets)
-    given = list(tensors_in((args, *kwargs.values())))
+    given = _operands(function, targets, (args, *kwargs.values()))
     tracked = current.tracking and any(v.requires_grad for v in (*given, *targets))
     if not given and "dtype" in function.parameters.by_name:
         kwargs["dtype"] = _stored(kwargs.get("dtype"), targets[0])
@@ -179,6 +180,19 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         else:
             target.data = fitting
     return written(result, targets) if isinstance(result, Results) else out
+
+
+def _operands(function: Function, targets: Iterable[Tensor], values: Iterable[Any]) -> list[Tensor]:
+    """The tensors among `values`; raises G016 where they or `targets` are examples of a vmap."""
+    given = list(tensors_in(values))
+    if levels.active and any(levels.lanes_of(x.value_node) for x in (*given, *targets)):
+        raise GradcliError(
+            "G016",
+            f"Batching rule not implemented for aten::{called(function)}.out; the fallback path "
+            "doesn't work on out= or view ops.",
+            help="assign the result: y = ...",
+        )
+    return given
 
 
 def _stored(dtype: Any, target: Tensor) -> DType:

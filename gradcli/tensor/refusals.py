@@ -13,6 +13,7 @@ from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, NoDerivative
 from gradcli.graph.shape import text
 from gradcli.source import Span
+from gradcli.tensor import levels
 from gradcli.tensor.inference import refuse_requiring
 from gradcli.tensor.kept import name_of, qualified
 from gradcli.tensor.operators import Operators
@@ -105,7 +106,10 @@ def check_gradient(tensor: Tensor, value: Any) -> None:
 
 
 def check_data(tensor: Tensor, value: Any) -> None:
-    """Raises G014 or G025 for what cannot be assigned to `.data`."""
+    """Raises G014 or G025 for what cannot be assigned to `.data`, G016 in a vmap."""
+    levels.refuse_data(
+        tensor, "mutating directly with `.data` under vmap transform is not allowed."
+    )
     if not issubclass(type(value), Operators):
         raise GradcliError(
             "G014",
@@ -248,13 +252,14 @@ def overwritten(node: Node, saved: Node, version: Version, expected: int) -> Gra
     kind = SCALAR_TYPES[saved.dtype]
     named = saved.dtype.is_complex or saved.dtype is bfloat16
     kind = f"CPU{kind}Type" if named else f"torch.{kind}Tensor"
-    maker = ""
+    maker, part = "", saved.stale is not None and bool(saved.stale[2])
+    shape = saved.shape if saved is node or part else version.shape or saved.shape
     if saved.tracked and saved.op is not LEAF:
         maker = f", which is output 0 of {_maker_now(node, saved, version)},"
     error = GradcliError(
         "G032",
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{kind} {list(saved.shape)}]{maker} is at version "
+        f"operation: [{kind} {list(shape)}]{maker} is at version "
         f"{version.number}; expected version {expected} instead. Hint: enable anomaly detection "
         "to find the operation that failed to compute its gradient, with "
         "torch.autograd.set_detect_anomaly(True, check_nan=False).",

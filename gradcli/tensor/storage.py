@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gradcli.execute.evaluate import settle
 from gradcli.graph.node import NO_ATTRS, SHARED, Node, current
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
+from gradcli.graph.shape import Shape
 from gradcli.source import Span
 from gradcli.tensor.inference import inference
 
@@ -33,10 +34,11 @@ class Version:
         number: of writes that it counted.
         span: of the last of them.
         maker: the name of the grad_fn that it gave the whole memory; empty where it gave none.
+        shape: what the tensor of the whole memory was reshaped to in place; None where it was not.
         unseen: the memory, once it was written to under another version.
     """
 
-    __slots__ = ("__weakref__", "maker", "number", "span", "unseen")
+    __slots__ = ("__weakref__", "maker", "number", "shape", "span", "unseen")
     any_unseen: ClassVar[bool] = False
     """Whether any memory was ever written to behind a version's back."""
 
@@ -44,6 +46,7 @@ class Version:
         self.number = 0
         self.span: Span | None = None
         self.maker = ""
+        self.shape: Shape | None = None
         self.unseen: weakref.ref[Storage] | None = None
 
     def stamp(self, node: Node, steps: Steps) -> None:

@@ -252,6 +252,7 @@ class Tensor(Operators, Values):
     @property
     def data(self) -> Tensor:
         """The same memory without history; autograd does not see writes to it."""
+        levels.refuse_data(self, "accessing `data` under vmap transform is not allowed")
         return self.alias(self.memory.own_version())
 
     @data.setter

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradcli
+from gradcli.errors import GradcliError
 
 CASES = {
     "(w@x).sin()*x[0]": {"x": (3,), "w": (2, 3)},
@@ -79,3 +80,13 @@ def test_products_are_the_matrices_times_vectors(expression: str) -> None:
         found = result.products[first]
         found = np.zeros(np.shape(expected)) if found is None else found.array()
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_strides_over_scattered_examples_are_refused(dim: int) -> None:
+    program = (
+        "import torch\nx = torch.arange(24.).reshape(2, 3, 4)\n"
+        f"torch.func.vmap(lambda a: a.as_strided((2, 2), (1, 2)), {dim})(x)\n"
+    )
+    with pytest.raises(GradcliError, match="lie in memory in order"):
+        gradcli.run(program)
