@@ -24,8 +24,7 @@ INDENT = " " * 4
 def run(*, name: str | None, outside: bool, format: str) -> None:
     """The command."""
     if outside:
-        records = [{"reason": why, "names": names} for why, names in listed().items()]
-        return _write(records, format, _reasons)
+        return _write(_outside(name or ""), format, _reasons)
     entries = table()
     if name:
         entries = found(entries, name)
@@ -34,6 +33,23 @@ def run(*, name: str | None, outside: bool, format: str) -> None:
         return _write(records, format, _list)
     _try(records[0], *entries.values())
     return _write(records, format, _page)
+
+
+def _outside(name: str) -> list[Record]:
+    """Why what is called `name`, or has it in its name, is not there."""
+    wanted = name.removeprefix("torch.")
+    records = [
+        {"reason": why, "names": names}
+        for why, names in listed().items()
+        if why == reason(wanted) or any(wanted in known for known in names)
+    ]
+    if not records:
+        raise GradcliError(
+            "G010",
+            f"{name} is not among what is outside the language",
+            help=f"gradcli ops {name} looks for it among what is there",
+        )
+    return records
 
 
 def _write(records: list[Record], format: str, as_text: Callable[[list[Record]], str]) -> None:

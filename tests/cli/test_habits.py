@@ -69,6 +69,7 @@ ROOT = Path(__file__).parent.parent.parent
         (["run", "-"], "raise ValueError('no')", "G042", "<stdin>:1:1", ""),
         (["run", "-"], "class A: pass", "G002", "<stdin>:1:1", ""),
         (["ops", "nosuchfunction"], "", "G010", "", ""),
+        (["ops", "--outside", "softmax"], "", "G010", "", "gradcli ops softmax looks for it"),
         (["ops", "torch.optim.SGD"], "", "G010", "", "write the step, `w -= lr * w.grad`"),
         (["explain", "G999"], "", "G010", "", ""),
     ],
@@ -113,6 +114,8 @@ def test_what_is_outside_is_listed_with_its_reason(gradcli):
     done = gradcli("ops", "--outside")
     assert (done.returncode, done.stderr) == (0, "")
     assert all(f"{record['reason']}\n    " in done.stdout for record in records)
+    (record,) = json.loads(gradcli("ops", "--outside", "torch.optim.SGD", "-f", "json").stdout)
+    assert record["names"] == ["optim"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ Examples:
   gradcli ops --outside      what of PyTorch is not there, and why""",
     params=[
         click.Argument(["name"], required=False),
-        click.Option(["--outside"], is_flag=True, help="List what is not there, and why."),
+        click.Option(
+            ["--outside"], is_flag=True, help="List what is not there, all or NAME, and why."
+        ),
         form("text", "json", default="text"),
         *everywhere(),
     ],
