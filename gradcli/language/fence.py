@@ -68,13 +68,31 @@ FENCE: dict[str, tuple[str, str]] = {
         "torch.set_grad_enabled(b), torch.autograd.detect_anomaly(), forward_ad.dual_level(), "
         "torch.random.fork_rng() and those of torch.autograd.graph",
     ),
-    "dunder": ("names with two underscores around them are outside the language", ""),
-    "execution": ("{name} is outside the language: text is never run as code", ""),
+    "dunder": (
+        "names with two underscores around them are outside the language",
+        "write what calls them: type(x), len(x), x + y, x[i]",
+    ),
+    "execution": (
+        "{name} is outside the language: text is never run as code",
+        "write the code itself, in a function where it is needed again",
+    ),
     "files": (
         "{name} is outside the language: scripts do not reach files",
         'load("file") reads data below this directory',
     ),
     "interpreter": ("{name} is outside the language: scripts do not reach the interpreter", ""),
+    "variables": (
+        "{name} is outside the language: scripts do not reach the interpreter",
+        "keep values by name in a dict of your own",
+    ),
+    "identity": (
+        "{name} is outside the language: scripts do not reach the interpreter",
+        "`x is y` compares objects, x.data_ptr() tells memory apart",
+    ),
+    "names": (
+        "{name} is outside the language: scripts do not reach the interpreter",
+        'hasattr(x, "name") asks for one name',
+    ),
     "attributes": (
         "{name} is outside the language",
         "write the attribute by its name, such as x.grad",
@@ -91,7 +109,8 @@ NAMES = {
     **dict.fromkeys(["eval", "exec", "compile"], "execution"),
     **dict.fromkeys(["open"], "files"),
     **dict.fromkeys(["getattr", "setattr", "delattr"], "attributes"),
-    **dict.fromkeys(["globals", "locals", "memoryview", "breakpoint"], "interpreter"),
+    **dict.fromkeys(["globals", "locals"], "variables"),
+    **dict.fromkeys(["memoryview", "breakpoint"], "interpreter"),
     **dict.fromkeys(["super", "property", "classmethod"], "class tools"),
     **dict.fromkeys(["bytes", "bytearray"], "bytes"),
 }
@@ -99,7 +118,8 @@ NAMES = {
 
 FUNCTIONS = {
     **NAMES,
-    **dict.fromkeys(["vars", "dir", "id", "help", "exit", "quit", "object"], "interpreter"),
+    **dict.fromkeys(["help", "exit", "quit", "object"], "interpreter"),
+    **{"dir": "names", "id": "identity", "vars": "variables"},
     "input": "terminal",
 }
 """And those that are refused when called: `input` and the like are common names of variables."""

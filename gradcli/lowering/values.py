@@ -118,6 +118,8 @@ def no_attribute(value: Any, name: str) -> GradcliError:
     help: str | list[str] = did_you_mean(name, _known(cls))
     if cls is Tensor:
         help = reason(name) or help or search(name)
+    elif cls.__name__ == "function":
+        help = help or "keep the value in a variable or a dict: functions hold none here"
     return GradcliError("G011", message, help=help, kind=AttributeError)
 
 

@@ -55,6 +55,8 @@ REFUSED = [
     ("globals()", "globals", "do not reach the interpreter"),
     ("vars(x)", "vars", "do not reach the interpreter"),
     ("breakpoint()", "breakpoint", "do not reach the interpreter"),
+    ("id(x)", "id", "do not reach the interpreter"),
+    ("dir(x)", "dir", "do not reach the interpreter"),
     ("input('?')", "input", "do not read the terminal"),
     ("super().f()", "super", "super is outside"),
 ]
@@ -125,3 +127,22 @@ def test_sentences_are_sentences() -> None:
         assert not sentence.endswith(".")
         assert not way_out.endswith(".")
     assert set(fence.FUNCTIONS.values()) | fence.WORDS <= set(fence.FENCE)
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ("id(x)", "x is y"),
+        ("dir(x)", "hasattr"),
+        ("globals()", "a dict"),
+        ("x.__class__", "type(x)"),
+        ("eval('3')", "in a function"),
+        ("getattr(x, 'y')", "x.grad"),
+        ("def f():\n    yield 3", "in a list"),
+        ("def f():\n    global x", "return it"),
+    ],
+)
+def test_refusals_name_a_way_out(text: str, way: str) -> None:
+    with pytest.raises(GradcliError) as caught:
+        parse_script(Source("<script>", text))
+    assert way in "".join(caught.value.diagnostic.help)
