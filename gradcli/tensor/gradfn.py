@@ -18,7 +18,7 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.tensor.fields import edges
 from gradcli.tensor.hooks import RemovableHandle
-from gradcli.tensor.kept import history, kept_of, name_of, qualified
+from gradcli.tensor.kept import behind_dual, history, kept_of, name_of, qualified
 from gradcli.tensor.saved import saved_attribute, tensor_of
 from gradcli.tensor.sketch import sketch
 
@@ -42,7 +42,7 @@ class GradFn:
     @staticmethod
     def of(node: Node) -> GradFn:
         """The object that stands for `node`."""
-        node = history(node)
+        node = history(behind_dual(node))
         several = isinstance(node.call, Part)
         key = id(node.call[1]) if several and node.call is not None else -1 - node.serial
         known = getattr(node.call, "grad_fn", None) or _known.get(key)

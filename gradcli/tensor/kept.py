@@ -15,12 +15,20 @@ from gradcli.errors import GradcliError
 from gradcli.graph.call import Arguments, Part
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF, OVERWRITE
+from gradcli.tensor import levels
 
 
 def history(node: Node) -> Node:
     """The node that stands for `node` in autograd: writes that autograd did not see left it."""
     while node.op is OVERWRITE and node.inputs and node.call is node.inputs[0].call:
         node = node.inputs[0]
+    return node
+
+
+def behind_dual(node: Node) -> Node:
+    """`node`, or what a variable of forward mode stands around: PyTorch has no such variables."""
+    if levels.duals and node.op is LEAF and node.attrs["owner"] in levels.duals:
+        return node.inputs[0]
     return node
 
 

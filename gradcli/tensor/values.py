@@ -16,7 +16,7 @@ from gradcli.graph.node import Node, current
 from gradcli.graph.shape import numel
 from gradcli.tensor import levels, registry
 from gradcli.tensor.ends import to_show
-from gradcli.tensor.kept import name_of
+from gradcli.tensor.kept import behind_dual, name_of
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -126,7 +126,7 @@ class Values:
         if self.is_invalid:
             suffixes.append("grad_fn=<Invalid>")
         elif not self.is_leaf:
-            suffixes.append(f"grad_fn=<{name_of(node)}>")
+            suffixes.append(f"grad_fn=<{name_of(behind_dual(node))}>")
         elif self.requires_grad:
             suffixes.append("requires_grad=True")
         suffixes += [f"tangent={tangent}" for tangent in levels.tangents(self)]
