@@ -449,11 +449,12 @@ nextafter = elementwise(
 
 # -- comparisons and logic
 
-_COMPARISONS = {
+COMPARISONS = {
     **{"eq": ("equal", "==", ()), "ne": ("not_equal", "!=", ())},
     **{"lt": ("less", "<", (COMPLEX,)), "le": ("less_equal", "<=", (COMPLEX,))},
     **{"gt": ("greater", ">", (COMPLEX,)), "ge": ("greater_equal", ">=", (COMPLEX,))},
 }
+"""Comparisons -> the kernel, the sign, and the kinds that PyTorch does not compare."""
 eq: Op
 ne: Op
 lt: Op
@@ -470,7 +471,7 @@ eq, ne, lt, le, gt, ge = (
         precedence=5,
         refuses=lacks(f"{name}_cpu", *missing),
     )
-    for name, (kernel, sign, missing) in _COMPARISONS.items()
+    for name, (kernel, sign, missing) in COMPARISONS.items()
 )
 logical_and: Op
 logical_or: Op

@@ -15,7 +15,7 @@ from gradcli.graph.forms import form_of
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import require_room
-from gradcli.ops.elementwise import cast, clone
+from gradcli.ops.elementwise import COMPARISONS, cast, clone
 from gradcli.tensor import levels
 from gradcli.tensor.kept import OTHER_IN_PLACE, called, without_derivative
 from gradcli.tensor.repeats import is_watched
@@ -24,6 +24,7 @@ from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import (
     APART,
     ARRAYS,
+    UNSEEN,
     compose,
     refuse,
     refuse_cast,
@@ -31,10 +32,6 @@ from gradcli.tensor.write import (
     write,
 )
 
-COMPARISONS = frozenset(("eq", "ge", "gt", "le", "lt", "ne"))
-"""Those whose in-place form autograd records, though what they find has no slope."""
-UNSEEN = frozenset(("logical_and", "logical_not", "logical_or", "logical_xor"))
-"""Those whose in-place form autograd does not look at."""
 _RULED = APART | UNSEEN
 _NUMBERS = frozenset((bool, int, float))
 
@@ -81,7 +78,7 @@ def _recorded(function: str, target: Tensor, new: Node, tensors: list[Tensor]) -
         arguments.receivers = computed_with
         new.call = (OTHER_IN_PLACE.get(name, name), arguments)
         new.hooks = without_derivative(name)
-    elif function in COMPARISONS:
+    elif function in COMPARISONS:  # recorded, though what they find has no slope
         return _connected(function, cast(new, target.dtype), tensors)
     return new
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, constant
+from gradcli.ops.elementwise import COMPARISONS
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -113,8 +114,9 @@ OF_TENSORS = frozenset(
 """Functions whose in-place form PyTorch calls that of two tensors, whatever it is given."""
 OF_NUMBERS = frozenset(
     (
-        *("pow", "remainder", "fmod", "copysign", "lerp", "masked_fill", "eq", "ne", "lt", "le"),
-        *("gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor"),
+        *COMPARISONS,
+        *("pow", "remainder", "fmod", "copysign", "lerp", "masked_fill"),
+        *("bitwise_and", "bitwise_or", "bitwise_xor"),
     )
 )
 """Those that have another one for a number as the last argument."""

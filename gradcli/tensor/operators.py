@@ -11,6 +11,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import INTEGER
+from gradcli.ops.elementwise import COMPARISONS
 from gradcli.tensor import registry
 from gradcli.tensor.misuse import Misuse
 
@@ -21,7 +22,6 @@ BINARY = {
     **{"lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift"},
 }
 """Python's binary operators and their functions; `x += y` is `__iadd__`, `1 + x` is `__radd__`."""
-COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 UNARY = {"neg": "neg", "pos": "positive", "abs": "abs"}
 
 

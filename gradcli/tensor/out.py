@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, as_dtype
 from gradcli.graph.node import current
+from gradcli.ops.elementwise import COMPARISONS
 from gradcli.tensor import levels
 from gradcli.tensor.arguments import type_of
 from gradcli.tensor.misuse import Misuse
@@ -19,7 +20,7 @@ from gradcli.tensor.origins import called, in_python
 from gradcli.tensor.results import Results, written
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.tensor import Tensor
-from gradcli.tensor.write import APART, refuse_cast, refuse_overlap, tensors_in, write
+from gradcli.tensor.write import APART, UNSEEN, refuse_cast, refuse_overlap, tensors_in, write
 
 if TYPE_CHECKING:
     from gradcli.tensor.function import Function
@@ -93,9 +94,7 @@ CASTABLE: dict[str, tuple[str, ...]] = {
 }
 """The same about one whose kind of numbers is less than the result's."""
 
-ANY = frozenset(("eq", "ge", "gt", "le", "lt", "ne")) | frozenset(
-    ("logical_and", "logical_not", "logical_or", "logical_xor")
-)
+ANY = UNSEEN.union(COMPARISONS)
 """Whose result any dtype can hold."""
 
 WITHOUT = frozenset(

@@ -32,6 +32,8 @@ from gradcli.tensor.tensor import Tensor
 
 REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
 """Functions whose in-place form PyTorch lets write to a tensor whose elements share memory."""
+UNSEEN = frozenset(("logical_and", "logical_not", "logical_or", "logical_xor"))
+"""Functions whose in-place form autograd does not look at."""
 APART = frozenset(
     (
         *("index_add", "index_copy", "index_fill", "index_put", "index_reduce", "put"),
