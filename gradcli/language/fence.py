@@ -131,7 +131,8 @@ MODULES = frozenset(
         *("torch.autograd.graph", "torch.backends", "torch.backends.cuda", "torch.backends.cudnn"),
         *("torch.backends.mps", "torch.cuda", "torch.fft", "torch.func", "torch.linalg"),
         *("torch.masked", "torch.mps", "torch.nn", "torch.nn.functional", "torch.nn.init"),
-        *("torch.nn.parameter", "torch.nn.utils", "torch.random", "torch.signal"),
+        *("torch.nn.parameter", "torch.nn.utils", "torch.random", "torch.return_types"),
+        "torch.signal",
         *("torch.signal.windows", "torch.special", "torch.testing", "torch.utils"),
         *("torch.utils.checkpoint", "torch.xpu"),
     )
