@@ -26,7 +26,7 @@ from gradcli.graph.dtype import (
 )
 from gradcli.graph.node import constant, data
 from gradcli.graph.shape import Shape
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, levels
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import as_number
@@ -55,7 +55,8 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
 
     @composite(f"Tensor.new_{name}")
     def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
-        return of(like_what(name, input, dtype)[0], size, requires_grad, f"new_{name}")
+        kind, _ = like_what(name, input, dtype)
+        return beside(of(kind, size, requires_grad, f"new_{name}"), input)
 
     filled.doc = f"A tensor of {name}: `{name}(2, 3)`."
     like.doc = f"A tensor of {name} of the shape and dtype of `input`."
@@ -65,9 +66,17 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
 
 def _laid_like(fresh: Tensor, input: Tensor) -> Tensor:
     """A new tensor with the layout in memory of one of its shape."""
-    placed = laid_out(fresh.value_node, [input], True)
-    placed._requires = fresh._requires
-    return placed
+    return beside(laid_out(fresh.value_node, [input], True), input, fresh._requires)
+
+
+def beside(fresh: Tensor, input: Tensor, requires_grad: bool = False) -> Tensor:
+    """A new tensor, inside vmap one of each example's own where `input` is that."""
+    if levels.active:
+        node = levels.for_each_example(fresh.value_node, input)
+        if node is not fresh.value_node:
+            requires_grad, fresh = requires_grad or fresh._requires, Tensor(node)
+    fresh._requires = fresh._requires or requires_grad
+    return fresh
 
 
 def _given(name: str, size: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -144,7 +153,7 @@ def new_full(
 ) -> Any:
     """A tensor of one number, of the dtype of `input`."""
     kind = input.dtype if dtype is None else dtype
-    return full(size, fill_value, dtype=kind, requires_grad=requires_grad)
+    return beside(full(size, fill_value, dtype=kind, requires_grad=requires_grad), input)
 
 
 @composite("Tensor.new_tensor")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.create import from_array
-from gradcli.functions.drawing import drawn_from, stream
+from gradcli.functions.drawing import drawing, drawn_from, drawn_tensor, parameters, stream
 from gradcli.graph.dtype import HALVES, SCALAR_TYPES
 from gradcli.ops.rows import lacks
 from gradcli.ops.ruled import opaque
@@ -20,7 +20,7 @@ from gradcli.tensor.poisson import poisson as draw_poisson
 @composite("poisson", method=False)
 def poisson(input: Any, generator: Any = None) -> Any:
     """Numbers of events at the rates that `input` says."""
-    value = from_array(draw_poisson(stream(generator), input.array()), input.dtype)
+    value = _drawn(draw_poisson, generator, input)
     return drawn_from(value, "poisson", 0, input)
 
 
@@ -37,11 +37,15 @@ def binomial(count: AnyTensor, prob: AnyTensor, generator: Any = None) -> Any:
     if prob.dtype is not count.dtype:
         found, wanted = SCALAR_TYPES[prob.dtype], SCALAR_TYPES[count.dtype]
         raise GradcliError("G025", f"Found dtype {found} but expected {wanted}")
-    drawn = draw_binomial(stream(generator), count.array(), prob.array())
-    value = from_array(drawn, count.dtype)
+    value = _drawn(draw_binomial, generator, count, prob)
     sentence = "derivative for aten::binomial is not implemented"
     nodes = (count.node, prob.node)
     if not any(x.tracked for x in nodes):
         return value
     made = opaque(value.node, *nodes, sentence=sentence, kind=RuntimeError)
     return Tensor(called(made, "NotImplemented", *nodes))
+
+
+def _drawn(draw: Callable[..., Any], generator: Any, *given: Tensor) -> Any:
+    drawing(generator)  # which refuses where a vmap was not told whether examples share numbers
+    return drawn_tensor(draw(stream(generator), *parameters(*given)), given[0].dtype)

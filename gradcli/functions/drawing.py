@@ -12,11 +12,14 @@ import numpy as np
 
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
+from gradcli.execute.evaluate import array
 from gradcli.functions.create import from_array
 from gradcli.graph.dtype import DType, bfloat16
 from gradcli.graph.node import Node, current
-from gradcli.graph.shape import numel
+from gradcli.graph.shape import broadcast, numel
+from gradcli.ops.batching import repeated
 from gradcli.ops.elementwise import cast, where
+from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, layout, levels, random_checks
 from gradcli.tensor.function import called, number_node
 from gradcli.tensor.generator import default_generator
@@ -51,6 +54,60 @@ def in_memory_order(
     array = getattr(drawing(generator), draw)(shape=sizes, dtype=kind, **given)
     lead = array.ndim - len(order)
     return np.transpose(array, (*range(lead), *(lead + np.argsort(order))))
+
+
+def parameters(*tensors: Tensor) -> list[Any]:
+    """The elements of the tensors to draw with; in vmap those of all examples that have their own.
+
+    Raises:
+        GradcliError: G026 where examples would share what is drawn with elements that differ.
+    """
+    nodes = [x.value_node for x in tensors]
+    if levels.active:
+        shape = broadcast(*(x.shape for x in nodes))
+        nodes = [_of_all_apart(expand(x, shape=shape)) for x in nodes]
+    return [array(x) for x in nodes]
+
+
+def refuse_shared(input: Tensor) -> None:
+    """Raises G026 where examples share what is drawn, but not the tensor it is drawn for."""
+    if levels.active:
+        _of_all_apart(input.value_node)
+
+
+def refuse_unbatched(target: Tensor) -> None:
+    """Raises G026 for a write of what is drawn for each example to a tensor that all share."""
+    if not levels.active:
+        return
+    own, is_fresh = levels.lanes_of(target.value_node), False
+    for level in reversed(levels.vmaps()):
+        _refuse_random(level)
+        shared = own.isdisjoint(level.lanes)
+        is_fresh |= level.randomness == "same" and not shared  # PyTorch copies from a new tensor
+        if level.randomness == "same" or not (shared or is_fresh):
+            continue
+        raise GradcliError(
+            "G026",
+            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will "
+            "appear like same randomness. If this is necessary for your usage, please file an "
+            "issue with functorch.",
+            help="draw a new tensor: torch.rand(n), or make one of an example: empty_like(x)",
+        )
+
+
+def _of_all_apart(node: Node) -> Node:
+    for level in reversed(levels.vmaps()):
+        (batch,) = level.batches([node])
+        if batch is not None and level.randomness == "same":
+            raise GradcliError(
+                "G026",
+                "Vmap does not currently support same randomness with a batched tensor input. "
+                "Please file an issue with functorch",
+                help='say randomness="different"',
+            )
+        if level.randomness == "different":
+            node = repeated(node, level.size or 0) if batch is None else batch
+    return node
 
 
 class Followed:
@@ -89,13 +146,8 @@ class OfEachExample:
     """
 
     def __init__(self, stream: Any) -> None:
-        if any(level.randomness == "error" for level in levels.vmaps()):
-            raise GradcliError(
-                "G026",
-                "vmap: called random operation while in randomness error mode. Please either use "
-                "the 'same' or 'different' randomness flags on vmap or perform the randomness "
-                "operation out of vmap",
-            )
+        for level in levels.vmaps():
+            _refuse_random(level)
         self._stream = stream
         self._sizes = tuple(level.size or 0 for level in _apart())
 
@@ -108,10 +160,24 @@ class OfEachExample:
             if any(isinstance(a, tuple) for a in args):
                 wider = (self._sizes + a if isinstance(a, tuple) else a for a in args)
                 return draw(*wider, **kwargs)
+            if any(isinstance(a, np.ndarray) for a in args):
+                return draw(*args, **kwargs)  # they have the axes of all examples in front
             found = [draw(*args, **kwargs) for _ in range(numel(self._sizes))]
-            return np.reshape(found, self._sizes + found[0].shape)
+            in_turn = np.reshape(found, self._sizes[::-1] + found[0].shape)  # the innermost last
+            count, rank = len(self._sizes), in_turn.ndim
+            return np.transpose(in_turn, (*reversed(range(count)), *range(count, rank)))
 
         return drawn
+
+
+def _refuse_random(level: levels.Level) -> None:
+    if level.randomness == "error":
+        raise GradcliError(
+            "G026",
+            "vmap: called random operation while in randomness error mode. Please either use "
+            "the 'same' or 'different' randomness flags on vmap or perform the randomness "
+            "operation out of vmap",
+        )
 
 
 def _apart() -> list[levels.Level]:

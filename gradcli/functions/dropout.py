@@ -14,7 +14,7 @@ from gradcli.errors import GradcliError
 from gradcli.functions.activation import leaky
 from gradcli.functions.constants import empty_like, zeros, zeros_like
 from gradcli.functions.create import from_array
-from gradcli.functions.drawing import drawing
+from gradcli.functions.drawing import drawing, drawn_as, drawn_tensor, in_memory_order
 from gradcli.functions.nn import floating, internal, softmax
 from gradcli.graph.dtype import float32
 from gradcli.graph.node import Node
@@ -33,8 +33,8 @@ def _dropped(x: Any, p: float, *, channels: bool, alpha: bool) -> Any:
     """`x` with elements (or channels) dropped with probability `p` > 0."""
     if p == 1:
         return x * zeros((), dtype=x.dtype)
-    noise = _channel_noise(x) if channels else empty_like(x)
-    noise = noise.bernoulli_(1 - p)
+    like, kind = _channel_noise(x) if channels else empty_like(x), drawn_as(x.dtype)
+    noise = drawn_tensor(in_memory_order(like, "bernoulli", None, kind, p=1 - p), x.dtype)
     if not alpha:
         return x * (noise / (1 - p))
     scale = 1 / math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p))

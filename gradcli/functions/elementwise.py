@@ -130,10 +130,13 @@ def logit(input: Any, eps: float | None = None) -> Node:
 
 
 def _logit(g: Node, out: Node, x: Node, low: Node, high: Node) -> Node:
-    slope = g / (x * (1 - x))
-    if current.tracking:  # of NaN it is 0 then, in PyTorch
-        return ops.where(ops.logical_and(ops.ge(x, low), ops.le(x, high)), slope, zero(g))
-    return ops.where(ops.logical_or(ops.lt(x, low), ops.gt(x, high)), zero(g), slope)
+    inside = ops.logical_and(ops.ge(x, low), ops.le(x, high))
+    if not (current.tracking or current.forward):  # of NaN it is NaN then, in PyTorch
+        inside = ops.logical_not(ops.logical_or(ops.lt(x, low), ops.gt(x, high)))
+    divisor = x * (1 - x)
+    if current.forward:  # which multiplies by what is not chosen, too
+        divisor = ops.where(inside, divisor, zero(x) + 1)
+    return ops.where(inside, g / divisor, zero(g))
 
 
 def _real_only(name: str, input: Any) -> Node:

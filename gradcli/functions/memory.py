@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.constants import empty
+from gradcli.functions.constants import beside, empty
 from gradcli.functions.join import cat
 from gradcli.functions.shape import sizes_of, whole
 from gradcli.functions.strides import as_strided
@@ -27,7 +27,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, requires_grad: b
     pairs = zip(shape, steps, strict=False)
     reach = 1 + sum((n - 1) * step for n, step in pairs) if all(shape) else 0
     made = as_strided(empty(reach, dtype=dtype), size, stride).detach()
-    return made.requires_grad_(requires_grad)
+    return made.requires_grad_() if requires_grad else made
 
 
 @composite("Tensor.new_empty_strided")
@@ -35,7 +35,8 @@ def new_empty_strided(
     input: Any, size: Any, stride: Any, *, dtype: Any = None, requires_grad: bool = False
 ) -> Any:
     """`empty_strided` of the dtype of `input`."""
-    return empty_strided(size, stride, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    kind = dtype or input.dtype
+    return beside(empty_strided(size, stride, dtype=kind, requires_grad=requires_grad), input)
 
 
 @composite("empty_permuted", method=False)
@@ -62,7 +63,8 @@ def empty_permuted(
             raise GradcliError("G023", "Duplicate dim not allowed")
     made = empty([size[axis] for axis in order], dtype=dtype)
     seen = made.permute([order.index(axis) for axis in range(len(order))]) if order else made
-    return seen.detach().requires_grad_(requires_grad)
+    seen = seen.detach()
+    return seen.requires_grad_() if requires_grad else seen
 
 
 @composite("Tensor.resize_")

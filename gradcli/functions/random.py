@@ -17,6 +17,9 @@ from gradcli.functions.drawing import (
     drawn_from,
     drawn_tensor,
     in_memory_order,
+    parameters,
+    refuse_shared,
+    refuse_unbatched,
     stream,
 )
 from gradcli.functions.shape import whole
@@ -188,25 +191,27 @@ def normal(
     """Normally distributed numbers; mean and deviation may be tensors."""
     if size is not None:
         kind = dtype_or_default(dtype)
-        given = (shape_of((size,), kind), drawn_as(kind))
-        array = drawing(generator).normal(*given, number_of(mean), number_of(std))
+        form = (shape_of((size,), kind), drawn_as(kind))
+        array = drawing(generator).normal(*form, number_of(mean), number_of(std))
         return drawn_tensor(array, kind, requires_grad=requires_grad)
     draw = drawing(generator).normal_from
-    parameters = [v for v in (mean, std) if isinstance(v, Tensor)]
+    given = [v for v in (mean, std) if isinstance(v, Tensor)]
+    found = iter(parameters(*given))
     arrays = [
-        v.array().view(drawn_as(v.dtype)) if isinstance(v, Tensor) else v for v in (mean, std)
+        next(found).view(drawn_as(v.dtype)) if isinstance(v, Tensor) else v for v in (mean, std)
     ]
-    half = next((v.dtype for v in parameters[:1] if v.dtype.rare), None)
+    half = next((v.dtype for v in given[:1] if v.dtype.rare), None)
     value = drawn_tensor(draw(*arrays), half)
-    overload = 3 if len(parameters) == 2 else 1 if isinstance(mean, Tensor) else 2
-    return drawn_from(value, "normal", overload, *parameters)
+    overload = 3 if len(given) == 2 else 1 if isinstance(mean, Tensor) else 2
+    return drawn_from(value, "normal", overload, *given)
 
 
 @composite("bernoulli")
 def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
     """0 or 1, 1 with the probability that `input` says."""
     draw = drawing(generator).bernoulli
-    chance = input.array() if p is None else p
+    refuse_shared(input)
+    chance = parameters(input)[0] if p is None else p
     array = draw(chance, tuple(input.shape), drawn_as(input.dtype))
     value = drawn_tensor(array, input.dtype)
     return value if p is not None else drawn_from(value, "bernoulli", 0, input)
@@ -219,7 +224,12 @@ def multinomial(
     """Positions drawn with the weights in each row of `input`."""
     order = layout.memory_order(input)
     draw = drawing(generator).multinomial
-    return drawn_tensor(draw(input.array(), num_samples, replacement, order))
+    (weights,) = parameters(input)
+    if weights.ndim == input.ndim:
+        return drawn_tensor(draw(weights, num_samples, replacement, order))
+    rows = weights.reshape(-1, weights.shape[-1])  # of all examples, one after another
+    found = draw(rows, num_samples, replacement)
+    return drawn_tensor(found.reshape(*weights.shape[:-1], found.shape[-1]))
 
 
 # -- written to a tensor
@@ -228,6 +238,7 @@ def multinomial(
 def allowed(input: Tensor, name: str) -> None:
     """Refuses what must not be written to, by `name`, before the stream moves."""
     refuse(input, False, name)
+    refuse_unbatched(input)
     refuse_overlap(input, [])
 
 
@@ -257,7 +268,7 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     allowed(input, "bernoulli_.Tensor" if isinstance(p, Tensor) else "bernoulli_.float")
     if isinstance(p, Tensor):
         draw = drawing(generator).bernoulli
-        array = draw(p.array(), tuple(input.shape), drawn_as(input.dtype))
+        array = draw(*parameters(p), tuple(input.shape), drawn_as(input.dtype))
     else:
         array = in_memory_order(input, "bernoulli", generator, drawn_as(input.dtype), p=p)
     overload = 1 if isinstance(p, Tensor) else 2

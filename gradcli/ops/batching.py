@@ -32,8 +32,10 @@ def lane(batch: Node) -> Node:
 
 
 def lanes_in(outputs: Iterable[Node]) -> set[Node]:
-    """The lanes that `outputs` depend on."""
-    return {x for x in ancestors(outputs, _is_unknown) if x.op is LANE}
+    """The lanes that `outputs` depend on, and those that the batches of these depend on."""
+    found = {x for x in ancestors(outputs, _is_unknown) if x.op is LANE}
+    batches = [x.attrs["batch"] for x in found if x.attrs["batch"].value is None]
+    return found | lanes_in(batches) if batches else found
 
 
 def repeated(x: Node, size: int) -> Node:

@@ -46,11 +46,11 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
         with Stop(False):
             return in_place(function, target, *args, **kwargs)
     plain = not kwargs and _is_plain(function.__name__, target, args)
+    name = levels.written_by(function.__name__, args) if levels.active else ""
     tensors = [] if plain else _tensors(target, args, kwargs)
     tracked = current.tracking and any([x.requires_grad for x in tensors])
     if not plain:
         compose(target)
-        name = levels.written_by(function.__name__, args) if levels.active else ""
         refuse(target, tracked, name)
         refuse_overlap(target, args, function.__name__)
     operand = _copy(target) if tracked else target
@@ -67,7 +67,7 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     refuse_cast(value.dtype, target)
     new = value.node
     new = _recorded(function.__name__, target, new, tensors) if tracked else new
-    return write(target, new, "")
+    return write(target, new, name)
 
 
 def _recorded(function: str, target: Tensor, new: Node, tensors: list[Tensor]) -> Node:

@@ -131,6 +131,42 @@ def written_by(name: str, args: Sequence[Any]) -> str:
     return f"{name}_"
 
 
+ARITHMETIC = frozenset(
+    (
+        *("sub", "mul", "div", "true_divide", "copy", "clamp_min", "clamp_max", "logical_and"),
+        *("logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"),
+    )
+)
+"""Functions to whose in-place form vmap gives one name in its errors."""
+RULED = frozenset(
+    (
+        *("fill", "index_add", "index_fill", "index_put", "scatter_add", "scatter_reduce"),
+        *("transpose", "squeeze", "unsqueeze"),
+    )
+)
+"""Those that it calls by their own; the others by that of an operator of a level."""
+
+
+def unbatched(name: str, number: int, shape: tuple[int, ...]) -> str:
+    """PyTorch's sentence about a write by `name`, at level `number`, of values of this shape."""
+    function = name.partition(".")[0].removesuffix("_")
+    if function in ("", "add", "atan2", "copysign"):
+        return (
+            f"output with shape {list(shape[1:])} doesn't match the broadcast shape {list(shape)}"
+        )
+    what, where = f"aten::{function}_", f"at level {number}"
+    if function in RULED or function in ARITHMETIC or name == "masked_fill_.Scalar":
+        what = f"{function}_" if function in RULED else "inplace arithmetic"
+        where = "in a vmap"
+    return (
+        f"vmap: {what}(self, *extra_args) is not possible because there exists a Tensor `other` in "
+        "extra_args that has more elements than `self`. This happened due to `other` being vmapped "
+        f"over but `self` not being vmapped over {where}. Please try to use out-of-place operators "
+        f"instead of {what}. If said operator is being called inside the PyTorch framework, please "
+        "file a bug report instead."
+    )
+
+
 def refuse_captured(target: Tensor, name: str) -> None:
     """Raises G016 for a write, `name`, to what was there before a transform that differentiates."""
     inside = (level for level in reversed(active) if level.size is None and level.is_transform)
@@ -179,6 +215,19 @@ def lanes_of(node: Node) -> set[Node]:
     from gradcli.ops.batching import lanes_in
 
     return lanes_in([node])
+
+
+def for_each_example(node: Node, like: Tensor) -> Node:
+    """`node` with a value of its own for each example that `like` differs for, in each vmap."""
+    own = lanes_of(like.value_node)
+    if not own:
+        return node
+    from gradcli.ops.batching import repeated
+
+    for level in vmaps():
+        if not own.isdisjoint(level.lanes):
+            node = level.example(repeated(node, level.size or 0))
+    return node
 
 
 def of_all_examples(node: Node) -> Node:

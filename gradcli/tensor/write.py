@@ -68,7 +68,7 @@ def write(target: Tensor, value: Tensor | Node, name: str = "copy_") -> Tensor:
     new = value.node if isinstance(value, Tensor) else value
     compose(target)
     refuse(target, new.tracked, name)
-    _refuse_examples(target, new)
+    _refuse_examples(target, new, name)
     new = _fitted(new, target)
     view = target._view
     if view is None or view.base is None:
@@ -188,25 +188,20 @@ REPEATED = "more than one element of the written-to tensor refers"
 SHIFTED = "some elements of the input tensor and the written-to tensor refer"
 
 
-def _refuse_examples(target: Tensor, new: Node) -> None:
-    """Raises G015 when what differs from example to example would go where all share one value."""
+def _refuse_examples(target: Tensor, new: Node, name: str) -> None:
+    """Raises G016 where what differs from example to example would go where all share one value."""
     if not levels.active:
         return
-    known = target.value_node
-    own = levels.lanes_of(known)
-    batched = [level.lanes for level in levels.vmaps() if not own.isdisjoint(level.lanes)]
-    for lane in levels.lanes_of(new) - own:
-        if known.serial > lane.serial:
-            continue  # made while the function ran: nobody else has it
-        if any(lane in lanes for lanes in batched):
-            continue  # it differs from example to example itself
-        size = lane.attrs["batch"].shape[0]
-        raise GradcliError(
-            "G016",
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape "
-            f"{[size, *target.shape]}",
-            help="compute a new tensor: all examples share this one",
-        )
+    own, missing = levels.lanes_of(target.value_node), levels.lanes_of(new)
+    for number, level in enumerate(levels.active, 1):
+        if level.size is None or not own.isdisjoint(level.lanes):
+            continue
+        if not missing.isdisjoint(level.lanes):
+            raise GradcliError(
+                "G016",
+                levels.unbatched(name, number, (level.size, *target.shape)),
+                help="compute a new tensor, or make it of an example: torch.zeros_like(x)",
+            )
 
 
 def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) -> None:
