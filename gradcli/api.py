@@ -22,6 +22,7 @@ from gradcli.graph.walk import ancestors
 from gradcli.language import ast
 from gradcli.language.parser import parse_expression, parse_script
 from gradcli.lowering.interpret import Interpreter
+from gradcli.lowering.names import forget_assigned
 from gradcli.result import Result, Step
 from gradcli.source import Source, Span
 from gradcli.tensor import Tensor, autograd
@@ -159,7 +160,10 @@ def run(
     script = parse_script(source if isinstance(source, Source) else Source("<script>", source))
     with using(backend, device):
         variables: dict[str, Any] = {k: as_leaf(k, v) for k, v in (bindings or {}).items()}
-        Interpreter(variables, stdout).run(script)
+        try:
+            Interpreter(variables, stdout).run(script)
+        finally:
+            forget_assigned()
     return variables
 
 

@@ -125,11 +125,18 @@ def get_default_dtype() -> DType:
     return default.dtype
 
 
-def set_printoptions(**options: Any) -> None:
-    """How tensors are printed: precision, threshold, edgeitems, linewidth, profile, sci_mode."""
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: float | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """How tensors are printed; a profile is default, short or full."""
     from gradcli.tensor import text
 
-    text.set_printoptions(**options)
+    text.set_printoptions(precision, threshold, edgeitems, linewidth, profile, sci_mode)
 
 
 def promote_types(type1: DType, type2: DType) -> DType:

@@ -57,6 +57,10 @@ ON_TENSORS = ("abs", "all", "any", "max", "min", "pow", "round", "sum")
 
 _members_met: dict[str, dict[str, Any]] = {}
 """By module, what its members that were asked for are."""
+_UNMET = object()
+"""Stands for a member that was not asked for yet."""
+_assigned: list[tuple[dict[str, Any], str, Any]] = []
+"""What scripts set in modules: the members, the name, and what it was before."""
 
 
 class Module(Holder):
@@ -70,8 +74,8 @@ class Module(Holder):
 
     def member(self, name: str) -> Any:
         """What `module.name` is; G011 (kind `AttributeError`) where there is no such thing."""
-        found = self._known.get(name)
-        if found is not None:
+        found = self._known.get(name, _UNMET)
+        if found is not _UNMET:
             return found
         qualified = f"{self.qualified}.{name}"
         is_module = qualified in MODULES and qualified not in HELD
@@ -87,6 +91,11 @@ class Module(Holder):
             )
         self._known[name] = found
         return found
+
+    def assign(self, name: str, new: Any) -> None:
+        """`module.name = new`, until `forget_assigned`."""
+        _assigned.append((self._known, name, self._known.get(name, _UNMET)))
+        self._known[name] = new
 
     def __repr__(self) -> str:
         return f"<module '{self.qualified}'>"
@@ -106,6 +115,16 @@ def lookup(name: str) -> Any:
         if found is not None:
             _known[name] = found
     return found
+
+
+def forget_assigned() -> None:
+    """Modules are as they were before a script set something in them."""
+    while _assigned:
+        members, name, before = _assigned.pop()
+        if before is _UNMET:
+            members.pop(name, None)
+        else:
+            members[name] = before
 
 
 def may_mean(name: str) -> bool:

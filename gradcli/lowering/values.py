@@ -30,6 +30,10 @@ class Holder:
         """What `self.name` is; raises as `get_attribute` does."""
         raise NotImplementedError
 
+    def assign(self, name: str, new: Any) -> None:
+        """`self.name = new`."""
+        raise NotImplementedError
+
 
 CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 """What calls of Python's own classes do; builtins.py fills it."""
@@ -89,7 +93,10 @@ def has_attribute(value: Any, name: str, /) -> bool:
 
 
 def set_attribute(value: Any, name: str, new: Any) -> None:
-    """`value.name = new`: on tensors, and on gradcli's own objects that list it in `ASSIGNABLE`."""
+    """`value.name = new`: on modules, tensors, and own objects that list it in `ASSIGNABLE`."""
+    if isinstance(value, Holder):
+        value.assign(name, new)
+        return
     if name not in _assignable(value):
         raise not_writable(value, name)
     known = registry.METHODS.get(name) if isinstance(value, Tensor) else None
