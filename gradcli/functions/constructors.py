@@ -22,27 +22,41 @@ def new(self: Any, *data: Any) -> Any:
     return _of_old(self.dtype, data)
 
 
+def of_default(*sizes: Any, data: Any = None, device: Any = None) -> Any:
+    """What `torch.Tensor(...)` makes: another view of a tensor, numbers of the default dtype."""
+    given = sizes if data is None else (data,)
+    if len(given) == 1 and isinstance(given[0], Tensor):
+        return given[0][...]
+    return _of_old(default.dtype, given)
+
+
 def _of_old(kind: DType, data: tuple[Any, ...]) -> Any:
-    if len(data) == 1 and isinstance(data[0], Tensor):
-        return data[0].detach().to(kind)
-    if len(data) == 1 and isinstance(data[0], (list, tuple)) and not isinstance(data[0], Size):
-        return tensor(data[0], dtype=kind)
-    if len(data) == 1 and isinstance(data[0], (float, complex, bool)):
+    first = data[0] if len(data) == 1 else None
+    if isinstance(first, Tensor):
+        if first.dtype is not kind:
+            raise GradcliError(
+                "G025",
+                f"expected a tensor of {kind.name}, but found {first.dtype.name}",
+                help=f"x.to(torch.{kind.name}) converts it",
+                kind=TypeError,
+            )
+        return first[...]
+    if isinstance(first, (list, tuple, range)) and not isinstance(first, Size):
+        return tensor(list(first), dtype=kind)
+    if isinstance(first, (float, complex, bool)) or data == (None,):
         raise GradcliError(
             "G013",
-            f"new(): data must be a sequence (got {type(data[0]).__name__})",
+            f"new(): data must be a sequence (got {type(first).__name__})",
             help="torch.tensor(...) makes a tensor of a number",
             kind=TypeError,
         )
     return made(constant(0, kind, shape_of(data or (0,), kind)))
 
 
-def _old_style(name: str, dtype: str | None) -> None:
+def _old_style(name: str, dtype: str) -> None:
     @composite(name, method=False)
     def construct(*data: Any) -> Any:
-        if dtype is None and len(data) == 1 and isinstance(data[0], Tensor):
-            return data[0].detach()
-        return _of_old(default.dtype if dtype is None else as_dtype(dtype), data)
+        return _of_old(as_dtype(dtype), data)
 
     construct.doc = "A tensor of a list, or of the given sizes; PyTorch's constructor of old."
 

@@ -27,6 +27,9 @@ class GradMode:
         if at_once:
             current.tracking = mode
 
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._mode})"
+
     def __enter__(self) -> None:
         current.tracking = self._mode
 

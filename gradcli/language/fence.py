@@ -126,15 +126,17 @@ FUNCTIONS = {
 
 MODULES = frozenset(
     (
-        *("functools", "math", "typing", "torch", "torch.accelerator", "torch.autograd"),
+        *("functools", "functorch", "math", "typing"),
+        *("torch", "torch.accelerator", "torch.autograd", "torch.autograd.grad_mode"),
         *("torch.autograd.forward_ad", "torch.autograd.function", "torch.autograd.functional"),
         *("torch.autograd.graph", "torch.backends", "torch.backends.cuda", "torch.backends.cudnn"),
-        *("torch.backends.mps", "torch.cuda", "torch.fft", "torch.func", "torch.linalg"),
+        *("torch.backends.mps", "torch.cuda", "torch.fft", "torch.func", "torch.functional"),
+        "torch.linalg",
         *("torch.masked", "torch.mps", "torch.nn", "torch.nn.functional", "torch.nn.init"),
         *("torch.nn.parameter", "torch.nn.utils", "torch.random", "torch.return_types"),
         "torch.signal",
         *("torch.signal.windows", "torch.special", "torch.testing", "torch.utils"),
-        *("torch.utils.checkpoint", "torch.xpu"),
+        *("torch.torch", "torch.utils.checkpoint", "torch.xpu"),
     )
 )
 """The modules that are built in."""

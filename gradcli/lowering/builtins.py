@@ -204,7 +204,15 @@ def _size(sizes: Any = (), /) -> Size:
     return Size.of(bounded(sizes))
 
 
-CONSTRUCTORS[Size] = _size  # no built-in of Python's, so it has no name above
+def _tensor(*sizes: Any, **named: Any) -> Tensor:
+    from gradcli.functions.constructors import of_default
+
+    made: Tensor = of_default(*sizes, **named)
+    return made
+
+
+# No built-ins of Python's, so they have no names above.
+CONSTRUCTORS[Size], CONSTRUCTORS[Tensor] = _size, _tensor
 
 
 def _reduce(function: Callable[..., Any], iterable: Iterable[Any], *initial: Any) -> Any:

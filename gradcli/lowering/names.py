@@ -48,6 +48,14 @@ BARE_MODULES = {
 PYTHON_MODULES = {"functools": FUNCTOOLS, "typing": TYPING}
 """Modules of Python of which a part is there."""
 
+OTHERWISE = {
+    "functorch": "torch.func",
+    "torch.autograd.grad_mode": "torch",
+    "torch.functional": "torch",
+    "torch.torch": "torch",
+}
+"""Modules of PyTorch whose functions stand under other names in the function table."""
+
 HELD = frozenset(["torch.backends.cudnn"])
 """Modules that scripts set something in: objects of the function table."""
 
@@ -184,7 +192,7 @@ def _find(qualified: str) -> Any:
     if prefix in PYTHON_MODULES:
         return PYTHON_MODULES[prefix].get(name)
     hidden = name[:1] == "_" and name not in ALLOWED_DUNDERS
-    return None if hidden else functions.find(qualified)
+    return None if hidden else functions.find(f"{OTHERWISE.get(prefix, prefix)}.{name}")
 
 
 def _on_tensors(name: str, python: Callable[..., Any]) -> Callable[..., Any]:
@@ -209,7 +217,7 @@ def _members(qualified: str) -> list[str]:
         return list(MATH)
     if qualified in PYTHON_MODULES:
         return list(PYTHON_MODULES[qualified])
-    prefix = f"{qualified}."
+    prefix = f"{OTHERWISE.get(qualified, qualified)}."
     return [name[len(prefix) :] for name in functions.names() if name.startswith(prefix)]
 
 

@@ -50,7 +50,7 @@ class Tensor(Operators, Values):
         node: its value in the graph.
         storage: what it shares memory with; its own by default.
         view: how it sees that storage, where it is not its own.
-        sizes: scripts may call this class as PyTorch's old constructor: `Tensor([1., 2.])`,
+        sizes: programs may call this class as PyTorch's old constructor: `Tensor([1., 2.])`,
             `Tensor(2, 3)`.
     """
 
