@@ -117,6 +117,14 @@ class GradcliError(Exception):
         return self.diagnostic.message
 
 
+class ExampleUnknown(GradcliError):
+    """The value of one example of a vmap was looked at; the function that did may go on without."""
+
+    def final(self) -> GradcliError:
+        """The same error, as one that nobody goes on after."""
+        return GradcliError("G016", str(self), help=self.diagnostic.help, kind=self.kind)
+
+
 def _again(
     cls: type[GradcliError], diagnostic: Diagnostic, label: str, kind: type[BaseException]
 ) -> GradcliError:

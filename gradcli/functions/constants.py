@@ -226,6 +226,9 @@ def _ends(name: str, start: Any, end: Any) -> tuple[complex, complex]:
             f"{name} only supports 0-dimensional start and end tensors, but got start with "
             f"{ranks[0]} dimension(s) and end with {ranks[1]} dimension(s).",
         )
+    if levels.active:  # where an example's number is not known, each is asked for its own
+        for end_tensor in (v for v in (start, end) if isinstance(v, Tensor)):
+            end_tensor.array()
     first, last = number_of(start), number_of(end)
     if isinstance(first, complex) or isinstance(last, complex):
         return complex(first), complex(last)

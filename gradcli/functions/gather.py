@@ -208,6 +208,8 @@ def unravel_index(indices: Any, shape: Any) -> Any:
 @composite("argwhere")
 def argwhere(input: Any) -> Any:
     """The positions of the elements that are not zero, a row each."""
+    if lanes_of(input.value_node):
+        input.array()  # each example has its own
     return nonzero(input)
 
 

@@ -22,6 +22,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, number_node
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import no_kernel, with_real_gradient
 from gradcli.tensor.results import Results, named_results
 
@@ -243,7 +244,7 @@ def _quantile(name: str, skip: bool) -> None:
     @composite(name, refuses=dict.fromkeys(HALVES, Check(NOT_WIDE)))
     def quantile(
         input: Any,
-        q: float | AnyTensor,
+        q: AnyTensor | float,
         dim: int | None = None,
         keepdim: bool = False,
         *,
@@ -281,7 +282,8 @@ def _shares(x: Any, q: Any, interpolation: str) -> Any:
         raise GradcliError("G024", "quantile() q must be a scalar or 1D tensor")
     if q.dtype is not x.dtype:
         raise GradcliError("G025", "quantile() q tensor must be same dtype as the input tensor")
-    if not q.ge(0).logical_and(q.le(1)).all():
+    fits = q.ge(0).logical_and(q.le(1)).all()
+    if not Tensor(of_all_examples(fits.value_node)).all():
         raise GradcliError("G026", "quantile() q values must be in the range [0, 1]")
     return q
 

@@ -23,7 +23,6 @@ from gradcli.ops.indexing import index
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import no_kernel
-from gradcli.tensor.registry import find
 
 Around = Sequence[tuple[int, int]]
 """(before, after) for each of the last axes."""
@@ -203,7 +202,7 @@ def _circular(input: Any, around: Around) -> Any:
             raise GradcliError("G024", "Negative padding value is resulting in an empty dimension")
     lead, sizes = input.shape[: -len(around)], input.shape[-len(around) :]
     widths = [size + sum(amounts) for size, amounts in zip(sizes, around, strict=True)]
-    made = find("torch.empty")([*lead, *widths], dtype=input.dtype)
+    made = input.new_empty([*lead, *widths])
     target, source = made, input
     wraps = [(a, *around[a]) for a in range(-1, -len(around) - 1, -1)]
     for axis, before, after in wraps:  # a negative amount crops

@@ -15,7 +15,7 @@ from gradcli.graph.node import Node
 from gradcli.ops.matrices import transposed
 from gradcli.ops.movement import reshape
 from gradcli.ops.window import overlap_add
-from gradcli.tensor import registry
+from gradcli.tensor import levels, registry
 from gradcli.tensor.function import composite, function
 
 LEAST_ENVELOPE = 1e-11
@@ -122,6 +122,8 @@ def _transformed(
     rows = x.unsqueeze(0) if single else x
     count = 1 + (rows.shape[1] - size) // hop
     rows = rows.contiguous()
+    if levels.active:
+        rows = rows.clone()  # an example may lie in memory between others
     frames = rows.as_strided((rows.shape[0], count, size), (rows.shape[1], hop, 1))
     scales = _widened(window, length, size, x)
     frames = frames if scales is None else frames * scales

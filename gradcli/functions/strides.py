@@ -110,8 +110,7 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
 
 def _require_in_order(input: Any) -> None:
     """Raises G016 for an example of a vmap in whose memory those of others lie in between."""
-    lanes = levels.lanes_of(input.value_node)
-    if any(not lanes.isdisjoint(level.scattered) for level in levels.vmaps()):
+    if levels.active and any(input.memory.node in level.scattered for level in levels.vmaps()):
         raise GradcliError(
             "G016",
             "as_strided() of an example of a vmap whose elements do not lie in memory in order is "

@@ -43,6 +43,14 @@ def repeated(x: Node, size: int) -> Node:
     return expand(reshape(x, axes=x.ndim, shape=(1, *x.shape)), shape=(size, *x.shape))
 
 
+def stacked(examples: Sequence[Node], like: Node) -> Node:
+    """A batch of these examples, which have the shape and dtype of `like`."""
+    if not examples:
+        return constant(0, like.dtype, (0, *like.shape))
+    rows = [reshape(x, axes=x.ndim, shape=(1, *x.shape)) for x in examples]
+    return concat(*rows, axis=-rows[0].ndim)
+
+
 def _is_unknown(node: Node) -> bool:
     return node.value is None
 
@@ -92,22 +100,13 @@ class Batching:
     def _item(self, node: Node, bundle: Node | _Bundles) -> Node:
         index: int = node.attrs["index"]
         if isinstance(bundle, _Bundles):
-            return self._stacked(node, [results(each)[index] for each in bundle.nodes])
+            return stacked([results(each)[index] for each in bundle.nodes], node)
         return results(bundle)[index]
 
     def _one_by_one(self, node: Node, inputs: list[Node], flags: list[bool]) -> Any:
-        pairs = list(zip(inputs, flags, strict=True))
-        made = [
-            _called(node, [_example(x, i) if flag else x for x, flag in pairs])
-            for i in range(self.size)
-        ]
-        return _Bundles(made) if node.op.multiple else self._stacked(node, made)
-
-    def _stacked(self, node: Node, made: list[Node]) -> Node:
-        if not made:
-            return constant(0, node.dtype, (0, *node.shape))
-        rows = [reshape(x, axes=x.ndim, shape=(1, *x.shape)) for x in made]
-        return concat(*rows, axis=-rows[0].ndim)
+        pairs, n = list(zip(inputs, flags, strict=True)), self.size
+        made = [_called(node, [example_of(x, i) if b else x for x, b in pairs]) for i in range(n)]
+        return _Bundles(made) if node.op.multiple else stacked(made, node)
 
 
 def over_examples(
@@ -142,7 +141,8 @@ def _called(node: Node, inputs: list[Node], **attrs: Any) -> Node:
     return node.op(*inputs, **attrs)
 
 
-def _example(batch: Node, index: int) -> Node:
+def example_of(batch: Node, index: int) -> Node:
+    """One example of a batch."""
     slices = ((index, 1, 1), *((0, n, 1) for n in batch.shape[1:]))
     return reshape(slice_(batch, slices=slices), axes=batch.ndim, shape=batch.shape[1:])
 
@@ -234,7 +234,7 @@ def _indexed(values: int) -> Rule:
             given[1] = at.whole(inputs[1], False)
             given[1] = _padded(given[1], True, lead + picked)
         behind = [_moved(x, lead) for x in given]
-        counted = reshape(_numbers(at.size), axes=1, shape=(at.size, *(1,) * rank))
+        counted = reshape(numbers(at.size), axes=1, shape=(at.size, *(1,) * rank))
         at_each = [_padded(x, flag, rank) for x, flag in zip(positions, moving, strict=True)]
         wider = {"shape": (at.size, *shape)} if axes is None else {"axes": axes + 1}
         return _moved_back(_called(node, [*behind, counted, *at_each], **wider), lead)
@@ -242,7 +242,7 @@ def _indexed(values: int) -> Rule:
     return rule
 
 
-def _numbers(size: int) -> Node:
+def numbers(size: int) -> Node:
     """0, 1, ... size - 1."""
     return cumsum(constant(1, int64, (size,)), axis=-1) - 1
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
-from gradcli.errors import GradcliError
+from gradcli.errors import ExampleUnknown, GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.dtype import INTEGER, bool_
@@ -151,6 +151,10 @@ class Function:
             if self.refuses:
                 return unless_refused(self.refuses, run, args, kwargs)
             return run(*args, **kwargs)
+        except ExampleUnknown as unknown:
+            from gradcli.tensor.examples import one_by_one
+
+            return one_by_one(self, args, kwargs, unknown)
         except GradcliError as error:
             raise with_operands(error, args, kwargs) from None
         except MISFITS as error:

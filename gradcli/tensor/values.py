@@ -54,11 +54,15 @@ class Values:
 
     def tolist(self: Any) -> Any:
         """The elements as nested lists of Python numbers."""
+        if levels.active:
+            _refuse_examples(self, "Cannot access data pointer of Tensor that doesn't have storage")
         return self.array().tolist()
 
     def __bool__(self: Any) -> bool:
         count = numel(self._node.shape)
         if count == 1:
+            if levels.active:
+                _refuse_examples(self, CONTROL)
             return bool(followed(self.value_node, lambda: self.array().item()))
         what = "no values" if count == 0 else "more than one value"
         raise GradcliError(
@@ -149,16 +153,20 @@ class Values:
         return repr(self)
 
 
-def _refuse_examples(tensor: Tensor) -> None:
+ITEM = (
+    "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling "
+    ".item() on a Tensor, please try to rewrite what you're doing with other operations. If error "
+    "is occurring somewhere inside PyTorch internals, please file a bug report."
+)
+CONTROL = (
+    "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We "
+    "don't support that yet, please file an issue at https://github.com/pytorch/pytorch/issues ."
+)
+
+
+def _refuse_examples(tensor: Tensor, sentence: str = ITEM) -> None:
     if levels.lanes_of(tensor.value_node):
-        raise GradcliError(
-            "G016",
-            "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over "
-            "calling .item() on a Tensor, please try to rewrite what you're doing with other "
-            "operations. If error is occurring somewhere inside PyTorch internals, please file a "
-            "bug report.",
-            help="return the tensor, and look at it outside",
-        )
+        raise GradcliError("G016", sentence, help="return the tensor, and look at it outside")
 
 
 def followed(node: Node, read: Callable[[], Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import GradcliError
+from gradcli.errors import ExampleUnknown, GradcliError
 from gradcli.execute.backends import cascade, pointwise, precise, short_rows, vectorised
 from gradcli.execute.backends.contraction import contract
 from gradcli.execute.backends.unstable import reordered
@@ -539,7 +539,7 @@ def _of_one_example(node: Node, values: list[Array]) -> Array:
             current.span,
             help="return it from the function, to get that of all examples",
         )
-    raise GradcliError(
+    raise ExampleUnknown(
         "G016",
         "vmap: It looks like you're attempting to use a Tensor in some data-dependent control "
         "flow. We don't support that yet, please file an issue at "
