@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from gradcli.errors import GradcliError
 from gradcli.functions.func import slope_of
-from gradcli.functions.transform import Scope, standing
+from gradcli.functions.transform import Scope, shown_as, standing
 from gradcli.graph.shape import text
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
-from gradcli.tensor.levels import Level
+from gradcli.tensor.levels import Level, recording
 from gradcli.tensor.storage import Stop
 
 
@@ -115,9 +115,13 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
 def unpack_dual(tensor: Any, *, level: Any = None) -> Any:
     """The tensor itself and its tangent; None for one that depends on no dual tensor."""
     current = level or _innermost()
-    if current is None or not depend([tensor.node], {x.autograd for x in current.variables}):
+    if current is None:
         return UnpackedDualTensor(tensor, None)
-    (primal,) = current.scope.outside([tensor])
+    (inner,) = current.scope.outside([tensor])
+    with Stop(recording()):
+        primal = shown_as("Identity", inner)
+    if not depend([tensor.node], {x.autograd for x in current.variables}):
+        return UnpackedDualTensor(primal, None)
     for dual, tangent in zip(current.variables, current.tangents, strict=True):
         if dual.node is tensor.node:
             return UnpackedDualTensor(primal, tangent)

@@ -6,6 +6,7 @@ Constraints: to be nested at will (gradcli/functions/transform.py); in PyTorch's
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -16,11 +17,13 @@ from gradcli.functions.transform import (
     named_after,
     parted,
     refuse,
+    shown_as,
     standing,
     varied,
     zeros_of,
 )
 from gradcli.tensor import Tensor, derivatives, registry
+from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
 from gradcli.tensor.storage import Stop
@@ -136,6 +139,7 @@ def jvp(
     directions = tuple(trees.mapped(standing, t) for t in tangents)  # before `func` writes to them
     value, push, aux = pushed(func, primals, has_aux, strict)
     slope = push(*directions)
+    value = trees.mapped(partial(shown_as, "AliasBackward0"), value)
     return (value, slope, aux) if has_aux else (value, slope)
 
 
@@ -187,7 +191,7 @@ def _write_back(scope: Scope, primals: Values, given: Values, seen: Values) -> N
 def _slope(
     scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[Tensor], strict: bool
 ) -> Tensor:
-    if not output.requires_grad:
+    if not depend([output.node], {x.autograd for x in scope.variables}):
         if strict:
             refuse(
                 "jvp(f, primals, tangents, strict=True): The output of f is independent of the "

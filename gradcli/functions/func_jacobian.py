@@ -103,7 +103,12 @@ def _columns(
         return push(*trees.unflatten(zeros, structure))
 
     made = vmap(column, out_dims=-1, randomness=randomness)(identity_of(inputs[j]))
-    return trees.mapped(lambda x: x.reshape(*x.shape[:-1], *inputs[j].shape), made)
+    return trees.mapped(lambda x: _last_as(x, inputs[j]), made)
+
+
+def _last_as(x: Any, like: Tensor) -> Any:
+    """`x` whose last axis has the shape of `like`."""
+    return x.reshape(*x.shape[:-1], *like.shape) if like.shape else x.squeeze(-1)
 
 
 @composite("func.hessian", method=False)

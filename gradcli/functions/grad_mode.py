@@ -1,6 +1,7 @@
 """Grad modes: blocks and decorated functions in which gradients are recorded or not.
 
-Constraints: the mode is one global, `current.tracking` of the graph.
+Constraints: the mode is one global, `current.tracking` of the graph; in forward mode, which no
+such block stops, there are blocks apart (gradcli/tensor/blocks.py).
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.graph.node import current
-from gradcli.tensor import registry
-from gradcli.tensor.inference import inference
+from gradcli.tensor import levels, registry
+from gradcli.tensor.blocks import inference
 
 
 class GradMode:
@@ -23,22 +24,22 @@ class GradMode:
 
     def __init__(self, mode: bool, *, at_once: bool = False) -> None:
         self._mode = mode
-        self._before = current.tracking
+        self._before = levels.recording()
         if at_once:
-            current.tracking = mode
+            levels.record(mode)
 
     def __repr__(self) -> str:
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._mode})"
 
     def __enter__(self) -> None:
-        current.tracking = self._mode
+        levels.record(self._mode)
 
     def __exit__(self, *exception: object) -> None:
-        current.tracking = self._before
+        levels.record(self._before)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, guarded by this mode."""
-        current.tracking = self._before
+        levels.record(self._before)
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             with type(self)(self._mode):
@@ -52,8 +53,8 @@ class _Reentrant(GradMode):
     """A mode whose object may be entered again and again."""
 
     def __enter__(self) -> None:
-        self._before = current.tracking
-        current.tracking = self._mode
+        self._before = levels.recording()
+        levels.record(self._mode)
 
 
 def _mode(name: str, mode: bool, words: str) -> None:
@@ -74,12 +75,13 @@ class _Inference(_Reentrant):
     """A mode without gradients, or (`mode` False) the mode there was, inside of one."""
 
     def __init__(self, mode: bool) -> None:
-        super().__init__(current.tracking and not mode)
+        super().__init__(levels.recording() and not mode)
         self._inference = mode
         self._outer = False
 
     def __enter__(self) -> None:
         super().__enter__()
+        current.tracking = self._mode  # forward mode, too, stops here
         self._outer = inference.enabled
         inference.switch(self._inference)
 
@@ -116,7 +118,7 @@ def set_grad_enabled(mode: bool) -> GradMode:
 
 def is_grad_enabled() -> bool:
     """Whether gradients are recorded now."""
-    return current.tracking
+    return levels.recording()
 
 
 for _entry in (inference_mode, set_grad_enabled):

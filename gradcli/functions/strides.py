@@ -6,21 +6,21 @@ from operator import eq
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.execute.evaluate import settle
 from gradcli.functions.scatter import scatter_error
 from gradcli.functions.shape import permuted, reshaped, select_at, sizes_of, whole
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import movement, window
 from gradcli.ops import scatter as combining
 from gradcli.ops.elementwise import cast
+from gradcli.ops.ruled import ruled_whole
 from gradcli.tensor import Tensor, layout, levels, registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.putting import put as put_through
 from gradcli.tensor.result_layout import order_of
-from gradcli.tensor.storage import View, view_steps
+from gradcli.tensor.storage import View, value_of, view_steps
 
 
 def _replaced(x: Node, view: Node, source: Any) -> Node:
@@ -91,21 +91,39 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     view, storage = input._view, input._storage
     offset = layout.offset_of(input) if storage_offset is None else storage_offset
     root = input if view is None or view.base is None else view.base
-    steps = () if view is None else view.steps
     if root.view_path:  # an alias of a part, without history: the memory is there without any
         root = Tensor(storage.node, storage, View(None, (), own=root._view.own))
-        steps = input.view_path
     strides = (storage and storage.strides) or None
     if input.dtype.is_complex != root.dtype.is_complex and strides is None:
         root = _other_numbers(root)
     made = _as_strided(root, size, stride, offset, strides)
-    if input._requires and root is not input:  # a leaf of its own in memory without history
-        memory = put_through(root.value_node, steps, input.node)
-        made.adopt(_as_strided.body(memory, size, stride, offset, strides))
-        settle(made.node)
-    if made.node.tracked and root is not input:
+    if input.node.tracked and root is not input:
+        made.adopt(_strided_part(input, made.value_node, root.value_node.size))
         made.node.call = ("AsStridedBackward0", (input.node,))
     return made
+
+
+def _strided_part(input: Tensor, value: Node, count: int) -> Node:
+    """`value`, read by strides from a memory of `count` elements that `input` shows a part of.
+
+    As in PyTorch no gradient goes beyond that part, and elements that share memory share theirs.
+    """
+    read = {**value.attrs, "source": (count,)}
+    shown = {
+        "shape": tuple(input.shape),
+        "strides": layout.strides_of(input),
+        "offset": layout.offset_of(input),
+        "source": (count,),
+    }
+
+    def back(g: Node, out: Node, x: Node) -> Node:
+        found = combining.as_strided(combining.strided_add(g, **read), **shown)
+        if not layout.overlaps(input):
+            return found
+        ones = constant(1, x.dtype, x.shape)
+        return found / combining.as_strided(combining.strided_add(ones, **shown), **shown)
+
+    return ruled_whole(value_of(value), input.node, rules=(back,))
 
 
 def _require_in_order(input: Any) -> None:

@@ -14,7 +14,7 @@ from gradcli.execute.evaluate import settle
 from gradcli.functions import trees
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.shape import numel
-from gradcli.ops.movement import diagonal_embed
+from gradcli.ops.movement import diagonal_embed, reshape
 from gradcli.tensor import Tensor, autograd
 from gradcli.tensor.closing import closed, others
 from gradcli.tensor.refusals import check_requires
@@ -110,6 +110,17 @@ def named_after(function: Any, wrapped: Callable[..., Any]) -> Callable[..., Any
 def standing(tensor: Any) -> Any:
     """A tensor of the same value and history, to which writes go without the other."""
     return Tensor(tensor.node) if isinstance(tensor, Tensor) else tensor
+
+
+def shown_as(name: str, tensor: Any) -> Any:
+    """A tensor, with a history under the name of what PyTorch takes it out of a level by."""
+    if not (isinstance(tensor, Tensor) and tensor.requires_grad):
+        return tensor
+    node = tensor.node
+    made = reshape(node, axes=node.ndim, shape=node.shape)
+    made.call = (name, (node,))
+    settle(made)
+    return Tensor(made)
 
 
 def zeros_of(like: Tensor) -> Tensor:

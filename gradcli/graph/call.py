@@ -44,6 +44,7 @@ class Arguments(tuple[Node, ...]):
         varied: the numbers of those that a gradient flows through.
         kept: what a script keeps with the function, of several results.
         composition: makes the result as PyTorch does, of other functions; None where it does not.
+        composed: that result, once somebody looked at it.
         receivers: what gradients are passed to: the arguments, or copies that were computed with.
     """
 
@@ -52,13 +53,14 @@ class Arguments(tuple[Node, ...]):
     varied: list[int]
     kept: Any
     composition: Callable[[], Any] | None
+    composed: Any
     receivers: tuple[Node, ...]
 
     def __new__(cls, nodes: Iterable[Node], tensors: Iterable[Node]) -> Arguments:
         """The arguments `nodes`, of all the `tensors`."""
         made = tuple.__new__(cls, nodes)
         made.tensors, made.results, made.varied, made.kept = tuple(tensors), {}, [], None
-        made.composition, made.receivers = None, made
+        made.composition, made.composed, made.receivers = None, None, made
         return made
 
 
@@ -109,8 +111,16 @@ def is_composed(call: Call) -> bool:
 def composition_of(node: Node) -> Any:
     """The tensor that PyTorch composes of others where a function made `node`; None for none."""
     arguments = node.call[1] if node.call is not None else None
-    make = arguments.composition if isinstance(arguments, Arguments) else None
-    return None if make is None else make()
+    if not isinstance(arguments, Arguments) or arguments.composition is None:
+        return None
+    if arguments.composed is None:
+        arguments.composed = arguments.composition()
+    return arguments.composed
+
+
+def is_seen(node: Node) -> bool:
+    """Whether somebody looked at what PyTorch composes `node` of."""
+    return node.call is not None and getattr(node.call[1], "composed", None) is not None
 
 
 def as_one(result: Node, *arguments: Node) -> Node:

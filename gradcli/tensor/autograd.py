@@ -11,6 +11,7 @@ from operator import add
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph import backward as engine
+from gradcli.graph.call import results_of
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import LEAF
 from gradcli.ops.elementwise import clone
@@ -123,10 +124,10 @@ class Targets:
         self.owners: set[Autograd] = {
             n.attrs["owner"] for n in nodes if n.op is LEAF and n.attrs["counts"]
         }
-        self.nodes = {n for n in nodes if n.op is not LEAF}
+        self.nodes = {y for n in nodes if n.op is not LEAF for y in results_of(n).values()}
 
     def __call__(self, node: Node) -> bool:
-        """Whether to differentiate by `node`."""
+        """Whether to differentiate by `node`, or by another result of the function that made it."""
         if node.op is LEAF:
             return node.attrs["owner"] in self.owners
         return node in self.nodes

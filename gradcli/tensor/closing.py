@@ -13,6 +13,9 @@ from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
 from gradcli.tensor.accumulator import Autograd
+from gradcli.tensor.blocks import apart, is_apart
+from gradcli.tensor.levels import active
+from gradcli.tensor.storage import detached
 
 
 def closed(outputs: Sequence[Node], owners: set[Autograd]) -> list[Node]:
@@ -23,13 +26,17 @@ def closed(outputs: Sequence[Node], owners: set[Autograd]) -> list[Node]:
         if node.op is LEAF and node.attrs["owner"] in owners:
             found[node] = found.get(node.inputs[0], node.inputs[0])
         elif any(x in found for x in node.inputs):
-            found[node] = _copied(node, found, calls)
+            found[node] = copy = _copied(node, found, calls)
+            if is_apart(node) and goes_on(copy, owners):
+                apart.copies.add(copy)
+            elif is_apart(node):
+                found[node] = detached(copy)
     return [found.get(y, y) for y in outputs]
 
 
 def others(outputs: Sequence[Node], owners: Container[Autograd]) -> bool:
     """Whether the outputs depend on a variable that is not of `owners`."""
-    for node in ancestors(outputs, _is_tracked):
+    for node in ancestors(outputs, lambda x: x.tracked and not is_apart(x)):
         sources = [x for x in node.inputs if x.tracked]
         own = node.op is LEAF and node.attrs["owner"] in owners
         if not own and not sources:
@@ -41,6 +48,12 @@ def depend(outputs: Sequence[Node], owners: set[Autograd]) -> bool:
     """Whether the outputs depend on a variable of `owners`."""
     known = ancestors(outputs, _is_tracked)
     return any(x.op is LEAF and x.attrs["owner"] in owners for x in known)
+
+
+def goes_on(node: Node, owners: set[Autograd]) -> bool:
+    """Whether forward mode outside of the level of `owners` goes through `node`."""
+    forward = (x.autograd for level in active if level.forward for x in level.variables)
+    return depend([node], set(forward) - owners)
 
 
 def _is_tracked(node: Node) -> bool:

@@ -18,10 +18,10 @@ from gradcli.graph.op import FULL, NOTHING, Refusals
 from gradcli.tensor import saved
 from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.beside import with_operands
+from gradcli.tensor.blocks import inference
 from gradcli.tensor.composed import compose, opened
 from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
-from gradcli.tensor.inference import inference
 from gradcli.tensor.kept import backward_name, described
 from gradcli.tensor.kernels import unless_refused
 from gradcli.tensor.kinds import Parameters

@@ -94,6 +94,13 @@ def edges(name: str) -> tuple[bool, ...]:
     return () if any("[]" in text for text in names) else tuple(t.endswith("*") for t in names)
 
 
+@cache
+def by_name(name: str) -> tuple[int, ...]:
+    """Of each of the tensors of the function of a grad_fn name, the rank of its name."""
+    names = _rows().get(name, "").partition(" :")[0].split()[1:]
+    return tuple(sorted(names).index(text) for text in names)
+
+
 def kept_by(node: Node) -> list[tuple[Field, Node]]:
     """What the function whose result `node` is keeps of its call; a list's nodes one by one."""
     call = node.call

@@ -6,43 +6,16 @@ of its own is what its memory is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import bool_
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node
+from gradcli.tensor.blocks import inference
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
 
-
-class Inference:
-    """Whether a block of `inference_mode` runs now, and the serial numbers of all of them."""
-
-    __slots__ = ("blocks", "enabled")
-
-    def __init__(self) -> None:
-        self.enabled = False
-        self.blocks: list[list[float]] = []
-
-    def switch(self, enabled: bool) -> None:
-        """Begins or ends a block."""
-        if enabled is not self.enabled:
-            now = constant(0, bool_).serial
-            if enabled:
-                self.blocks.append([now, math.inf])
-            else:
-                self.blocks[-1][1] = now
-            self.enabled = enabled
-
-    def covers(self, node: Node) -> bool:
-        """Whether `node` was made in a block."""
-        return any(first <= node.serial < last for first, last in self.blocks)
-
-
-inference = Inference()
 
 SAVED = (
     "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference"

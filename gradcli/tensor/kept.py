@@ -122,6 +122,12 @@ class Kept:
         self.hooks: dict[int, list[Callable[..., Any]]] = {}
         self.packed: Packed = {}
 
+    def passing(self) -> Kept:
+        """What concerns the gradients that the function passes on, alone."""
+        made = Kept()
+        made.after = self.after
+        return made
+
 
 _of_nodes: WeakKeyDictionary[Node, Kept] = WeakKeyDictionary()
 """Of functions with one result, by that."""

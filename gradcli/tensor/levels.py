@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import bool_
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.ops.elementwise import COMPARISONS
+from gradcli.tensor.blocks import apart
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -188,9 +189,21 @@ def refuse_data(tensor: Tensor, sentence: str) -> None:
         raise GradcliError("G016", sentence, help="x.detach() reads it, x.copy_(y) writes to it")
 
 
+def recording() -> bool:
+    """Whether gradients are recorded now: the grad mode that a script sees."""
+    return current.tracking and not apart.enabled
+
+
+def record(mode: bool) -> None:
+    """Records gradients from now on or not; forward mode goes on."""
+    forward = any(level.forward for level in active)
+    apart.switch(forward and not mode and current.tracking)
+    current.tracking = mode or apart.enabled
+
+
 def wants_gradient(node: Node) -> bool:
     """Whether `node`, which is tracked, depends on more than dual tensors."""
-    if not duals:
+    if not (duals or apart.blocks):
         return True
     from gradcli.tensor.closing import others
 

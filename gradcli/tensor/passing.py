@@ -7,6 +7,7 @@ overwritten are kept; its sentences too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import add, attrgetter
 from typing import Any
 
@@ -14,12 +15,14 @@ from gradcli.execute import evaluate
 from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import let_go, settle, silence
 from gradcli.graph import backward as engine
-from gradcli.graph.call import Part, composition_of, results_of
+from gradcli.graph.call import Part, composition_of, is_seen, results_of
 from gradcli.graph.forms import are_small
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, LEAF
 from gradcli.tensor import saved
 from gradcli.tensor.anomaly import Watch, anomaly
+from gradcli.tensor.blocks import apart, is_apart
+from gradcli.tensor.closing import goes_on
 from gradcli.tensor.fields import keeps
 from gradcli.tensor.function_hooks import changed_each, prepared, replaced
 from gradcli.tensor.kept import Kept, history, looked_up
@@ -29,7 +32,8 @@ from gradcli.tensor.refusals import overwritten, used_up
 from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.second import arguments_of, shown, steps
 from gradcli.tensor.seeds import seed
-from gradcli.tensor.storage import Stop, Version
+from gradcli.tensor.storage import Stop, Version, value_of
+from gradcli.tensor.taken import keep_steps
 from gradcli.tensor.tensor import Tensor
 
 Wanted = Callable[[Node], bool]
@@ -111,8 +115,9 @@ class Pass:
         self, seeds: list[tuple[Node, Node]], targets: Wanted | None, arrived: engine.Arrived
     ) -> dict[Node, Node]:
         if self.forward:
-            return engine.backward(seeds, targets, add=add)
-        plain = not (self.shows or Version.any_unseen or Kept.used)
+            step = partial(_pulled_apart, targets) if apart.blocks else None
+            return engine.backward(seeds, targets, add=add, pull=step)
+        plain = not (self.shows or Version.any_unseen or Kept.used or apart.blocks)
         usual = not (self.create_graph or self.batched or is_watched())
         known = None
         if usual and plain and self.watch is None:
@@ -139,12 +144,19 @@ class Pass:
     def _begin(self, order: Sequence[Node]) -> None:
         self.small = are_small(order, evaluate.SMALL)
 
-    def _through(self, whole: Node, cotangent: Node, arguments: Sequence[Node]) -> engine.Parts:
-        """What a function passes on to its arguments by way of those that PyTorch makes it of."""
+    def _through(
+        self, whole: Node, cotangent: Node, arguments: Sequence[Node], last: Kept
+    ) -> engine.Parts:
+        """What a function passes on to its arguments by way of those that PyTorch makes it of.
+
+        `last` is what a script keeps with the last of these, whose result is `whole`.
+        """
         ends = {x for x in arguments if x.tracked}
 
         def inner(node: Node) -> engine.Whole | None:
-            return engine.end(node) if node in ends else self.whole(node)
+            if node in ends:
+                return engine.end(node)
+            return self.function(node, last) if node is whole else self.whole(node)
 
         return list(engine.backward([(whole, cotangent)], ends.__contains__, whole=inner).items())
 
@@ -173,6 +185,8 @@ class Pass:
 
     def check(self, node: Node) -> None:
         """Refuses a function that is used up, or one whose values were overwritten."""
+        if is_apart(node):
+            return
         if node.released:
             raise used_up(node)
         if _is_used(node):
@@ -192,8 +206,10 @@ class Pass:
 
     def whole(self, node: Node) -> engine.Whole | None:
         """The function of `node`, where something asks for all its steps at once."""
+        if is_apart(node):
+            return engine.end(node)
         kept = looked_up(node)
-        hooked = bool(kept.before or kept.after or kept.hooks)
+        hooked = bool(kept.before or kept.after or kept.hooks or (Kept.used and is_seen(node)))
         hidden = bool(kept.packed) or (Version.any_unseen and saved.is_hidden(node))
         if not (self.shows or hooked or hidden) or history(node) is not node:
             return None
@@ -218,16 +234,27 @@ class Pass:
             return given
 
         def done(given: engine.Given, parts: engine.Parts) -> engine.Parts:
-            whole = composition_of(node) if self.shows and parts else None
+            asked = self.shows or kept.after or is_seen(node)
+            whole = composition_of(node) if parts and asked else None
             if whole is not None:
-                parts = self._through(whole.node, given[node], arguments)
-            elif self.shows and parts:
+                return self._through(whole.node, given[node], arguments, kept.passing())
+            if self.shows and parts:
+                newest = max(g.serial for g in given.values())
                 parts = shown(node, given, parts)
+                keep_steps(node, parts, newest)
             for hook in tuple(kept.after):
                 parts = replaced(hook, node, given, parts)
             return parts
 
         return engine.Whole(arguments, outputs, known, seen, hooked, before, done)
+
+
+def _pulled_apart(targets: Any, node: Node, cotangent: Any, needed: Any) -> engine.Parts:
+    """What a node passes on in forward mode, whose tangents have no history in blocks apart."""
+    if not is_apart(node) or node.op.multiple or goes_on(node, targets.owners):
+        return engine.propagate(node, cotangent, needed)
+    forward = tuple(map(value_of, (node, *node.inputs)))
+    return engine.propagate(node, cotangent, needed, forward)
 
 
 def function_of(node: Node) -> Any:

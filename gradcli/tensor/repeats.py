@@ -18,7 +18,7 @@ from gradcli.execute.evaluate import silence
 from gradcli.graph.dtype import DType, default
 from gradcli.graph.forms import ONCE, PURE, UNLIKE, form_of, note, recall
 from gradcli.graph.node import Node, current
-from gradcli.tensor.inference import inference
+from gradcli.tensor.blocks import inference
 from gradcli.tensor.kinds import NUMBER
 from gradcli.tensor.learned import Repeat, recipe_of
 from gradcli.tensor.levels import active

@@ -22,7 +22,7 @@ from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes, sizes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
 from gradcli.tensor.refusals import used_up
-from gradcli.tensor.sketch import is_sketch
+from gradcli.tensor.sketch import is_unknown
 from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
 
 Pack = Callable[[Any], Any]
@@ -189,7 +189,9 @@ def stands_in(node: Node, steps: Sequence[Node]) -> Mapping[Node, Node]:
     packed, found = looked_up(node).packed, dict[Node, Node]()
     for key, _, x in by_place(node):
         if key in packed:
-            found[x] = overwritten(x, unpacked(packed[key]).value_node)
+            value = unpacked(packed[key])
+            if value.node is not x:
+                found[x] = overwritten(x, value.value_node)
         elif Version.any_unseen and (now := present(x)) is not x:
             found[x] = now
     if node.call is None or not found:
@@ -255,7 +257,7 @@ def _number(node: Node, name: str, short: str) -> Any:
 
 def _known(x: Node, name: str) -> Node:
     """`x`, which a function keeps; refuses a step that PyTorch takes and that is not taken here."""
-    if is_sketch(x):
+    if is_unknown(x):
         raise GradcliError(
             "G011",
             f"'{name}' is what {name_of(x)} computed, a step that is not taken here: only its name "

@@ -21,6 +21,7 @@ from gradcli.tensor import sketch
 from gradcli.tensor.formulas import row
 from gradcli.tensor.kept import backward_name, name_of
 from gradcli.tensor.sketch import Seen, added_up, contribution, is_sketch, leaves
+from gradcli.tensor.taken import taken
 
 SILENT = frozenset(
     (
@@ -143,6 +144,8 @@ def _named(part: Node, found: Node | None, seen: Seen) -> Node:
     refused = next((x.attrs["refused"] for x in sketch.behind([found]) if x.attrs), None)
     if refused is not None:
         part = opaque(part, *sources, sentence=refused[0], kind=refused[1])
+    elif taken(found, part):
+        return part
     else:
         others = _unconnected(part, sources)
         if name in SILENT:

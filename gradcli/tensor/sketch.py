@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from gradcli.graph.node import NO_ATTRS, Node, constant
+from gradcli.graph.node import NO_ATTRS, Node
 from gradcli.graph.op import DETACH, FULL
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
@@ -17,6 +17,8 @@ from gradcli.ops.reduction import total
 from gradcli.tensor.formulas import Formula, Row, refusal, row
 from gradcli.tensor.kept import name_of
 
+NOTHING = {"value": 0, "shape": ()}
+"""The attributes of what stands for something that no gradient goes to."""
 ARGUMENTS = {"x": 0, "y": 1, "z": 2}
 G: Formula = ("g", ())
 REPEATED = frozenset(
@@ -71,6 +73,11 @@ def _is_factor(x: Node) -> bool:
 def is_sketch(node: Node) -> bool:
     """Whether a node only shows a name."""
     return node.op is DETACH and node.tracked
+
+
+def is_unknown(node: Node) -> bool:
+    """Whether a node stands for a value that is not known here."""
+    return is_sketch(node) or node.attrs is NOTHING
 
 
 def sketch(name: str, *arguments: Node, shape: Shape | None = None) -> Node:
@@ -200,7 +207,7 @@ def added_up(source: Node, shape: Shape) -> Node:
 
 
 def _nothing(seen: Seen) -> Node:
-    return constant(0, seen.out.dtype)
+    return Node(FULL, (), NOTHING, (), seen.out.dtype)
 
 
 def _shape(name: str, arguments: Sequence[Node]) -> Shape:

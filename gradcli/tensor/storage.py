@@ -16,7 +16,7 @@ from gradcli.graph.node import NO_ATTRS, SHARED, Node, current
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.graph.shape import Shape
 from gradcli.source import Span
-from gradcli.tensor.inference import inference
+from gradcli.tensor.blocks import inference
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor

@@ -198,7 +198,7 @@ class Tensor(Operators, Values):
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted here, or flows through here."""
         found = self._requires or self.value_node.tracked or self._stands_for_leaf()
-        return found and (not levels.duals or self.is_invalid or levels.wants_gradient(self.node))
+        return found and (self.is_invalid or levels.wants_gradient(self.node))
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.execute.evaluate import settle
 from gradcli.graph.node import Node, current
 from gradcli.tensor import layout
-from gradcli.tensor.inference import inference
+from gradcli.tensor.blocks import inference
 from gradcli.tensor.result_layout import of_result
 from gradcli.tensor.storage import Steps, Storage, View
 from gradcli.tensor.tensor import Tensor

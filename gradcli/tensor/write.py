@@ -124,7 +124,7 @@ def refuse(target: Tensor, tracked: bool, name: str = "copy_") -> None:
     if levels.active and name:
         levels.refuse_captured(target, name)
     refuse_write(target)
-    if not current.tracking or not (tracked or target.requires_grad):
+    if not levels.recording() or not (tracked or target.requires_grad):
         return
     view, what = target._view, ""
     if view is not None and view.caution:
