@@ -23,11 +23,11 @@ from gradcli.ops.movement import expand
 from gradcli.tensor import layout, levels
 from gradcli.tensor.fields import WRITTEN
 from gradcli.tensor.inference import refuse_write
-from gradcli.tensor.kept import called
+from gradcli.tensor.kept import called, name_of
 from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.putting import put
 from gradcli.tensor.refusals import forbidden
-from gradcli.tensor.storage import Steps, Storage, overwritten, through, value_of
+from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, through, value_of
 from gradcli.tensor.tensor import Tensor
 
 REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
@@ -47,6 +47,7 @@ GATHERING = frozenset(
 """Those all of whose operands must have none in common with what `out` is given."""
 BY_NUMBER = frozenset(("index_fill", "masked_fill"))
 """Those that read a 0-dim operand as a number, before they write."""
+STRIDED = "AsStridedBackward0"
 WHATEVER = frozenset(("addmm", "masked_scatter"))
 """Those whose operands may share memory with it in any way."""
 
@@ -91,6 +92,12 @@ def write(target: Tensor, value: Tensor | Node, name: str = "copy_") -> Tensor:
 
 def compose(target: Tensor) -> None:
     """Makes `target` the view that it is where PyTorch composes it so, before it is written to."""
+    view = target._view
+    base = None if view is None else view.base
+    strided = base is not None and base.value_node.tracked and name_of(target._node) == STRIDED
+    if view is not None and base is not None and strided:
+        with Stop(True):  # a write goes to the base, whatever it was read from
+            target.adopt(called(through(base.node, view.steps), STRIDED, base.node))
     if target._storage is not None or not target._node.tracked:
         return
     whole = composition_of(target._node)
