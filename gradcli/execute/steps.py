@@ -198,7 +198,7 @@ def _relu(lines: Lines, node: Node, inputs: Sequence[Node], arrays: list[Any]) -
     if not is_float(node, arrays):
         return None
     out = lines.new(node)
-    lines.call(np.maximum, [arrays[0], np.zeros((), out.dtype)], out=out)
+    lines.call(np.maximum, [np.zeros((), out.dtype), arrays[0]], out=out)
     return out
 
 

@@ -302,7 +302,7 @@ def logsigmoid(input: Any) -> Node:
 
 def log_sigmoid_of(x: Node) -> Node:
     """`log(sigmoid(x))` of a floating-point node, exact for large `|x|`."""
-    return -own.softplus(-x)
+    return zero(x) - own.softplus(-x)
 
 
 @activation("threshold", "nn.functional.threshold", in_place=1)

@@ -197,7 +197,7 @@ def _filled_array(values: Any, natural: DType, dtype: DType | None) -> Any:
     try:
         with np.errstate(all="ignore"):
             known = np.asarray(values, np.int64 if integral else None)
-            if integral and 0 < kind.itemsize < 8 and kind.category == 1:
+            if 0 < kind.itemsize < 8 + (not integral) and kind.category == 1:
                 _refuse_overflow(known, kind)
             return known.astype(NUMPY_DTYPES[kind])
     except OverflowError:
@@ -207,7 +207,9 @@ def _filled_array(values: Any, natural: DType, dtype: DType | None) -> Any:
 def _refuse_overflow(known: Any, kind: DType) -> None:
     span = 1 << (kind.itemsize * 8)
     low, high = (-span // 2, span // 2) if kind.signed else (-span, span)
-    if known.size and not (low <= known.min() and known.max() < high):
+    if known.dtype.kind == "f" and not kind.signed:
+        low = 0
+    if known.size and not (low <= known.min() and known.max() <= high - 1):
         raise GradcliError(
             "G026", f"value cannot be converted to type {kind.name} without overflow"
         )

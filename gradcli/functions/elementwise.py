@@ -13,7 +13,7 @@ from gradcli.graph.dtype import (
     SCALAR_TYPES,
     bool_,
 )
-from gradcli.graph.node import Node, constant, current
+from gradcli.graph.node import Node, constant, current, lift
 from gradcli.ops import activation
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import zero
@@ -124,7 +124,7 @@ def logit(input: Any, eps: float | None = None) -> Node:
     x = as_floating(input)
     if eps is None:
         return activation.logit(x)
-    low, high = (promoted(x, bound)[1] for bound in (eps, 1 - eps))
+    low, high = (lift(bound, x) for bound in (eps, 1 - eps))
     made = activation.logit(ops.clamp_max(ops.clamp_min(x, low), high))
     return ruled(made, x, low, high, rules=(_logit,))
 

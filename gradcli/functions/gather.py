@@ -31,7 +31,7 @@ from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.levels import lanes_of, of_all_examples
-from gradcli.tensor.operands import as_number, refuse_complex
+from gradcli.tensor.operands import as_number, given_dtype, refuse_complex
 
 # -- positions
 
@@ -269,8 +269,8 @@ def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
 def number_like(x: Tensor | Node, value: Any) -> Node:
     """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
     if isinstance(value, complex):
-        if value.imag:
+        if value.imag and x.dtype.category != BOOL:
             refuse_complex(x.dtype, complex64)
-        else:
+        elif not value.imag:
             value = value.real
-    return as_number(value, x.dtype)
+    return cast(as_number(value, given_dtype(x)), x.dtype)

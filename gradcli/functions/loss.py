@@ -211,7 +211,7 @@ def soft_margin_loss(
     reduce: Old = None,
     reduction: Reduction = "mean",
 ) -> Node:
-    """`log(1 + exp(-target*input))`, without the overflow that PyTorch's has."""
+    """`log(1 + exp(-target*input))`, which overflows where PyTorch's does."""
     not_differentiable("soft_margin_loss", target=target)
     x, y = promoted(-input, target)
     if x.dtype.category > input.dtype.category:
@@ -220,7 +220,7 @@ def soft_margin_loss(
         raise cannot_cast(float32, input.dtype)
     require_room(y.shape, x.shape)
     z = x * y
-    losses = ops.log(ops.exp(z) + 1) if z.dtype.is_complex else own.softplus(z)
+    losses = ops.log1p(ops.exp(z))
     return reduced(cast(losses, input.dtype), reduction, size_average, reduce)
 
 

@@ -40,7 +40,7 @@ from gradcli.tensor.function import (
 )
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
-from gradcli.tensor.operands import as_number, no_kernel
+from gradcli.tensor.operands import as_number, given_dtype, is_half, no_kernel
 
 SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
 """Ops that PyTorch also has under `torch.special`."""
@@ -64,6 +64,7 @@ _SPECIAL_ENTRIES = frozenset(
         "remainder",
         "sign",
         "fmod",
+        "floor_divide",
         "heaviside",
         "nextafter",
         "rsqrt",
@@ -91,7 +92,7 @@ _SECOND, _EITHER = ("AnyTensor", "Operand"), ("Operand", "Operand")
 _NUMBERS = {
     **dict.fromkeys(("copysign", "eq", "ne", "lt", "le", "gt", "ge"), _SECOND),
     **{f"bitwise_{name}": _EITHER for name in ("and", "or", "xor", "left_shift", "right_shift")},
-    **{"xlogy": _EITHER, "floor_divide": ("Value", "Value")},
+    "xlogy": _EITHER,
 }
 """Ops of two operands that may be numbers."""
 _OVERLOADS: dict[str, Any] = {"copysign": _number_last, "xlogy": _numbers_count}
@@ -143,7 +144,8 @@ def _added(x: Node, y: Node, alpha: complex) -> Node:
     if alpha == 1:
         return ops.add(x, y)
     scaled = ops.logical_and if x.dtype is bool_ else ops.mul
-    return ops.add(x, scaled(y, promoted(y, alpha)[1]))
+    multiple = scaled(y, promoted(y, alpha, fits=True)[1])
+    return ops.add(x, ops.widen(ops.cast(multiple, given_dtype(y))) if is_half(y) else multiple)
 
 
 def _check_factor(alpha: complex, x: Node) -> None:
@@ -206,7 +208,7 @@ def rsub(input: Any, other: Operand, *, alpha: Number = 1) -> Node:
 @function("mul", "multiply", "Tensor.__rmul__")
 def mul(input: Value, other: Value) -> Node:
     """`input * other`."""
-    x, y = promoted(input, other)
+    x, y = promoted(input, other, exact=(0, 1))
     return ops.logical_and(x, y) if x.dtype is bool_ else ops.mul(x, y)
 
 
@@ -224,7 +226,7 @@ def _radd(input: Any, other: Value) -> Node:
 def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node:
     """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""
     if rounding_mode is None:
-        return ops.div(*promoted(input, other, floating=True))
+        return ops.div(*promoted(input, other, floating=True, exact=(1,)))
     if rounding_mode not in ("trunc", "floor"):
         raise GradcliError(
             "G026",
@@ -232,13 +234,19 @@ def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node
             f"but found '{rounding_mode}'",
         )
     rounded = ops.div_trunc if rounding_mode == "trunc" else ops.div_floor
-    return rounded(*promoted(input, other))
+    return rounded(*promoted(input, other, exact=(1,)))
 
 
 @function("true_divide", shown="div")
 def true_divide(input: Value, other: Value) -> Node:
     """`input / other`, always floating."""
-    return ops.div(*promoted(input, other, floating=True))
+    return ops.div(*promoted(input, other, floating=True, exact=(1,)))
+
+
+@function("floor_divide")
+def floor_divide(input: Value, other: Value) -> Node:
+    """`input // other`, rounded down."""
+    return ops.floor_divide(*promoted(input, other, exact=(1,)))
 
 
 @composite("Tensor.__rtruediv__")
@@ -297,7 +305,7 @@ def _power(input: Any, exponent: Any) -> Node:
     integral = isinstance(input, Node) and input.dtype.category <= INTEGER
     if integral and isinstance(exponent, int) and exponent < 0:
         raise GradcliError("G026", "Integers to negative integer powers are not allowed.")
-    x, y = promoted(input, exponent, fits=True)
+    x, y = promoted(input, exponent, fits=isinstance(input, Node))
     if x.dtype is bool_ and isinstance(exponent, Node):
         raise no_kernel("pow", x)
     return ops.power(x, y)
@@ -406,7 +414,8 @@ def where(condition: Any, input: Value | None = None, other: Value | None = None
         from gradcli.functions.index import nonzero_columns
 
         return nonzero_columns(condition)
-    x, y = promoted(input, other, fits=True)
+    halves = any(isinstance(v, Node) and is_half(v) for v in (input, other))
+    x, y = promoted(input, other, fits=not halves)
     if condition.dtype not in (bool_, uint8):
         raise GradcliError(
             "G025",

@@ -122,7 +122,7 @@ def _slope(x: Any, axis: int, space: Any, edge_order: int) -> Any:
         places = (0, min(1, step.shape[0] - 1), -1, max(-2, -step.shape[0]))
         steps = [step[i].reshape([1] * rank) for i in places]
     first = _edge(x, axis, (0, 1, 2), steps[:2], edge_order)
-    last = -_edge(x, axis, (-1, -2, -3), steps[2:], edge_order)
+    last = _edge(x, axis, (-1, -2, -3), [-step for step in steps[2:]], edge_order)
     return cat([first, inside, last], axis)
 
 

@@ -12,7 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, COMPLEX, SCALAR_TYPES, DType, as_dtype, bool_, int64, uint8
+from gradcli.graph.dtype import (
+    BOOL,
+    COMPLEX,
+    SCALAR_TYPES,
+    DType,
+    as_dtype,
+    bool_,
+    complex128,
+    float64,
+    int64,
+    uint8,
+)
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, Op
 from gradcli.graph.shape import axes_from_right, axis_from_right
@@ -24,7 +35,7 @@ from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Dims, Number
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import named_results
 from gradcli.tensor.tensor import Tensor
 
@@ -264,24 +275,53 @@ def _truth(op: Op, input: Any, dim: Dim, keepdim: bool) -> Node:
 
 
 def _spread_of(
-    input: Any, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any, root: bool = False
-) -> Node:
-    """The variance over `dim`, divided by count - correction, or the deviation, its `root`."""
+    input: Any,
+    dim: Any,
+    unbiased: bool | None,
+    keepdim: bool,
+    correction: Any,
+    root: bool = False,
+    together: bool = False,
+) -> tuple[Node, Node]:
+    """The variance over `dim`, divided by count - correction, or the deviation, its `root`; and the
+    mean, kept. Both are computed in float64, as in PyTorch.
+
+    `together` says that the mean is wanted too: else PyTorch rounds that of all elements.
+    """
     x = _floating_only("std and var", input)
     dim, correction = _spread_arguments(dim, unbiased, correction)
     axes = axes_of(dim, x.ndim)
-    squares = square_size(x - mean_of(x, axes, True))
+    wide = cast(x, complex128 if x.dtype.is_complex else float64)
+    if count(x, axes) == x.size and not is_half(x) and not together:
+        mean = cast(mean_of(x, axes, True), wide.dtype)
+    else:
+        mean = _mean_of_equals(wide, axes)
     freedom = builtins.max(count(x, axes) - correction, 0)
-    made = reduction.total(squares, axis=axes, keepdims=keepdim) / freedom
+    square = reduction.total(square_size(wide - mean), axis=axes, keepdims=keepdim) / freedom
     made = ruled_whole(
-        made, x, rules=(_var_rule,), axis=axes, keepdims=keepdim, correction=correction
+        cast(square, x.dtype.to_real()),
+        x,
+        rules=(_var_rule,),
+        axis=axes,
+        keepdims=keepdim,
+        correction=correction,
     )
-    return root_or_zero(made) if root else made
+    return (root_or_zero(made, square) if root else made), mean
 
 
-def root_or_zero(square: Node) -> Node:
-    """The square root, whose gradient at 0 is 0 as in PyTorch's deviations and distances."""
-    return ruled(ops.sqrt(DETACH(square)), square, rules=(_root_rule,), corner=True)
+def _mean_of_equals(x: Node, axes: Axes) -> Node:
+    """The mean over negative axes, kept: of equal numbers, that number."""
+    mean = mean_of(x, axes, True)
+    return mean + DETACH(mean_of(x - mean, axes, True))
+
+
+def root_or_zero(square: Node, wide: Node | None = None) -> Node:
+    """The square root, whose gradient at 0 is 0 as in PyTorch's deviations and distances.
+
+    `wide` is the square in a wider type, if the root is to be taken there.
+    """
+    root = cast(ops.sqrt(DETACH(square if wide is None else wide)), square.dtype)
+    return ruled(root, square, rules=(_root_rule,), corner=True)
 
 
 def _root_rule(g: Node, out: Node, x: Node) -> Node:
@@ -325,7 +365,7 @@ def var(
     correction: Number | None = None,
 ) -> Node:
     """The variance over `dim`, divided by n - correction (1 by default)."""
-    return _spread_of(input, dim, unbiased, keepdim, correction)
+    return _spread_of(input, dim, unbiased, keepdim, correction)[0]
 
 
 @function("std")
@@ -338,7 +378,7 @@ def std(
     correction: Number | None = None,
 ) -> Node:
     """The standard deviation over `dim`, with n - correction (1 by default)."""
-    return _spread_of(input, dim, unbiased, keepdim, correction, root=True)
+    return _spread_of(input, dim, unbiased, keepdim, correction, root=True)[0]
 
 
 def _floating_only(name: str, input: Any) -> Node:
@@ -358,12 +398,13 @@ def std_mean(
     dim: bool | Dim = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
-    **options: Any,
+    *,
+    correction: Number | None = None,
 ) -> tuple[Node, Node]:
     """`(std, mean)`."""
     x = _floating_only("std_mean", input)
-    axes = axes_of(_spread_arguments(dim, unbiased, None)[0], x.ndim)
-    return std.body(input, dim, unbiased, keepdim, **options), mean_of(x, axes, keepdim)
+    std, mean = _spread_of(x, dim, unbiased, keepdim, correction, root=True, together=True)
+    return std, cast(movement.reshape(mean, axes=x.ndim, shape=std.shape), x.dtype)
 
 
 @function("var_mean", method=False)
@@ -372,12 +413,13 @@ def var_mean(
     dim: bool | Dim = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
-    **options: Any,
+    *,
+    correction: Number | None = None,
 ) -> tuple[Node, Node]:
     """`(var, mean)`."""
     x = _floating_only("var_mean", input)
-    axes = axes_of(_spread_arguments(dim, unbiased, None)[0], x.ndim)
-    return var.body(input, dim, unbiased, keepdim, **options), mean_of(x, axes, keepdim)
+    var, mean = _spread_of(x, dim, unbiased, keepdim, correction, together=True)
+    return var, cast(movement.reshape(mean, axes=x.ndim, shape=var.shape), x.dtype)
 
 
 # -- norms

@@ -22,6 +22,7 @@ from gradcli.ops.scatter import Places
 from gradcli.tensor.function import function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number, Operand
+from gradcli.tensor.operands import as_number, given_dtype
 
 
 def _slices(name: str, x: Node, dim: int, index: Any, kinds: Sequence[Any], sentence: str) -> Node:
@@ -176,7 +177,7 @@ def _filler(x: Node, value: Any) -> Node:
         raise scatter_error(
             "index_fill_(): Converting complex Scalar to non-complex type is not supported", "G025"
         )
-    return cast(promoted(x, value, fits=True)[1], x.dtype)
+    return cast(as_number(value, given_dtype(x)), x.dtype)
 
 
 @function("index_reduce", refuses=lacks("index_func_", BOOL, COMPLEX))

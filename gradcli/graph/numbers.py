@@ -7,6 +7,8 @@ what over- or underflows as written does so here, and nothing else does.
 
 from __future__ import annotations
 
+from math import frexp
+
 from gradcli.graph.build import Builder
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL
@@ -33,14 +35,14 @@ def product(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
 
 
 def quotient(s: Builder, x: Node, y: Node, node: Node) -> Node | None:
-    """`x/y`; dividing by a number is multiplying by its inverse.
+    """`x/y`; dividing by a power of two is multiplying by its inverse.
 
-    Means are divided: those of equal numbers have to be that number, which is taken from them then.
+    Other inverses are rounded, and so were quotients then: 41/41 would be less than 1.
     """
-    if not _is_real(node, x, y) or x.op.name == "sum":
+    if not _is_real(node, x, y):
         return None
     number = number_of(y)
-    if number and RANGE[0] < abs(number) < RANGE[1]:
+    if number and abs(frexp(number)[0]) == 0.5 and _fits(number):
         return _scaled(s, 1 / number, x, node)
     above = _operand("neg", x)
     if above is None:

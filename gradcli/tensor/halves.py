@@ -46,8 +46,13 @@ def narrow(x: Node, half: DType) -> Node:
 
 
 def _half(nodes: list[Node]) -> DType | None:
-    """The type of half the width that all of `nodes` with a fraction have, or None."""
-    kinds = {x.dtype for x in nodes if x.dtype.category >= FLOATING}
+    """The type of half the width that all of `nodes` with a fraction have, or None.
+
+    Real ones of no dims have no say beside others.
+    """
+    fractions = [x for x in nodes if x.dtype.category >= FLOATING]
+    kinds = {x.dtype for x in fractions if x.ndim or x.dtype.is_complex}
+    kinds = kinds or {x.dtype for x in fractions}
     found = kinds.pop() if len(kinds) == 1 else None
     return found if found is not None and found.wider and found.category == FLOATING else None
 

@@ -5,8 +5,8 @@ Constraints: no values are computed; a number becomes a 0-dim constant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Callable, Collection, Sequence
+from math import inf
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -14,6 +14,7 @@ from gradcli.graph.dtype import (
     BOOL,
     FLOATING,
     INTEGER,
+    LARGEST,
     SCALAR_TYPES,
     DType,
     default,
@@ -167,23 +168,42 @@ def unsupported(values: Sequence[Any]) -> GradcliError:
     )
 
 
-def promoted(*values: Any, floating: bool = False, fits: bool = False) -> list[Node]:
+def promoted(
+    *values: Any, floating: bool = False, fits: bool = False, exact: Collection[int] = ()
+) -> list[Node]:
     """`values` (nodes and numbers) as nodes of their common dtype.
 
-    Integers too large for it wrap around, or are refused where they must fit.
+    Numbers too large for it wrap around or are infinite, or are refused where they must fit. Beside
+    numbers of half the width all are rounded to it, but for those of no dims at `exact` positions.
     """
     if len(values) == 2:
         x, y = values
-        if isinstance(x, Node):
+        if isinstance(x, Node) and x.op is not widen:
             kind = x.dtype
             if isinstance(y, Node):
-                if y.dtype is kind and (not floating or kind.category >= FLOATING):
+                alike = y.dtype is kind and y.op is not widen
+                if alike and (not floating or kind.category >= FLOATING):
                     return [x, y]
             elif kind.category == FLOATING and (y.__class__ is float or y.__class__ is int):
-                return [x, number_node(y, kind)]
+                return [x, as_number(y, kind) if fits else number_node(y, kind)]
     dtype = common_dtype(values, floating)
     number = as_number if fits else wrapped
+    half = next((given_dtype(v) for v in values if isinstance(v, Node) and is_half(v)), None)
+    if half is not None and half.wider is dtype:
+        each = enumerate(values)
+        return [_beside_halves(v, half, dtype, number, i in exact) for i, v in each]
     return [cast(v, dtype) if isinstance(v, Node) else number(v, dtype) for v in values]
+
+
+def _beside_halves(
+    value: Any, half: DType, wide: DType, number: Callable[..., Node], exact: bool
+) -> Node:
+    """An operand of a function that computes in the `wide` type, of elements of the `half` one."""
+    if isinstance(value, Node):
+        computed = value.dtype is wide and (value.ndim or value.op is widen)
+        kept = computed or (exact and not value.ndim)
+        return cast(value, wide) if kept else widen(cast(value, half))
+    return number(value, wide) if exact else widen(number(value, half))
 
 
 def wrapped(value: complex, dtype: DType) -> Node:
@@ -193,6 +213,8 @@ def wrapped(value: complex, dtype: DType) -> Node:
         low, high = _range(dtype)
         if not low <= value < high:
             value = (value - low) % (high - low) + low
+    elif dtype.category >= FLOATING and not isinstance(value, complex):
+        return number_node(value, dtype)
     return as_number(value, dtype)
 
 
@@ -205,15 +227,16 @@ def as_number(value: complex, dtype: DType) -> Node:
     if dtype.category == BOOL:
         value = bool(value)
     elif dtype.category == INTEGER:
-        if not isfinite(value.real):
+        low, high = _range(dtype)
+        if isinstance(value, int):
+            _refuse_long(value)
+            if value < low and not dtype.signed:
+                value += high  # -1 is the largest one
+        if not low <= value.real <= high - 1:
             raise _does_not_fit(dtype)
         value = int(value.real)
-        _refuse_long(value)
-        low, high = _range(dtype)
-        if value < low and not dtype.signed:
-            value += high  # -1 is the largest one
-        if not low <= value < high:
-            raise _does_not_fit(dtype)
+    elif any([LARGEST[dtype.to_real()] < abs(x) < inf for x in (value.real, value.imag)]):
+        raise _does_not_fit(dtype)
     return number_node(value, dtype)
 
 
@@ -244,6 +267,7 @@ C_NAMES = {
     **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
     **{"uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "int64": "int64_t"},
     **{"float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"},
-    "bool": "bool",
+    **{"complex32": "c10::complex<c10::Half>", "complex64": "c10::complex<float>"},
+    **{"complex128": "c10::complex<double>", "bool": "bool"},
 }
 """Dtypes as PyTorch names what a number does not fit into."""

@@ -25,6 +25,7 @@ h = torch.ones(3, 3).half()
 b = torch.ones(3) > 0
 bf = torch.ones(2).bfloat16()
 u = torch.tensor([104, 0, 1], dtype=torch.uint8)
+INF, NAN = float("inf"), float("nan")
 torch.manual_seed(0)
 """
 CALLS = [
@@ -645,6 +646,50 @@ CALLS = [
     "torch.func.vmap(lambda t: t.as_strided((2, 2), (1, 1)))(x)",
     "F.ctc_loss(torch.randn(5, 2, 3), i[:2, None], torch.tensor([5., 5]), i[:2])",
     "F.ctc_loss(torch.randn(5, 2, 3), i[:2, None], i[:2] * 5, torch.tensor([1., 1]))",
+    "torch.tensor([[1e30, 0.], [1e30, 3e30]]).std(1), torch.tensor([3e19, 0., 3e19]).var(0)",
+    "torch.full((10,), .1).std(), torch.full((10, 2), .1).std(0)",
+    "torch.full((7,), .1).sum().item(), torch.full((10,), .1).sum().item()",
+    "(torch.ones(10, 3).double() / 30).std(0), torch.std_mean(torch.full((10,), .1))",
+    "(1e4 + torch.arange(7.).mul(.003)).std(0), (1e4 + torch.arange(7.).mul(.003)).var()",
+    "torch.var_mean(torch.tensor([3e38, 3e38, 1e38])), torch.var_mean(torch.tensor([INF, 0.]))",
+    "torch.relu(torch.tensor([-0., 0.])), torch.tensor([-0., 0.]).clamp(min=0)",
+    "torch.tensor([-0., 0.]).clamp(0, 0), torch.maximum(torch.tensor([-0., 0.]), -torch.zeros(2))",
+    "F.logsigmoid(torch.tensor([INF, 1000.])), torch.erfinv(torch.tensor([-0., 0.]))",
+    "torch.tensor([-0., -0., 1.]).cumsum(0), torch.tensor([-0., 1.]).logcumsumexp(0)",
+    "torch.gradient(torch.zeros(3)), torch.gradient(torch.zeros(4), edge_order=2)",
+    "F.binary_cross_entropy(torch.tensor([1., 0.]), torch.tensor([1., 0.]), reduction='none')",
+    "torch.igamma(torch.tensor([NAN, NAN, INF, NAN]), torch.tensor([INF, 0., NAN, 1.]))",
+    "torch.igammac(torch.tensor([NAN, NAN, INF, NAN]), torch.tensor([INF, 0., NAN, 1.]))",
+    "F.soft_margin_loss(torch.tensor([-1000.]), torch.ones(1))",
+    *(
+        form.format(x)
+        for x in (f"torch.linspace(.3, 5, 7).{kind}()" for kind in ("half", "bfloat16"))
+        for form in (
+            *("{} + .1", "{} - .3", "1.7 - {}", "{} * .3", "{} / .7", "{} % .3", "1.7 % {}"),
+            *("{} // .3", "{} ** .3", "1.7 ** {}", "torch.fmod({}, .3)", "{} + torch.tensor(.1)"),
+            *("{} * torch.tensor(.1)", "{} / torch.tensor(.7)", "torch.tensor(.7) / {}"),
+            *("{} + torch.arange(7) * 1001", "{} * torch.arange(7) * 1001", "{} + 2049"),
+            *("torch.add({0}, {0}, alpha=.3)", "{} * torch.tensor(2049)", "{} - 2147483648"),
+        )
+    ),
+    *(
+        f"torch.{call}"
+        for call in (
+            *(
+                "zeros(2).fill_(1e39)",
+                "full((2,), 1e39)",
+                "full((2,), INF)",
+                "zeros(2).clamp(max=1e39)",
+            ),
+            *("tensor([1., NAN], dtype=torch.int32)", "tensor(-1.5, dtype=torch.uint8)"),
+            *("tensor(INF, dtype=torch.int64)", "tensor([127.5], dtype=torch.int8)"),
+            "zeros(2).int().masked_fill(b[:2], NAN)",
+            *("zeros(2).int().index_fill(0, i[:1], 1e10)", "full((2,), 255.5, dtype=torch.uint8)"),
+            *("add(i, i, alpha=2**63)", "add(u, u, alpha=256)", "zeros(2).bool().fill_(2j)"),
+            *("zeros(2).to(torch.complex64).fill_(1e39j)", "where(b, x[0], 1e39)", "tensor(1e39)"),
+            *("pow(300, torch.tensor([1, 2], dtype=torch.int8))", "pow(-1, u)"),
+        )
+    ),
 ]
 WRITES = [
     "b.unsqueeze_(0)",

@@ -342,3 +342,10 @@ def test_nothing_is_left_of_equal_whole_numbers_less_their_mean(rows: int) -> No
     mask = np.array([2, 1, 2, 2, 2], np.float32)
     for found in both(expression, {"x": x, "v": mask}):
         assert found["value"] == 0
+
+
+def test_quotients_by_numbers_are_rounded_once() -> None:
+    x = np.arange(30_000, dtype=np.float32) % 1000
+    for number in (3, 41, 47, 55, 61):
+        for found in both(f"sum(abs(floor(x/{number}) - y))", {"x": x * number, "y": x}):
+            assert found["value"] == 0

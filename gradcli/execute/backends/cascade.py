@@ -40,8 +40,13 @@ def total(x: Array, axes: tuple[int, ...], call: Call = at_once) -> Array | None
         call: does each step, a function of arrays, at once or whenever the sum is wanted again.
     """
     lanes = LANES.get(x.dtype.char)
-    if lanes is None or x.size > MOST or not x.flags.c_contiguous:
+    if lanes is None or x.size > MOST:
         return None
+    if not x.flags.c_contiguous:
+        if any(x.strides):
+            return None
+        number, x = x, np.empty(x.shape, x.dtype)  # one number, which PyTorch has written out
+        call(np.copyto, x, number)
     rows, last, kept = _arranged(x.shape, axes)
     if rows is None:
         return None

@@ -126,16 +126,24 @@ def _scan(ufunc: np.ufunc) -> Callable[..., Array]:
         if not x.ndim:
             return x
         wide = np.float64 if precise.applies(x) else x.dtype
-        return ufunc.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)
+        found = ufunc.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)
+        return _unsigned(found, axis) if ufunc is np.add else found
 
     return scan
+
+
+def _unsigned(sums: Array, axis: int) -> Array:
+    """Running sums that begin with 0, to which -0.0 is added: there is none among them."""
+    if sums.dtype.kind not in "fc" or not sums.size or sums.take(0, axis).all():
+        return sums
+    return sums + 0
 
 
 def _logcumsumexp(x: Array, *, axis: int) -> Array:
     if not x.ndim or not x.shape[axis]:
         return x
     if x.dtype.kind != "c":
-        return np.logaddexp.accumulate(x, axis=axis)
+        return _unsigned(np.logaddexp.accumulate(x, axis=axis), axis)
     rows = np.array(np.moveaxis(x, axis, 0))
     for i in range(1, len(rows)):
         rows[i] = _logaddexp(rows[i - 1], rows[i])
@@ -362,6 +370,12 @@ def _scipy(name: str) -> Callable[..., Array]:
     return kernel
 
 
+def _erfinv(x: Array) -> Array:
+    import scipy.special
+
+    return np.copysign(scipy.special.erfinv(x), x)  # of -0.0 it is 0.0
+
+
 def _polygamma(x: Array, *, n: int) -> Array:
     import scipy.special
 
@@ -453,7 +467,7 @@ def _sinc(x: Array) -> Array:
 def _binary_cross_entropy(x: Array, y: Array) -> Array:
     least = x.dtype.type(-100)
     known, other = precise.log(x), vectorised.log1p(-x)
-    return -y * np.maximum(known, least) - (1 - y) * np.maximum(other, least)
+    return (y - 1) * np.maximum(other, least) - y * np.maximum(known, least)
 
 
 def _logit(x: Array) -> Array:
@@ -492,7 +506,8 @@ KERNELS: dict[str, Callable[..., Array]] = {
     **{"complex": _complex, "view_as_real": _as_pairs, "view_as_complex": _from_pairs},
     **{"real": np.real, "imag": np.imag, "bitwise_not": np.invert},
     **{"bitwise_left_shift": _shift(np.left_shift), "bitwise_right_shift": _shift(np.right_shift)},
-    **{name: _scipy(name) for name in ("erfc", "erfinv", "digamma")},
+    **{name: _scipy(name) for name in ("erfc", "digamma")},
+    "erfinv": _erfinv,
     **{"lgamma": _lgamma, "xlogy": _scipy("xlogy")},
     **precise.PRECISE,
     **pointwise.WRITERS,

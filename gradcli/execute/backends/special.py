@@ -86,6 +86,18 @@ def _ldexp(x: Array, y: Array) -> Array:
     return x * (np.power(2, y) if y.dtype.kind == "c" else np.exp2(y))
 
 
+def _of_gamma(part: Kernel, at_zero: float) -> Kernel:
+    """A part of the gamma function; where an end of it is NaN PyTorch asks about the other one."""
+
+    def compute(a: Array, x: Array) -> Array:
+        whole = (a == 0) | (np.isinf(x) & (x > 0) & ~(a < 0) & ~np.isinf(a))
+        nothing = (x == 0) | (np.isinf(a) & (a > 0) & ~(x < 0) & ~np.isinf(x))
+        found = np.where(np.isnan(a) & whole, 1 - at_zero, part(a, x))
+        return np.where((np.isnan(a) | np.isnan(x)) & nothing, at_zero, found).astype(found.dtype)
+
+    return compute
+
+
 KERNELS: dict[str, Kernel] = {
     **{f"special_{name}": getattr(scipy, name) for name in ("i0", "i0e", "i1", "i1e", "entr")},
     **{f"special_{name}": getattr(scipy, name) for name in ("erfcx", "ndtri", "log_ndtr")},
@@ -94,8 +106,8 @@ KERNELS: dict[str, Kernel] = {
     **{f"special_scaled_modified_bessel_{n}": getattr(scipy, f"{n}e") for n in ("k0", "k1")},
     "special_airy_ai": lambda x: scipy.airy(x)[0],
     "special_spherical_bessel_j0": _spherical_j0,
-    "special_igamma": scipy.gammainc,
-    "special_igammac": scipy.gammaincc,
+    "special_igamma": _of_gamma(scipy.gammainc, 0),
+    "special_igammac": _of_gamma(scipy.gammaincc, 1),
     "special_zeta": scipy.zeta,
     "special_xlog1py": scipy.xlog1py,
     **{f"special_chebyshev_polynomial_{k}": _degrees(p) for k, p in CHEBYSHEV.items()},

@@ -246,21 +246,24 @@ def arctan(x: Array, out: Array) -> Array:
 
 
 def _against(ufunc: np.ufunc) -> Callable[..., Array]:
-    """`ufunc` of an array and a number, which is repeated along a line."""
+    """`ufunc` of an array and a number, which is repeated along a line.
+
+    Of zeros with two signs the first operand's stays, as in PyTorch: NumPy gives its last one's.
+    """
 
     def compute(x: Array, y: Array, out: Array = None) -> Array:
         flat = is_large(x, "fd", LINE) and np.ndim(y) == 0 and x.dtype == y.dtype
         if not flat or not x.flags.c_contiguous or not (out is None or out.flags.c_contiguous):
-            return ufunc(x, y, out=out)
+            return ufunc(y, x, out=out)
         out = result(out, x)
         whole = x.size // LINE * LINE
         lines, made = x.reshape(-1), out.reshape(-1)
         ufunc(
-            lines[:whole].reshape(-1, LINE),
             np.full(LINE, y, x.dtype),
+            lines[:whole].reshape(-1, LINE),
             out=made[:whole].reshape(-1, LINE),
         )
-        ufunc(lines[whole:], y, out=made[whole:])
+        ufunc(y, lines[whole:], out=made[whole:])
         return out
 
     return compute
@@ -289,12 +292,13 @@ def sign(x: Array, out: Array = None) -> Array:
 IN_PLACE = frozenset((maximum, minimum, relu, reciprocal, sign))
 """The functions whose `out` may be an input."""
 SWEPT: dict[str, Callable[..., Array]] = {
-    **{"maximum": maximum, "minimum": minimum, "reciprocal": reciprocal},
+    **{"reciprocal": reciprocal},
     **{"sign": sign, "sgn": sign, "logaddexp": logaddexp},
 }
 """Kernel name -> its function of large real arrays, instead of NumPy's ufunc."""
 WRITERS: dict[str, Callable[..., Array]] = {
     **{"log1p": log1p, "softplus": softplus, "expm1": expm1, "relu": relu},
+    **{"maximum": maximum, "minimum": minimum},
     **{"sinh": sinh, "cosh": cosh, "tan": tan, "atan": arctan},
 }
 """Kernel name -> its function; all take `out`."""
