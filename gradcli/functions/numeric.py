@@ -122,7 +122,7 @@ def _slope(x: Any, axis: int, space: Any, edge_order: int) -> Any:
         places = (0, min(1, step.shape[0] - 1), -1, max(-2, -step.shape[0]))
         steps = [step[i].reshape([1] * rank) for i in places]
     first = _edge(x, axis, (0, 1, 2), steps[:2], edge_order)
-    last = _edge(x, axis, (-1, -2, -3), [-step for step in steps[2:]], edge_order)
+    last = _edge(x, axis, (-1, -2, -3), steps[2:], edge_order, -1)
     return cat([first, inside, last], axis)
 
 
@@ -136,14 +136,19 @@ def _uneven(x: Any, axis: int, step: Any) -> Any:
     return both + right * _between(x, axis, 2, 0)
 
 
-def _edge(x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_order: int) -> Any:
-    """The slope at an end, away from it: of a line through two points, a parabola through three."""
+def _edge(
+    x: Any, axis: int, places: Sequence[int], steps: Sequence[Any], edge_order: int, sign: int = 1
+) -> Any:
+    """The slope at an end: of a line through two points, a parabola through three.
+
+    `sign` is -1 at the last end, from which the steps go back.
+    """
     near, next_, *far = (x.narrow(axis, p % x.shape[axis], 1) for p in places[: edge_order + 1])
     a, b = steps
     if not far:
-        return (next_ - near) / a
-    both = -(2 * a + b) / (a * (a + b)) * near + (a + b) / (a * b) * next_
-    return both - a / (b * (a + b)) * far[0]
+        return (next_ - near if sign == 1 else near - next_) / a
+    both = -sign * (2 * a + b) / (a * (a + b)) * near + sign * (a + b) / (a * b) * next_
+    return both - sign * a / (b * (a + b)) * far[0]
 
 
 # -- integrals
