@@ -246,10 +246,7 @@ def arctan(x: Array, out: Array) -> Array:
 
 
 def _against(ufunc: np.ufunc) -> Callable[..., Array]:
-    """`ufunc` of an array and a number, which is repeated along a line.
-
-    Of zeros with two signs the first operand's stays, as in PyTorch: NumPy gives its last one's.
-    """
+    """`ufunc` of an array and a number, which is repeated along a line; of zeros the first one."""
 
     def compute(x: Array, y: Array, out: Array = None) -> Array:
         flat = is_large(x, "fd", LINE) and np.ndim(y) == 0 and x.dtype == y.dtype
@@ -258,11 +255,8 @@ def _against(ufunc: np.ufunc) -> Callable[..., Array]:
         out = result(out, x)
         whole = x.size // LINE * LINE
         lines, made = x.reshape(-1), out.reshape(-1)
-        ufunc(
-            np.full(LINE, y, x.dtype),
-            lines[:whole].reshape(-1, LINE),
-            out=made[:whole].reshape(-1, LINE),
-        )
+        line, rows = np.full(LINE, y, x.dtype), made[:whole].reshape(-1, LINE)
+        ufunc(line, lines[:whole].reshape(-1, LINE), out=rows)  # NumPy gives its last operand's
         ufunc(y, lines[whole:], out=made[whole:])
         return out
 
