@@ -145,7 +145,9 @@ def _added(x: Node, y: Node, alpha: complex) -> Node:
         return ops.add(x, y)
     scaled = ops.logical_and if x.dtype is bool_ else ops.mul
     multiple = scaled(y, promoted(y, alpha, fits=True)[1])
-    return ops.add(x, ops.widen(ops.cast(multiple, given_dtype(y))) if is_half(y) else multiple)
+    if y.op is ops.widen:  # a step of its own
+        multiple = ops.widen(ops.cast(multiple, given_dtype(y)))
+    return ops.add(x, multiple)
 
 
 def _check_factor(alpha: complex, x: Node) -> None:
@@ -208,8 +210,25 @@ def rsub(input: Any, other: Operand, *, alpha: Number = 1) -> Node:
 @function("mul", "multiply", "Tensor.__rmul__")
 def mul(input: Value, other: Value) -> Node:
     """`input * other`."""
-    x, y = promoted(input, other, exact=(0, 1))
+    return _exact(_product, input, other, (1,))
+
+
+def _product(x: Node, y: Node) -> Node:
     return ops.logical_and(x, y) if x.dtype is bool_ else ops.mul(x, y)
+
+
+def _exact(
+    op: Callable[..., Node], input: Any, other: Any, exact: tuple[int, ...], floating: bool = False
+) -> Node:
+    """`op`; beside halves PyTorch does not round operands of no dims at `exact` positions."""
+
+    def body(*operands: Any) -> Node:
+        return op(*promoted(*operands, floating=floating, exact=exact))
+
+    if isinstance(input, Node) and isinstance(other, Node) and input.dtype is not other.dtype:
+        halves = [x for x in (input, other) if x.ndim or x.dtype.is_complex]
+        return in_wider(body, halves, [input, other], {})  # type: ignore[no-any-return]
+    return body(input, other)
 
 
 @function("Tensor.__radd__", shown="add")
@@ -226,7 +245,7 @@ def _radd(input: Any, other: Value) -> Node:
 def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node:
     """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""
     if rounding_mode is None:
-        return ops.div(*promoted(input, other, floating=True, exact=(1,)))
+        return _exact(ops.div, input, other, (1,), floating=True)
     if rounding_mode not in ("trunc", "floor"):
         raise GradcliError(
             "G026",
@@ -234,19 +253,19 @@ def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node
             f"but found '{rounding_mode}'",
         )
     rounded = ops.div_trunc if rounding_mode == "trunc" else ops.div_floor
-    return rounded(*promoted(input, other, exact=(1,)))
+    return _exact(rounded, input, other, (1,))
 
 
 @function("true_divide", shown="div")
 def true_divide(input: Value, other: Value) -> Node:
     """`input / other`, always floating."""
-    return ops.div(*promoted(input, other, floating=True, exact=(1,)))
+    return _exact(ops.div, input, other, (1,), floating=True)
 
 
 @function("floor_divide")
 def floor_divide(input: Value, other: Value) -> Node:
     """`input // other`, rounded down."""
-    return ops.floor_divide(*promoted(input, other, exact=(1,)))
+    return _exact(ops.floor_divide, input, other, (1,))
 
 
 @composite("Tensor.__rtruediv__")

@@ -15,7 +15,10 @@ from gradcli.ops.elementwise import cast, widen
 
 
 def in_wider(
-    body: Callable[..., Any], nodes: list[Node], args: Sequence[Any], kwargs: Mapping[str, Any]
+    body: Callable[..., Any],
+    nodes: Sequence[Node],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> Any:
     """What `body` makes of arguments among which are `nodes`, some of them of half the width.
 
@@ -45,14 +48,9 @@ def narrow(x: Node, half: DType) -> Node:
     return next((cast(x, narrower) for wider, narrower in pairs if x.dtype is wider), x)
 
 
-def _half(nodes: list[Node]) -> DType | None:
-    """The type of half the width that all of `nodes` with a fraction have, or None.
-
-    Real ones of no dims have no say beside others.
-    """
-    fractions = [x for x in nodes if x.dtype.category >= FLOATING]
-    kinds = {x.dtype for x in fractions if x.ndim or x.dtype.is_complex}
-    kinds = kinds or {x.dtype for x in fractions}
+def _half(nodes: Sequence[Node]) -> DType | None:
+    """The type of half the width that all of `nodes` with a fraction have, or None."""
+    kinds = {x.dtype for x in nodes if x.dtype.category >= FLOATING}
     found = kinds.pop() if len(kinds) == 1 else None
     return found if found is not None and found.wider and found.category == FLOATING else None
 
