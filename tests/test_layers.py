@@ -103,6 +103,7 @@ TABLES = {
     *("gradcli.render.explanations", "gradcli.language.fence"),
     "gradcli.render.targets",
     *(f"gradcli.functions.{name}" for name in ("math", "reduce", "shape", "index", "linalg")),
-    *(f"gradcli.functions.{name}" for name in ("activation", "loss", "inplace", "order")),
+    *(f"gradcli.functions.{name}" for name in ("activation", "loss", "decompositions", "order")),
+    *(f"gradcli.functions.{name}" for name in ("matrices", "systems")),
 }
 """Modules that are mostly rows of a table."""

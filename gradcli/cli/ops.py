@@ -65,11 +65,13 @@ def table() -> dict[str, Function]:
     """Every function once, by the name that users write, in alphabetical order."""
     entries: dict[str, Function] = {}
     methods = {f"Tensor.{n}": registry.METHODS[n] for n in registry.method_names()}
+    seen: set[Any] = set()
     for qualified, entry in {**registry.ENTRIES, **methods}.items():
         short = qualified.removeprefix("torch.")
         hidden = short.rpartition(".")[2].startswith("_")
-        if isinstance(entry, Function) and not hidden and entry not in entries.values():
+        if isinstance(entry, Function) and not hidden and entry.body not in seen:
             entries[short] = entry
+            seen.add(entry.body)
     return dict(sorted(entries.items(), key=lambda item: item[0].lower()))
 
 
@@ -136,8 +138,9 @@ def _try(record: Record, entry: Function) -> None:
 
 def aliases(qualified: str, entry: Function) -> list[str]:
     """The other names of the same function."""
-    names = [n for n, e in registry.ENTRIES.items() if e is entry]
-    names += [f"Tensor.{n}" for n, e in registry.METHODS.items() if e is entry]
+    body = entry.body
+    names = [n for n, e in registry.ENTRIES.items() if getattr(e, "body", 0) is body]
+    names += [f"Tensor.{n}" for n, e in registry.METHODS.items() if getattr(e, "body", 0) is body]
     return [n for n in names if n.removeprefix("torch.") != qualified]
 
 

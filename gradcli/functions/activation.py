@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import floating, internal, only
+from gradcli.functions.nn import floating, only
 from gradcli.functions.shape import part
 from gradcli.graph.dtype import (
     BOOL,
@@ -27,10 +27,12 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import lacks, zero
 from gradcli.ops.ruled import opaque, ruled
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import Function, composite, function, not_a_tensor
+from gradcli.tensor.function import Function, composite, function, internal, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.in_place import in_place as into_itself
+from gradcli.tensor.named import Named
 from gradcli.tensor.operands import no_kernel, with_real_gradient
+from gradcli.tensor.storing import FOUND, TYPE
 
 
 def activation(
@@ -38,6 +40,8 @@ def activation(
     shown: str = "",
     method: bool = False,
     in_place: int = 0,
+    python: bool | None = None,
+    **options: Any,
 ) -> Callable[[Callable[..., Node]], Function]:
     """An entry of one tensor and numbers; its last argument, `inplace`, writes to the tensor.
 
@@ -45,7 +49,7 @@ def activation(
     """
 
     def decorate(body: Callable[..., Node]) -> Function:
-        common: Any = {"on_nodes": True, "shown": shown}
+        common: Any = {"on_nodes": True, "shown": shown, "python": python}
         fresh = Function(names[0], body, **common)
         written = Function(names[0], body, overload=in_place, **common)
         parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
@@ -59,7 +63,7 @@ def activation(
 
         entry.__wrapped__ = body  # type: ignore[attr-defined]
         entry.__doc__ = body.__doc__
-        return composite(*names, method=method)(entry)
+        return composite(*names, method=method, python=python, **options)(entry)
 
     return decorate
 
@@ -117,7 +121,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
     return _elu(floating(input, "elu_cpu"), alpha, inplace=inplace)
 
 
-@activation("celu", "nn.functional.celu", in_place=1)
+@activation(Named("celu", inplace=None), "nn.functional.celu", in_place=1, out=None)
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
     """`input` above 0, `alpha*(exp(input/alpha) - 1)` below."""
     if alpha == 0:
@@ -125,13 +129,13 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
     return _elu(floating(input, "elu_cpu"), alpha, rate=1 / alpha, inplace=inplace)
 
 
-@activation("selu", "nn.functional.selu", shown="elu", in_place=1)
+@activation(Named("selu", inplace=None), "nn.functional.selu", shown="elu", in_place=1, out=None)
 def selu(input: Any, inplace: bool = False) -> Node:
     """`elu` with the scale and alpha that keep mean 0 and variance 1 (Klambauer 2017)."""
     return _elu(floating(input, "elu_cpu"), 1.6732632423543772, 1.0507009873554805)
 
 
-@activation("nn.functional.gelu")
+@activation("nn.functional.gelu", out=FOUND, python=False)
 def gelu(input: Any, *, approximate: str = "none") -> Node:
     """`input` times its normal distribution function, which "tanh" approximates."""
     x = floating(input, "GeluKernelImpl")
@@ -247,14 +251,14 @@ def _hardswish(g: Node, out: Node, x: Node) -> Node:
     return ops.where(below, zero(g), g * slope)
 
 
-@activation("hardshrink", "nn.functional.hardshrink", method=True)
+@activation("hardshrink", "nn.functional.hardshrink", method=True, python=False)
 def hardshrink(input: Any, lambd: float = 0.5) -> Node:
     """`input` outside of [-lambd, lambd], 0 inside."""
     x = floating(input, "hardshrink_cpu")
     return ops.where(_within(x, lambd), zero(x), x)
 
 
-@activation("nn.functional.softshrink")
+@activation("nn.functional.softshrink", out=FOUND, python=False)
 def softshrink(input: Any, lambd: float = 0.5) -> Node:
     """`input` moved by `lambd` towards 0, 0 inside of [-lambd, lambd]."""
     x = floating(input, "softshrink_check")
@@ -285,7 +289,7 @@ def softsign(input: Any) -> Any:
     return input / (input.abs() + 1)
 
 
-@activation("nn.functional.softplus")
+@activation("nn.functional.softplus", out=FOUND, python=False)
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Node:
     """`log(1 + exp(beta*input))/beta`; `input` itself where `beta*input` is above `threshold`."""
     x = floating(input, "softplus_cpu")
@@ -294,7 +298,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Node:
     return ops.where(ops.gt(scaled, lift(threshold, x)), x, smooth if beta == 1 else smooth / beta)
 
 
-@activation("nn.functional.logsigmoid", shown="log_sigmoid")
+@activation("nn.functional.logsigmoid", shown="log_sigmoid", out=TYPE, python=False)
 def logsigmoid(input: Any) -> Node:
     """`log(sigmoid(input))`, without overflow."""
     return log_sigmoid_of(floating(input, "log_sigmoid_cpu"))
@@ -305,7 +309,7 @@ def log_sigmoid_of(x: Node) -> Node:
     return zero(x) - own.softplus(-x)
 
 
-@activation("threshold", "nn.functional.threshold", in_place=1)
+@activation(Named("threshold", inplace=None), "nn.functional.threshold", in_place=1)
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
     """`input` where it is above `threshold`, `value` elsewhere."""
     x = tensor(input)
@@ -332,7 +336,7 @@ def glu(input: Any, dim: int = -1) -> Node:
     return part(x, axis, 0, half) * ops.sigmoid(part(x, axis, half, half))
 
 
-@composite("prelu", "nn.functional.prelu")
+@composite("prelu", "nn.functional.prelu", out=None, python=False)
 def prelu(input: Any, weight: Any) -> Any:
     """`input` above 0, `weight*input` below: one weight, or one for each channel (dim 1)."""
     rank, channels = len(input.shape), input.shape[1] if len(input.shape) > 1 else 1
@@ -369,11 +373,17 @@ def _prelu(input: Any, weight: Any) -> Node:
 
 
 for _name in ("sigmoid", "tanh"):
-    registry.register(f"torch.nn.functional.{_name}", registry.find(f"torch.{_name}"))
+    _entry = registry.find(f"torch.{_name}").variant(python=True, out=None)
+    registry.register(f"torch.nn.functional.{_name}", _entry)
 
 
 def _written(name: str) -> None:
-    @composite(f"nn.functional.{name}", *([name] if name in ALSO_OF_TORCH else []), method=False)
+    @composite(
+        f"nn.functional.{name}",
+        *([name] if name in ALSO_OF_TORCH else []),
+        method=False,
+        python=False,
+    )
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
         function = registry.find(f"torch.nn.functional.{name.removesuffix('_')}")
         return function(input, *args, **kwargs, inplace=True)

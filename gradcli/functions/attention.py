@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.dropout import dropout
-from gradcli.functions.nn import floating, internal, mul_number, only
+from gradcli.functions.nn import floating, mul_number, only
 from gradcli.graph.call import as_one
 from gradcli.graph.dtype import BOOL, C_TYPES
 from gradcli.graph.node import Node
@@ -21,10 +21,10 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
 
 
-@composite("nn.functional.scaled_dot_product_attention")
+@composite("nn.functional.scaled_dot_product_attention", python=False)
 def scaled_dot_product_attention(
     query: Any,
     key: Any,

@@ -138,7 +138,7 @@ def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
     return self
 
 
-@composite("detach", method=False)
+@composite("detach", method=False, out=None)
 def detach(input: Any) -> Any:
     """The same memory without history."""
     return input.detach()

@@ -21,6 +21,7 @@ from gradcli.ops.ruled import ruled
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.storing import EVERYWHERE, FOUND, OBJECT
 
 # -- making them
 
@@ -49,7 +50,7 @@ def _parts(first: Any, second: Any) -> tuple[Node, Node]:
     return x, y
 
 
-@function("complex", method=False, refuses={bfloat16: Check(PAIRS)})
+@function("complex", method=False, refuses={bfloat16: Check(PAIRS)}, out=OBJECT)
 def complex(real: Any, imag: Any) -> Node:
     """`real + imag*1j`."""
     return ops.make_complex(*_parts(real, imag))
@@ -59,6 +60,7 @@ def complex(real: Any, imag: Any) -> Node:
     "polar",
     method=False,
     refuses={**lacks("polar_cpu", float16), bfloat16: Check(PAIRS)},
+    out=OBJECT,
 )
 def polar(abs: Any, angle: Any) -> Node:
     """`abs * (cos(angle) + 1j*sin(angle))`."""
@@ -76,14 +78,14 @@ _POLAR = (
 # -- parts and views
 
 
-@function("real", shown="select", view=True, method=False)
+@function("real", shown="select", view=True, method=False, out=None)
 def real(input: Any) -> Node:
     """The real parts, sharing memory; a real tensor itself."""
     x = tensor(input)
     return select_at(complexes.view_as_real(x), -1, 0) if x.dtype.is_complex else x
 
 
-@function("imag", shown="select", view=True, method=False)
+@function("imag", shown="select", view=True, method=False, out=None)
 def imag(input: Any) -> Node:
     """The imaginary parts, sharing memory."""
     x = tensor(input)
@@ -92,7 +94,7 @@ def imag(input: Any) -> Node:
     return select_at(complexes.view_as_real(x), -1, 1)
 
 
-@composite("view_as_real", method=False)
+@composite("view_as_real", method=False, out=None)
 def view_as_real(input: Any) -> Any:
     """The real and imaginary parts along a new last dim of length 2, sharing memory."""
     if not input.dtype.is_complex:
@@ -112,7 +114,7 @@ def _view_as_real(input: Any) -> Node:
     return complexes.view_as_real(input)
 
 
-@composite("view_as_complex", method=False)
+@composite("view_as_complex", method=False, out=None)
 def view_as_complex(input: Any) -> Any:
     """Pairs along a last dim of length 2 as complex numbers, sharing memory."""
     made = _view_as_complex(input)
@@ -151,14 +153,14 @@ def _view_as_complex(input: Any) -> Node:
 # -- conjugates
 
 
-@function("conj", view=True)
+@function("conj", view=True, out=None)
 def conj(input: Any) -> Node:
     """The complex conjugates, sharing memory; a real tensor itself."""
     x = tensor(input)
     return complexes.conjugate(x) if x.dtype.is_complex else x
 
 
-@function("conj_physical")
+@function("conj_physical", out=FOUND, in_place=EVERYWHERE)
 def conj_physical(input: Any) -> Node:
     """The complex conjugates, copied; a real tensor itself."""
     return ops.conj(tensor(input))
@@ -197,7 +199,7 @@ def resolve_neg(input: Any) -> Any:
     return input.clone() if is_neg(input) else input
 
 
-@composite("adjoint")
+@composite("adjoint", out=None)
 def adjoint(input: Any) -> Any:
     """The conjugate transpose of matrices."""
     return conj(input.mT)
@@ -237,7 +239,7 @@ def angle(input: Any) -> Node:
     return complexes.angle(as_floating(input))
 
 
-@function("isreal")
+@function("isreal", out=None)
 def isreal(input: Any) -> Node:
     """Where the imaginary part is zero."""
     x = tensor(input)

@@ -30,6 +30,7 @@ from gradcli.tensor import Tensor, levels
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import as_number
+from gradcli.tensor.storing import IN_ORDER
 from gradcli.tensor.wrapping import laid_out
 
 
@@ -43,7 +44,7 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
     def filled(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
         return of(dtype_or_default(dtype), _given(name, size), requires_grad, name)
 
-    @composite(f"{name}_like", method=False)
+    @composite(f"{name}_like", method=False, out=None)
     def like(
         input: Any,
         *,
@@ -128,7 +129,7 @@ def full(
     return made(constant(value, kind, shape_of((size,), kind)), requires_grad)
 
 
-@composite("scalar_tensor", method=False)
+@composite("scalar_tensor", method=False, out=None)
 def scalar_tensor(s: Number, *, dtype: Any = None, requires_grad: bool = False) -> Any:
     """A 0-dim tensor of a number, of the default dtype."""
     return made(as_number(number_of(s), dtype_or_default(dtype)), requires_grad)
@@ -180,7 +181,7 @@ def eye(
     return made(data(np.eye(*shape, dtype=NUMPY_DTYPES[kind]), shape, kind), requires_grad)
 
 
-@composite("arange", method=False)
+@composite("arange", method=False, out=IN_ORDER)
 def arange(
     start: Number | None = None,
     end: Number | None = None,
@@ -202,7 +203,7 @@ def arange(
     return from_array(counted(first, last, step, kind), kind, requires_grad=requires_grad)
 
 
-@composite("range", method=False)
+@composite("range", method=False, out=IN_ORDER)
 def inclusive(
     start: Number, end: Number, step: Number = 1, *, dtype: Any = None, requires_grad: bool = False
 ) -> Any:
@@ -250,7 +251,7 @@ def _spaced_kind(name: str, ends: tuple[complex, complex], dtype: Any) -> DType:
     return wanted
 
 
-@composite("linspace", method=False)
+@composite("linspace", method=False, out=IN_ORDER)
 def linspace(
     start: AnyTensor | Number,
     end: AnyTensor | Number,
@@ -266,7 +267,7 @@ def linspace(
     return from_array(values, kind, requires_grad=requires_grad)
 
 
-@composite("logspace", method=False)
+@composite("logspace", method=False, out=IN_ORDER)
 def logspace(
     start: AnyTensor | Number,
     end: AnyTensor | Number,

@@ -19,7 +19,6 @@ from gradcli.functions.conv_checks import (
     check_transposed,
     one_each,
 )
-from gradcli.functions.nn import internal
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.shape import reshaped
 from gradcli.graph.dtype import BOOL, SMALL_INTEGERS
@@ -28,7 +27,7 @@ from gradcli.graph.op import Refusals
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import lacks
 from gradcli.ops.window import overlap_add, windows
-from gradcli.tensor.function import Function, composite
+from gradcli.tensor.function import Function, composite, internal
 from gradcli.tensor.function import tensor_operand as tensor
 
 Numbers = tuple[int, ...]
@@ -42,7 +41,7 @@ INSIDE, PLACE = "ijk", "pqr"
 def _conv(count: int) -> Function:
     name = f"conv{count}d"
 
-    @composite(name, f"nn.functional.{name}", method=False)
+    @composite(name, f"nn.functional.{name}", method=False, out=None, python=False)
     def conv(
         input: Any,
         weight: Any,
@@ -160,7 +159,7 @@ def _conv_transpose(count: int) -> Function:
     kernel = f"slow_conv_transpose{max(count, 2)}d_out_cpu"
     refuses = lacks(kernel, BOOL, *SMALL_INTEGERS)
 
-    @composite(name, f"nn.functional.{name}", method=False)
+    @composite(name, f"nn.functional.{name}", method=False, out=None, python=False)
     def conv_transpose(
         input: Any,
         weight: Any,

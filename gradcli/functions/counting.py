@@ -21,7 +21,9 @@ from gradcli.ops.ruled import opaque
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand, Value
+from gradcli.tensor.named import NUMBER_FIRST, Named
 from gradcli.tensor.operands import no_kernel, promoted
+from gradcli.tensor.storing import SAME
 
 Array = Any
 
@@ -49,7 +51,7 @@ def _chosen(results: tuple[Node, ...], inverse: bool, counts: bool) -> Any:
     return picked if len(picked) > 1 else picked[0]
 
 
-@composite("unique")
+@composite("unique", python=True)
 def unique(
     input: Any,
     sorted: bool = True,
@@ -99,7 +101,7 @@ def _unique_slices(input: Any, dim: int) -> tuple[Node, ...]:
     return (_undifferentiated(values, input, "unique_dim"), *map(known_node, others))
 
 
-@composite("unique_consecutive")
+@composite("unique_consecutive", python=True)
 def unique_consecutive(
     input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
@@ -129,7 +131,17 @@ def _unique_runs(input: Any, dim: int | None) -> tuple[Node, ...]:
 # -- membership and sorted search
 
 
-@function("isin", method=False)
+@function(
+    Named(
+        "isin",
+        elements="elements: Tensor",
+        element="elements: Number",
+        test_elements="test_elements: Tensor",
+        test_element="test_elements: Number",
+    ),
+    method=False,
+    out=SAME,
+)
 def isin(
     elements: Operand, test_elements: Operand, *, assume_unique: bool = False, invert: bool = False
 ) -> Node:
@@ -145,7 +157,7 @@ def isin(
     return data(found, found.shape, bool_)
 
 
-@function("searchsorted", method=False)
+@function(Named("searchsorted", **NUMBER_FIRST), method=False)
 def searchsorted(
     sorted_sequence: Any,
     input: Value,
@@ -212,7 +224,7 @@ def _places(edges: Node, given: Node, right: bool, dtype: Any, sorter: Any = Non
     return ops.cast(known_node(found.astype(np.int64)), dtype)
 
 
-@function("bucketize", method=False)
+@function(Named("bucketize", **NUMBER_FIRST), method=False)
 def bucketize(
     input: Value, boundaries: Any, *, out_int32: bool = False, right: bool = False
 ) -> Node:

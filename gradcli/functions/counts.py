@@ -17,7 +17,7 @@ from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.poisson import poisson as draw_poisson
 
 
-@composite("poisson", method=False)
+@composite("poisson", method=False, out=None)
 def poisson(input: Any, generator: Any = None) -> Any:
     """Numbers of events at the rates that `input` says."""
     value = _drawn(draw_poisson, generator, input)

@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import floating, internal
+from gradcli.functions.nn import floating
 from gradcli.functions.shape import part, reshaped, whole
 from gradcli.graph.dtype import HALVES, bool_
 from gradcli.graph.node import Node, constant, data
@@ -23,7 +23,7 @@ from gradcli.ops import movement, reduction
 from gradcli.ops.indexing import index
 from gradcli.ops.rows import lacks
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
 
 Array = Any
 IMPOSSIBLE = -1e30

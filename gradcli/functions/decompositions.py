@@ -27,8 +27,10 @@ from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.named import Named
 from gradcli.tensor.operands import is_half, no_kernel, with_real_gradient
 from gradcli.tensor.results import Results, named_results
+from gradcli.tensor.storing import CASTABLE, SAME
 
 CholeskyEx = named_results("linalg_cholesky_ex", "L", "info")
 Eig = named_results("linalg_eig", "eigenvalues", "eigenvectors")
@@ -41,16 +43,16 @@ _REFLECTIONS: Any = {"columns": (0,), "refuses": lacks("orgqr_cpu", *NARROW)}
 # -- Cholesky
 
 
-@function("linalg.cholesky", shown="linalg_cholesky_ex", method=False, columns=(0,))
-def cholesky(A: Any, *, upper: bool = False) -> Node:
-    """The triangular L with A = L @ L.mH; A must be positive-definite."""
-    x = square("linalg.cholesky", A, "cholesky_cpu")
+@function("linalg.cholesky", shown="linalg_cholesky_ex", method=False, columns=(0,), out=SAME)
+def cholesky(input: Any, *, upper: bool = False) -> Node:
+    """The triangular L with `input = L @ L.mH`; `input` must be positive-definite."""
+    x = square("linalg.cholesky", input, "cholesky_cpu")
     factor, info = own.cholesky_ex.many(x, upper=upper)
     succeed("linalg.cholesky", info, NOT_POSITIVE)
     return factor
 
 
-@function("cholesky", columns=(0,))
+@function("cholesky", columns=(0,), out=CASTABLE)
 def _cholesky(input: Any, upper: bool = False) -> Node:
     """The triangular L with `input = L @ L.mH`, or the transposed one."""
     x = tensor(input)
@@ -63,9 +65,9 @@ def _cholesky(input: Any, upper: bool = False) -> Node:
 
 
 @function("linalg.cholesky_ex", shown="linalg_cholesky_ex", method=False, columns=(0,))
-def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Results:
+def cholesky_ex(input: Any, *, upper: bool = False, check_errors: bool = False) -> Results:
     """The Cholesky factors, and for each the order of the minor that was not positive, or 0."""
-    x = square("linalg.cholesky", A, "cholesky_cpu")
+    x = square("linalg.cholesky", input, "cholesky_cpu")
     factor, info = own.cholesky_ex.many(x, upper=upper)
     if check_errors:
         succeed("linalg.cholesky_ex", info, NOT_POSITIVE)
@@ -152,7 +154,12 @@ def _number(scales: Node, place: int) -> Node:
     return as_matrix(reshape(slice_(scales, slices=((place, 1, 1),)), axes=1, shape=()))
 
 
-@function("linalg.householder_product", "orgqr", shown="linalg_householder_product", **_REFLECTIONS)
+@function(
+    "linalg.householder_product",
+    Named("orgqr", input2="tau"),
+    shown="linalg_householder_product",
+    **_REFLECTIONS,
+)
 def householder_product(input: Any, tau: Any) -> Node:
     """The first columns of a product of reflections `1 - tau * v @ v.mH`, v below the diagonal."""
     vectors, scales = _reflectors("torch.linalg.householder_product", input, tau)
@@ -160,11 +167,15 @@ def householder_product(input: Any, tau: Any) -> Node:
     return _reflected(vectors, scales, start, transpose=False, left=True)
 
 
-@function("ormqr", columns=(0,), refuses=lacks("ormqr_cpu", *NARROW))
-def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Node:
+@function(
+    "ormqr",
+    columns=(0,),
+    refuses=lacks("ormqr_cpu", *NARROW),
+)
+def ormqr(input: Any, input2: Any, input3: Any, left: bool = True, transpose: bool = False) -> Node:
     """A matrix times the product of reflections, or its adjoint, from the left or the right."""
-    vectors, scales = _reflectors("torch.ormqr", input, tau)
-    x, axis = tensor(other), -2 if left else -1
+    vectors, scales = _reflectors("torch.ormqr", input, input2)
+    x, axis = tensor(input3), -2 if left else -1
     if x.ndim < 2:
         raise GradcliError("G021", "torch.ormqr: other must have at least 2 dimensions.")
     if scales.shape[-1] != min(x.shape[axis], vectors.shape[-1]):
@@ -195,15 +206,15 @@ def _eig(name: str, A: Any) -> tuple[Node, ...]:
 
 
 @function("linalg.eig", shown="linalg_eig", method=False, columns=(1,))
-def eig(A: Any) -> Results:
+def eig(input: Any) -> Results:
     """The complex eigenvalues of square matrices, and eigenvectors of length 1 as columns."""
-    return Eig(*_eig("linalg.eig", A))
+    return Eig(*_eig("linalg.eig", input))
 
 
 @function("linalg.eigvals", shown="linalg_eig", method=False)
-def eigvals(A: Any) -> Node:
+def eigvals(input: Any) -> Node:
     """The complex eigenvalues of square matrices."""
-    return _eig("linalg.eigvals", A)[0]
+    return _eig("linalg.eigvals", input)[0]
 
 
 def _eigh(A: Any, UPLO: str) -> tuple[Node, ...]:
@@ -217,15 +228,15 @@ def _eigh(A: Any, UPLO: str) -> tuple[Node, ...]:
 
 
 @function("linalg.eigh", shown="linalg_eigh", method=False, columns=(1,))
-def eigh(A: Any, UPLO: str = "L") -> Results:
+def eigh(input: Any, UPLO: str = "L") -> Results:
     """The ascending eigenvalues and orthonormal eigenvectors of symmetric (Hermitian) matrices."""
-    return Eigh(*_eigh(A, UPLO))
+    return Eigh(*_eigh(input, UPLO))
 
 
-@function("linalg.eigvalsh", shown="linalg_eigh", method=False)
-def eigvalsh(A: Any, UPLO: str = "L") -> Node:
+@function("linalg.eigvalsh", shown="linalg_eigh", method=False, out=SAME)
+def eigvalsh(input: Any, UPLO: str = "L") -> Node:
     """The eigenvalues of symmetric (Hermitian) matrices, ascending."""
-    return _eigh(A, UPLO)[0]
+    return _eigh(input, UPLO)[0]
 
 
 @function("linalg.svd", shown="linalg_svd", method=False, columns=(0, 2))

@@ -27,13 +27,14 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import other_dtype
+from gradcli.tensor.storing import METHOD, SAME
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:
     return GradcliError(code, sentence, kind=kind)
 
 
-@function("dist")
+@function("dist", out=None)
 def dist(input: Any, other: Any, p: Number = 2) -> Node:
     """The norm of order `p` of `input - other`."""
     refuse_bools(input, other)
@@ -57,7 +58,7 @@ _MODES = {
 }
 
 
-@composite("cdist", method=False, refuses=lacks("cdist", *HALVES))
+@composite("cdist", method=False, refuses=lacks("cdist", *HALVES), python=True)
 def cdist(
     x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"
 ) -> Any:
@@ -126,7 +127,14 @@ def _by_product(input: Any, other: Any) -> Node:
     return root_or_zero(ops.clamp_min(square, zero(x)))
 
 
-@function("nn.functional.pdist", "pdist", method=False, refuses=lacks("pdist", *HALVES))
+@function(
+    "nn.functional.pdist",
+    "pdist",
+    method=False,
+    refuses=lacks("pdist", *HALVES),
+    out=None,
+    python=False,
+)
 def pdist(input: Any, p: float = 2.0) -> Node:
     """The distances between each two rows, first with second, first with third ..."""
     x = tensor(input)
@@ -150,6 +158,8 @@ def pdist(input: Any, p: float = 2.0) -> Node:
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got {dtype}"
         ),
     ),
+    out=SAME,
+    in_place=METHOD,
 )
 def renorm(input: Any, p: Number, dim: int, maxnorm: Number) -> Node:
     """`input` with each slice along `dim` scaled down to the norm `maxnorm` where it is longer."""

@@ -6,6 +6,7 @@ Constraints: the same seed drops what PyTorch drops.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,22 @@ from gradcli.functions.activation import leaky
 from gradcli.functions.constants import empty_like, zeros, zeros_like
 from gradcli.functions.create import from_array
 from gradcli.functions.drawing import drawing, drawn_as, drawn_tensor, in_memory_order
-from gradcli.functions.nn import floating, internal, softmax
+from gradcli.functions.nn import floating, softmax
 from gradcli.graph.dtype import float32
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import zero
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import Function, composite, internal
 from gradcli.tensor.in_place import in_place
+from gradcli.tensor.named import Named
 from gradcli.tensor.operands import cannot_cast
 
 ALPHA = 1.7580993408473766
 """Minus the least value of selu: what alpha dropout puts in place of an element."""
 
 
+@partial(Function, "dropout", on_nodes=False)
 def _dropped(x: Any, p: float, *, channels: bool, alpha: bool) -> Any:
     """`x` with elements (or channels) dropped with probability `p` > 0."""
     if p == 1:
@@ -116,7 +119,7 @@ _by_channel("dropout3d", 5)
 
 
 def _spelled_out(name: str, inplace: bool, **what: bool) -> None:
-    @composite(f"{name}_" if inplace else name, method=False)
+    @composite(f"{name}_" if inplace else name, method=False, out=None)
     def drop(input: Any, p: float, train: bool) -> Any:
         return _applied(input, p, train, inplace, **what)
 
@@ -154,7 +157,7 @@ def _rrelu_noise(x: Any, lower: float, upper: float, generator: Any) -> Any:
     return from_array(noise, x.dtype)
 
 
-@composite("rrelu", "nn.functional.rrelu", method=False)
+@composite(Named("rrelu", inplace=None), "nn.functional.rrelu", method=False, out=None)
 def rrelu(
     input: Any,
     lower: float = 1 / 8,

@@ -20,9 +20,10 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.storing import TENSORDOT
 
 
-@composite("inner")
+@composite("inner", out=TENSORDOT)
 def inner(input: Any, other: Any) -> Any:
     """The sums of products over the last dim of both; a scalar multiplies."""
     x, y = tensor_shape(input), tensor_shape(other)
@@ -37,7 +38,7 @@ def inner(input: Any, other: Any) -> Any:
     return tensordot(input, other, dims=([-1], [-1]))
 
 
-@composite("einsum", method=False)
+@composite("einsum", method=False, python=True)
 def einsum(equation: Any, *operands: Any) -> Any:
     """An Einstein sum: `einsum("ij,jk->ik", x, y)`, or `einsum(x, [0, 1], y, [1, 2], [0, 2])`."""
     given: Any = operands
@@ -167,7 +168,7 @@ def _ordered(x: Node, labels: str, output: str) -> Node:
     return permuted(x, order) if order != tuple(range(-x.ndim, 0)) else x
 
 
-@composite("tensordot", method=False)
+@composite("tensordot", method=False, out=TENSORDOT, python=True)
 def tensordot(a: AnyTensor, b: AnyTensor, dims: Any = 2) -> Any:
     """The contraction of two tensors over the last `dims` of one and the first of the other."""
     letters = "abcdefghijklmnopqrstuvwxyz"

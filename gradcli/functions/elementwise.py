@@ -28,9 +28,11 @@ from gradcli.tensor.function import (
 )
 from gradcli.tensor.kinds import AnyTensor, Number, Operand
 from gradcli.tensor.operands import as_number, given_dtype, no_kernel, with_real_gradient
+from gradcli.tensor.orders import VALUED
+from gradcli.tensor.storing import EVERYWHERE, METHOD, OF_NUMBERS, Out
 
 
-@function("rsqrt", exact=True)
+@function("rsqrt", exact=True, in_place=EVERYWHERE)
 def rsqrt(input: Any) -> Node:
     """One over the square root; of numbers of half the width both are rounded."""
     x = as_floating(input)
@@ -43,7 +45,7 @@ def _by_rsqrt(g: Node, out: Node, x: Node) -> Node:
     return -0.5 * g * (out * out * out)
 
 
-@function(overload=lambda input, end, weight: tensor_last(input, weight))
+@function(overload=lambda input, end, weight: tensor_last(input, weight), in_place=OF_NUMBERS)
 def lerp(input: Any, end: AnyTensor, weight: Operand) -> Node:
     """`input + weight*(end - input)`."""
     x, y = promoted(input, end)
@@ -74,7 +76,7 @@ _LERP = (
 )
 
 
-@function()
+@function(orders=VALUED, in_place=METHOD)
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
     """`input + value*tensor1*tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
@@ -91,7 +93,7 @@ _ADDCMUL = (
 )
 
 
-@function()
+@function(orders=VALUED, in_place=METHOD)
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Node:
     """`input + value*tensor1/tensor2`."""
     x, y, z = promoted(input, tensor1, tensor2)
@@ -118,7 +120,7 @@ _INTEGER_ADDCDIV = (
 )
 
 
-@function("logit", "special.logit")
+@function("logit", "special.logit", in_place=EVERYWHERE)
 def logit(input: Any, eps: float | None = None) -> Node:
     """`log(input/(1 - input))`; `input` is kept in [eps, 1 - eps] when `eps` is given."""
     x = as_floating(input)
@@ -146,19 +148,24 @@ def _real_only(name: str, input: Any) -> Node:
     return x
 
 
-@function("deg2rad")
+@function("deg2rad", in_place=EVERYWHERE)
 def deg2rad(input: Any) -> Node:
     """Degrees to radians."""
     return _real_only("deg2rad", input) * 0.017453292519943295
 
 
-@function("rad2deg")
+@function("rad2deg", in_place=EVERYWHERE)
 def rad2deg(input: Any) -> Node:
     """Radians to degrees."""
     return _real_only("rad2deg", input) * 57.29577951308232
 
 
-@function("nan_to_num", layout=True)
+@function(
+    "nan_to_num",
+    layout=True,
+    out=Out("nan_to_num: dtype of out: {Got} should be same as input: {Wanted}"),
+    in_place=EVERYWHERE,
+)
 def nan_to_num(
     input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Node:
@@ -205,7 +212,7 @@ def isclose(
     return close | (input.isnan() & other.isnan()) if equal_nan else close
 
 
-@composite("allclose")
+@composite("allclose", out=None)
 def allclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
@@ -213,7 +220,7 @@ def allclose(
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
-@composite("equal")
+@composite("equal", out=None)
 def equal(input: Any, other: Any) -> bool:
     """Whether both have the same shape and elements."""
     return input.shape == other.shape and bool((input == other).all())

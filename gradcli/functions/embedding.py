@@ -12,7 +12,6 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal
 from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, int64
 from gradcli.graph.node import Node, constant, data
 from gradcli.graph.op import DETACH, OVERWRITE
@@ -20,7 +19,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index, index_add
 from gradcli.ops.movement import reshape
 from gradcli.tensor import Tensor
-from gradcli.tensor.function import composite, function
+from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import with_real_gradient
@@ -75,7 +74,7 @@ def _known(values: Array, like: Node) -> Node:
     return data(values, values.shape, like.dtype)
 
 
-@function("embedding", method=False)
+@function("embedding", method=False, out=None)
 def _embedding(
     weight: Any,
     indices: Any,

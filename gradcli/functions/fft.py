@@ -18,6 +18,7 @@ from gradcli.ops import fft as own
 from gradcli.tensor import registry
 from gradcli.tensor.function import Function, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.storing import CAST, SPECTRA, SPECTRUM, Out
 
 SCALES: dict[tuple[str | None, bool], str] = {
     **{(None, True): "none", ("backward", True): "none", ("forward", True): "all"},
@@ -121,12 +122,14 @@ def padded(x: Any, padding: Sequence[int], mode: str = "constant") -> Any:
 # -- along one dim
 
 
-def _one(name: str, forward: bool, body: Callable[[Any, int, Any, str], Any]) -> Function:
+def _one(
+    name: str, forward: bool, body: Callable[[Any, int, Any, str], Any], **options: Any
+) -> Function:
     def entry(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
         return body(input, own_axis(dim, input.dim()), n, _scale(norm, forward))
 
     entry.__doc__ = f"The transform `{name}` along `dim`, of `n` points."
-    return composite(f"fft.{name}", method=False)(entry)
+    return composite(f"fft.{name}", method=False, **options)(entry)
 
 
 def _full(forward: bool) -> Callable[[Any, int, Any, str], Any]:
@@ -161,25 +164,29 @@ def _restored(conjugate: bool) -> Callable[[Any, int, Any, str], Any]:
     return body
 
 
-fft, ifft = _one("fft", True, _full(True)), _one("ifft", False, _full(False))
+fft = _one("fft", True, _full(True), out=SPECTRUM)
+ifft = _one("ifft", False, _full(False), out=SPECTRUM)
 rfft, ihfft = (
-    _one("rfft", True, _halved("rfft", False)),
-    _one("ihfft", False, _halved("ihfft", True)),
+    _one("rfft", True, _halved("rfft", False), out=SPECTRUM),
+    _one("ihfft", False, _halved("ihfft", True), out=SPECTRUM),
 )
 irfft, hfft = _one("irfft", False, _restored(False)), _one("hfft", True, _restored(True))
 
 # -- along several dims
 
 
-def _several(name: str, forward: bool, body: Callable[[Any, Sizes, Sizes, str], Any]) -> None:
-    """`fft2` and `fftn`: the last two dims by default, or all of them."""
-    for ending, usual in (("2", (-2, -1)), ("n", None)):
+def _several(
+    name: str, forward: bool, body: Callable[[Any, Sizes, Sizes, str], Any], *out: Out
+) -> None:
+    """`fft2` and `fftn`: the last two dims by default, or all of them; `out` of each."""
+    rules = out or (CAST, CAST)
+    for ending, usual, rule in zip("2n", ((-2, -1), None), rules, strict=True):
 
         def entry(input: Any, s: Sizes = None, dim: Sizes = usual, norm: str | None = None) -> Any:
             return body(input, s, dim, _scale(norm, forward))
 
         entry.__doc__ = f"The transform `{name}` along several dims, of `s` points."
-        composite(f"fft.{name}{ending}", method=False)(entry)
+        composite(f"fft.{name}{ending}", method=False, out=rule)(entry)
 
 
 def _needs_axes(name: str, axes: tuple[int, ...]) -> None:
@@ -238,12 +245,12 @@ def _hfftn(input: Any, s: Sizes, dim: Sizes, scale: str) -> Any:
     return _to_real(x.conj(), axes[-1:], scale, size)
 
 
-for _name, _forward, _body in (
-    *(("fft", True, _full_n(True)), ("ifft", False, _full_n(False))),
-    *(("rfft", True, _rfftn), ("irfft", False, _irfftn)),
-    *(("hfft", True, _hfftn), ("ihfft", False, _ihfftn)),
-):
-    _several(_name, _forward, _body)
+_several("fft", True, _full_n(True), SPECTRA, SPECTRUM)
+_several("ifft", False, _full_n(False), SPECTRA, SPECTRUM)
+_several("rfft", True, _rfftn, CAST, SPECTRUM)
+_several("irfft", False, _irfftn)
+_several("hfft", True, _hfftn)
+_several("ihfft", False, _ihfftn, CAST, SPECTRUM)
 
 # -- frequencies
 

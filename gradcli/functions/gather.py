@@ -32,11 +32,12 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.operands import as_number, given_dtype, refuse_complex
+from gradcli.tensor.storing import BOTH, GATHERING, OF_NUMBERS, SAME, Memory, Out
 
 # -- positions
 
 
-@function("gather")
+@function("gather", out=SAME, memory=GATHERING)
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Node:
     """`input` read along `dim` at `index`: one position for every element of the result."""
     x, chosen = tensor(input), tensor(index)
@@ -66,7 +67,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> No
     return gather_along(x, in_range_or_raise(chosen, x.shape[axis], axis + x.ndim), axis)
 
 
-@composite("take_along_dim")
+@composite("take_along_dim", out=SAME, memory=GATHERING)
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """`input` read along `dim` at `indices`, broadcast against each other elsewhere."""
     if indices.dtype is not int64:
@@ -93,7 +94,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     return gather(source, dim, Tensor(known))
 
 
-@function("index_select")
+@function("index_select", out=BOTH, memory=GATHERING)
 def index_select(input: Any, dim: int, index: Any) -> Node:
     """The slices of `input` along `dim` at the positions of a vector."""
     x, chosen = tensor(input), _vector("index_select", index)
@@ -145,14 +146,25 @@ def _flat_positions(name: str, x: Node, index: Any) -> Node:
     return remainder(chosen, constant(max(x.size, 1), int64))
 
 
-@function("take")
+@function(
+    "take",
+    out=Out(
+        "take(): self and out expected to have the same dtype, but got self.dtype = {Wanted} and "
+        "out.dtype = {Got}"
+    ),
+    memory=GATHERING,
+)
 def take(input: Any, index: Any) -> Node:
     """The elements of `input`, as if it had one dimension, at `index`."""
     x = tensor(input)
     return indexing.index(reshaped(x, (x.size,)), _flat_positions("take", x, index), axes=1)
 
 
-@composite("nonzero")
+@composite(
+    "nonzero",
+    out=Out("nonzero: Expected out tensor to have scalar type {Wanted} but got scalar type{Got}"),
+    memory=GATHERING,
+)
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """The positions of the elements that are not zero: a row each, or a vector for each dim."""
     if lanes_of(input.value_node):
@@ -205,7 +217,7 @@ def unravel_index(indices: Any, shape: Any) -> Any:
     return tuple(Tensor(positions(part)) for part in reversed(parts))
 
 
-@composite("argwhere")
+@composite("argwhere", out=None)
 def argwhere(input: Any) -> Any:
     """The positions of the elements that are not zero, a row each."""
     if lanes_of(input.value_node):
@@ -232,7 +244,7 @@ def _mask(name: str, mask: Any) -> Node:
     )
 
 
-@function("masked_select")
+@function("masked_select", out=BOTH, memory=GATHERING)
 def masked_select(input: Any, mask: Any) -> Node:
     """The elements where `mask` holds, in one dimension."""
     x, chosen = _together(tensor(input), _mask("masked_select", mask))
@@ -250,6 +262,9 @@ def _together(x: Node, mask: Node) -> tuple[Node, Node]:
     "masked_fill",
     overload=lambda input, mask, value: int(isinstance(value, Tensor)),
     layout=False,
+    out=None,
+    memory=Memory(numbers=False, repeated=False),
+    in_place=OF_NUMBERS,
 )
 def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
     """`input` with `value` where `mask` holds."""

@@ -25,6 +25,7 @@ from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.operands import no_kernel, other_dtype
+from gradcli.tensor.storing import SAME
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -38,7 +39,7 @@ def _turned(x: Node, axis: int, shift: int) -> Node:
     return movement.concat(part(x, axis, shift, 3 - shift), part(x, axis, 0, shift), axis=axis)
 
 
-@function("linalg.cross", shown="linalg_cross", method=False, layout=False)
+@function("linalg.cross", shown="linalg_cross", method=False, layout=False, out=SAME)
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
     """The cross product of vectors of length 3 along `dim`."""
     x, y = promoted(input, other)
@@ -60,7 +61,7 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
     return first - second
 
 
-@composite("cross")
+@composite("cross", out=SAME)
 def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     """The cross product of vectors of length 3, along the first dim of that length by default."""
     if dim is None:
@@ -71,7 +72,7 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     return linalg_cross(input, other, dim=dim)
 
 
-@function("rot90")
+@function("rot90", out=None)
 def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
     """Turned `k` times by a right angle, from the first of `dims` to the second."""
     x = tensor(input)
@@ -103,7 +104,7 @@ def _vector(x: Any) -> None:
         raise _error(f"Expect a 1D vector, but got shape {list(x.shape)}")
 
 
-@composite("combinations", method=False)
+@composite("combinations", method=False, out=None)
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """All choices of `r` elements of a vector, a row each."""
     _vector(input)
@@ -116,7 +117,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     return stack([input.index_select(0, from_array(column.copy())) for column in rows.T], 1)
 
 
-@composite("cartesian_prod", method=False)
+@composite("cartesian_prod", method=False, python=True)
 def cartesian_prod(*tensors: Any) -> Any:
     """All choices of one element of each vector, a row each."""
     require_tensors(tensors)
@@ -127,7 +128,7 @@ def cartesian_prod(*tensors: Any) -> Any:
     return stack([grid.reshape(-1) for grid in meshgrid(*tensors)], 1)
 
 
-@function("block_diag", method=False)
+@function("block_diag", method=False, python=True)
 def block_diag(*tensors: Any) -> Node:
     """A matrix with the given ones along its diagonal, zero elsewhere."""
     if not tensors:
@@ -151,7 +152,7 @@ def block_diag(*tensors: Any) -> Node:
 
 
 def _triangle(name: str, find: Any) -> None:
-    @composite(f"{name}_indices", method=False)
+    @composite(f"{name}_indices", method=False, out=None)
     def indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64, **options: Any) -> Any:
         for what, size in (("row", row), ("col", col)):
             if size < 0:

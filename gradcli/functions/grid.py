@@ -15,7 +15,6 @@ from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal
 from gradcli.functions.shape import permuted, reshaped, whole
 from gradcli.graph.dtype import bool_, int64
 from gradcli.graph.node import Node, constant, lift
@@ -24,7 +23,7 @@ from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.indexing import index
 from gradcli.ops.linalg import contract
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
 from gradcli.tensor.operands import no_kernel, other_dtype
 
 
@@ -114,7 +113,7 @@ def grid_sample(
     return _SAMPLERS[count](input, grid, mode, padding_mode, bool(align_corners))
 
 
-@composite("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", method=False)
+@composite("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", method=False, out=None)
 def grid_sampler(
     input: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Any:

@@ -30,7 +30,7 @@ from gradcli.tensor.results import named_results
 Array = Any
 
 
-@function("bincount", shown="NotImplemented")
+@function("bincount", shown="NotImplemented", out=None)
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Node:
     """How often (or with which sum of `weights`) each whole number occurs."""
     x = tensor(input)
@@ -136,7 +136,10 @@ def _edges(bins: Any, known: Array, limits: Any) -> Array:
 
 
 @composite(
-    "histogramdd", method=False, refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES)
+    "histogramdd",
+    method=False,
+    refuses=lacks("histogramdd", BOOL, INTEGER, COMPLEX, *HALVES),
+    out=None,
 )
 def histogramdd(
     input: Any, bins: Any, range: Any = None, weight: Any = None, density: bool = False

@@ -26,7 +26,7 @@ def _check_shuffle(name: str, x: Node, factor: int) -> None:
         raise GradcliError("G026", f"{name} expects a positive {which}_factor, but got {factor}")
 
 
-@function("pixel_shuffle", "nn.functional.pixel_shuffle", method=False)
+@function("pixel_shuffle", "nn.functional.pixel_shuffle", method=False, out=None, python=False)
 def pixel_shuffle(input: Any, upscale_factor: int) -> Node:
     """(C*r*r, H, W) as (C, H*r, W*r): each block of channels becomes a block of pixels."""
     x, r = tensor(input), upscale_factor
@@ -43,7 +43,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Node:
     return reshaped(moved, (*lead, channels // (r * r), rows * r, columns * r))
 
 
-@function("pixel_unshuffle", "nn.functional.pixel_unshuffle", method=False)
+@function("pixel_unshuffle", "nn.functional.pixel_unshuffle", method=False, out=None, python=False)
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Node:
     """(C, H*r, W*r) as (C*r*r, H, W): the inverse of `pixel_shuffle`."""
     x, r = tensor(input), downscale_factor
@@ -61,7 +61,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Node:
     return reshaped(moved, (*lead, channels * r * r, rows // r, columns // r))
 
 
-@function("channel_shuffle", "nn.functional.channel_shuffle", method=False)
+@function("channel_shuffle", "nn.functional.channel_shuffle", method=False, out=None, python=False)
 def channel_shuffle(input: Any, groups: int) -> Node:
     """Channels (dim 1) dealt out: the first of each group, then the second of each, and so on."""
     x = tensor(input)

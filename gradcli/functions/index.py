@@ -30,6 +30,7 @@ from gradcli.tensor.kinds import Tensors
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.operands import refuse_complex
 from gradcli.tensor.storage import view_steps
+from gradcli.tensor.storing import EVERYWHERE, PUTTING
 from gradcli.tensor.values import followed
 from gradcli.tensor.write import refuse
 
@@ -481,7 +482,7 @@ def _like(value: Any, input: Tensor) -> Any:
     return value
 
 
-@internal("index_put", layout=True)
+@internal("index_put", layout=True, memory=PUTTING)
 def _put(x: Node, advanced: Any, values: Node, accumulate: bool = False) -> Node:
     front, order, before = _front(x, [tuple(pair) for pair in advanced])
     nodes = [n for _, n in advanced]
@@ -498,7 +499,7 @@ def _put(x: Node, advanced: Any, values: Node, accumulate: bool = False) -> Node
     return written if front is x else permuted(written, movement.inverse(order))
 
 
-@internal("index_put", layout=True)
+@internal("index_put", layout=True, memory=PUTTING)
 def _put_where(x: Node, mask: Node, value: Node) -> Node:
     """`_put` of one number at the places of a mask of the first dims."""
     behind = reshaped(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim)))
@@ -531,7 +532,7 @@ def _indices(input: Tensor, indices: Any) -> Advanced:
     return planned(input.node, (*index, Ellipsis))[1]
 
 
-@composite("index_put")
+@composite("index_put", out=None, memory=PUTTING, in_place=EVERYWHERE)
 def index_put(input: Any, indices: Tensors, values: Any, accumulate: bool = False) -> Any:
     """`input` with `values` written (or added) at positions."""
     return _put(input, _indices(input, indices), _like(values, input), accumulate)

@@ -1,7 +1,6 @@
-"""In-place functions and copies: `add_`, `zero_`, `copy_`, `clone`.
+"""In-place functions that are no forms of others, and copies: `zero_`, `copy_`, `clone`.
 
-Constraints: `NAME_` computes the function `NAME` and writes the result; only names that PyTorch has
-are here.
+Constraints: that a function `NAME` has a form `NAME_` its own entry says.
 """
 
 from __future__ import annotations
@@ -20,149 +19,13 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.arguments import taken
 from gradcli.tensor.function import composite, function, internal, number_node
-from gradcli.tensor.in_place import in_place
+from gradcli.tensor.in_place import in_place, written_form
 from gradcli.tensor.kept import backward_name
 from gradcli.tensor.kinds import Value
-from gradcli.tensor.misuse import Misuse
+from gradcli.tensor.named import Named
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import filled, refuse, refuse_overlap, write
-
-NAMES = [
-    "abs",
-    "absolute",
-    "acos",
-    "acosh",
-    "add",
-    "addbmm",
-    "addcdiv",
-    "addcmul",
-    "addmm",
-    "addmv",
-    "addr",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctan2",
-    "arctanh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "baddbmm",
-    "bitwise_and",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "ceil",
-    "clamp",
-    "clamp_max",
-    "clamp_min",
-    "clip",
-    "conj_physical",
-    "copysign",
-    "cos",
-    "cosh",
-    "cumprod",
-    "cumsum",
-    "deg2rad",
-    "digamma",
-    "div",
-    "divide",
-    "eq",
-    "erf",
-    "erfc",
-    "erfinv",
-    "exp",
-    "exp2",
-    "expm1",
-    "fix",
-    "floor",
-    "floor_divide",
-    "fmod",
-    "frac",
-    "gcd",
-    "ge",
-    "greater",
-    "greater_equal",
-    "gt",
-    "heaviside",
-    "hypot",
-    "i0",
-    "igamma",
-    "igammac",
-    "index_add",
-    "index_copy",
-    "index_fill",
-    "index_put",
-    "index_reduce",
-    "lcm",
-    "ldexp",
-    "le",
-    "lerp",
-    "less",
-    "less_equal",
-    "lgamma",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "logit",
-    "lt",
-    "masked_fill",
-    "masked_scatter",
-    "mul",
-    "multiply",
-    "mvlgamma",
-    "nan_to_num",
-    "ne",
-    "neg",
-    "negative",
-    "nextafter",
-    "not_equal",
-    "polygamma",
-    "pow",
-    "put",
-    "rad2deg",
-    "reciprocal",
-    "relu",
-    "remainder",
-    "renorm",
-    "round",
-    "rsqrt",
-    "scatter",
-    "scatter_add",
-    "scatter_reduce",
-    "sgn",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "sub",
-    "subtract",
-    "tan",
-    "tanh",
-    "tril",
-    "triu",
-    "true_divide",
-    "trunc",
-    "xlogy",
-]
-"""The functions that have an in-place form under their name and an underscore."""
-
 
 AUGMENTED = {
     **{"add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "mod": "remainder"},
@@ -172,56 +35,10 @@ AUGMENTED = {
 """Augmented assignment: `x += y` is `__iadd__`."""
 
 
-MAGNITUDES = ("abs", "absolute")
-"""Functions whose result for complex numbers is real, which PyTorch does not write back."""
-
-
-def _in_place(method: str, name: str) -> None:
-    @composite(f"Tensor.{method}")
-    def written(input: Any, *args: Any, **kwargs: Any) -> Any:
-        if name in MAGNITUDES and isinstance(input, Tensor) and input.dtype.is_complex:
-            sentence = "In-place abs is not supported for complex tensors."
-            raise GradcliError("G025", sentence)
-        function = registry.method(name)
-        try:
-            return in_place(function, input, *args, **kwargs)
-        except GradcliError as error:
-            first = _first(error, function, (input, *args), kwargs)
-            if isinstance(first, Misuse) and first.function is function:
-                first.of_another(written, function.__name__, method)
-            raise first from None
-
-    written.doc = f"`{name}`, written to the tensor itself."
-
-
-def _first(
-    error: GradcliError, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> GradcliError:
-    """What PyTorch refuses first: arguments of wrong types, before the write."""
-    if not isinstance(error, Misuse):
-        try:
-            taken(function, args, kwargs, (function,))
-        except Misuse as misuse:
-            return misuse
-    return error
-
-
-ALSO_FUNCTIONS = (
-    *("abs", "acos", "acosh", "addmv", "arccos", "arccosh", "arcsin", "arcsinh", "arctan"),
-    *("arctanh", "asin", "asinh", "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min"),
-    *("clip", "conj_physical", "cos", "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1"),
-    *("fill", "fix", "floor", "frac", "gcd", "i0", "lcm", "ldexp", "log", "log10", "log1p"),
-    *("log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "round"),
-    *("rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc"),
-    *("xlogy", "zero", "index_put", "as_strided"),
-)
-"""In-place forms that are functions of `torch` too: `torch.exp_(x)` is `x.exp_()`."""
-
-
-for _name in NAMES:
-    _in_place(f"{_name}_", _name)
 for _python, _name in AUGMENTED.items():
-    _in_place(f"__i{_python}__", _name)
+    registry.register_method(
+        f"__i{_python}__", written_form(registry.method(_name), f"__i{_python}__")
+    )
 
 
 @composite("Tensor.float_power_")
@@ -244,7 +61,7 @@ def _imatmul(input: Any, other: Any) -> Any:
     return input @ other
 
 
-@function("clone")
+@function("clone", out=None)
 def clone(input: Any, *, memory_format: Any = None) -> Node:
     """A copy that the gradient flows through."""
     return ops.clone(input)
@@ -253,7 +70,7 @@ def clone(input: Any, *, memory_format: Any = None) -> Node:
 # -- whole values
 
 
-@composite("Tensor.copy_")
+@composite(Named("Tensor.copy_", other="src"))
 def copy_(input: Any, src: Value, non_blocking: bool = False) -> Any:
     """Writes the elements of `src`, repeated where it has to be."""
     value = src if isinstance(src, Tensor) else Tensor(number_node(src, input.dtype))
@@ -275,7 +92,7 @@ def _copied(input: Tensor, src: Tensor) -> Node:
     return value
 
 
-@composite("Tensor.fill_")
+@composite("Tensor.fill_", "fill_", method=False)
 def fill_(input: Any, value: Value) -> Any:
     """Writes one number everywhere."""
     if not isinstance(value, Tensor):
@@ -297,7 +114,7 @@ def _everywhere(input: Tensor, value: Any) -> Node:
     return expand(number_like(input, value), shape=tuple(input.shape))
 
 
-@composite("fill", method=False)
+@composite("fill", method=False, out=None)
 def fill(input: Any, value: Value) -> Any:
     """A tensor like `input` with one number everywhere."""
     return _fill(input, value)
@@ -316,7 +133,7 @@ def _fill(input: Any, value: Value) -> Node:
     return REPLACE(input, spread)
 
 
-@composite("Tensor.zero_")
+@composite("Tensor.zero_", "zero_", method=False)
 def zero_(input: Any) -> Any:
     """Writes 0 everywhere."""
     return write(input, filled(input, _everywhere(input, 0), "zero"), "zero_")
@@ -359,7 +176,9 @@ def set_(input: Any, source: Any) -> Any:
 
 
 def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, overload: Any) -> None:
-    @composite(f"Tensor.{name}_")
+    also = ["as_strided_"] if name == "as_strided" else []
+
+    @composite(f"Tensor.{name}_", *also, method=False)
     def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
         refuse(input, input.requires_grad, f"{name}_")
         if name == "t" and len(input.shape) > 2:
@@ -394,7 +213,3 @@ for _name, _shown, _overload in (
     ("as_strided", "as_strided", 1),
 ):
     _reshaped_in_place(_name, registry.method(_name), _shown, _overload)
-
-
-for _name in ALSO_FUNCTIONS:
-    registry.register(f"torch.{_name}_", registry.method(f"{_name}_"))

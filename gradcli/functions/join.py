@@ -30,6 +30,7 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Dims, Listed, Tensors
 from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.storing import GATHERING, JOINED, METHOD, SAME
 
 # -- joining
 
@@ -44,7 +45,7 @@ def _listed_tensors(tensors: Any, name: str) -> list[Any]:
     return list(tensors)
 
 
-@function("cat", "concat", "concatenate", shown="cat", method=False)
+@function("cat", "concat", "concatenate", shown="cat", method=False, out=JOINED, memory=GATHERING)
 def cat(tensors: Tensors, dim: int = 0) -> Node:
     """The tensors one after another along `dim`."""
     nodes = promoted(*_listed_tensors(tensors, "cat"))
@@ -83,7 +84,7 @@ def _same_elsewhere(nodes: list[Node], axis: int) -> None:
                 )
 
 
-@function("stack", method=False)
+@function("stack", method=False, out=JOINED)
 def stack(tensors: Tensors, dim: int = 0) -> Node:
     """The tensors, all of one shape, side by side along a new dim."""
     nodes = promoted(*_listed_tensors(tensors, "stack"))
@@ -105,7 +106,7 @@ def stack(tensors: Tensors, dim: int = 0) -> Node:
 
 
 def _stacked(names: Sequence[str], rank: int, dim: int, words: str) -> None:
-    @composite(*names, method=False)
+    @composite(*names, method=False, out=JOINED)
     def stacked(tensors: Tensors) -> Any:
         several = [grown(x, rank) for x in _listed_tensors(tensors, names[0])]
         return cat(several, dim if len(several[0].shape) > dim else 0)
@@ -118,7 +119,7 @@ _stacked(["vstack", "row_stack"], 2, 0, "as rows")
 _stacked(["dstack"], 3, 2, "along the third dim")
 
 
-@composite("column_stack", method=False)
+@composite("column_stack", method=False, out=JOINED)
 def column_stack(tensors: Tensors) -> Any:
     """The tensors side by side, vectors as columns."""
     several = _listed_tensors(tensors, "column_stack")
@@ -165,14 +166,14 @@ def repeat(input: Any, *repeats: Any) -> Node:
     return ops.clone(reshaped(repeated, full))
 
 
-@composite("tile")
+@composite("tile", out=None)
 def tile(input: Any, *dims: Listed) -> Any:
     """Repeated along the last dims the given number of times."""
     times = sizes_of(dims)
     return repeat(input, *(1,) * (len(input.shape) - len(times)), *times)
 
 
-@composite("repeat_interleave")
+@composite("repeat_interleave", out=None)
 def repeat_interleave(
     input: Any,
     repeats: AnyTensor | int | None = None,
@@ -216,7 +217,7 @@ def _interleaved(input: Any, axis: int, count: int) -> Any:
 # -- order and triangles
 
 
-@function("flip", layout=True)
+@function("flip", layout=True, out=None)
 def flip(input: Any, *dims: Listed) -> Node:
     """Reversed along `dims`."""
     x = tensor(input)
@@ -228,7 +229,7 @@ def flip(input: Any, *dims: Listed) -> Node:
 
 
 def _flipped(name: str, rank: int, words: str) -> None:
-    @composite(name)
+    @composite(name, out=None)
     def flipped(input: Any) -> Any:
         if len(input.shape) < rank:
             raise GradcliError("G023", f"Input must be >= {rank}-d.")
@@ -241,7 +242,7 @@ _flipped("flipud", 1, "first")
 _flipped("fliplr", 2, "second")
 
 
-@function("roll")
+@function("roll", out=None)
 def roll(input: Any, shifts: Dims, dims: Dims | None = None) -> Node:
     """Shifted along `dims`, what falls out at the end coming in at the start."""
     x = tensor(input)
@@ -273,7 +274,7 @@ def _rolled(x: Node, shift: int, axis: int) -> Node:
 
 
 def _triangle(name: str, op: Op, words: str) -> None:
-    @function(name)
+    @function(name, out=SAME, in_place=METHOD)
     def triangle(input: Any, diagonal: int = 0) -> Node:
         x = tensor(input)
         if x.ndim < 2:

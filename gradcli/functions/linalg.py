@@ -29,6 +29,8 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.orders import weighed
+from gradcli.tensor.storing import EVERYWHERE, METHOD, RESULT, SAME, Memory, Out
 from gradcli.tensor.wrapping import written
 
 
@@ -170,31 +172,35 @@ def _transposed(x: Node, y: Node) -> list[str]:
     return []
 
 
-@function("mm")
+@function("mm", out=SAME)
 def mm(input: Any, mat2: Any) -> Node:
     """The product of two matrices."""
     return _product("mm", input, mat2, "ik,kj->ij")
 
 
-@function("mv")
+@function("mv", out=SAME)
 def mv(input: Any, vec: Any) -> Node:
     """A matrix times a vector."""
     return _product("mv", input, vec, "ik,k->i")
 
 
-@function("dot")
+@function("dot", out=RESULT)
 def dot(input: Any, tensor: Any) -> Node:
     """The sum of products of two vectors."""
     return _product("dot", input, tensor, "k,k->")
 
 
-@function("vdot")
+@function("vdot", out=RESULT)
 def vdot(input: Any, other: Any) -> Node:
     """The sum of products of two vectors, the first one conjugated."""
     return _product("dot", ops.conj(tensor(input)), other, "k,k->")
 
 
-@composite("linalg.vecdot", method=False)
+@composite(
+    "linalg.vecdot",
+    method=False,
+    out=Out("linalg.vecdot: Expected out of dtype{Wanted} but found {Got}"),
+)
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """The sums of products along `dim`, other dims broadcast; `x` is conjugated."""
     kinds = [SCALAR_TYPES[v.dtype] for v in (x, y)]
@@ -216,7 +222,7 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     return (x.conj() * y).sum(dim)
 
 
-@function("bmm")
+@function("bmm", out=SAME)
 def bmm(input: Any, mat2: Any) -> Node:
     """Products of matrices, pair by pair along the first dim."""
     return _product("bmm", input, mat2, "bik,bkj->bij")
@@ -276,7 +282,7 @@ def _matrix_product(x: Node, y: Node) -> Node:
     return contract(x, y, spec=f"{left},{right}->{result}")
 
 
-@composite("matmul", "Tensor.__matmul__", "linalg.matmul")
+@composite("matmul", "Tensor.__matmul__", "linalg.matmul", out=RESULT)
 def matmul(input: Any, other: Any) -> Any:
     """The matrix product, as `@`: vectors and stacks of matrices too."""
     if isinstance(input, Tensor) and isinstance(other, Tensor):
@@ -353,13 +359,20 @@ def _require_room(x: Node, product: Node) -> None:
         expand.body(x, *product.shape)
 
 
-@function("addmm", layout=False)
+@function(
+    "addmm",
+    layout=False,
+    out=SAME,
+    orders=weighed("mat1", "mat2"),
+    memory=Memory(operands=False),
+    in_place=METHOD,
+)
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*(mat1 @ mat2)`."""
     return _plus("addmm", "ik,kj->ij", (input, mat1, mat2), beta, alpha)
 
 
-@function("addmv", layout=False)
+@function("addmv", layout=False, out=SAME, orders=weighed("mat", "vec"), in_place=EVERYWHERE)
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*(mat @ vec)`."""
     ranks = [tensor(x).ndim for x in (input, mat, vec)]
@@ -369,7 +382,7 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: Number = 1, alpha: Number = 1
     return _plus("addmv", "ik,k->i", (input, mat, vec), beta, alpha)
 
 
-@function("addbmm", layout=False)
+@function("addbmm", layout=False, orders=weighed("batch1", "batch2"), in_place=METHOD)
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*(batch1 @ batch2)`, summed over the batch."""
     for dim, factor in ((1, batch1), (2, batch2)):
@@ -377,7 +390,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Num
     return _plus("addbmm", "bik,bkj->ij", (input, batch1, batch2), beta, alpha)
 
 
-@function("baddbmm", layout=False)
+@function("baddbmm", layout=False, out=SAME, orders=weighed("batch1", "batch2"), in_place=METHOD)
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*(batch1 @ batch2)`, batch by batch."""
     for dim, factor in ((0, batch1), (1, batch1), (2, batch2)):
@@ -385,7 +398,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Number = 1, alpha: Nu
     return _plus("baddbmm", "bik,bkj->bij", (input, batch1, batch2), beta, alpha)
 
 
-@function("addr")
+@function("addr", orders=weighed("vec1", "vec2"), in_place=METHOD)
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 1) -> Node:
     """`beta*input + alpha*outer(vec1, vec2)`."""
     vectors, given = _vectors("addr", vec1=vec1, vec2=vec2), tensor(input)
@@ -397,7 +410,7 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 
     return result
 
 
-@composite("trace")
+@composite("trace", out=None)
 def trace(input: Any) -> Any:
     """The sum of the diagonal of a matrix."""
     if input.dtype.category == BOOL:
@@ -418,7 +431,7 @@ def _trace(input: Any) -> Node:
     return reduction.total(diagonal(as_numeric(input), offset=0), axis=(-1,), keepdims=False)
 
 
-@composite("chain_matmul", method=False)
+@composite("chain_matmul", method=False, python=True)
 def chain_matmul(*matrices: Any) -> Any:
     """The product of one matrix or more."""
     require_tensors(matrices)

@@ -6,16 +6,16 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.linalg import addmm, matmul
-from gradcli.functions.nn import internal
 from gradcli.graph.dtype import BOOL, C_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops.linalg import contract
 from gradcli.ops.rows import lacks
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
+from gradcli.tensor.storing import SAME
 
 
-@composite("nn.functional.linear")
+@composite("nn.functional.linear", out=SAME, python=False)
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """`input @ weight.T + bias` along the last dim; `weight` is (out, in) or (in,)."""
     rank, out = len(input.shape), weight.shape[0] if weight.shape else 1
@@ -37,7 +37,14 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     return result if rank == 2 else result.view(*input.shape[:-1], out)
 
 
-@composite("bilinear", "nn.functional.bilinear", method=False, refuses=lacks("bmm", BOOL))
+@composite(
+    "bilinear",
+    "nn.functional.bilinear",
+    method=False,
+    refuses=lacks("bmm", BOOL),
+    out=None,
+    python=False,
+)
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """`input1 @ weight[k] @ input2 + bias[k]` for each k; `weight` is (out, in1, in2)."""
     kinds = [v.dtype for v in (input1, input2, weight)]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import checked
 from gradcli.functions.activation import log_sigmoid_of
-from gradcli.functions.nn import add_number, floating, internal, kept_above
+from gradcli.functions.nn import add_number, floating, kept_above
 from gradcli.functions.reduce import mean, sum
 from gradcli.graph.dtype import C_TYPES, COMPLEX, INTEGER, SCALAR_TYPES, float32
 from gradcli.graph.node import Node, constant, current
@@ -22,7 +22,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.ruled import opaque, ruled
 from gradcli.tensor import Tensor, registry
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import composite, function, internal, promoted
 from gradcli.tensor.kinds import Sized
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import cannot_cast

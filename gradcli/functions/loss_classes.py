@@ -18,7 +18,6 @@ from gradcli.functions.nn import (
     add_number,
     div_number,
     floating,
-    internal,
     log_softmax,
     mul_number,
     only,
@@ -31,7 +30,7 @@ from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
 from gradcli.ops.indexing import index
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import other_dtype
 

@@ -27,6 +27,7 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import Results, named_results
+from gradcli.tensor.storing import SAME
 
 LU = named_results("linalg_lu", "P", "L", "U")
 LUFactor = named_results("linalg_lu_factor", "LU", "pivots")
@@ -150,10 +151,10 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     return _lu_solved(packed, exchanges, b, left, adjoint)
 
 
-@composite("lu_solve")
-def _old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
-    """The solution of AX = b from the LU factors of A."""
-    return lu_solve(LU_data, LU_pivots, b)
+@composite("lu_solve", out=SAME)
+def _old_lu_solve(input: Any, LU_data: Any, LU_pivots: Any) -> Any:
+    """The solution of AX = input from the LU factors of A."""
+    return lu_solve(LU_data, LU_pivots, input)
 
 
 # -- LDL
@@ -166,9 +167,9 @@ def _old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Any:
     columns=(0,),
     refuses=lacks("ldl_factor_kernel_cpu", *HALVES),
 )
-def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
-    """Factors of a symmetric (Hermitian) A as LAPACK stores them, and the exchanges of rows."""
-    x = square("torch.linalg.ldl_factor_ex", A)
+def ldl_factor(input: Any, *, hermitian: bool = False) -> Results:
+    """Factors of symmetric (Hermitian) matrices as LAPACK stores them, and exchanges of rows."""
+    x = square("torch.linalg.ldl_factor_ex", input)
     packed, pivots, info = own.ldl_factor_ex.many(x, hermitian=hermitian)
     succeed("torch.linalg.ldl_factor", info, "the pivot {} is zero", RuntimeError)
     return LDLFactor(packed, pivots)
@@ -181,9 +182,9 @@ def ldl_factor(A: Any, *, hermitian: bool = False) -> Results:
     columns=(0,),
     refuses=lacks("ldl_factor_kernel_cpu", *HALVES),
 )
-def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Results:
+def ldl_factor_ex(input: Any, *, hermitian: bool = False, check_errors: bool = False) -> Results:
     """As `linalg.ldl_factor`, and for each matrix the pivot that was zero, or 0."""
-    x = square("torch.linalg.ldl_factor_ex", A)
+    x = square("torch.linalg.ldl_factor_ex", input)
     packed, pivots, info = own.ldl_factor_ex.many(x, hermitian=hermitian)
     if check_errors:
         succeed("torch.linalg.ldl_factor_ex", info, "the pivot {} is zero", RuntimeError)
@@ -196,6 +197,7 @@ def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False
     method=False,
     columns=(0,),
     refuses=lacks("ldl_solve_kernel_cpu", *HALVES),
+    out=SAME,
 )
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Node:
     """The solution of AX = B from what `linalg.ldl_factor` returns for A."""

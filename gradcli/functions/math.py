@@ -24,6 +24,7 @@ from gradcli.graph.dtype import (
     uint8,
 )
 from gradcli.graph.node import Node, constant
+from gradcli.graph.op import Check
 from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import OPS, zero
 from gradcli.ops.ruled import opaque, ruled
@@ -40,37 +41,19 @@ from gradcli.tensor.function import (
 )
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
+from gradcli.tensor.named import NUMBER_FIRST, Named, arguments_of
 from gradcli.tensor.operands import as_number, given_dtype, is_half, no_kernel
-
-SPECIAL = (*("expm1", "log1p", "sinc", "erf", "erfc", "erfinv", "digamma", "exp2", "xlogy"),)
-"""Ops that PyTorch also has under `torch.special`."""
-_ALSO = {
-    **{"abs": ["absolute"], "neg": ["negative"], "asin": ["arcsin"], "acos": ["arccos"]},
-    **{"atan": ["arctan"], "asinh": ["arcsinh"], "acosh": ["arccosh"], "atanh": ["arctanh"]},
-    **{"atan2": ["arctan2"], "eq": [], "ne": ["not_equal"], "lt": ["less"], "gt": ["greater"]},
-    **{"le": ["less_equal"], "ge": ["greater_equal"], "trunc": ["fix"]},
-    **{"digamma": ["special.psi"], "sigmoid": ["special.expit"]},
-    **{"lgamma": ["special.gammaln"]},
-}
-_SPECIAL_ENTRIES = frozenset(
-    {
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "pow",
-        "clamp_min",
-        "clamp_max",
-        "remainder",
-        "sign",
-        "fmod",
-        "floor_divide",
-        "heaviside",
-        "nextafter",
-        "rsqrt",
-        "clone",
-        "conj_physical",
-    }
+from gradcli.tensor.orders import SCALED
+from gradcli.tensor.storing import (
+    ANY,
+    BOOLS,
+    EVERYWHERE,
+    FOUND,
+    METHOD,
+    OF_NUMBERS,
+    OF_TENSORS,
+    InPlace,
+    Out,
 )
 
 
@@ -88,27 +71,73 @@ def _numbers_count(input: Any, other: Any) -> int:
     return 2 if _number_last(input, other) else _number_last(other, input)
 
 
+def _op(*names: str, **options: Any) -> None:
+    """The entry of the op that has the first of `names`."""
+    from_op(OPS[names[0]], *names, **options)
+
+
+# -- ops under their own names
+
+
+for _name in ("reciprocal", "exp", "log", "log2", "log10", "sqrt", "sin", "cos", "tan"):
+    _op(_name, in_place=EVERYWHERE)
+for _name in ("sinh", "cosh", "tanh"):
+    _op(_name, in_place=EVERYWHERE)
+for _name in ("exp2", "expm1", "log1p", "sinc", "erf", "erfc"):
+    _op(_name, f"special.{_name}", in_place=EVERYWHERE)
+for _name in ("asin", "acos", "atan"):
+    _op(_name, f"arc{_name[1:]}", in_place=EVERYWHERE)
+for _name in ("asinh", "acosh", "atanh"):
+    _in_place = InPlace(functions=True, digit=1, derivative=False)
+    _op(_name, f"arc{_name[1:]}", in_place=_in_place)
+for _name in ("floor", "ceil", "frac"):
+    _op(_name, out=FOUND, in_place=EVERYWHERE)
+_op("trunc", "fix", out=FOUND, in_place=EVERYWHERE)
+_op("neg", "negative", out=FOUND, in_place=EVERYWHERE)
+_MAGNITUDE = {COMPLEX: Check("In-place abs is not supported for complex tensors.")}
+_op(*("abs", "absolute"), out=FOUND, in_place=InPlace(functions=("abs",), refuses=_MAGNITUDE))
+_op("sgn", out=FOUND, in_place=METHOD)
+_op("sigmoid", "special.expit", in_place=EVERYWHERE)
+_op("relu", out=None, in_place=EVERYWHERE)
+_op("erfinv", "special.erfinv", in_place=METHOD)
+_op("digamma", "special.digamma", "special.psi", in_place=METHOD)
+_op("lgamma", "special.gammaln", in_place=METHOD)
+
 _SECOND, _EITHER = ("AnyTensor", "Operand"), ("Operand", "Operand")
-_NUMBERS = {
-    **dict.fromkeys(("copysign", "eq", "ne", "lt", "le", "gt", "ge"), _SECOND),
-    **{f"bitwise_{name}": _EITHER for name in ("and", "or", "xor", "left_shift", "right_shift")},
-    "xlogy": _EITHER,
-}
-"""Ops of two operands that may be numbers."""
-_OVERLOADS: dict[str, Any] = {"copysign": _number_last, "xlogy": _numbers_count}
-for _op in list(OPS.values()):
-    if _op.promotes and _op.name not in _SPECIAL_ENTRIES:
-        _names = [_op.name, *_ALSO.get(_op.name, [])]
-        if _op.name in SPECIAL:
-            _names.append(f"special.{_op.name}")
-        _takes = _NUMBERS.get(_op.name, ())
-        from_op(_op, *_names, takes=_takes, overload=_OVERLOADS.get(_op.name, 0))
+_op(
+    *(Named("xlogy", **NUMBER_FIRST), Named("special.xlogy", **NUMBER_FIRST)),
+    takes=_EITHER,
+    overload=_numbers_count,
+    in_place=InPlace(functions=True, overloads="Tensor"),
+)
+_op("atan2", "arctan2", in_place=OF_TENSORS)
+_op("copysign", takes=_SECOND, overload=_number_last, in_place=OF_NUMBERS)
+_op("hypot", in_place=METHOD)
+for _name in ("logaddexp", "logaddexp2", "maximum", "minimum", "fmax", "fmin"):
+    _op(_name)
+
+for _name in ("isnan", "isinf", "isfinite"):
+    _op(_name, out=None)
+for _name in ("isposinf", "isneginf", "signbit"):
+    _op(_name, out=BOOLS)
+for _name, _also in (
+    *(("eq", ()), ("ne", ("not_equal",)), ("lt", ("less",)), ("le", ("less_equal",))),
+    *(("gt", ("greater",)), ("ge", ("greater_equal",))),
+):
+    _op(_name, *_also, takes=_SECOND, out=ANY, in_place=OF_NUMBERS)
+for _name in ("and", "or", "xor", "not"):
+    _op(f"logical_{_name}", out=ANY, in_place=InPlace(unseen=True))
+for _name in ("and", "or", "xor"):
+    _op(f"bitwise_{_name}", takes=_EITHER, in_place=OF_NUMBERS)
+for _name in ("left_shift", "right_shift"):
+    _op(f"bitwise_{_name}", takes=_EITHER, in_place=METHOD)
+_op("bitwise_not", in_place=METHOD)
 
 
 # -- arithmetic
 
 
-@function("nextafter", exact=True)
+@function("nextafter", exact=True, in_place=METHOD)
 def nextafter(input: AnyTensor, other: AnyTensor) -> Node:
     """The number next to `input` on the way to `other`."""
     x, y = promoted(input, other)
@@ -131,7 +160,7 @@ _NEIGHBOURS = {
 """
 
 
-@function()
+@function(orders=SCALED, in_place=OF_TENSORS)
 def add(input: Value, other: Value, *, alpha: Number = 1) -> Node:
     """`input + alpha*other`."""
     x, y = promoted(input, other)
@@ -165,10 +194,13 @@ _FACTORS = (
 )
 
 
-@function("sub", "subtract")
+@function("sub", orders=SCALED, in_place=OF_TENSORS)
 def sub(input: Value, other: Value, *, alpha: Number = 1) -> Node:
     """`input - alpha*other`."""
     return _subtracted(input, other, alpha)
+
+
+function("subtract", shown="sub", in_place=OF_TENSORS)(sub.body)  # without old orders
 
 
 def refuse_bools(input: Any, other: Any) -> None:
@@ -201,13 +233,14 @@ _EXCLUSIVE = "Use the `^` or `logical_xor()` operator instead."
     "Tensor.__rsub__",
     method=False,
     overload=lambda input, other, *, alpha=1: _number_last(input, other),
+    out=None,
 )
 def rsub(input: Any, other: Operand, *, alpha: Number = 1) -> Node:
     """`other - alpha*input`."""
     return _subtracted(other, input, alpha)
 
 
-@function("mul", "multiply", "Tensor.__rmul__")
+@function("mul", "multiply", "Tensor.__rmul__", in_place=OF_TENSORS)
 def mul(input: Value, other: Value) -> Node:
     """`input * other`."""
     return _exact(_product, input, other, (1,))
@@ -241,6 +274,7 @@ def _radd(input: Any, other: Value) -> Node:
     "div",
     "divide",
     overload=lambda input, other, **given: 2 if "rounding_mode" in given else 0,
+    in_place=OF_TENSORS,
 )
 def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node:
     """`input / other`; rounded towards zero ("trunc") or down ("floor") with `rounding_mode`."""
@@ -256,13 +290,13 @@ def div(input: Value, other: Value, *, rounding_mode: str | None = None) -> Node
     return _exact(rounded, input, other, (1,))
 
 
-@function("true_divide", shown="div")
+@function("true_divide", shown="div", in_place=OF_TENSORS)
 def true_divide(input: Value, other: Value) -> Node:
     """`input / other`, always floating."""
     return _exact(ops.div, input, other, (1,), floating=True)
 
 
-@function("floor_divide")
+@function("floor_divide", in_place=OF_TENSORS)
 def floor_divide(input: Value, other: Value) -> Node:
     """`input // other`, rounded down."""
     return _exact(ops.floor_divide, input, other, (1,))
@@ -274,20 +308,22 @@ def _rtruediv(input: Any, other: Value) -> Any:
     return input.reciprocal() * other
 
 
-@function("remainder", "Tensor.__mod__", overload=tensor_last)
+@function(
+    Named("remainder", **NUMBER_FIRST), "Tensor.__mod__", overload=tensor_last, in_place=OF_NUMBERS
+)
 def remainder(input: Operand, other: Operand) -> Node:
     """The remainder with the divisor's sign, as Python's `%`."""
     return ops.remainder(*promoted(input, other))
 
 
-@function("fmod", overload=tensor_last)
+@function("fmod", overload=tensor_last, in_place=OF_NUMBERS)
 def fmod(input: Any, other: Operand) -> Node:
     """The remainder with the dividend's sign, as C's `fmod`."""
     return ops.fmod(*promoted(input, other))
 
 
-def _swapped(name: str, entry: Any) -> None:
-    @composite(f"Tensor.{name}")
+def _swapped(name: str, entry: Any, **options: Any) -> None:
+    @composite(Named(f"Tensor.{name}", **arguments_of(name)), **options)
     def swapped(input: Any, other: Value) -> Any:
         return entry(other, input)
 
@@ -311,7 +347,7 @@ def _pow_overload(input: Any, exponent: Any) -> int:
     return 2 if isinstance(input, (int, float, complex)) else 1
 
 
-@function("pow", overload=_pow_overload, exact=True)
+@function(Named("pow", **NUMBER_FIRST), overload=_pow_overload, exact=True, in_place=OF_NUMBERS)
 def pow(input: Operand, exponent: Operand) -> Node:
     """`input ** exponent`."""
     nodes = [v for v in (input, exponent) if isinstance(v, Node)]
@@ -350,7 +386,13 @@ def _by_base(g: Node, out: Node, x: Node, *, exponent: float) -> Node:
     return g * (_narrow_power(x, exponent - 1) * exponent)
 
 
-@composite("float_power")
+@composite(
+    Named("float_power", **NUMBER_FIRST),
+    out=Out(
+        "the output given to float_power has dtype {Got} but the operation's result requires dtype "
+        "{Wanted}"
+    ),
+)
 def float_power(input: Operand, exponent: Operand) -> Any:
     """`input ** exponent` in float64, or complex128."""
     given = (input, exponent)
@@ -362,13 +404,13 @@ def float_power(input: Operand, exponent: Operand) -> Any:
 _swapped("__rpow__", pow)
 
 
-@function("square", shown="pow")
+@function("square", shown="pow", in_place=EVERYWHERE)
 def square(input: Any) -> Node:
     """`input ** 2`."""
     return ops.power(*promoted(input, 2))
 
 
-@composite()
+@composite(out=None)
 def positive(input: Any) -> Any:
     """`+input`: the tensor itself."""
     if input.dtype is bool_:
@@ -376,7 +418,7 @@ def positive(input: Any) -> Any:
     return input
 
 
-@function("sign")
+@function("sign", out=FOUND, in_place=METHOD)
 def sign(input: Any) -> Node:
     """-1, 0 or 1."""
     x = tensor_operand(input)
@@ -384,7 +426,11 @@ def sign(input: Any) -> Node:
 
 
 @function(
-    "round", "special.round", overload=lambda input, *, decimals=None: int(decimals is not None)
+    "round",
+    "special.round",
+    overload=lambda input, *, decimals=None: int(decimals is not None),
+    out=FOUND,
+    in_place=EVERYWHERE,
 )
 def round(input: Any, *, decimals: int | None = None) -> Node:
     """The nearest whole number, halves to even; to `decimals` digits after the point."""
@@ -394,7 +440,7 @@ def round(input: Any, *, decimals: int | None = None) -> Node:
     return ops.rounded(x, decimals=decimals) if decimals else ops.rounded(x)
 
 
-@function("heaviside", shown="NotImplemented")
+@function("heaviside", shown="NotImplemented", in_place=METHOD)
 def heaviside(input: Any, values: AnyTensor) -> Node:
     """0 where `input` is negative, `values` where it is 0, 1 where it is positive."""
     kinds = {v.dtype for v in (input, values) if isinstance(v, Node)}
@@ -424,7 +470,11 @@ _WHERE = (
 )
 
 
-@function("where", method=False)
+@function(
+    Named("where", **NUMBER_FIRST),
+    method=False,
+    out=Out("Expected out type to be {Wanted} but got {Got}"),
+)
 def where(condition: Any, input: Value | None = None, other: Value | None = None) -> Any:
     """`input` where `condition` holds, `other` elsewhere; of `condition` alone, where it holds."""
     if (input is None) != (other is None):
@@ -460,7 +510,7 @@ def _where_method(input: Any, condition: Any, other: Value) -> Node:
     return where.body(condition, input, other)  # type: ignore[no-any-return]
 
 
-@composite("clamp", "clip")
+@composite("clamp", "clip", in_place=EVERYWHERE)
 def clamp(input: Any, min: Operand = None, max: Operand = None) -> Any:
     """`input` kept between `min` and `max`; either may be None."""
     tensors = any(isinstance(bound, Tensor) for bound in (min, max))
@@ -521,14 +571,14 @@ _MIXED_BOUNDS = (
 )
 
 
-@function("clamp_min", overload=lambda input, min: tensor_last(input, min))
+@function("clamp_min", overload=lambda input, min: tensor_last(input, min), in_place=EVERYWHERE)
 def clamp_min(input: Any, min: Operand) -> Node:
     """`input`, at least `min`."""
     _no_bool_bound("clamp_min", input, min)
     return ops.clamp_min(*promoted(input, min, fits=True))
 
 
-@function("clamp_max", overload=lambda input, max: tensor_last(input, max))
+@function("clamp_max", overload=lambda input, max: tensor_last(input, max), in_place=EVERYWHERE)
 def clamp_max(input: Any, max: Operand) -> Node:
     """`input`, at most `max`."""
     _no_bool_bound("clamp_max", input, max)
@@ -543,7 +593,7 @@ def polygamma(n: int, input: Any) -> Node:
     return ops.polygamma(as_floating(input), n=n)
 
 
-_swapped("polygamma", polygamma)
+_swapped(Named("polygamma", n="other"), polygamma, in_place=InPlace(digit=1))
 
 
 # -- Python's bit operators: logical on bools

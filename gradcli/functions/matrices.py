@@ -26,15 +26,17 @@ from gradcli.ops.movement import reshape
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.named import Named
 from gradcli.tensor.operands import is_half
 from gradcli.tensor.results import Results, named_results
+from gradcli.tensor.storing import CASTABLE, LINALG, NORM, SAME
 
 INFINITY = float("inf")
 
 # -- determinants
 
 
-@function("linalg.det", "det", shown="linalg_det")
+@function("linalg.det", Named("det", input="A"), shown="linalg_det", out=SAME)
 def det(A: Any) -> Node:
     """The determinants of square matrices."""
     return matrix_functions.det(square("linalg.det", A, "lu_cpu"))
@@ -50,10 +52,10 @@ def _slogdet(*names: str) -> Any:
     return function(*names, shown="linalg_slogdet")(body)
 
 
-slogdet, _ = _slogdet("linalg.slogdet"), _slogdet("slogdet")
+slogdet, _ = _slogdet("linalg.slogdet"), _slogdet(Named("slogdet", input="A"))
 
 
-@composite("logdet")
+@composite("logdet", out=None)
 def logdet(input: Any) -> Any:
     """The logarithms of determinants; NaN where one is negative."""
     square("logdet", input.node)
@@ -73,9 +75,9 @@ def svdvals(A: Any) -> Node:
     return decompositions.svd.many(x, full=False)[1]
 
 
-@composite("linalg.matrix_norm", method=False)
+@composite("linalg.matrix_norm", method=False, out=NORM)
 def matrix_norm(
-    A: Any,
+    input: Any,
     ord: Any = "fro",
     dim: Any = (-2, -1),
     keepdim: bool = False,
@@ -83,11 +85,11 @@ def matrix_norm(
     dtype: Any = None,
 ) -> Any:
     """A norm of matrices: "fro", "nuc", or 1, 2, inf with either sign."""
-    first, second = _matrix_axes(A, ord, dim, dtype)
+    first, second = _matrix_axes(input, ord, dim, dtype)
     if ord == "fro":
-        return vector_norm(A, 2, (first, second), keepdim, dtype=dtype)
+        return vector_norm(input, 2, (first, second), keepdim, dtype=dtype)
     if ord in ("nuc", 2, -2):
-        values = svdvals(_typed(A, dtype).movedim((first, second), (-2, -1)))
+        values = svdvals(_typed(input, dtype).movedim((first, second), (-2, -1)))
         found = values.sum(-1) if ord == "nuc" else getattr(values, _END[ord > 0])(-1)
         return (
             found.unsqueeze(-1).unsqueeze(-1).movedim((-2, -1), (first, second))
@@ -95,7 +97,7 @@ def matrix_norm(
             else found
         )
     summed, chosen = (first, second) if abs(ord) == 1 else (second, first)
-    sums = vector_norm(A, 1, summed, keepdim, dtype=dtype)
+    sums = vector_norm(input, 1, summed, keepdim, dtype=dtype)
     return getattr(sums, _END[ord > 0])(chosen + (chosen < summed and not keepdim), keepdim)
 
 
@@ -125,9 +127,9 @@ def _typed(x: Any, dtype: Any) -> Any:
     return x if dtype is None else x.to(dtype)
 
 
-@composite("linalg.norm", method=False)
+@composite("linalg.norm", method=False, out=NORM)
 def norm(
-    A: Any,
+    input: Any,
     ord: Any = None,
     dim: Any = None,
     keepdim: bool = False,
@@ -135,7 +137,7 @@ def norm(
     dtype: Any = None,
 ) -> Any:
     """The norm of vectors, or of matrices where `dim` has two dims or `ord` is a matrix norm."""
-    rank = len(A.shape)
+    rank = len(input.shape)
     if ord is not None and dim is None and rank not in (1, 2):
         raise GradcliError(
             "G021",
@@ -151,14 +153,14 @@ def norm(
         )
     pair = len(dims) == 2 if dims is not None else rank == 2
     if isinstance(ord, str) or (ord is not None and pair):
-        return matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
-    return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+        return matrix_norm(input, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
+    return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
-@composite("linalg.cond", method=False)
-def cond(A: Any, p: Any = None) -> Any:
+@composite("linalg.cond", method=False, out=LINALG)
+def cond(input: Any, p: Any = None) -> Any:
     """The condition number in the norm `p` (2 by default): infinite for singular matrices."""
-    if A.dim() < 2:
+    if input.dim() < 2:
         kind = f"(ord={p})" if isinstance(p, str) else ""
         letter = " A" if kind else ""
         raise GradcliError(
@@ -166,29 +168,29 @@ def cond(A: Any, p: Any = None) -> Any:
             f"linalg.cond{kind}: The input tensor{letter} must have at least 2 dimensions.",
         )
     if p is None or p in (2, -2):
-        values = svdvals(A)
+        values = svdvals(input)
         if not values.numel():
-            return A.new_zeros(values.shape[:-1]).real
+            return input.new_zeros(values.shape[:-1]).real
         first, last = values.narrow(-1, 0, 1), values.narrow(-1, -1, 1)
         return ((first / last) if p != -2 else (last / first)).squeeze(-1)
     if not isinstance(p, str) and p not in (1, -1, INFINITY, -INFINITY):
         raise GradcliError("G026", f"linalg.cond got an invalid norm type: {p}")
-    square_shape(f"linalg.cond(ord={p})", tensor(A.node))
+    square_shape(f"linalg.cond(ord={p})", tensor(input.node))
     if p not in ("fro", "nuc", 1, -1, INFINITY, -INFINITY):
         raise GradcliError("G026", f"linalg.cond got an invalid norm type: {p}")
-    if not A.numel():
-        return A.new_zeros(A.shape[:-2]).real
+    if not input.numel():
+        return input.new_zeros(input.shape[:-2]).real
     if p == "nuc":
-        return matrix_norm(A, p) * matrix_norm(inv(A), p)
-    inverse, info = inv_ex(A)
+        return matrix_norm(input, p) * matrix_norm(inv(input), p)
+    inverse, info = inv_ex(input)
     failed = (info > 0).unsqueeze(-1).unsqueeze(-1)
-    product = matrix_norm(A, p) * matrix_norm(inverse.masked_fill(failed, INFINITY), p)
+    product = matrix_norm(input, p) * matrix_norm(inverse.masked_fill(failed, INFINITY), p)
     return product.nan_to_num(INFINITY, INFINITY, -INFINITY)
 
 
 @function("linalg.matrix_rank", shown="linalg_matrix_rank", method=False)
 def matrix_rank(
-    A: Any,
+    input: Any,
     tol: Any = None,
     hermitian: bool = False,
     *,
@@ -196,7 +198,7 @@ def matrix_rank(
     rtol: Any = None,
 ) -> Node:
     """How many singular values are larger than max(atol, rtol*largest)."""
-    x = matrices("torch.linalg.matrix_rank", A, letter="input", tolerant=True)
+    x = matrices("torch.linalg.matrix_rank", input, letter="input", tolerant=True)
     if tol is not None:
         atol, rtol = tol, 0
     small, part = tolerances(x, atol, rtol)
@@ -215,8 +217,8 @@ def matrix_rank(
 # -- powers and exponentials
 
 
-@composite("linalg.matrix_power", "matrix_power")
-def matrix_power(A: Any, n: int) -> Any:
+@composite("linalg.matrix_power", "matrix_power", out=CASTABLE)
+def matrix_power(input: Any, n: int) -> Any:
     """The n-th power of square matrices, by repeated squaring; a negative one of the inverse."""
     if isinstance(n, bool) or not isinstance(n, int):
         raise GradcliError(
@@ -224,12 +226,12 @@ def matrix_power(A: Any, n: int) -> Any:
             f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}",
             kind=TypeError,
         )
-    square_shape("linalg.matrix_power", tensor(A.node))
+    square_shape("linalg.matrix_power", tensor(input.node))
     if n == 0:
-        return _power_zero(A)
+        return _power_zero(input)
     if n == 1:
-        return A.clone()
-    base, power, result = (A if n > 0 else inv(A)), abs(steps(n, "factors")), None
+        return input.clone()
+    base, power, result = (input if n > 0 else inv(input)), abs(steps(n, "factors")), None
     while power:
         if power % 2:
             result = base if result is None else result @ base
@@ -245,9 +247,9 @@ def _power_zero(input: Any) -> Node:
 
 
 @function("linalg.matrix_exp", "matrix_exp", shown="linalg_matrix_exp")
-def matrix_exp(A: Any) -> Node:
-    """The exponential of square matrices: the sum of A**k / k!."""
-    return matrix_functions.matrix_exp(square("linalg.matrix_exp", A, halves=True))
+def matrix_exp(input: Any) -> Node:
+    """The exponential of square matrices: the sum of `input**k / k!`."""
+    return matrix_functions.matrix_exp(square("linalg.matrix_exp", input, halves=True))
 
 
 # -- further products
@@ -280,7 +282,7 @@ def _powers(x: Any, N: int | None) -> Any:
     return registry.find("torch.cat")([ones, bases], -1)
 
 
-@composite("vander", method=False)
+@composite("vander", method=False, out=None)
 def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of each element of a vector as rows, the highest first unless `increasing`."""
     if x.dim() != 1:

@@ -68,11 +68,11 @@ def empty_permuted(
 
 
 @composite("Tensor.resize_")
-def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
+def resize_(input: Any, *size: Any, memory_format: Any = None) -> Any:
     """Gives the tensor other sizes: fewer elements of the same memory, or more, of new memory."""
     if input.requires_grad:
         raise GradcliError("G033", "cannot resize variables that require grad")
-    shape = sizes_of(sizes)
+    shape = sizes_of(size)
     if shape == tuple(input.shape):
         return input
     if not layout.is_contiguous(input):

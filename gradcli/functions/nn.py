@@ -28,9 +28,10 @@ from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction
 from gradcli.ops.rows import zero
-from gradcli.tensor.function import Function, composite, function
+from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.storing import SAME
 
 
 def floating(x: Any, kernel: str) -> Node:
@@ -41,15 +42,8 @@ def floating(x: Any, kernel: str) -> Node:
     return node
 
 
-def internal(
-    shown: str, overload: int = 0, **options: Any
-) -> Callable[[Callable[..., Any]], Function]:
-    """An entry without a name of its own: a step of other functions, `shown` in grad_fn."""
-    return lambda body: Function(shown, body, on_nodes=True, overload=overload, **options)
-
-
 add_number, sub_number, mul_number, div_number = (
-    internal(entry.__name__, 1)(entry.body)
+    internal(entry.__name__, overload=1)(entry.body)
     for entry in (arithmetic.add, arithmetic.sub, arithmetic.mul, arithmetic.div)
 )
 """A tensor and a number, as PyTorch's own functions combine them: the other overload in grad_fn."""
@@ -91,7 +85,7 @@ def _rows(name: str, op: Any) -> Callable[..., Any]:
     for body in (along, functional):
         body.__name__ = name
         body.__doc__ = f"The {name.replace('_', ' ')} along `dim`, in `dtype` where one is given."
-    composite(name, f"special.{name}")(along)
+    composite(name, f"special.{name}", out=SAME)(along)
     return composite(f"nn.functional.{name}")(functional)
 
 
@@ -105,7 +99,7 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     return softmax(-input, dim, dtype=dtype)
 
 
-@composite("nn.functional.one_hot")
+@composite("nn.functional.one_hot", python=False)
 def one_hot(input: Any, num_classes: int = -1) -> Any:
     """A row for each class number: 1 at its place, 0 elsewhere; int64."""
     if input.dtype is not int64:
@@ -128,7 +122,9 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> A
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
 
 
-@composite("cosine_similarity", "nn.functional.cosine_similarity", method=False)
+@composite(
+    "cosine_similarity", "nn.functional.cosine_similarity", method=False, out=None, python=False
+)
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between `x1` and `x2` along `dim`; norms count as at least `eps`."""
     common = promote_pair(x1.dtype, x2.dtype)
@@ -146,7 +142,9 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     return (units[0] * units[1]).sum(dim)
 
 
-@composite("pairwise_distance", "nn.functional.pairwise_distance", method=False)
+@composite(
+    "pairwise_distance", "nn.functional.pairwise_distance", method=False, out=None, python=False
+)
 def pairwise_distance(
     x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:
@@ -154,7 +152,7 @@ def pairwise_distance(
     return _last_norm(add_number(x1 - x2, eps), p, keepdim)
 
 
-@internal("norm", 1)
+@internal("norm", overload=1)
 def _last_norm(x: Node, p: float, keepdim: bool) -> Node:
     return vector_norm_of(x, p, (-1,) if x.ndim else (), keepdim)
 
@@ -200,6 +198,7 @@ def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tu
     shown="native_layer_norm",
     layout=False,
     edges=("input", "weight", "bias"),
+    out=None,
 )
 def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05
@@ -221,7 +220,7 @@ def layer_norm(
     return result if bias is None else result + bias
 
 
-@composite("rms_norm", "nn.functional.rms_norm", method=False)
+@composite("rms_norm", "nn.functional.rms_norm", method=False, out=None)
 def rms_norm(
     input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
 ) -> Any:

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import floating, internal
+from gradcli.functions.nn import floating
 from gradcli.functions.reduce import mean_of
 from gradcli.functions.shape import reshaped
 from gradcli.graph.dtype import float32
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.named import Named
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.write import write
 
@@ -82,7 +83,7 @@ def batch_norm(
     return _batch_norm(input, (running_mean, running_var), (weight, bias), training, momentum, eps)
 
 
-@composite("batch_norm", method=False)
+@composite("batch_norm", method=False, out=None)
 def _positional(
     input: Any,
     weight: AnyTensor | None,
@@ -212,7 +213,7 @@ def instance_norm(
     return result.view(*input.shape)
 
 
-@composite("instance_norm", method=False)
+@composite("instance_norm", method=False, out=None)
 def _instance_positional(
     input: Any,
     weight: AnyTensor | None,
@@ -233,7 +234,7 @@ def _instance_positional(
 # -- groups
 
 
-@composite("nn.functional.group_norm", "group_norm", method=False)
+@composite(Named("nn.functional.group_norm", cudnn_enabled=None), "group_norm", method=False)
 def group_norm(
     input: Any,
     num_groups: int,

@@ -18,6 +18,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.kinds import Number
+from gradcli.tensor.storing import SCALAR
 
 
 def _error(sentence: str, code: str = "G026", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -32,7 +33,7 @@ def _between(x: Any, dim: int, start: int, stop: int) -> Any:
 # -- differences and slopes
 
 
-@composite("diff")
+@composite("diff", out=SCALAR)
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The differences of neighbours along `dim`, taken `n` times."""
     if not input.shape:
@@ -68,7 +69,7 @@ def _check_end(x: Any, end: Any, dim: int) -> None:
             )
 
 
-@composite("gradient", method=False)
+@composite("gradient", method=False, out=None)
 def gradient(
     input: Any, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
 ) -> tuple[Any, ...]:
@@ -196,9 +197,9 @@ def _widths(name: str, x: Any, y: Any, axis: int) -> Any:
     return diff(x, dim=axis) if len(x.shape) >= -axis else diff(x)
 
 
-trapezoid = composite("trapezoid", method=False)(_trapezoids("trapezoid", True))
-composite("trapz", method=False)(_trapezoids("trapz", True))
-cumulative_trapezoid = composite("cumulative_trapezoid", method=False)(
+trapezoid = composite("trapezoid", method=False, out=None)(_trapezoids("trapezoid", True))
+composite("trapz", method=False, out=None)(_trapezoids("trapz", True))
+cumulative_trapezoid = composite("cumulative_trapezoid", method=False, out=None)(
     _trapezoids("cumulative_trapezoid", False)
 )
 
@@ -206,7 +207,7 @@ cumulative_trapezoid = composite("cumulative_trapezoid", method=False)(
 # -- covariance
 
 
-@composite("cov")
+@composite("cov", out=None)
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
     """The covariances of variables (rows) over observations (columns)."""
     if len(input.shape) > 2:
@@ -267,7 +268,7 @@ def _weights(x: Any, fweights: Any, aweights: Any) -> Any:
     return found
 
 
-@composite("corrcoef")
+@composite("corrcoef", out=None)
 def corrcoef(input: Any) -> Any:
     """The correlations of variables (rows) over observations (columns)."""
     if len(input.shape) > 2:

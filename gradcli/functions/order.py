@@ -25,6 +25,7 @@ from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import no_kernel, with_real_gradient
 from gradcli.tensor.results import Results, named_results
+from gradcli.tensor.storing import QUANTILE, SAME, SCALAR, Out
 
 PAIRS = {
     name: named_results(name, "values", "indices")
@@ -109,7 +110,7 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = 
     return reshaped(_order(x, axis, descending, stable), x.shape)
 
 
-@composite("msort")
+@composite("msort", out=SAME)
 def msort(input: Any) -> Any:
     """The elements in order along the first dim."""
     return sort(input, 0)[0]
@@ -130,7 +131,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     return _found("topk", x, places, axis, places.shape if x.ndim else ())
 
 
-@function("kthvalue")
+@function("kthvalue", out=Out("output values must be of same type as input"))
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The `k`-th smallest element along `dim`, and where it is."""
     x = _real("kthvalue", input, dim)
@@ -177,7 +178,7 @@ _median("median", False)
 _median("nanmedian", True)
 
 
-@function("mode")
+@function("mode", out=Out("expected scalar type '{Wanted}' but got '{Got}' for values output"))
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The smallest of the most frequent elements along `dim`, and where it is."""
     x = _real("mode", input, dim) if input.ndim else tensor(input)
@@ -215,7 +216,7 @@ def _nothing(dim: int | None) -> GradcliError:
 
 
 def _running(name: str, largest: bool) -> None:
-    @function(name)
+    @function(name, out=SCALAR)
     def running(input: Any, dim: int) -> Any:
         x = tensor(input)
         axis = axis_from_right(dim, x.ndim)
@@ -241,7 +242,7 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _quantile(name: str, skip: bool) -> None:
-    @composite(name, refuses=dict.fromkeys(HALVES, Check(NOT_WIDE)))
+    @composite(name, refuses=dict.fromkeys(HALVES, Check(NOT_WIDE)), out=QUANTILE)
     def quantile(
         input: Any,
         q: AnyTensor | float,

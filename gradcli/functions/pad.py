@@ -14,13 +14,12 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import BOOL
 from gradcli.graph.node import Node, constant
 from gradcli.ops import movement
 from gradcli.ops.indexing import index
-from gradcli.tensor.function import composite
+from gradcli.tensor.function import composite, internal
 from gradcli.tensor.kinds import Number
 from gradcli.tensor.operands import no_kernel
 
@@ -84,7 +83,7 @@ def _pairs(pad: Any) -> list[tuple[int, int]]:
     return list(zip(sizes[::2], sizes[1::2], strict=True))[::-1]
 
 
-@composite("constant_pad_nd", method=False)
+@composite("constant_pad_nd", method=False, out=None)
 def _constant(input: Any, pad: Any, value: Number = 0) -> Any:
     """`nn.functional.pad` with the mode "constant"."""
     around = _pairs(pad)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.functions.index import positions
-from gradcli.functions.nn import floating, internal
+from gradcli.functions.nn import floating
 from gradcli.functions.pool_checks import (
     check_adaptive,
     check_rank,
@@ -28,7 +28,8 @@ from gradcli.graph.shape import numel
 from gradcli.ops.indexing import index
 from gradcli.ops.window import Range, even_parts, sliding, window_argmax
 from gradcli.tensor import registry
-from gradcli.tensor.function import Function, composite
+from gradcli.tensor.function import Function, composite, internal
+from gradcli.tensor.named import Named
 from gradcli.tensor.operands import no_kernel
 
 Numbers = tuple[int, ...]
@@ -67,7 +68,8 @@ def maxima(pair: Callable[..., Any], name: str, doc: str, *names: str) -> Functi
 
     alone.__wrapped__ = pair  # type: ignore[attr-defined]
     alone.__doc__ = doc
-    return composite(f"nn.functional.{name}", *names, method=False)(alone)
+    alone_names = [Named(n, return_indices=None) for n in names]
+    return composite(f"nn.functional.{name}", *alone_names, method=False)(alone)
 
 
 def _as_two(chosen: Function, count: int, input: Any, *given: Any) -> Any:
@@ -142,4 +144,5 @@ max_pool1d, max_pool2d, max_pool3d = map(_max_pool, (1, 2, 3))
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_max_pool, (1, 2, 3))
 for _name in ("max_pool1d_with_indices", "adaptive_max_pool1d"):
     _both = f"torch.nn.functional.{_name.removesuffix('_with_indices')}_with_indices"
-    registry.register(f"torch.{_name}", registry.find(_both))
+    _entry = registry.find(_both)
+    registry.register(f"torch.{_name}", _entry.variant(arguments={"return_indices": None}))

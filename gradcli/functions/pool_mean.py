@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal, only
+from gradcli.functions.nn import only
 from gradcli.functions.pad import constant_pad_nd, padded
 from gradcli.functions.pool_checks import (
     check_adaptive,
@@ -31,15 +31,14 @@ from gradcli.ops.movement import permute, reshape
 from gradcli.ops.reduction import total
 from gradcli.ops.rows import lacks
 from gradcli.ops.window import even_parts, window_sum
-from gradcli.tensor.function import Function, composite
+from gradcli.tensor.function import Function, composite, internal
+from gradcli.tensor.named import Named
+from gradcli.tensor.storing import CAST, SAME
 
 Numbers = tuple[int, ...]
 
 
-def _avg_pool(count: int) -> Function:
-    flat = max(count, 2)
-    name = f"avg_pool{count}d"
-
+def _mean_of(flat: int) -> Function:
     kernel_name = "avg_pool2d" if flat == 2 else "avg_pool3d_out_frame"
     missing = (BOOL, COMPLEX, *SMALL_INTEGERS, *(HALVES if flat == 3 else ()))
 
@@ -55,7 +54,19 @@ def _avg_pool(count: int) -> Function:
         taken = [_taken(*one, include) for one in each]
         return _over(added, constant(divisor, x.dtype) if divisor else _product(taken, x))
 
-    @composite(f"nn.functional.{name}", *[name] * (count == 1), method=False)
+    return averaged
+
+
+def _avg_pool(count: int) -> Function:
+    averaged, name = _mean_of(max(count, 2)), f"avg_pool{count}d"
+    full = f"nn.functional.{name}"
+
+    @composite(
+        *([Named(n, divisor_override=None) for n in (full, name)] if count == 1 else [full]),
+        method=False,
+        out=None if count == 1 else SAME,
+        python=False,
+    )
     def avg_pool(
         input: Any,
         kernel_size: Any,
@@ -120,7 +131,13 @@ def _adaptive_avg_pool(count: int) -> Function:
             x = x / ops.cast(positions(np.reshape(lengths, (m,) + (1,) * (-axis - 1))), x.dtype)
         return x
 
-    @composite(f"nn.functional.{name}", *[name] * (count == 1), method=False)
+    @composite(
+        f"nn.functional.{name}",
+        *[name] * (count == 1),
+        method=False,
+        out=None if count == 1 else CAST,
+        python=count != 1,
+    )
     def adaptive_avg_pool(input: Any, output_size: Any) -> Any:
         sizes = check_adaptive(input, output_size, count, name)
         x = input.unsqueeze(-2) if count == 1 else input

@@ -13,7 +13,6 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.window import window_argmax
 from gradcli.execute.evaluate import array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal
 from gradcli.functions.pool import maxima, read_at
 from gradcli.functions.pool_checks import (
     check_unpooled,
@@ -28,7 +27,7 @@ from gradcli.ops.indexing import index_put
 from gradcli.ops.rows import lacks
 from gradcli.ops.window import Range
 from gradcli.tensor import registry
-from gradcli.tensor.function import Function, composite
+from gradcli.tensor.function import Function, composite, internal
 from gradcli.tensor.function import tensor_operand as tensor
 
 Numbers = tuple[int, ...]

@@ -27,6 +27,7 @@ from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite, laid_out
 from gradcli.tensor.generator import HeldGenerator, default_generator
+from gradcli.tensor.storing import Out
 from gradcli.tensor.write import filled, refuse, refuse_overlap, write
 
 registry.register("torch.Generator", lambda device="cpu": HeldGenerator())
@@ -100,7 +101,7 @@ def _drawn(name: str, draw: str, words: str) -> None:
         array = getattr(drawing(generator), draw)(shape_of(size, kind, name), drawn_as(kind))
         return drawn_tensor(array, kind, requires_grad=requires_grad)
 
-    @composite(f"{name}_like", method=False)
+    @composite(f"{name}_like", method=False, out=None)
     def like(
         input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None
     ) -> Any:
@@ -150,7 +151,7 @@ def randint(
     return drawn_tensor(array, kind, requires_grad=requires_grad)
 
 
-@composite("randint_like", method=False)
+@composite("randint_like", method=False, out=None)
 def randint_like(
     input: Any,
     low: int | None = None,
@@ -217,7 +218,7 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> A
     return value if p is not None else drawn_from(value, "bernoulli", 0, input)
 
 
-@composite("multinomial")
+@composite("multinomial", out=Out("multinomial expects {Wanted} tensor out, got: {Got}"))
 def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:

@@ -37,6 +37,7 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Dims, Number
 from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import named_results
+from gradcli.tensor.storing import MATCHING, METHOD, ONLY_BOOLS, SAME, SCALAR, Out
 from gradcli.tensor.tensor import Tensor
 
 Dim = int | Sequence[int] | None
@@ -146,7 +147,7 @@ def _check_extents(name: str, x: Node, axes: tuple[int, ...]) -> None:
             )
 
 
-@function("amax")
+@function("amax", out=MATCHING)
 def amax(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
     """The largest element over `dim`; equal largest ones share the gradient."""
     x = tensor(input)
@@ -155,7 +156,7 @@ def amax(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
     return reduction.amax(x, axis=axes, keepdims=keepdim)
 
 
-@function("amin")
+@function("amin", out=MATCHING)
 def amin(input: Any, dim: Dim = (), keepdim: bool = False) -> Node:
     """The smallest element over `dim`; equal smallest ones share the gradient."""
     x = tensor(input)
@@ -220,7 +221,7 @@ min = _extreme("min", reduction.argmin, reduction.amin)
 
 
 def _position(name: str, op: Any) -> Any:
-    @function(name)
+    @function(name, out=SAME)
     def position(input: Any, dim: int | None = None, keepdim: bool = False) -> Node:
         x = tensor(input)
         for category, word in ((COMPLEX, "complex"), (BOOL, "bool")):
@@ -252,13 +253,13 @@ argmax = _position("argmax", reduction.argmax)
 argmin = _position("argmin", reduction.argmin)
 
 
-@function("any")
+@function("any", out=ONLY_BOOLS)
 def any(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     """Whether any element over `dim` is not zero."""
     return _truth(reduction.any_, input, dim, keepdim)
 
 
-@function("all")
+@function("all", out=ONLY_BOOLS)
 def all(input: Any, dim: Dim = None, keepdim: bool = False) -> Node:
     """Whether all elements over `dim` are not zero."""
     return _truth(reduction.all_, input, dim, keepdim)
@@ -392,7 +393,7 @@ def _floating_only(name: str, input: Any) -> Node:
     return x
 
 
-@function("std_mean", method=False)
+@function("std_mean", method=False, out=None)
 def std_mean(
     input: Any,
     dim: bool | Dim = None,
@@ -407,7 +408,7 @@ def std_mean(
     return std, cast(movement.reshape(mean, axes=x.ndim, shape=std.shape), x.dtype)
 
 
-@function("var_mean", method=False)
+@function("var_mean", method=False, out=None)
 def var_mean(
     input: Any,
     dim: bool | Dim = None,
@@ -474,12 +475,17 @@ def norm_rule(
     return x * cast(size ** (order - 2) * scale, x.dtype)
 
 
-@function("linalg.vector_norm", shown="linalg_vector_norm", method=False)
+@function("linalg.vector_norm", shown="linalg_vector_norm", method=False, out=SAME)
 def vector_norm(
-    x: Any, ord: Number = 2, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Any,
+    ord: Number = 2,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
 ) -> Node:
     """The vector norm of order `ord` over `dim`."""
-    node = _norm_operand("linalg.vector_norm", x, dtype)
+    node = _norm_operand("linalg.vector_norm", input, dtype)
     return vector_norm_of(node, ord, axes_of(dim, node.ndim), keepdim)
 
 
@@ -495,7 +501,7 @@ def _norm_operand(name: str, input: Any, dtype: Any) -> Node:
     return x
 
 
-@composite("norm")
+@composite("norm", out=SAME, python=True)
 def norm(
     input: Any, p: Any = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:
@@ -515,7 +521,13 @@ def nuclear_norm(input: Any, dim: Any = (-2, -1), keepdim: bool = False) -> Any:
     return registry.find("torch.linalg.matrix_norm")(input, "nuc", dim, keepdim)
 
 
-@function("logsumexp", "special.logsumexp")
+@function(
+    "logsumexp",
+    "special.logsumexp",
+    out=Out(
+        "logsumexp(): Expected floating point type for result tensor, but got: {Got}", equal=False
+    ),
+)
 def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
     """`log(sum(exp(input)))` over `dim`, without overflow."""
     x = as_floating(input)
@@ -525,8 +537,8 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
 # -- cumulative
 
 
-def _scan(name: str, op: Any, *also: str) -> Any:
-    @function(name, *also)
+def _scan(name: str, op: Any) -> Any:
+    @function(name, in_place=METHOD)
     def scan(input: Any, dim: int, *, dtype: DType | None = None) -> Node:
         x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
         axis = axis_from_right(dim, x.ndim)
@@ -542,7 +554,7 @@ cumsum = _scan("cumsum", reduction.cumsum)
 cumprod = _scan("cumprod", reduction.cumprod)
 
 
-@function("logcumsumexp")
+@function("logcumsumexp", out=SCALAR)
 def logcumsumexp(input: Any, dim: int) -> Node:
     """`log(cumsum(exp(input)))` along `dim`, without overflow."""
     x = tensor(input)
@@ -552,7 +564,7 @@ def logcumsumexp(input: Any, dim: int) -> Node:
     return reduction.logcumsumexp(x, axis=axis) if x.ndim else ops.clone(x)
 
 
-@function("count_nonzero", overload=_by_dim)
+@function("count_nonzero", overload=_by_dim, out=None)
 def count_nonzero(input: Any, dim: Dim = None) -> Node:
     """How many elements over `dim` are not zero."""
     x = tensor(input)

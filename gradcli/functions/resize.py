@@ -16,7 +16,6 @@ from gradcli.execute.limits import memory
 from gradcli.functions import resize_taps as taps
 from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
-from gradcli.functions.nn import internal
 from gradcli.functions.pool_mean import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -28,7 +27,8 @@ from gradcli.functions.shape import whole
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops.indexing import index
-from gradcli.tensor.function import Function, composite
+from gradcli.tensor.function import Function, composite, internal
+from gradcli.tensor.named import Named
 from gradcli.tensor.operands import no_kernel
 
 Array = Any
@@ -46,7 +46,11 @@ SMOOTH = {"linear": 1, "bilinear": 2, "trilinear": 3}
 """Modes that interpolate linearly, and the dims that they take."""
 
 
-@composite("nn.functional.interpolate", "nn.functional.upsample", method=False)
+@composite(
+    "nn.functional.interpolate",
+    Named("nn.functional.upsample", recompute_scale_factor=None, antialias=None),
+    method=False,
+)
 def interpolate(
     input: Any,
     size: Any = None,

@@ -24,6 +24,7 @@ from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number, Operand
 from gradcli.tensor.operands import as_number
+from gradcli.tensor.storing import METHOD, SAME, SCATTERING
 
 
 def scatter_error(
@@ -99,7 +100,7 @@ def written(x: Node, places: Places, value: Node) -> Node:
     return indexing.index_put(x, value, *places.indices, axes=places.axes)
 
 
-@composite("scatter")
+@composite("scatter", out=SAME, memory=SCATTERING, in_place=METHOD)
 def scatter(
     input: Any,
     dim: int,
@@ -150,14 +151,14 @@ def _combined(input: Any, dim: int, index: Any, src: Operand, reduce: str) -> No
     )
 
 
-@function("scatter_add")
+@function("scatter_add", out=SAME, memory=SCATTERING, in_place=METHOD)
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Node:
     """`input` with the elements of `src` added along `dim` at the positions `index`."""
     x, places, value = _places(tensor(input), dim, index, tensor(src))
     return reshaped(ops.add(x, places.added(value)), input.shape)
 
 
-@function("scatter_reduce")
+@function("scatter_reduce", memory=SCATTERING, in_place=METHOD)
 def scatter_reduce(
     input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Node:

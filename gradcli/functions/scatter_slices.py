@@ -23,6 +23,7 @@ from gradcli.tensor.function import function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number, Operand
 from gradcli.tensor.operands import as_number, given_dtype
+from gradcli.tensor.storing import METHOD, SAME, SCATTERING, Memory
 
 
 def _slices(name: str, x: Node, dim: int, index: Any, kinds: Sequence[Any], sentence: str) -> Node:
@@ -71,7 +72,7 @@ def _other_sizes(x: Node, axis: int) -> list[int]:
 _WHOLE = (int64, int32)
 
 
-@function("index_add")
+@function("index_add", out=SAME, memory=SCATTERING, in_place=METHOD)
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Number = 1) -> Node:
     """`input` with `alpha` times the slices of `source` added along `dim` at positions."""
     x, value = tensor(input), tensor(source)
@@ -86,7 +87,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Number = 
     return reshaped(total, input.shape)
 
 
-@function("index_copy")
+@function("index_copy", out=SAME, memory=SCATTERING, in_place=METHOD)
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Node:
     """`input` with the slices of `source` written along `dim` at positions."""
     x, value, chosen = tensor(input), tensor(source), tensor(index)
@@ -146,7 +147,12 @@ def _copied(x: Node, axis: int, chosen: Node, value: Node) -> None:
 
 
 @function(
-    "index_fill", overload=lambda input, dim, index, value: int(hasattr(value, "node")), layout=True
+    "index_fill",
+    overload=lambda input, dim, index, value: int(hasattr(value, "node")),
+    layout=True,
+    out=None,
+    memory=Memory(apart=1, numbers=False, repeated=False),
+    in_place=METHOD,
 )
 def index_fill(input: Any, dim: int, index: Any, value: Operand) -> Node:
     """`input` with one number in the slices along `dim` at positions."""
@@ -180,7 +186,9 @@ def _filler(x: Node, value: Any) -> Node:
     return cast(as_number(value, given_dtype(x)), x.dtype)
 
 
-@function("index_reduce", refuses=lacks("index_func_", BOOL, COMPLEX))
+@function(
+    "index_reduce", refuses=lacks("index_func_", BOOL, COMPLEX), memory=SCATTERING, in_place=METHOD
+)
 def index_reduce(
     input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
 ) -> Node:
@@ -204,7 +212,7 @@ def index_reduce(
     return reshaped(combine(x, places, value, reduce, include_self), input.shape)
 
 
-@function("masked_scatter")
+@function("masked_scatter", out=None, memory=Memory(operands=False), in_place=METHOD)
 def masked_scatter(input: Any, mask: Any, source: Any) -> Node:
     """`input` with the elements of `source`, one after another, where `mask` holds."""
     x, where, value = tensor(input), tensor(mask), tensor(source)
@@ -229,7 +237,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Node:
     return reshaped(written(row, Places(row, columns, row.ndim), front), shape)
 
 
-@function("put", layout=True)
+@function("put", layout=True, out=None, memory=SCATTERING, in_place=METHOD)
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Node:
     """`input` with `source` written (or added) at positions that count all elements."""
     x, chosen, value = tensor(input), tensor(index), tensor(source)

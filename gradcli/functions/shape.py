@@ -27,6 +27,7 @@ from gradcli.tensor.arguments import require_tensors
 from gradcli.tensor.function import Function, composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Dims, Listed
+from gradcli.tensor.named import Named
 
 
 def sizes_of(arguments: Sequence[Any], name: str = "") -> tuple[int, ...]:
@@ -132,7 +133,7 @@ def view(input: Any, *size: Any, dtype: Any = None) -> Any:
     return _view(input, shape)
 
 
-@composite("reshape")
+@composite("reshape", out=None)
 def reshape(input: Any, *shape: Listed) -> Any:
     """The same elements in another shape, copied only where it has to be; one size may be -1."""
     sizes = infer_size(sizes_of(shape), numel(input.shape))
@@ -167,7 +168,7 @@ def _row_major(input: Node) -> Node:
     return movement.reshape(ops.clone(input), axes=input.ndim, shape=input.shape)
 
 
-@composite("flatten")
+@composite("flatten", out=None)
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The dims from `start_dim` to `end_dim` as one."""
     shape = tuple(input.shape)
@@ -188,13 +189,13 @@ def _place(dim: Any, rank: int) -> int:
     return axis_from_right(whole(dim), rank) + max(rank, 1)
 
 
-@composite("ravel")
+@composite("ravel", out=None)
 def ravel(input: Any) -> Any:
     """All elements in one dimension."""
     return view(contiguous(input), -1)
 
 
-@composite("unflatten")
+@composite("unflatten", out=None)
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """One dim as several of the given sizes."""
     shape = tuple(input.shape)
@@ -228,7 +229,7 @@ def _swap(x: Node, first: int, second: int) -> Node:
     return permuted(x, tuple(axes))
 
 
-@function("permute", view=True)
+@function("permute", view=True, out=None)
 def permute(input: Any, *dims: Listed) -> Node:
     """The dims in another order."""
     if not dims:
@@ -249,14 +250,20 @@ def permute(input: Any, *dims: Listed) -> Node:
     return permuted(x, axes)
 
 
-@function("transpose", "swapaxes", "swapdims", view=True)
+@function(
+    "transpose",
+    Named("swapaxes", axis0="dim0", axis1="dim1"),
+    "swapdims",
+    view=True,
+    out=None,
+)
 def transpose(input: Any, dim0: int, dim1: int) -> Node:
     """Two dims exchanged."""
     x = tensor(input)
     return _swap(x, *(axis_from_right(whole(dim), x.ndim) for dim in (dim0, dim1)))
 
 
-@function("t", view=True)
+@function("t", view=True, out=None)
 def t(input: Any) -> Node:
     """The transpose of a matrix; a vector or scalar itself."""
     x = tensor(input)
@@ -294,7 +301,7 @@ for _name, _shown, _body in (
     registry.METHODS[_name] = property(_entry)
 
 
-@function("movedim", "moveaxis", shown="permute", view=True)
+@function("movedim", "moveaxis", shown="permute", view=True, out=None)
 def movedim(input: Any, source: Any, destination: Any) -> Node:
     """The dims `source` moved to the places `destination`."""
     x = tensor(input)
@@ -327,7 +334,7 @@ def _squeeze_overload(input: Any, *dim: Any, **named: Any) -> int:
     return 0 if not dims else 2 if len(dims) > 1 or isinstance(dims[0], (list, tuple)) else 1
 
 
-@function("squeeze", view=True, overload=_squeeze_overload)
+@function("squeeze", view=True, overload=_squeeze_overload, out=None)
 def squeeze(input: Any, *dim: Dims) -> Node:
     """Without the dims of length 1: all of them, or those among `dim`."""
     x = tensor(input)
@@ -336,7 +343,7 @@ def squeeze(input: Any, *dim: Dims) -> Node:
     return reshaped(x, tuple(kept))
 
 
-@function("unsqueeze", view=True)
+@function("unsqueeze", view=True, out=None)
 def unsqueeze(input: Any, dim: int) -> Node:
     """With a dim of length 1 put in at `dim`."""
     x = tensor(input)
@@ -355,7 +362,7 @@ def grown(x: Any, rank: int) -> Any:
 
 
 def _at_least(name: str, rank: int) -> None:
-    @composite(name, method=False)
+    @composite(name, method=False, python=True)
     def at_least(*tensors: Any) -> Any:
         listed = len(tensors) == 1 and isinstance(tensors[0], (list, tuple))
         several = tuple(grown(x, rank) for x in (tensors[0] if listed else tensors))
@@ -412,7 +419,7 @@ def expand_as(input: Any, other: Any) -> Any:
     return expand(input, *other.shape)
 
 
-@composite("broadcast_tensors", method=False)
+@composite("broadcast_tensors", method=False, python=True)
 def broadcast_tensors(*tensors: Any) -> Any:
     """The tensors, each repeated to their common shape."""
     require_tensors(tensors)
@@ -435,7 +442,7 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     return view(total, *wanted) if extra else total
 
 
-@composite("meshgrid", method=False)
+@composite("meshgrid", method=False, python=True)
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     """The coordinates of a grid, one tensor for each axis."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
@@ -480,7 +487,7 @@ def axes_pair(dim1: Any, dim2: Any, rank: int) -> tuple[int, int]:
     return first, second
 
 
-@function("diagonal", view=True)
+@function("diagonal", view=True, out=None)
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     """The diagonals over two dims, as the last dim."""
     x = tensor(input)
@@ -489,7 +496,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     return movement.diagonal(permuted(x, (*rest, first, second)), offset=offset)
 
 
-@function("diag_embed")
+@function("diag_embed", out=None)
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Node:
     """Matrices with the last dim on their diagonal."""
     x = tensor(input)
@@ -517,7 +524,7 @@ def _diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) ->
     return ops.clone(diagonal.body(input, offset, dim1, dim2))
 
 
-@composite("diagflat")
+@composite("diagflat", out=None)
 def diagflat(input: Any, offset: int = 0) -> Any:
     """The matrix with all elements of `input` on its diagonal."""
     return diag_embed(reshape(input, -1), offset)

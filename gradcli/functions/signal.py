@@ -47,7 +47,7 @@ def _window(name: str, shape: Shape, words: str, **parameters: float) -> None:
         values = shape(arange(size, dtype=kind), size - 1, **given)[:count]
         return values.clone().requires_grad_(requires_grad)
 
-    composite(name, method=False)(_shown(window, words, parameters))
+    composite(name, method=False, out=None)(_shown(window, words, parameters))
 
 
 def _shown(body: Any, words: str, parameters: dict[str, Any]) -> Any:

@@ -18,8 +18,10 @@ from gradcli.ops.movement import reshape
 from gradcli.tensor.function import as_floating, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
+from gradcli.tensor.named import NUMBER_FIRST, Named
 from gradcli.tensor.operands import given_dtype, is_half
 from gradcli.tensor.results import named_results
+from gradcli.tensor.storing import EVERYWHERE, METHOD
 
 TAKES_HALF = frozenset({"i0", "i0e", "i1", "i1e", "entr", "igamma", "igammac", "xlog1py"})
 """Functions that PyTorch also has for float16."""
@@ -35,20 +37,21 @@ def _half(op: Op, x: Node) -> Node:
     return x
 
 
-def _unary(op: Op, *names: str) -> None:
+def _unary(op: Op, *names: str, **options: Any) -> None:
     def body(input: Any) -> Node:
         return op(_half(op, as_floating(input)))
 
     body.__doc__ = f"`{op.name}` of each element."
-    function(*(names or (f"special.{op.name}",)), shown=op.torch)(body)
+    function(*(names or (f"special.{op.name}",)), shown=op.torch, **options)(body)
 
 
+_OF_X = ("airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0")
 for _op in (
     *(special.i0e, special.i1, special.i1e, special.entr, special.erfcx, special.ndtri),
     *(special.log_ndtr, *special.NO_SLOPE.values()),
 ):
-    _unary(_op)
-_unary(special.i0, "i0", "special.i0")
+    _unary(_op, Named(f"special.{_op.name}", **({"x": "input"} if _op.name in _OF_X else {})))
+_unary(special.i0, "i0", "special.i0", in_place=EVERYWHERE)
 
 
 def _which(input: Any, other: Any) -> int:
@@ -56,13 +59,13 @@ def _which(input: Any, other: Any) -> int:
     return 0 if hasattr(input, "node") and hasattr(other, "node") else 1 + hasattr(input, "node")
 
 
-def _binary(op: Op, *names: str) -> None:
+def _binary(op: Op, *names: str, **options: Any) -> None:
     def body(input: Any, other: Any) -> Node:
         x, y = promoted(input, other)
         return op(_half(op, x), y)
 
     body.__doc__ = f"`{op.name}` of the elements of both."
-    function(*names, shown=op.torch)(body)
+    function(*names, shown=op.torch, **options)(body)
 
 
 def _of_operands(op: Op) -> None:
@@ -71,7 +74,8 @@ def _of_operands(op: Op) -> None:
         return op(_half(op, x), y)
 
     body.__doc__ = f"`{op.name}` of the elements of both."
-    function(f"special.{op.name}", shown=op.torch, overload=_which)(body)
+    name = Named(f"special.{op.name}", **NUMBER_FIRST)
+    function(name, shown=op.torch, overload=_which)(body)
 
 
 def _polynomial(op: Op) -> None:
@@ -83,10 +87,10 @@ def _polynomial(op: Op) -> None:
     function(f"special.{op.name}", shown=op.torch, overload=lambda x, n: _which(x, n))(body)
 
 
-_binary(special.igamma, "igamma", "special.gammainc")
-_binary(special.igammac, "igammac", "special.gammaincc")
-_binary(special.gcd, "gcd")
-_binary(special.lcm, "lcm")
+_binary(special.igamma, "igamma", "special.gammainc", in_place=METHOD)
+_binary(special.igammac, "igammac", "special.gammaincc", in_place=METHOD)
+_binary(special.gcd, "gcd", in_place=EVERYWHERE)
+_binary(special.lcm, "lcm", in_place=EVERYWHERE)
 for _op in (special.zeta, special.xlog1py):
     _of_operands(_op)
 for _op in special.POLYNOMIALS.values():
@@ -99,7 +103,7 @@ def ndtr(input: Any) -> Node:
     return (ops.erf(as_floating(input) / math.sqrt(2)) + 1) * 0.5
 
 
-@function("mvlgamma", "special.multigammaln")
+@function("mvlgamma", "special.multigammaln", in_place=METHOD)
 def mvlgamma(input: Any, p: int) -> Node:
     """The logarithm of the multivariate gamma function in `p` dimensions."""
     if p < 1:
@@ -124,7 +128,7 @@ def _halves(p: int) -> Node:
     return data(np.arange(p) * -0.5, (p,), float64)
 
 
-@function("ldexp")
+@function("ldexp", in_place=EVERYWHERE)
 def ldexp(input: Any, other: Any) -> Node:
     """`input * 2**other`."""
     return special.ldexp(*promoted(input, other, floating=True))

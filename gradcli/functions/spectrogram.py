@@ -60,7 +60,7 @@ def _widened(window: Any, length: int, size: int, x: Any) -> Any:
     return window if length == size else fft.padded(window, (left, size - length - left))
 
 
-@composite("stft")
+@composite("stft", python=True)
 def stft(
     input: Any,
     n_fft: int,
@@ -154,7 +154,7 @@ def _overlap_added(input: Any, hop: int, total: int) -> Node:
     return overlap_add(transposed(input), stride=(hop,), dilation=(1,), shape=(total,))
 
 
-@composite("istft")
+@composite("istft", python=True)
 def istft(
     input: Any,
     n_fft: int,

@@ -19,9 +19,10 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
+from gradcli.tensor.named import Named
 
 
-@function("narrow", shown="slice", view=True)
+@function("narrow", shown="slice", view=True, out=None)
 def narrow(input: Any, dim: int, start: AnyTensor | int, length: int) -> Node:
     """`length` elements along `dim` from `start`."""
     x = tensor(input)
@@ -57,7 +58,11 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple))
 
 
-@composite("split")
+@composite(
+    *("split", Named("Tensor.split", split_size="split_size_or_sections")),
+    method=False,
+    python=True,
+)
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
     """Pieces along `dim`: of one size (the last may be smaller), or of the listed sizes."""
     if _is_list(split_size_or_sections):
@@ -82,7 +87,7 @@ def _split(x: Node, size: int, dim: int = 0) -> tuple[Node, ...]:
     return tuple(part(x, axis, start, min(size, extent - start)) for start in starts)
 
 
-@function("split_with_sizes", view=True)
+@function("split_with_sizes", view=True, out=None)
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Node, ...]:
     """Pieces along `dim` of the listed sizes."""
     x, sizes = tensor(input), [whole(n) for n in split_sizes]
@@ -106,7 +111,7 @@ def _extent(x: Any, dim: int, name: str) -> int:
     return size
 
 
-@composite("chunk")
+@composite("chunk", out=None)
 def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` pieces of one size along `dim`."""
     extent = _extent(input, dim, "chunk")
@@ -117,12 +122,12 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 
 
 # Pieces that share no memory with the tensor, so that they may be written to.
-_unsafe_split = function("unsafe_split")(_split.body)
+_unsafe_split = function(Named("unsafe_split", input="x", split_size="size"), out=None)(_split.body)
 _unsafe_split.doc = "Pieces of `split_size` along `dim`, which may be written to."
-function("unsafe_split_with_sizes")(split_with_sizes.body)
+function("unsafe_split_with_sizes", out=None)(split_with_sizes.body)
 
 
-@composite("unsafe_chunk")
+@composite("unsafe_chunk", out=None)
 def unsafe_chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` pieces of one size along `dim`, which may be written to."""
     extent = _extent(input, dim, "chunk")
@@ -144,7 +149,17 @@ def _places(given: Tensor) -> Any:
     return given.tolist()
 
 
-@composite("tensor_split")
+_PARTS = {
+    "sections": "indices_or_sections: int",
+    "indices": "indices_or_sections: Sequence[int]",
+}
+"""What PyTorch's signatures call the parts, which its documentation gives one name."""
+
+
+@composite(
+    Named("tensor_split", tensor_indices_or_sections="indices_or_sections: Tensor", **_PARTS),
+    out=None,
+)
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
     """Pieces along `dim`: a number of nearly equal ones, or cut at the listed positions."""
     extent = _extent(input, dim, "tensor_split")
@@ -164,7 +179,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
 
 
 def _split_along(name: str, rank: int, dim: int) -> None:
-    @composite(name)
+    @composite(Named(name, **_PARTS), out=None)
     def split_along(input: Any, indices_or_sections: int | Sequence[int]) -> Any:
         have = len(input.shape)
         if have < rank:
@@ -191,7 +206,7 @@ for _name, _rank, _dim in (("hsplit", 1, 1), ("vsplit", 2, 0), ("dsplit", 3, 2))
     _split_along(_name, _rank, _dim)
 
 
-@function("unbind", view=True)
+@function("unbind", view=True, out=None)
 def unbind(input: Any, dim: int = 0) -> tuple[Node, ...]:
     """The slices along `dim`, without that dim."""
     x = tensor(input)
@@ -202,7 +217,7 @@ def unbind(input: Any, dim: int = 0) -> tuple[Node, ...]:
     return tuple(select_at(x, axis, i) for i in range(x.shape[axis]))
 
 
-@function("select", view=True)
+@function("select", view=True, out=None)
 def select(input: Any, dim: int, index: int) -> Node:
     """The slice at one position of `dim`, without that dim."""
     x = tensor(input)

@@ -58,7 +58,7 @@ def slice_scatter(
     return _replaced(x, movement.slice_(x, slices=tuple(slices)), src)
 
 
-@function("select_scatter")
+@function("select_scatter", out=None)
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Node:
     """`input` with `src` in place of its slice at one position of `dim`."""
     x = tensor(input)
@@ -73,7 +73,7 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Node:
     return _replaced(x, select_at(x, axis, index % size), src)
 
 
-@function("diagonal_scatter")
+@function("diagonal_scatter", out=None)
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     """`input` with `src` in place of its diagonals over two dims."""
     x = tensor(input)
@@ -83,7 +83,7 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
     return _replaced(x, movement.diagonal(front, offset=offset), src)
 
 
-@composite("as_strided")
+@composite("as_strided", out=None)
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """The memory of `input` read by strides."""
     if levels.active:
@@ -211,7 +211,7 @@ def _strided(x: Node, size: Any, stride: Any, offset: int | None) -> Node:
     return combining.as_strided(x, shape=shape, strides=strides, offset=first, source=x.shape)
 
 
-@function("as_strided_scatter")
+@function("as_strided_scatter", out=None)
 def as_strided_scatter(
     input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Node:

@@ -32,7 +32,9 @@ from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.named import Named
 from gradcli.tensor.results import Results, named_results
+from gradcli.tensor.storing import CASTABLE, LINALG, TYPE
 
 registry.register("torch.linalg.LinAlgError", LinAlgError)
 InvEx = named_results("linalg_inv_ex", "inverse", "info")
@@ -49,7 +51,7 @@ def from_left(*arguments: Any, left: bool = True, **options: Any) -> tuple[int, 
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-@function("linalg.inv", "inverse", shown="linalg_inv_ex", columns=(0,))
+@function("linalg.inv", Named("inverse", input="A"), shown="linalg_inv_ex", columns=(0,))
 def inv(A: Any) -> Node:
     """The inverses of square matrices; a singular one is an error."""
     return _inverted("linalg.inv", A)
@@ -106,17 +108,18 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
     method=False,
     columns=(0,),
     refuses=lacks("triangular_solve_cpu", *NARROW),
+    out=TYPE,
 )
 def solve_triangular(
-    A: Any,
+    input: Any,
     B: Any,
     *,
     upper: bool,
     left: bool = True,
     unitriangular: bool = False,
 ) -> Node:
-    """The solution of AX = B, or of XA = B, with a triangle of A; infinite where A is singular."""
-    a, b = system("linalg.solve_triangular", A, B, left)
+    """The solution of AX = B, or of XA = B, with a triangle A of `input`; infinite if singular."""
+    a, b = system("linalg.solve_triangular", input, B, left)
     return systems.solve_triangular(a, b, upper=upper, left=left, unit=unitriangular)
 
 
@@ -154,11 +157,14 @@ def _fitting(name: str, a: Node, b: Node) -> None:
 
 
 @function(
-    "cholesky_solve", columns=(0,), refuses=lacks("cholesky_solve_cpu", BOOL, INTEGER, *HALVES)
+    "cholesky_solve",
+    columns=(0,),
+    refuses=lacks("cholesky_solve_cpu", BOOL, INTEGER, *HALVES),
+    out=CASTABLE,
 )
-def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
+def cholesky_solve(input: Any, input2: Any, upper: bool = False) -> Node:
     """The solution of AX = input from the Cholesky factor of A."""
-    b, a = tensor(input), tensor(L)
+    b, a = tensor(input), tensor(input2)
     if b.ndim >= 2:
         a = square("cholesky_solve", a)
     _fitting("cholesky_solve", a, b)
@@ -166,10 +172,15 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Node:
     return systems.cholesky_solve(b, a, upper=upper)
 
 
-@function("cholesky_inverse", columns=(0,), refuses=lacks("cholesky_inverse_out_cpu", *NARROW))
-def cholesky_inverse(L: Any, upper: bool = False) -> Node:
+@function(
+    "cholesky_inverse",
+    columns=(0,),
+    refuses=lacks("cholesky_inverse_out_cpu", *NARROW),
+    out=CASTABLE,
+)
+def cholesky_inverse(input: Any, upper: bool = False) -> Node:
     """The inverse of A from its Cholesky factor."""
-    x = tensor(L)
+    x = tensor(input)
     square_shape("cholesky_inverse", x)
     return systems.cholesky_inverse(x, upper=upper)
 
@@ -235,9 +246,15 @@ def _tolerance(value: Any, kind: Any) -> Node:
     return ops.cast(value, kind) if isinstance(value, Node) else constant(value, kind)
 
 
-@function("linalg.pinv", "pinverse", shown="linalg_pinv", exact=True)
+@function(
+    "linalg.pinv",
+    Named("pinverse", atol=None, rtol=None, hermitian=None),
+    shown="linalg_pinv",
+    exact=True,
+    out=LINALG,
+)
 def pinv(
-    A: Any,
+    input: Any,
     rcond: Any = None,
     hermitian: bool = False,
     *,
@@ -245,7 +262,7 @@ def pinv(
     rtol: Any = None,
 ) -> Node:
     """The pseudo-inverse; singular values of at most max(atol, rtol*largest) count as zero."""
-    x = tensor(A)
+    x = tensor(input)
     if x.ndim < 2 or not x.dtype.differentiable or x.dtype.itemsize < 4:
         raise GradcliError(
             "G025",
@@ -260,12 +277,12 @@ def _prods(shape: Any, count: int) -> tuple[int, int]:
     return numel(tuple(shape[:count])), numel(tuple(shape[count:]))
 
 
-@composite("linalg.tensorinv", method=False)
-def tensorinv(A: Any, ind: int = 2) -> Any:
-    """The inverse of the linear map that takes the last dims of A to the first `ind`."""
+@composite("linalg.tensorinv", method=False, out=CASTABLE)
+def tensorinv(input: Any, ind: int = 2) -> Any:
+    """The inverse of the linear map that takes the last dims of `input` to the first `ind`."""
     if ind <= 0:
         raise GradcliError("G026", f"Expected a strictly positive integer for 'ind', but got {ind}")
-    shape = tuple(A.shape)
+    shape = tuple(input.shape)
     high, wide = _prods(shape, ind)
     if high != wide:
         raise GradcliError(
@@ -273,7 +290,7 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == "
             f"prod(self.shape[:ind]), but got {wide} != {high}",
         )
-    return _inverse_of_map(A.reshape(high, wide)).reshape(*shape[ind:], *shape[:ind])
+    return _inverse_of_map(input.reshape(high, wide)).reshape(*shape[ind:], *shape[:ind])
 
 
 @function("Tensor._inverse_of_map", shown="linalg_inv_ex", columns=(0,))
@@ -282,17 +299,17 @@ def _inverse_of_map(input: Any) -> Node:
     return _inverted("inv", input)
 
 
-@composite("linalg.tensorsolve", method=False)
-def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
-    """The X with `tensordot(A, X, X.ndim) = B`; `dims` of A are moved to its end first."""
+@composite("linalg.tensorsolve", method=False, out=CASTABLE)
+def tensorsolve(input: Any, other: Any, dims: Any = None) -> Any:
+    """The X with `tensordot(input, X, X.ndim) = other`; `dims` of `input` are moved last first."""
     if dims is not None:
-        A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
-    shape, count = tuple(A.shape), len(B.shape)
+        input = input.movedim(tuple(dims), tuple(range(-len(dims), 0)))
+    shape, count = tuple(input.shape), len(other.shape)
     wide = _prods(shape, count)[1]
-    if wide != numel(tuple(B.shape)):
+    if wide != numel(tuple(other.shape)):
         raise GradcliError(
             "G021",
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
-            f"prod(self.shape[:other.ndim]), but got {wide} != {numel(tuple(B.shape))}",
+            f"prod(self.shape[:other.ndim]), but got {wide} != {numel(tuple(other.shape))}",
         )
-    return solve(A.reshape(wide, wide), B.reshape(wide)).reshape(*shape[count:])
+    return solve(input.reshape(wide, wide), other.reshape(wide)).reshape(*shape[count:])

@@ -25,6 +25,7 @@ from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import Function, composite
 from gradcli.tensor.inference import is_inference
 from gradcli.tensor.kinds import Value
+from gradcli.tensor.named import Named
 from gradcli.tensor.size import Size
 
 BFLOAT16 = {
@@ -168,7 +169,12 @@ for _entry in (
     registry.register(f"torch.{_entry.__name__}", _entry)
 
 
-@composite("result_type", method=False)
+_SCALARS = {"scalar": "tensor2: Number", "scalar1": "tensor1: Number", "scalar2": "tensor2: Number"}
+
+
+@composite(
+    Named("result_type", tensor="tensor1: Tensor", other="tensor2", **_SCALARS), method=False
+)
 def _result_type(tensor1: Value, tensor2: Value) -> DType:
     """The dtype of an operation on both."""
     values = (tensor1, tensor2)

@@ -6,7 +6,7 @@ again; signatures stand in the bodies (kinds.py reads them), nothing about singl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, did_you_mean
@@ -15,19 +15,13 @@ from gradcli.graph.node import Node
 from gradcli.tensor.kinds import MISFIT, SIZED, TENSOR, Parameter
 from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.operands import number_node
-from gradcli.tensor.orders import documented, in_new_order
-from gradcli.tensor.origins import called, in_python
+from gradcli.tensor.orders import in_new_order, own_name
+from gradcli.tensor.origins import called
 from gradcli.tensor.refusals import check_device
 from gradcli.tensor.tensor import Tensor
 
 if TYPE_CHECKING:
     from gradcli.tensor.function import Function
-
-RENAMED = {
-    **{"axis": "dim", "keepdims": "keepdim"},
-    **{"a": "input", "x": "input", "x1": "input", "x2": "other"},
-}
-"""NumPy's names of parameters, which PyTorch also takes."""
 
 IDLE = frozenset(
     ("cudnn_enable", "device", "layout", "memory_format", "non_blocking", "out", "pin_memory")
@@ -71,24 +65,23 @@ def taken(function: Function, args: Args, kwargs: Kwargs, seen: Args) -> tuple[A
 def _renamed(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
     """The arguments with PyTorch's other ways to name them undone."""
     parameters = function.parameters
-    if all(name in parameters.by_name for name in kwargs):
+    if not parameters.renamed and all(name in parameters.by_name for name in kwargs):
         return args, kwargs
     fitted: Kwargs = {}
-    for name, value in kwargs.items():
-        own = parameters.more and RENAMED.get(name) not in parameters.by_name
-        if own or name in parameters.by_name:
-            fitted[name] = value
-        elif name == parameters.rest:
+    for place, (name, value) in enumerate(kwargs.items(), len(args)):
+        own = own_name(function, name, value)
+        known = own in parameters.by_name or (own and parameters.more)
+        if own and own == parameters.rest and len(args) == len(parameters.positional):
             args = (*args, value)
-        elif name in IDLE and (name != "out" or value is None):
-            _refuse_elsewhere(name, value)
-        else:
-            fitted[_other_name(function, name)] = value
+        elif not own or (known and own in fitted):
+            owns = {own_name(function, *item) for item in kwargs.items()}
+            problem = _missing(function, len(args), owns) or _unknown(function, name)
+            raise _misuse(function, args, kwargs, problem, place=place)
+        elif known or name not in IDLE or (name == "out" and value is not None):
+            fitted[own] = value
+        elif name == "device":
+            check_device(value)
     return args, fitted
-
-
-def _other_name(function: Function, name: str) -> str:
-    return name if in_python(function) else documented(function, RENAMED.get(name, name))
 
 
 def _check_names(function: Function, args: Args, kwargs: Kwargs) -> None:
@@ -97,10 +90,10 @@ def _check_names(function: Function, args: Args, kwargs: Kwargs) -> None:
     positional = parameters.positional
     if len(args) > len(positional) and not parameters.rest:
         raise _misuse(function, args, kwargs, lambda bound: _too_many(function, args, bound))
-    absent = [p.name for p in positional[len(args) : parameters.required] if p.name not in kwargs]
+    missing = _missing(function, len(args), kwargs)
     # Python looks at the names first, PyTorch's own functions at what is missing.
-    if absent and not in_python(function):
-        raise _misuse(function, args, kwargs, _missing(function, absent))
+    if missing and not function.python:
+        raise _misuse(function, args, kwargs, missing)
     for i, name in enumerate(kwargs):
         problem: str | Callable[[int], str] = ""
         if name not in parameters.by_name and not parameters.more:
@@ -110,8 +103,8 @@ def _check_names(function: Function, args: Args, kwargs: Kwargs) -> None:
         if problem:
             help = did_you_mean(name, parameters.by_name)
             raise _misuse(function, args, kwargs, problem, help=help, place=len(args) + i)
-    if absent:
-        raise _misuse(function, args, kwargs, _missing(function, absent))
+    if missing:
+        raise _misuse(function, args, kwargs, missing)
 
 
 def _too_many(function: Function, args: Args, bound: int) -> str:
@@ -137,13 +130,16 @@ def _unknown(function: Function, name: str) -> Callable[[int], str]:
     return problem
 
 
-def _missing(function: Function, names: list[str]) -> str:
-    if in_python(function):
+def _missing(function: Function, count: int, named: Container[str]) -> str:
+    """What is said of arguments that are not there after `count` and `named`; "" if all are."""
+    needed = function.parameters.positional[count : function.parameters.required]
+    names = [p.shown for p in needed if p.name not in named]
+    if function.python and names:
         said = ", ".join(f"'{name}'" for name in names[:-1])
         said = f"{said} and '{names[-1]}'" if said else f"'{names[-1]}'"
         return f"missing {len(names)} required positional argument{'s'[: len(names) - 1]}: {said}"
     said = ", ".join(f'"{name}"' for name in names)
-    return f"missing {len(names)} required positional arguments: {said}"
+    return f"missing {len(names)} required positional arguments: {said}" if names else ""
 
 
 def _take(
@@ -153,7 +149,7 @@ def _take(
     fitting = parameter.take(value)
     if fitting is not MISFIT:
         return fitting
-    if parameter.word == "bool" and in_python(function) and isinstance(value, (int, float)):
+    if parameter.word == "bool" and function.python and isinstance(value, (int, float)):
         return bool(value)
     if function.lenient and TENSOR in parameter.kinds and isinstance(value, (int, float, complex)):
         return Tensor(number_node(value))
@@ -164,7 +160,7 @@ def _take(
 
     def sentence(bound: int) -> str:
         position = f" (position {i + 1 - bound})" if i < len(args) else ""
-        return f": argument '{parameter.name}'{position} must be {_demand(parameter, value)}"
+        return f": argument '{parameter.shown}'{position} must be {_demand(parameter, value)}"
 
     help = _HELP.get(parameter.word, [])
     raise _misuse(function, args, kwargs, sentence, help=help, place=i, code="G014")
@@ -227,7 +223,7 @@ def _misuse(
     """The refusal of a call: of its combination of types where PyTorch has several signatures."""
     usage = f"its arguments are {function.__name__}{signature_text(function)}"
     count = len(args) + len(kwargs)
-    several = _has_several(function) and not in_python(function)
+    several = _has_several(function) and not function.python
 
     def sentence(bound: int) -> str:
         if several:
@@ -250,11 +246,6 @@ def _has_several(function: Function) -> bool:
     """Whether PyTorch has several signatures for it."""
     by_name = function.parameters.by_name
     return callable(function.overload) or any(p.several for p in by_name.values())
-
-
-def _refuse_elsewhere(name: str, value: Any) -> None:
-    if name == "device":
-        check_device(value)
 
 
 MISFITS = (
@@ -296,5 +287,10 @@ def signature_text(function: Function) -> str:
 
     signature = inspect.signature(function.body)
     empty = inspect.Parameter.empty
-    bare = [p.replace(annotation=empty) for p in signature.parameters.values() if p.name != "self"]
+    by_name, kept = function.parameters.by_name, signature.parameters.values()
+    bare = [
+        p.replace(annotation=empty, name=by_name[p.name].shown if p.name in by_name else p.name)
+        for p in kept
+        if p.name != "self" and function.arguments.get(p.name, "") is not None
+    ]
     return str(signature.replace(parameters=bare, return_annotation=empty))

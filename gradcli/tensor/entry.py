@@ -14,12 +14,13 @@ from gradcli.execute.evaluate import settle
 from gradcli.graph.call import Arguments, Part, give
 from gradcli.graph.dtype import INTEGER, bool_
 from gradcli.graph.node import Node
-from gradcli.graph.op import FULL, NOTHING, Refusals
+from gradcli.graph.op import FULL
 from gradcli.tensor import saved
 from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.beside import with_operands
 from gradcli.tensor.blocks import inference
 from gradcli.tensor.composed import compose, opened
+from gradcli.tensor.facts import Body, Facts
 from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kept import backward_name, described
@@ -32,84 +33,35 @@ from gradcli.tensor.storage import Steps, view_steps
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.wrapping import any_placed, in_columns, laid_out, viewed
 
-Body = Callable[..., Any]
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
-Overload = Callable[..., int] | int
-Columns = Callable[..., tuple[int, ...]] | tuple[int, ...]
 
 
-class Function:
-    """A function of the table.
-
-    Args:
-        name: PyTorch's name, qualified below `torch` (`sum`, `nn.functional.relu`).
-        body: what it does.
-        on_nodes: whether the body takes nodes (one grad_fn) or tensors (composite).
-        shown: the name in grad_fn where it is not the function's.
-        overload: which of PyTorch's overloads the arguments choose, for the digit in grad_fn.
-        view: the result shares the first argument's memory where PyTorch's does.
-        edges: parameters with an entry in `next_functions`, given or not; else each given tensor.
-        composed: the same of other functions, where PyTorch composes it: what its history shows.
-        layout: whether a result lies in memory like an argument of its shape; None: as its op says.
-        columns: the numbers of the results whose matrices lie in memory column by column, as LAPACK
-            writes them; or a function of the arguments that says so.
-        exact: whether its body is given numbers of half the width as they are (see halves.py).
-        names: whether its body itself says what its result is shown as.
-        refuses: dtypes of the first tensor for which PyTorch has no kernel, and its sentence.
+class Function(Facts):
+    """A function of the table; its arguments are what is said of it (facts.py).
 
     Attributes:
         known: the classes of arguments that it has taken.
         lenient: whether it takes numbers for tensors, as functions without a prefix do.
         listed: whether sizes or dims come as one list; methods do not ask for that.
+        bound: whether it is a method.
     """
 
     __slots__ = (
-        *("__name__", "body", "columns", "composed", "doc", "edges", "exact", "known", "layout"),
-        *("lenient", "listed", "names", "on_nodes", "overload", "qualified", "shown", "view"),
-        *("_grad_fn", "_numbers", "_parameters", "_repeats", "refuses"),
+        *("_grad_fn", "_numbers", "_parameters", "_repeats", "bound", "known", "lenient", "listed"),
     )
 
-    def __init__(
-        self,
-        name: str,
-        body: Body,
-        *,
-        on_nodes: bool,
-        shown: str = "",
-        overload: Overload = 0,
-        view: bool = False,
-        layout: bool | None = None,
-        columns: Columns = (),
-        edges: tuple[str, ...] = (),
-        composed: Body | None = None,
-        exact: bool = False,
-        names: bool = False,
-        refuses: Refusals = NOTHING,
-    ) -> None:
-        self.qualified = name
-        self.__name__ = name.rpartition(".")[2]
+    def __init__(self, name: str, body: Body, **said: Any) -> None:
+        super().__init__(name, body, **said)
         self.known: set[tuple[Any, ...]] = set()
-        self.lenient = self.listed = False
-        self.doc = body.__doc__ or ""
-        self.body = body
-        self.on_nodes = on_nodes
-        self.shown = shown or self.__name__
-        self.overload = overload
-        self.view = view
-        self.layout = layout
-        self.columns = columns
-        self.edges = edges
-        self.composed = composed
-        self.exact = exact or view
-        self.names = names
-        self.refuses = refuses
-        self._grad_fn = backward_name(self.shown, overload) if isinstance(overload, int) else ""
-        self._numbers = self.shown in WITH_NUMBERS and overload != 1  # that takes a plain number
+        self.bound = self.lenient = self.listed = False
+        fixed = self.overload if isinstance(self.overload, int) else None
+        self._grad_fn = "" if fixed is None else backward_name(self.shown, fixed)
+        self._numbers = self.shown in WITH_NUMBERS and fixed != 1  # that takes a plain number
         self._parameters: Parameters | None = None
         self._repeats = Repeats(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The function's result; wrong arguments raise G013 or G014."""
         if not kwargs:
             if len(args) == 2 and self.on_nodes and args[0].__class__ is Tensor:
@@ -164,13 +116,15 @@ class Function:
     def parameters(self) -> Parameters:
         """What its body takes."""
         if self._parameters is None:
-            self._parameters = Parameters(self.body, self.listed)
+            self._parameters = Parameters(self.body, self.listed, self.arguments)
         return self._parameters
 
-    def variant(self, *, lenient: bool = False, listed: bool = False) -> Function:
-        """The same function, which takes its arguments in another way."""
+    def variant(self, **said: Any) -> Function:
+        """The same function, of which something else is said."""
         made = copy(self)
-        made.known, made._parameters, made.lenient, made.listed = set(), None, lenient, listed
+        for name, value in said.items():
+            setattr(made, name, value)
+        made.known, made._parameters = set(), None
         made._repeats = Repeats(made)
         return made
 

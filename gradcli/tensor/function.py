@@ -12,10 +12,12 @@ from typing import Any
 
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
-from gradcli.tensor import registry
-from gradcli.tensor.entry import Body, Function
+from gradcli.tensor.entry import Function
+from gradcli.tensor.facts import Body
+from gradcli.tensor.in_place import written_form
 from gradcli.tensor.kept import called
 from gradcli.tensor.kinds import AnyTensor, takes_list
+from gradcli.tensor.named import arguments_of
 from gradcli.tensor.operands import (
     as_floating,
     as_numeric,
@@ -25,6 +27,8 @@ from gradcli.tensor.operands import (
     promoted,
     tensor_operand,
 )
+from gradcli.tensor.orders import NEW
+from gradcli.tensor.registry import register, register_method
 from gradcli.tensor.wrapping import laid_out, viewed
 
 
@@ -49,19 +53,40 @@ def _entry(
 ) -> Callable[[Body], Function]:
     def decorate(body: Body) -> Function:
         qualified = names or (body.__name__.rstrip("_"),)
-        made = Function(qualified[0], body, **options)
+        made = Function(qualified[0], body, arguments=arguments_of(qualified[0]), **options)
         for name in qualified:
             short = name.rpartition(".")[2]
             if short[0] == "_" and not short.startswith("__"):
                 continue
+            one = _under(name, made, options.get("python"))
             if not name.startswith("Tensor."):
-                one = takes_list(body)
-                registry.register(f"torch.{name}", made.variant(listed=True) if one else made)
+                register(f"torch.{name}", one.variant(listed=True) if takes_list(body) else one)
             if name.startswith("Tensor.") or (method and "." not in name):
-                registry.register_method(short, made)
+                own = one if one.orders is NEW else one.variant(bound=True)
+                register_method(short, own)
+                if options.get("in_place") and short[0] != "_":
+                    _register_form(own, short)
         return made
 
     return decorate
+
+
+def _under(name: str, made: Function, python: bool | None) -> Function:
+    """The entry as it is under one of its names."""
+    said: dict[str, Any] = {}
+    arguments, in_python = arguments_of(name), name.startswith("nn.functional.")
+    if arguments != made.arguments:
+        said["arguments"] = arguments
+    if python is None and in_python != made.python:
+        said |= {"python": in_python} | ({"out": None} if in_python else {})
+    return made.variant(qualified=str(name), **said) if said else made
+
+
+def _register_form(function: Function, name: str) -> None:
+    form, functions = written_form(function, f"{name}_"), function.in_place.functions
+    register_method(f"{name}_", form)
+    if functions is True or (functions and name in functions):
+        register(f"torch.{name}_", form)
 
 
 def internal(shown: str, **options: Any) -> Callable[[Body], Function]:

@@ -5,7 +5,6 @@ Constraints: a write that no rule can refuse, of a value like the one before, as
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -13,18 +12,19 @@ from gradcli.graph.call import Arguments, tensors_of
 from gradcli.graph.dtype import result_type
 from gradcli.graph.forms import form_of
 from gradcli.graph.node import Node, current
-from gradcli.graph.op import REPLACE
+from gradcli.graph.op import REPLACE, lacking
 from gradcli.graph.shape import require_room
 from gradcli.ops.elementwise import COMPARISONS, cast, clone
 from gradcli.tensor import levels
-from gradcli.tensor.kept import OTHER_IN_PLACE, called, without_derivative
+from gradcli.tensor.arguments import taken
+from gradcli.tensor.entry import Function
+from gradcli.tensor.kept import backward_name, called, without_derivative
+from gradcli.tensor.misuse import Misuse
 from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.storage import Stop
 from gradcli.tensor.tensor import Tensor
 from gradcli.tensor.write import (
-    APART,
     ARRAYS,
-    UNSEEN,
     compose,
     refuse,
     refuse_cast,
@@ -32,27 +32,27 @@ from gradcli.tensor.write import (
     write,
 )
 
-_RULED = APART | UNSEEN
 _NUMBERS = frozenset((bool, int, float))
 
 
-def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def in_place(function: Function, target: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The in-place form of `function`: computes, checks PyTorch's rules about the result, writes.
 
     Raises:
         GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
-    if function.__name__ in UNSEEN and current.tracking:
+    rule = function.in_place
+    if rule.unseen and current.tracking:
         with Stop(False):
             return in_place(function, target, *args, **kwargs)
-    plain = not kwargs and _is_plain(function.__name__, target, args)
-    name = levels.written_by(function.__name__, args) if levels.active else ""
+    plain = not kwargs and _is_plain(function, target, args)
+    name = _named(function, args) if levels.active else ""
     tensors = [] if plain else _tensors(target, args, kwargs)
     tracked = current.tracking and any([x.requires_grad for x in tensors])
     if not plain:
         compose(target)
         refuse(target, tracked, name)
-        refuse_overlap(target, args, function.__name__)
+        refuse_overlap(target, args, function.memory)
     operand = _copy(target) if tracked else target
     try:
         value = function(operand, *args, **kwargs)
@@ -66,31 +66,78 @@ def in_place(function: Callable[..., Any], target: Tensor, *args: Any, **kwargs:
     require_room(value.node.shape, target.node.shape)
     refuse_cast(value.dtype, target)
     new = value.node
-    new = _recorded(function.__name__, target, new, tensors) if tracked else new
+    new = _recorded(function, target, new, tensors) if tracked else new
     return write(target, new, name)
 
 
-def _recorded(function: str, target: Tensor, new: Node, tensors: list[Tensor]) -> Node:
+def _recorded(function: Function, target: Tensor, new: Node, tensors: list[Tensor]) -> Node:
     """The result `new` of a function of `tensors`, as autograd records what is written."""
+    rule = function.in_place
     if new.call is not None:
         name, computed_with = new.call
         arguments = Arguments((target.node, *computed_with[1:]), tensors_of(new.call))
         arguments.receivers = computed_with
-        new.call = (OTHER_IN_PLACE.get(name, name), arguments)
-        new.hooks = without_derivative(name)
-    elif function in COMPARISONS:  # recorded, though what they find has no slope
-        return _connected(function, cast(new, target.dtype), tensors)
+        if rule.digit >= 0:
+            name = backward_name(function.shown, rule.digit)
+        new.call = (name, arguments)
+        new.hooks = None if rule.derivative else without_derivative(function.__name__)
+    elif function.__name__ in COMPARISONS:  # recorded, though what they find has no slope
+        return _connected(function.__name__, cast(new, target.dtype), tensors)
     return new
+
+
+def written_form(function: Function, name: str) -> Function:
+    """The method `name` of tensors that is the in-place form of `function`."""
+
+    def written(input: Any, *args: Any, **kwargs: Any) -> Any:
+        refuses = function.in_place.refuses
+        if refuses and isinstance(input, Tensor):
+            refused = lacking(refuses, input.dtype)
+            if refused is not None:
+                raise refused
+        try:
+            return in_place(function, input, *args, **kwargs)
+        except GradcliError as error:
+            first = _first(error, function, (input, *args), kwargs)
+            if isinstance(first, Misuse) and first.function is function:
+                first.of_another(made, function.__name__, name)
+            raise first from None
+
+    made = Function(f"Tensor.{name}", written, on_nodes=False)
+    made.doc = f"`{name.removesuffix('_')}`, written to the tensor itself."
+    return made
+
+
+def _first(
+    error: GradcliError, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> GradcliError:
+    """What PyTorch refuses first: arguments of wrong types, before the write."""
+    if not isinstance(error, Misuse):
+        try:
+            taken(function, args, kwargs, (function,))
+        except Misuse as misuse:
+            return misuse
+    return error
+
+
+def _named(function: Function, args: tuple[Any, ...]) -> str:
+    """PyTorch's name of the in-place form, with that of its overload."""
+    overloads = function.in_place.overloads
+    if overloads == "Scalar" and isinstance(args[-1], Tensor):
+        overloads = "Tensor"
+    return f"{function.__name__}_.{overloads}" if overloads else f"{function.__name__}_"
 
 
 def _tensors(target: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
     return [x for x in (target, *args, *kwargs.values()) if isinstance(x, Tensor)]
 
 
-def _is_plain(name: str, target: Tensor, args: tuple[Any, ...]) -> bool:
-    """Whether no rule about memory, autograd or transforms can refuse a write by `name_`."""
+def _is_plain(function: Function, target: Tensor, args: tuple[Any, ...]) -> bool:
+    """Whether no rule about memory, autograd or transforms can refuse the write."""
     storage, tracking = target._storage, current.tracking
-    if target._view is not None or (tracking and target._requires) or name in _RULED:
+    if target._view is not None or (tracking and target._requires):
+        return False
+    if function.memory.apart >= 0 or function.in_place.unseen:
         return False
     if target.value_node.tracked or ARRAYS or is_watched():
         return False

@@ -53,22 +53,11 @@ def described(function: str, at: int) -> str:
     return f"<{what} at {hex(at)}>"
 
 
-OTHER_IN_PLACE = {
-    f"{name}Backward0": f"{name}Backward1" for name in ("Acosh", "Asinh", "Atanh", "Polygamma")
-}
-"""Names of functions -> of their in-place forms, where PyTorch has these apart."""
-UNWRITTEN = frozenset(("AcoshBackward0", "AsinhBackward0", "AtanhBackward0"))
-"""Functions whose in-place forms have no derivative in PyTorch."""
-
-
-def without_derivative(name: str) -> list[Callable[[Node | None], Node | None]] | None:
-    """The hook that refuses the gradient of the in-place form of the function `name`, if any."""
-    if name not in UNWRITTEN:
-        return None
+def without_derivative(function: str) -> list[Callable[[Node | None], Node | None]]:
+    """The hook that refuses the gradient of the in-place form of a function."""
 
     def refuse(cotangent: Node | None) -> Node | None:
-        form = f"inplace version of {name.partition('Backward')[0].lower()}"
-        sentence = f"the derivative for '{form}' is not implemented."
+        sentence = f"the derivative for 'inplace version of {function}' is not implemented."
         raise GradcliError("G037", sentence, kind=NotImplementedError)
 
     return [refuse]

@@ -7,11 +7,12 @@ as text. No values of tensors are looked at, except of one that stands for a num
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcli.graph.dtype import INTEGER, DType
 from gradcli.graph.node import Node
+from gradcli.graph.op import NOTHING
 from gradcli.tensor.tensor import Tensor
 
 AnyTensor = Any
@@ -142,7 +143,8 @@ class Parameter:
     """One parameter of a body.
 
     Attributes:
-        name: PyTorch's.
+        name: the body's.
+        shown: PyTorch's, where that is one other.
         kinds: what it takes, any of them; empty for anything.
         none: whether None is taken.
         mixed: an `Operand`: a number only beside a tensor.
@@ -150,14 +152,14 @@ class Parameter:
         inside: whether it depends on the items of a list whether that is taken.
     """
 
-    __slots__ = ("inside", "kinds", "mixed", "name", "none", "several")
+    __slots__ = ("inside", "kinds", "mixed", "name", "none", "several", "shown")
 
     def __init__(self, name: str, annotation: str, none: bool) -> None:
         words = annotation.split(" | ")
         if annotation == "Any":
             words = ["DType" if name == "dtype" else "Tensor" if name in TENSORS else "Any"]
         known = [_KINDS.get(word) for word in words if word != "None"]
-        self.name = name
+        self.name = self.shown = name
         self.kinds: tuple[Kind, ...] = () if None in known else sum(filter(None, known), ())
         self.none = none or "None" in words or "Dim" in words
         self.mixed = "Operand" in words
@@ -198,6 +200,7 @@ class Parameters:
     Args:
         body: a function.
         listed: whether what it takes any number of, comes as one list.
+        arguments: what PyTorch calls them instead, as `Named` says it.
 
     Attributes:
         positional: those that may be given by position, in order.
@@ -205,11 +208,20 @@ class Parameters:
         required: how many of `positional` have no default.
         rest: whether it takes any number of further positional arguments, under this name or "".
         more: whether it takes any further named arguments.
+        renamed: PyTorch's other names -> the body's one, and what it takes under this name.
+        hidden: names of the body that are none of PyTorch's.
     """
 
-    __slots__ = ("by_name", "keywords", "more", "positional", "required", "rest")
+    __slots__ = (
+        *("by_name", "hidden", "keywords", "more", "positional", "renamed", "required", "rest"),
+    )
 
-    def __init__(self, body: Callable[..., Any], listed: bool = False) -> None:
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        listed: bool = False,
+        arguments: Mapping[str, str | None] = NOTHING,
+    ) -> None:
         source = getattr(body, "__wrapped__", body)
         code, defaults = source.__code__, source.__defaults__ or ()
         names = code.co_varnames
@@ -235,3 +247,22 @@ class Parameters:
             self.required += word == "Listed"
             self.by_name[self.rest], self.rest = self.positional[-1], ""
         self.more = bool(code.co_flags & 8)
+        self.renamed: dict[str, tuple[str, Parameter | None]] = {}
+        self.hidden: set[str] = set()
+        if arguments:
+            self._rename(arguments)
+
+    def _rename(self, arguments: Mapping[str, str | None]) -> None:
+        for name, said in arguments.items():
+            if said is None:
+                del self.by_name[name]
+                self.positional = [p for p in self.positional if p.name != name]
+                self.keywords = [p for p in self.keywords if p.name != name]
+                continue
+            own, _, annotation = said.partition(": ")
+            self.renamed[name] = own, Parameter(own, annotation, False) if annotation else None
+        owns = [own for own, _ in self.renamed.values()]
+        self.hidden = {own for own in owns if own not in self.renamed}
+        for name, (own, _) in self.renamed.items():
+            if owns.count(own) == 1:
+                self.by_name[own].shown = name

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, constant, current
-from gradcli.ops.elementwise import COMPARISONS
 from gradcli.tensor.blocks import apart
 
 if TYPE_CHECKING:
@@ -104,32 +103,6 @@ def refuse_inside(call: str, apis: str = "") -> None:
 def refuse_requiring_inside() -> None:
     """Raises G016 where a tensor is to require a gradient inside of such a function."""
     refuse_inside("requires_grad_", "(or perhaps using torch.autograd.functional.* APIs) ")
-
-
-OF_TENSORS = frozenset(
-    (
-        *("add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide"),
-        *("floor_divide", "atan2", "xlogy"),
-    )
-)
-"""Functions whose in-place form PyTorch calls that of two tensors, whatever it is given."""
-OF_NUMBERS = frozenset(
-    (
-        *COMPARISONS,
-        *("pow", "remainder", "fmod", "copysign", "lerp", "masked_fill"),
-        *("bitwise_and", "bitwise_or", "bitwise_xor"),
-    )
-)
-"""Those that have another one for a number as the last argument."""
-
-
-def written_by(name: str, args: Sequence[Any]) -> str:
-    """PyTorch's name of the in-place form of a function, with that of its overload."""
-    if name in OF_TENSORS:
-        return f"{name}_.Tensor"
-    if name in OF_NUMBERS and args:
-        return f"{name}_.Tensor" if hasattr(args[-1], "requires_grad") else f"{name}_.Scalar"
-    return f"{name}_"
 
 
 ARITHMETIC = frozenset(

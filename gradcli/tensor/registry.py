@@ -69,7 +69,8 @@ def mentioned(name: str) -> bool:
     """Whether a function may have this name; imports nothing."""
     if any(key.rpartition(".")[2] == name for key in ENTRIES):
         return True
-    return any(_names(family, name) for family in _waiting)
+    stems = {name, name.removesuffix("_")} - {""}
+    return any(_names(family, stem) for family in _waiting for stem in stems)
 
 
 def register(qualified: str, value: Any) -> None:
@@ -103,7 +104,10 @@ def _likely(name: str) -> str:
     short = name.rpartition(".")[2]
     if not short or _waiting[0] == FAMILIES[0]:
         return _waiting[0]
-    return next((family for family in _waiting if _names(family, short)), _waiting[0])
+    # The family of `add` has `add_`.
+    stems = (short, short.removesuffix("_"))
+    found = (family for stem in stems for family in _waiting if _names(family, stem))
+    return next(found, _waiting[0])
 
 
 def _names(family: str, short: str) -> bool:

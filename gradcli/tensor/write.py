@@ -28,29 +28,10 @@ from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.putting import put
 from gradcli.tensor.refusals import forbidden
 from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, through, value_of
+from gradcli.tensor.storing import ALIKE, Memory
 from gradcli.tensor.tensor import Tensor
 
-REPEATABLE = frozenset(("index_fill", "index_put", "masked_fill"))
-"""Functions whose in-place form PyTorch lets write to a tensor whose elements share memory."""
-UNSEEN = frozenset(("logical_and", "logical_not", "logical_or", "logical_xor"))
-"""Functions whose in-place form autograd does not look at."""
-APART = frozenset(
-    (
-        *("index_add", "index_copy", "index_fill", "index_put", "index_reduce", "put"),
-        *("scatter", "scatter_add", "scatter_reduce"),
-    )
-)
-"""Those whose further operands must have no element in common with what is written to."""
-GATHERING = frozenset(
-    ("cat", "gather", "index_select", "masked_select", "nonzero", "take", "take_along_dim")
-)
-"""Those all of whose operands must have none in common with what `out` is given."""
-BY_NUMBER = frozenset(("index_fill", "masked_fill"))
-"""Those that read a 0-dim operand as a number, before they write."""
 STRIDED = "AsStridedBackward0"
-WHATEVER = frozenset(("addmm", "masked_scatter"))
-"""Those whose operands may share memory with it in any way."""
-
 
 ARRAYS: weakref.WeakKeyDictionary[Storage, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
 """The arrays of NumPy that share a memory (see shared.py), which take what is written there."""
@@ -152,19 +133,19 @@ def refuse(target: Tensor, tracked: bool, name: str = "copy_") -> None:
         )
 
 
-def refuse_overlap(target: Tensor, others: Iterable[Any], name: str = "") -> None:
-    """Raises G026 where `target` shares memory with itself or an operand as `name_` must not."""
+def refuse_overlap(target: Tensor, others: Iterable[Any], rule: Memory = ALIKE) -> None:
+    """Raises G026 where `target` shares memory with itself or an operand as `rule` forbids."""
     storage = target._storage
-    apart = name in APART or name in GATHERING
+    apart = rule.apart >= 0
     if storage is None and not apart:
         return
     refused = ("full", "part") if apart else ("part",)
-    for x in tensors_in(others) if name not in WHATEVER else ():
-        if x.shape or name not in BY_NUMBER:
+    for x in tensors_in(others) if rule.operands else ():
+        if x.shape or rule.numbers:
             one = x is target or (storage is not None and x._storage is storage)
             if one and layout.shared(target, x) in refused:
                 raise _shared(SHIFTED)
-    if name not in REPEATABLE and layout.overlaps(target):
+    if rule.repeated and layout.overlaps(target):
         raise _shared(REPEATED)
 
 
