@@ -58,6 +58,11 @@ def _cotangents(value: Any, count: int) -> list[Any]:
     return given
 
 
+def _first(value: Any, count: int) -> Any:
+    """The first `count` cotangents, where there are more: PyTorch's `grad` ignores the others."""
+    return value[:count] if isinstance(value, (list, tuple)) else value
+
+
 @composite("Tensor.backward")
 def _backward(
     self: Any,
@@ -119,7 +124,7 @@ def grad(
     return autograd.grad(
         results,
         _tensors("inputs", inputs),
-        _cotangents(grad_outputs, len(results)),
+        _cotangents(_first(grad_outputs, len(results)), len(results)),
         retain_graph=retain_graph,
         create_graph=create_graph,
         allow_unused=allow_unused,

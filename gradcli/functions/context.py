@@ -77,6 +77,24 @@ class Context(GradFn):
         """Whether `backward` gets zeros, rather than None, for results that nothing came to."""
         self.materialize_grads = value
 
+    @property
+    def to_save(self) -> Values | None:
+        """What was given to `save_for_backward`; None before."""
+        return self._saved or None
+
+    @property
+    def dirty_tensors(self) -> Values | None:
+        """What was given to `mark_dirty`; None before."""
+        return self._dirty or None
+
+    @property
+    def non_differentiable(self) -> Values | None:
+        """What was given to `mark_non_differentiable`; None before."""
+        return self._fixed or None
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     def apply(self, *args: Any) -> Any:
         """What the script's `backward` makes of gradients, called as it is."""
         return self._backward(self, *args)

@@ -72,10 +72,10 @@ _mode("enable_grad", True, "A block (or decorated function) in which gradients a
 
 
 class _Inference(_Reentrant):
-    """A mode without gradients, or (`mode` False) the mode there was, inside of one."""
+    """A mode without gradients, or (`mode` False) one with them, inside of such a one."""
 
     def __init__(self, mode: bool) -> None:
-        super().__init__(levels.recording() and not mode)
+        super().__init__(not mode)
         self._inference = mode
         self._outer = False
 

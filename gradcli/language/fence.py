@@ -66,7 +66,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "this context manager is outside the language",
         "the contexts are torch.no_grad(), torch.enable_grad(), torch.inference_mode(), "
         "torch.set_grad_enabled(b), torch.autograd.detect_anomaly(), forward_ad.dual_level(), "
-        "torch.random.fork_rng() and those of torch.autograd.graph",
+        "torch.random.fork_rng(), those of torch.autograd.graph and registered hooks",
     ),
     "dunder": (
         "names with two underscores around them are outside the language",
@@ -150,6 +150,8 @@ CONTEXTS = frozenset(
         *(*_GRAD_MODES, "detect_anomaly", "set_detect_anomaly", "dual_level", "fork_rng"),
         *("saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks"),
         "allow_mutation_on_saved_tensors",
+        *("register_hook", "register_prehook", "register_multi_grad_hook"),
+        "register_post_accumulate_grad_hook",
     )
 )
 DECORATORS = frozenset((*_GRAD_MODES, "staticmethod", "once_differentiable"))

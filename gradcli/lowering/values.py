@@ -40,7 +40,7 @@ CONSTRUCTORS: dict[type, Callable[..., Any]] = {}
 
 _OPEN_MODULES = ("gradcli.tensor", "gradcli.functions", "gradcli.graph.dtype", "torch")
 """By the names that scripts see: tensors and sizes say that they are of `torch`."""
-_SHOWN = ("_version", "_base", "_is_view", "_sequence_nr", "__name__")
+_SHOWN = ("_version", "_base", "_is_view", "_sequence_nr", "_input_metadata", "__name__")
 _INTERNAL = frozenset(
     [
         *("adopt", "alias", "array", "autograd", "held", "is_invalid", "memory", "node"),

@@ -16,6 +16,7 @@ from gradcli.graph.call import Call, Part, composition_of, receivers_of, results
 from gradcli.graph.dtype import INTEGER
 from gradcli.graph.node import Node
 from gradcli.graph.op import LEAF
+from gradcli.tensor import registry
 from gradcli.tensor.fields import edges
 from gradcli.tensor.hooks import RemovableHandle
 from gradcli.tensor.kept import behind_dual, history, kept_of, name_of, qualified
@@ -87,6 +88,12 @@ class GradFn:
         """A dictionary for whatever a script wants to keep with the function."""
         return kept_of(self._node).metadata
 
+    @property
+    def _input_metadata(self) -> tuple[Any, ...]:
+        """For each result its shape, dtype and device: of the gradients that come here."""
+        results = results_of(self._node)
+        return tuple(map(Metadata, [results[i] for i in sorted(results)]))
+
     def _sequence_nr(self) -> int:
         """A number that is larger the later the function was called; the largest, of a leaf."""
         return NEVER if self._node.op is LEAF else self._node.serial
@@ -124,6 +131,20 @@ class GradFn:
 def _class(name: str) -> type[GradFn]:
     """The class of a function's objects: PyTorch has one for each name."""
     return type(name, (GradFn,), {"__slots__": (), "__module__": "builtins"})
+
+
+class Metadata:
+    """What a gradient that comes to a function is like."""
+
+    def __init__(self, node: Node) -> None:
+        self.shape = list(node.shape)
+        self.dtype = node.dtype
+        self.device = registry.find("torch.device")("cpu")
+        self.is_nested_tensor = self.is_cpp_nested_tensor = self.is_tensor_subclass = False
+
+
+Metadata.__name__ = Metadata.__qualname__ = "_InputMetadata"
+Metadata.__module__ = "torch._C._autograd"
 
 
 class GradientEdge(NamedTuple):

@@ -13,19 +13,23 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
 from gradcli.graph.call import composition_of, tensors_of
-from gradcli.graph.node import Node
+from gradcli.graph.dtype import complex128, float64, of_number
+from gradcli.graph.node import SHARED, Node, constant
 from gradcli.graph.op import LEAF
-from gradcli.graph.shape import numel
 from gradcli.graph.walk import ancestors
 from gradcli.tensor import registry
-from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes, sizes
+from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
+from gradcli.tensor.numbers import known_node, number
 from gradcli.tensor.refusals import used_up
-from gradcli.tensor.sketch import is_unknown
 from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
 
 Pack = Callable[[Any], Any]
+
+
+WIDE = {float: float64, complex: complex128}
+"""The dtypes of numbers that wait for what they meet."""
 
 
 class Watchers(list[tuple[Pack, Pack] | None]):
@@ -142,6 +146,9 @@ def unpacked(pair: tuple[Any, Pack]) -> Any:
 def tensor_of(node: Node) -> Any:
     """The tensor of a node: the variable itself, of a leaf."""
     known = node.attrs["owner"].tensor() if node.op is LEAF else None
+    if node.stale is SHARED:  # a number, which PyTorch keeps as it was given
+        value = node.attrs["value"]
+        node = constant(value, WIDE.get(value.__class__) or of_number(value))
     settle(node)
     return registry.find("torch.Tensor")(node) if known is None else known
 
@@ -227,11 +234,11 @@ def saved_attribute(node: Node, name: str) -> Any:
     short = name.removeprefix("_raw_saved_" if raw else "_saved_")
     known = [field for field in fields(name_of(node)) if field.name == short]
     if not known:
-        return _number(node, name, short)
+        return number(node, name, short)
     if node.released:
         raise used_up(node)
     packed = kept_of(node).packed if raw else looked_up(node).packed
-    found = [(key, _known(x, name)) for key, _, x in by_place(node) if key[0] == short]
+    found = [(key, known_node(x, name)) for key, _, x in by_place(node) if key[0] == short]
     if raw:
         given: list[Any] = [Saved(packed, key, tensor_of(x)) for key, x in found]
     else:
@@ -239,30 +246,3 @@ def saved_attribute(node: Node, name: str) -> Any:
     if known[0].listed:
         return tuple(given)
     return given[0] if given else None
-
-
-def _number(node: Node, name: str, short: str) -> Any:
-    """A number among the arguments, or sizes of one, where PyTorch keeps them under this name."""
-    if short == "exponent" and name_of(node) == "PowBackward0":
-        return node.inputs[1].attrs["value"]
-    kept = sizes(name_of(node)).get(short) if name.startswith("_saved_") else None
-    tensors = node.inputs if node.call is None else tensors_of(node.call)
-    if kept is not None and kept[0] < len(tensors):
-        shape = _known(tensors[kept[0]], name).shape
-        return shape if kept[1] == "sizes" else numel(shape)
-    raise GradcliError(
-        "G011", f"'{name_of(node)}' object has no attribute '{name}'", kind=AttributeError
-    )
-
-
-def _known(x: Node, name: str) -> Node:
-    """`x`, which a function keeps; refuses a step that PyTorch takes and that is not taken here."""
-    if is_unknown(x):
-        raise GradcliError(
-            "G011",
-            f"'{name}' is what {name_of(x)} computed, a step that is not taken here: only its name "
-            "is known",
-            help="compute the derivative by operations of your own, to look at its steps",
-            kind=AttributeError,
-        )
-    return x

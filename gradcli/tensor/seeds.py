@@ -32,6 +32,14 @@ def seed(
         raise no_gradient(node, number)
     if given is None:
         refuse_implicit(node)
+        if batched:
+            raise GradcliError(
+                "G037",
+                "is_grads_batched=True needs a batch of cotangents for each output, and output "
+                f"{number} has none",
+                help="give one with grad_outputs",
+                kind=ValueError,
+            )
         return node, constant(1, node.dtype, node.shape)
     return node, cast(given, node.dtype)
 

@@ -75,10 +75,12 @@ def compose(target: Tensor) -> None:
     """Makes `target` the view that it is where PyTorch composes it so, before it is written to."""
     view = target._view
     base = None if view is None else view.base
-    strided = base is not None and base.value_node.tracked and name_of(target._node) == STRIDED
-    if view is not None and base is not None and strided:
-        with Stop(True):  # a write goes to the base, whatever it was read from
-            target.adopt(called(through(base.node, view.steps), STRIDED, base.node))
+    seen = target._node
+    apart = bool(seen.hooks) or name_of(seen) == STRIDED
+    if view is not None and base is not None and base.value_node.tracked and apart:
+        with Stop(True):  # a write goes to the base past what made the view, and its hooks
+            root = base.node
+            target.adopt(called(through(root, view.steps), name_of(seen), root))
     if target._storage is not None or not target._node.tracked:
         return
     whole = composition_of(target._node)
