@@ -296,7 +296,7 @@ def true_divide(input: Value, other: Value) -> Node:
     return _exact(ops.div, input, other, (1,), floating=True)
 
 
-@function("floor_divide", in_place=OF_TENSORS)
+@function("floor_divide", shown="NotImplemented", in_place=OF_TENSORS)
 def floor_divide(input: Value, other: Value) -> Node:
     """`input // other`, rounded down."""
     return _exact(ops.floor_divide, input, other, (1,))
