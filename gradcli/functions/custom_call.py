@@ -73,7 +73,7 @@ class Call:
                 "Some elements marked as dirty during the forward method were not returned as "
                 "output. The inputs that are modified inplace must all be outputs of the Function.",
             )
-        given = tuple([self._given(y) for y in outputs])
+        given = tuple([self._given(y, tracked) for y in outputs])
         self._note(outputs, given)
         self.arguments = ()
         self.outputs = [value_of(y.value_node) if isinstance(y, Tensor) else None for y in given]
@@ -111,12 +111,14 @@ class Call:
         if refusal:
             raise refusal
 
-    def _given(self, output: Any) -> Any:
-        """An argument that comes back unchanged is a view of itself."""
+    def _given(self, output: Any, tracked: bool) -> Any:
+        """An argument that comes back unchanged is a view of itself, without history if need be."""
         if not isinstance(output, Tensor) or _is_among(output, self.context._dirty):
             return output
         if not _is_among(output, self.arguments):
             return output
+        if not tracked and output.requires_grad:
+            return output.detach()
         return viewed(output, detached(output.value_node), ())
 
     def _guard(self, output: Tensor) -> None:

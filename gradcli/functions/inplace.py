@@ -186,16 +186,18 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
         seen = function(input, *args, **kwargs)
         if seen is input:
             return input
-        steps = seen.view_path[len(input.view_path) :]
         digit = overload(*args, **kwargs) if callable(overload) else overload
         node = seen.node
         if node.tracked:
             node.call = (backward_name(shown, digit), (input.node,))
         view = input._view
-        base, before = (None, ()) if view is None else (view.base, view.steps)
         if view is None and node.call is not None:
             input.version.maker, input.version.shape = node.call[0], node.shape
-        input._view = View(base, before + steps)
+        if view is None or view.base is None:
+            input._view = View(None, seen.view_path, own=None if view is None else view.own)
+        else:
+            seen._view.caution = view.caution
+            input._view = seen._view
         input.memory.touch(input.version)
         input.adopt(node)
         return input

@@ -40,6 +40,7 @@ class Whole(NamedTuple):
         hooked: takes the cotangents of its results; returns what hooks of each make of them.
         before: takes these; returns what is passed on for each.
         done: takes these, and what all its steps pass on; returns what is.
+        ends: whether it is called too where it passes nothing on.
     """
 
     arguments: Sequence[Node]
@@ -49,6 +50,7 @@ class Whole(NamedTuple):
     hooked: Callable[[Given], Given]
     before: Callable[[Given], Given]
     done: Callable[[Given, Parts], Parts]
+    ends: bool = False
 
 
 def end(node: Node) -> Whole:
@@ -121,8 +123,10 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
             for y, g in given.items():
                 if g is not None:
                     reach(y, g)
-            given = {y: g for y, g in function.before(given).items() if g is not None}
-            parts = function.done(given, through(function, given, needed, after))
+            parts = ()
+            if function.ends or not needed.isdisjoint(function.arguments):
+                given = {y: g for y, g in function.before(given).items() if g is not None}
+                parts = function.done(given, through(function, given, needed, after))
         else:
             if before is not None:
                 cotangent = before(node, cotangent, not needed.isdisjoint(node.inputs))

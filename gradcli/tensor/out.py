@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, as_dtype
+from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, as_dtype, bool_
 from gradcli.graph.node import current
 from gradcli.tensor import levels
 from gradcli.tensor.arguments import type_of
@@ -49,12 +49,13 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if several != isinstance(result, tuple):
         raise _wrong(function, "Tensor" if several else "tuple of Tensors", out)
     results = result if several else (result,)
-    if tracked and any(x.requires_grad for x in results):
-        raise _recorded(function)
     if len(results) != len(targets):
         sentence = f"expected tuple of {len(results)} elements but got {len(targets)}"
         raise GradcliError("G013", sentence, kind=TypeError)
-    for target, value in zip(targets, results, strict=True):
+    pairs = list(zip(targets, results, strict=True))
+    if tracked and any(_records(target, value) for target, value in pairs):
+        raise _recorded(function)
+    for target, value in pairs:
         _refuse_dtype(function, rule, value.dtype, target)
         _refuse_overlap(function, target, given)
         fitting = value.to(target.dtype)
@@ -65,6 +66,8 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
                 write(target, fitting, "")
         else:
             target.data = fitting
+        if value.requires_grad:  # a new tensor's that was asked for
+            target.requires_grad_()
     return written(result, targets) if isinstance(result, Results) else out
 
 
@@ -110,6 +113,11 @@ def _refuse_overlap(function: Function, target: Tensor, given: list[Tensor]) -> 
     first = max(function.memory.apart, 0)  # those before it are what its in-place form writes to
     refuse_overlap(target, given[:first])
     refuse_overlap(target, given[first:], function.memory)
+
+
+def _records(target: Tensor, value: Tensor) -> bool:
+    """Whether a gradient would go through a write of `value` to `target`."""
+    return value.requires_grad or (target.requires_grad and value.dtype is not bool_)
 
 
 def _recorded(function: Function) -> GradcliError:

@@ -246,7 +246,7 @@ class Pass:
                 parts = replaced(hook, node, given, parts)
             return parts
 
-        return engine.Whole(arguments, outputs, known, seen, hooked, before, done)
+        return engine.Whole(arguments, outputs, known, seen, hooked, before, done, self.adds)
 
 
 def _pulled_apart(targets: Any, node: Node, cotangent: Any, needed: Any) -> engine.Parts:
