@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from gradcli.errors import GradcliError
 from gradcli.functions.func import slope_of
 from gradcli.functions.transform import Scope, shown_as, standing
+from gradcli.graph.node import current
 from gradcli.graph.shape import text
 from gradcli.tensor import Tensor, levels, registry
+from gradcli.tensor.blocks import inference
 from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
-from gradcli.tensor.levels import Level, recording
+from gradcli.tensor.levels import Level, record, recording
 from gradcli.tensor.storage import Stop
 
 
@@ -37,6 +39,18 @@ class DualLevel(Level):
         self.scope = Scope()
         self.tangents: list[Tensor] = []
         super().__init__(variables=self.scope.variables, forward=True)
+
+    def __enter__(self) -> Level:
+        super().__enter__()
+        if not (current.tracking or inference.enabled):
+            current.tracking = True  # forward mode goes on in no_grad
+            record(False)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        mode = recording()
+        super().__exit__(*exception)
+        record(mode)
 
     def tangent(self, tensor: Tensor) -> Tensor | None:
         """The tangent of a tensor; None for one that depends on no dual tensor."""
@@ -74,12 +88,12 @@ def enter_dual_level() -> Any:
 @composite("autograd.forward_ad.exit_dual_level", method=False)
 def exit_dual_level(*, level: Any = None) -> None:
     """Ends the block: its tensors have no tangents any more."""
-    current = level or _innermost()
-    if current is None:
+    block = level or _innermost()
+    if block is None:
         raise GradcliError(
             "G013", "Trying to exit a forward AD level but no level was entered before."
         )
-    current.__exit__()
+    block.__exit__()
 
 
 def _innermost() -> DualLevel | None:
@@ -89,8 +103,8 @@ def _innermost() -> DualLevel | None:
 @composite("autograd.forward_ad.make_dual", method=False)
 def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
     """`tensor` with a tangent, which what is computed from it has too."""
-    current = level or _innermost()
-    if current is None:
+    block = level or _innermost()
+    if block is None:
         raise GradcliError(
             "G013",
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to "
@@ -105,30 +119,30 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
             f"given forward gradient is of size {list(tangent.shape)}.",
             label=f"the tangent is {text(tuple(tangent.shape))}",
         )
-    dual = current.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
+    dual = block.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
     levels.duals.add(dual.autograd)
-    current.tangents.append(tangent)
+    block.tangents.append(tangent)
     return standing(dual)
 
 
 @composite("autograd.forward_ad.unpack_dual", method=False)
 def unpack_dual(tensor: Any, *, level: Any = None) -> Any:
     """The tensor itself and its tangent; None for one that depends on no dual tensor."""
-    current = level or _innermost()
-    if current is None:
+    block = level or _innermost()
+    if block is None:
         return UnpackedDualTensor(tensor, None)
-    (inner,) = current.scope.outside([tensor])
+    (inner,) = block.scope.outside([tensor])
     with Stop(recording()):
         primal = shown_as("Identity", inner)
-    if not depend([tensor.node], {x.autograd for x in current.variables}):
+    if not depend([tensor.node], {x.autograd for x in block.variables}):
         return UnpackedDualTensor(primal, None)
-    for dual, tangent in zip(current.variables, current.tangents, strict=True):
+    for dual, tangent in zip(block.variables, block.tangents, strict=True):
         if dual.node is tensor.node:
             return UnpackedDualTensor(primal, tangent)
     inner = Scope()
-    inner.variables = list(current.variables)
+    inner.variables = list(block.variables)
     with Stop(True):
-        slope = slope_of(inner, tensor, list(current.variables), current.tangents)
+        slope = slope_of(inner, tensor, list(block.variables), block.tangents)
     (found,) = inner.outside([slope])
     return UnpackedDualTensor(primal, found)
 

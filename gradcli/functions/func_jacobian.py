@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions import trees
+from gradcli.functions import find, trees
 from gradcli.functions.func import pulling, pushed
 from gradcli.functions.transform import chosen, identity_of, named_after, require_real, zeros_of
 from gradcli.functions.vmap import vmap
@@ -48,12 +48,21 @@ def jacrev(
                 zeros[i] = vector.reshape(*outputs[i].shape)
                 return pull(trees.unflatten(zeros, shape))
 
-            rows = vmap(row, chunk_size=chunk_size)(identity_of(y))
+            rows = _each(row, identity_of(y), chunk_size)
             blocks.append(trees.mapped(_unflattened(y), rows))
         found = trees.unflatten(blocks, shape)
         return (found, aux) if has_aux else found
 
     return named_after(func, wrapped)
+
+
+def _each(row: Function, vectors: Tensor, chunk_size: int | None) -> Any:
+    """What `row` makes of each of the vectors; by itself, without a vmap, in chunks of one."""
+    if chunk_size != 1 or not len(vectors):
+        return vmap(row, chunk_size=chunk_size)(vectors)
+    made = [trees.flatten(row(vector)) for vector in vectors.unbind()]
+    columns = zip(*(leaves for leaves, _ in made), strict=True)
+    return trees.unflatten([find("torch.stack")(column) for column in columns], made[0][1])
 
 
 def _unflattened(like: Tensor) -> Callable[[Tensor], Tensor]:

@@ -123,7 +123,7 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
             for y, g in given.items():
                 if g is not None:
                     reach(y, g)
-            parts = ()
+            parts: Parts = ()
             if function.ends or not needed.isdisjoint(function.arguments):
                 given = {y: g for y, g in function.before(given).items() if g is not None}
                 parts = function.done(given, through(function, given, needed, after))

@@ -16,7 +16,7 @@ from gradcli.graph.node import NO_ATTRS, SHARED, Node, current
 from gradcli.graph.op import DETACH, LEAF, OVERWRITE, Op
 from gradcli.graph.shape import Shape
 from gradcli.source import Span
-from gradcli.tensor.blocks import inference
+from gradcli.tensor.blocks import apart, inference
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -169,18 +169,23 @@ class View:
 class Stop:
     """A block in which new nodes are tracked or not: the grad mode."""
 
-    __slots__ = ("before", "mode")
+    __slots__ = ("apart", "before", "mode")
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode
         self.before = True
+        self.apart = False
 
     def __enter__(self) -> None:
-        self.before = current.tracking
+        self.before, self.apart = current.tracking, apart.enabled
         current.tracking = self.mode
+        if self.apart and self.mode:
+            apart.switch(False)
 
     def __exit__(self, *exception: object) -> None:
         current.tracking = self.before
+        if self.apart:
+            apart.switch(True)
 
 
 def value_of(node: Node) -> Node:
