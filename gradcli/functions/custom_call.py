@@ -113,13 +113,11 @@ class Call:
 
     def _given(self, output: Any, tracked: bool) -> Any:
         """An argument that comes back unchanged is a view of itself, without history if need be."""
-        if not isinstance(output, Tensor) or _is_among(output, self.context._dirty):
+        known = isinstance(output, Tensor) and not _is_among(output, self.context._dirty)
+        if not (known and _is_among(output, self.arguments)):
             return output
-        if not _is_among(output, self.arguments):
-            return output
-        if not tracked and output.requires_grad:
-            return output.detach()
-        return viewed(output, detached(output.value_node), ())
+        alone = not tracked and output.requires_grad
+        return output.detach() if alone else viewed(output, detached(output.value_node), ())
 
     def _guard(self, output: Tensor) -> None:
         """Forbids writes to a view: they would go past the script's own derivative."""

@@ -158,6 +158,7 @@ def randint_like(
     high: Any = None,
     *,
     dtype: Any = None,
+    requires_grad: bool = False,
     generator: Any = None,
 ) -> Any:
     """Random whole numbers, of the shape and dtype of `input`."""
@@ -166,7 +167,8 @@ def randint_like(
     low, high = (whole(number_of(v)) for v in ends)
     given = {"low": low, "high": high, "fresh": True}
     array = in_memory_order(input, "integers", generator, drawn_as(kind), **given)
-    return laid_out(drawn_tensor(array, kind).node, [input], True)
+    made = laid_out(drawn_tensor(array, kind).node, [input], True)
+    return made.requires_grad_() if requires_grad else made
 
 
 @composite("randperm", method=False)

@@ -66,6 +66,8 @@ class disable_saved_tensors_hooks:  # noqa: N801
         self._before: str | None = None
 
     def __enter__(self) -> None:
+        if watchers:
+            raise GradcliError("G048", self._message)
         self._before, watchers.refusal = watchers.refusal, self._message
 
     def __exit__(self, *exception: object) -> None:

@@ -1,10 +1,11 @@
 """`storage()` and `untyped_storage()`: the memory of a tensor, asked mostly whether it is the same.
 
-Constraints: they are looked at, not written to.
+Constraints: writes to them are not counted as versions of the tensors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from gradcli.functions.strides import as_strided
@@ -20,13 +21,24 @@ class TypedStorage:
 
     def __init__(self, tensor: Any) -> None:
         root = tensor.memory.node
-        self._line: Tensor = as_strided(tensor.detach(), (numel(root.shape),), (1,), 0)
+        self._line: Tensor = as_strided(tensor.data, (numel(root.shape),), (1,), 0)
 
     def __len__(self) -> int:
         return int(self._line.numel())
 
     def __getitem__(self, place: int) -> Any:
         return self._line[place].item()
+
+    def __setitem__(self, place: int | slice, value: float) -> None:
+        self._line[place] = value
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tolist())
+
+    def fill_(self, value: float) -> TypedStorage:
+        """Writes one number everywhere."""
+        self[:] = value
+        return self
 
     def data_ptr(self) -> int:
         """The same number for all tensors of this memory."""

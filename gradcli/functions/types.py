@@ -39,10 +39,10 @@ BFLOAT16 = {
 class FInfo:
     """The limits of a floating-point dtype."""
 
-    def __init__(self, dtype: Any = None) -> None:
+    def __init__(self, type: Any = None) -> None:
         import numpy as np
 
-        kind = default.dtype if dtype is None else as_dtype(dtype)
+        kind = default.dtype if type is None else as_dtype(type)
         if not kind.differentiable:
             raise GradcliError(
                 "G025",
@@ -71,8 +71,8 @@ class FInfo:
 class IInfo:
     """The limits of an integer dtype."""
 
-    def __init__(self, dtype: Any) -> None:
-        kind = as_dtype(dtype)
+    def __init__(self, type: Any) -> None:
+        kind = as_dtype(type)
         if kind.differentiable:
             raise GradcliError(
                 "G025",
