@@ -58,17 +58,22 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     for target, value in pairs:
         _refuse_dtype(function, rule, value.dtype, target)
         _refuse_overlap(function, target, given)
-        fitting = value.to(target.dtype)
-        if rule.in_order and target.numel() == value.numel():
-            fitting = fitting.reshape(target.shape)
-        if target.shape == fitting.shape:
-            with Stop(False):
-                write(target, fitting, "")
-        else:
-            target.data = fitting
-        if value.requires_grad:  # a new tensor's that was asked for
-            target.requires_grad_()
+        _put(target, value, rule)
     return written(result, targets) if isinstance(result, Results) else out
+
+
+def _put(target: Tensor, value: Tensor, rule: Out) -> None:
+    """Writes `value` to `target`, which takes its shape."""
+    fitting = value.to(target.dtype)
+    if rule.in_order and target.numel() == value.numel():
+        fitting = fitting.reshape(target.shape)
+    if target.shape == fitting.shape:
+        with Stop(False):
+            write(target, fitting, "")
+    else:
+        target.data = fitting
+    if value.requires_grad:  # a new tensor's that was asked for
+        target.requires_grad_()
 
 
 def _operands(function: Function, targets: Iterable[Tensor], values: Iterable[Any]) -> list[Tensor]:
