@@ -11,7 +11,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.gather import number_like
 from gradcli.functions.shape import too_many_dims
-from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES
+from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
 from gradcli.graph.shape import require_room
@@ -157,18 +157,6 @@ def fill_diagonal_(input: Any, fill_value: Any, wrap: bool = False) -> Any:
         rest = -(-height * width // (width + 1)) - width
         start = input.storage_offset() + input.stride(0) * (width + 1)
         line(input, (rest,), (step,), start).fill_(fill_value)
-    return input
-
-
-@composite("Tensor.set_")
-def set_(input: Any, source: Any) -> Any:
-    """Makes the tensor share the memory of `source`."""
-    if source.dtype is not input.dtype:
-        given, own = (C_TYPES[x.dtype] for x in (source, input))
-        raise GradcliError(
-            "G025", f"Could not set tensor of type {given} to a tensor of type {own}"
-        )
-    input.data = source
     return input
 
 

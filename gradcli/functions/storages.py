@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gradcli.errors import GradcliError
+from gradcli.functions.shape import sizes_of
 from gradcli.functions.strides import as_strided
+from gradcli.graph.dtype import C_TYPES
 from gradcli.graph.shape import numel
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, registry
+from gradcli.tensor.arguments import type_of
 from gradcli.tensor.function import composite
+from gradcli.tensor.write import refuse
 
 
 class TypedStorage:
@@ -88,6 +93,38 @@ class UntypedStorage:
 def storage(input: Any) -> TypedStorage:
     """The memory of the tensor, which its views share."""
     return TypedStorage(input)
+
+
+@composite("Tensor.set_")
+def set_(
+    input: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
+) -> Any:
+    """Makes the tensor share the memory of `source`, a tensor or a storage; of None, none."""
+    line = source if isinstance(source, Tensor) else _line_of(source, input)
+    if line.dtype is not input.dtype:
+        given, own = (C_TYPES[x.dtype] for x in (line, input))
+        raise GradcliError(
+            "G025", f"Could not set tensor of type {given} to a tensor of type {own}"
+        )
+    refuse(input, input.requires_grad, "set_")
+    if size is not None:
+        shape = sizes_of([size])
+        steps = stride or [numel(shape[i + 1 :]) for i in range(len(shape))]
+        line = as_strided(TypedStorage(line)._line, shape, steps, storage_offset)
+    input.data = line
+    input.version.bump()
+    return input
+
+
+def _line_of(source: Any, like: Any) -> Tensor:
+    """The elements of a storage, read as those of a tensor; of None, none."""
+    if source is None:
+        return registry.find("torch.empty")(0, dtype=like.dtype)  # type: ignore[no-any-return]
+    known = source._typed if isinstance(source, UntypedStorage) else source
+    if not isinstance(known, TypedStorage):
+        sentence = f"set_(): argument 'source' must be Tensor, not {type_of(source)}"
+        raise GradcliError("G014", sentence, kind=TypeError)
+    return known._line
 
 
 @composite("Tensor.untyped_storage")
