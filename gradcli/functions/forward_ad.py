@@ -111,6 +111,16 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
             "enter_dual_level() first.",
             help="with forward_ad.dual_level(): ...",
         )
+    for name, x in (("primal", tensor), ("tangent", tangent)):
+        if not (x.is_floating_point() or x.is_complex()):
+            sentence = f"Expected {name} to be floating point or complex, but got: {x.dtype!r}"
+            raise GradcliError("G025", sentence, help="x.float() converts it", kind=ValueError)
+        if depend([x.node], {v.autograd for v in block.variables}):
+            raise GradcliError(
+                "G036",
+                f"the {name} has a tangent of its own in this dual level",
+                help="fwAD.unpack_dual(x).primal has none",
+            )
     if tensor.shape != tangent.shape:
         raise GradcliError(
             "G036",

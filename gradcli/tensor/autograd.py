@@ -150,7 +150,7 @@ def accumulate(tensor: Tensor, part: Node | None, create_graph: bool) -> None:
     for hook in tuple(keeper.adding) if is_leaf else ():
         (part,) = replacements(hook, (part,), ((part,),))
     if part is not None:
-        _add(keeper, part, create_graph)
+        _add(keeper, part, create_graph, "CopyBackwards" if is_leaf else "CloneBackward0")
     for hook in tuple(keeper.after):
         returned = hook(tensor)
         if returned is not None and returned is not tensor:
@@ -161,12 +161,12 @@ def accumulate(tensor: Tensor, part: Node | None, create_graph: bool) -> None:
         replacements(hook, (), ((), (part,)))
 
 
-def _add(keeper: Autograd, part: Node, create_graph: bool) -> None:
-    """Adds a gradient in place, unless it shall be differentiated."""
+def _add(keeper: Autograd, part: Node, create_graph: bool, name: str) -> None:
+    """Adds a gradient in place, unless it shall be differentiated; `name` is that of a copy."""
     settle(part)
     known = keeper.grad
     if known is None:
-        keeper.grad = gradient_of(_copied(part) if create_graph else part, create_graph)
+        keeper.grad = gradient_of(_copied(part, name) if create_graph else part, create_graph)
     elif create_graph:
         keeper.grad = registry.method("add")(known, Tensor(part))
     else:
@@ -174,10 +174,10 @@ def _add(keeper: Autograd, part: Node, create_graph: bool) -> None:
             write(known, (add if is_watched() else added)(known.value_node, part), "")
 
 
-def _copied(part: Node) -> Node:
+def _copied(part: Node, name: str) -> Node:
     copy = clone(part)
     if copy.tracked:
-        copy.call = ("CopyBackwards", (part,))
+        copy.call = (name, (part,))
     return copy
 
 

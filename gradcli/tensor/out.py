@@ -77,8 +77,21 @@ def _put(target: Tensor, value: Tensor, rule: Out) -> None:
 
 
 def _operands(function: Function, targets: Iterable[Tensor], values: Iterable[Any]) -> list[Tensor]:
-    """The tensors among `values`; raises G016 where they or `targets` are examples of a vmap."""
+    """The tensors among `values`.
+
+    Raises:
+        GradcliError: G016 where they or `targets` are examples of a vmap, G037 (kind
+            `NotImplementedError`) where they have tangents.
+    """
     given = list(tensors_in(values))
+    if levels.active and any(levels.tangents(x) for x in (*given, *targets)):
+        raise GradcliError(
+            "G037",
+            f"Trying to use forward AD with {called(function)} that does not support it because "
+            "it is an out= function",
+            help="assign the result: y = ...",
+            kind=NotImplementedError,
+        )
     if levels.active and any(levels.lanes_of(x.value_node) for x in (*given, *targets)):
         raise GradcliError(
             "G016",

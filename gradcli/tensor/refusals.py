@@ -134,7 +134,12 @@ def check_leaf(dtype: DType, wanted: bool) -> None:
 
 
 def check_requires(tensor: Tensor, wanted: bool, kinds: str = "floating point") -> None:
-    """Raises G025, which names these `kinds`, or G033 for what cannot require a gradient."""
+    """Raises G025, which names these `kinds`, or G033 for what cannot require a gradient.
+
+    G014 is for what is neither True nor False.
+    """
+    if not isinstance(wanted, bool):
+        raise GradcliError("G014", "requires_grad must be a bool")
     if wanted and not tensor.dtype.differentiable:
         raise GradcliError(
             "G025",
