@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from gradcli.errors import GradcliError
+from gradcli.graph.call import Part, results_of
 from gradcli.tensor import Tensor
 from gradcli.tensor.gradfn import GradFn
 from gradcli.tensor.kept import Packed
@@ -46,6 +47,7 @@ class Context(GradFn):
         self._saved: Values = ()
         self._for_forward: Values = ()
         self._versions: list[tuple[Version, int] | None] = []
+        self._own: dict[int, int] = {}  # what is saved that is a result, by the number of that
         self._packed: Packed = {}
         self._freed = False
         self._dirty: Values = ()
@@ -115,7 +117,11 @@ class Context(GradFn):
         packed = self._packed
         for i, (tensor, version) in enumerate(zip(self._saved, self._versions, strict=False)):
             if i not in packed and version is not None and version[0].number != version[1]:
-                raise overwritten(self._node, tensor.value_node, *version)
+                own = self._own.get(i)
+                if own is None:
+                    raise overwritten(self._node, tensor.value_node, *version)
+                result = results_of(self._node).get(own, self._node)
+                raise overwritten(result, result, *version)
         return tuple(
             unpacked(packed[i]) if i in packed else tensor for i, tensor in enumerate(self._saved)
         )
@@ -130,6 +136,9 @@ class Context(GradFn):
     def _seal(self) -> None:
         """Notes the versions of what was saved, now that `forward` is through."""
         self._versions = [None if x is None else (x.version, x.version.number) for x in self._saved]
+        calls = [None if x is None else x.value_node.call for x in self._saved]
+        known = {i: call for i, call in enumerate(calls) if isinstance(call, Part)}
+        self._own = {i: call.output for i, call in known.items() if call.grad_fn is self}
         pack_all(self._packed, ((i, x) for i, x in enumerate(self._saved) if x is not None))
 
     @contextmanager

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gradcli.errors import GradcliError
-from gradcli.functions.func import slope_of
+from gradcli.functions.func import check_tangent, slope_of
 from gradcli.functions.transform import Scope, shown_as, standing
 from gradcli.graph.node import current
-from gradcli.graph.shape import text
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.blocks import inference
 from gradcli.tensor.closing import depend
@@ -36,7 +35,7 @@ class DualLevel(Level):
     is_transform = False
 
     def __init__(self) -> None:
-        self.scope = Scope()
+        self.scope = Scope(forward=True)
         self.tangents: list[Tensor] = []
         super().__init__(variables=self.scope.variables, forward=True)
 
@@ -121,14 +120,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
                 f"the {name} has a tangent of its own in this dual level",
                 help="fwAD.unpack_dual(x).primal has none",
             )
-    if tensor.shape != tangent.shape:
-        raise GradcliError(
-            "G036",
-            "Trying to set a forward gradient that has a different size than that of the original "
-            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the "
-            f"given forward gradient is of size {list(tangent.shape)}.",
-            label=f"the tangent is {text(tuple(tangent.shape))}",
-        )
+    check_tangent(tensor, tangent)
     dual = block.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
     levels.duals.add(dual.autograd)
     block.tangents.append(tangent)

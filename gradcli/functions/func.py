@@ -22,6 +22,7 @@ from gradcli.functions.transform import (
     varied,
     zeros_of,
 )
+from gradcli.graph.shape import text
 from gradcli.tensor import Tensor, derivatives, registry
 from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
@@ -212,6 +213,18 @@ def slope_of(scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[
     return slope
 
 
+def check_tangent(tensor: Tensor, tangent: Tensor) -> None:
+    """Raises G036 for a tangent that has not the shape of its tensor."""
+    if tensor.shape != tangent.shape:
+        raise GradcliError(
+            "G036",
+            "Trying to set a forward gradient that has a different size than that of the original "
+            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the "
+            f"given forward gradient is of size {list(tangent.shape)}.",
+            label=f"the tangent is {text(tuple(tangent.shape))}",
+        )
+
+
 def _check_primals(primals: Any, tangents: Any) -> None:
     api = "jvp(f, primals, tangents)"
     if not isinstance(primals, tuple):
@@ -232,6 +245,8 @@ def _check_primals(primals: Any, tangents: Any) -> None:
         for x in values:
             if not isinstance(x, Tensor):
                 refuse(f"{api}: Expected {name} to only contain Tensors, got {type(x)}")
+    for x, t in zip(flat, vectors, strict=True):
+        check_tangent(x, t)
 
 
 @composite("func.functionalize", method=False)
