@@ -116,6 +116,19 @@ def set_grad_enabled(mode: bool) -> GradMode:
     return GradMode(bool(mode), at_once=True)
 
 
+class set_multithreading_enabled:  # noqa: N801
+    """A block that changes nothing: functions of the backward graph run one after another here."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
 def is_grad_enabled() -> bool:
     """Whether gradients are recorded now."""
     return levels.recording()
@@ -124,5 +137,6 @@ def is_grad_enabled() -> bool:
 for _entry in (inference_mode, set_grad_enabled):
     for _prefix in ("torch", "torch.autograd"):
         registry.register(f"{_prefix}.{_entry.__name__}", _entry)
+registry.register("torch.autograd.set_multithreading_enabled", set_multithreading_enabled)
 for _query in (is_grad_enabled, is_inference_mode_enabled):
     registry.register(f"torch.{_query.__name__}", _query)

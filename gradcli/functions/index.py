@@ -15,6 +15,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import answer, array, settle, unknown
 from gradcli.functions.shape import part, permuted, reshaped, select_at
+from gradcli.graph.call import Arguments
 from gradcli.graph.dim import Dim
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, complex64, int8, int16, int32, int64, uint8
 from gradcli.graph.node import Node, data
@@ -23,7 +24,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, movement
 from gradcli.ops.elementwise import cast
 from gradcli.ops.rows import zero
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, saved
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
 from gradcli.tensor.in_place import in_place
 from gradcli.tensor.kinds import Tensors
@@ -61,9 +62,15 @@ def getitem(input: Any, index: object) -> Any:
     view, advanced = planned(x, index)
     if not advanced:
         return _viewed(input, view)
-    found = called(read(view, advanced), "index", view)
+    found = read(view, advanced)
+    nodes = [item for item in _items(index) if isinstance(item, Node)]
+    if found.tracked:
+        found.call = ("IndexBackward0", Arguments((view,), (view, *nodes)))
     settle(found)
-    return Tensor(found)
+    made = Tensor(found)
+    if saved.watchers:
+        saved.keep(made, list(map(Tensor, nodes)), nodes)
+    return made
 
 
 _PARTS = frozenset((int, slice, type(None), type(...)))

@@ -151,7 +151,7 @@ CONTEXTS = frozenset(
         *("saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks"),
         "allow_mutation_on_saved_tensors",
         *("register_hook", "register_prehook", "register_multi_grad_hook"),
-        "register_post_accumulate_grad_hook",
+        *("register_post_accumulate_grad_hook", "set_multithreading_enabled"),
     )
 )
 DECORATORS = frozenset((*_GRAD_MODES, "staticmethod", "once_differentiable"))

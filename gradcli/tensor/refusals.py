@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, Label
-from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, bfloat16
+from gradcli.graph.dtype import C_TYPES, SCALAR_TYPES, DType, bfloat16, bool_
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF, NoDerivative
 from gradcli.graph.shape import text
@@ -255,7 +255,7 @@ def used_up(node: Node) -> GradcliError:
 def overwritten(node: Node, saved: Node, version: Version, expected: int) -> GradcliError:
     """PyTorch's error for a value that was changed in place after it was saved."""
     kind = SCALAR_TYPES[saved.dtype]
-    named = saved.dtype.is_complex or saved.dtype is bfloat16
+    named = saved.dtype.is_complex or saved.dtype in (bfloat16, bool_)
     kind = f"CPU{kind}Type" if named else f"torch.{kind}Tensor"
     maker, part = "", saved.stale is not None and bool(saved.stale[2])
     shape = saved.shape if saved is node or part else version.shape or saved.shape
