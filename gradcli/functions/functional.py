@@ -11,6 +11,7 @@ from gradcli.functions.func_jacobian import jacfwd
 from gradcli.functions.problem import (
     NOT_STRICT,
     Function,
+    Parts,
     Problem,
     constant_gradient,
     linear,
@@ -19,9 +20,11 @@ from gradcli.functions.problem import (
     require,
 )
 from gradcli.functions.transform import identity_of, refuse, zeros_of
+from gradcli.graph.backward import tracked
 from gradcli.graph.shape import numel
 from gradcli.tensor import Tensor, levels, registry
 from gradcli.tensor.function import composite
+from gradcli.tensor.passing import missed
 from gradcli.tensor.refusals import refuse_complex
 from gradcli.tensor.storage import Stop
 
@@ -173,13 +176,7 @@ def _row(problem: Problem, i: int) -> list[Tensor]:
     count = numel(output.shape)
     with Stop(True):
         basis = registry.method("view")(identity_of(output), count, *output.shape)
-        parts = pulled(
-            [output],
-            problem.inputs,
-            [basis],
-            create_graph=problem.create_graph,
-            batched=True,
-        )
+        parts = _pulled_rows(problem, output, basis)
         found = []
         for j, (part, x) in enumerate(zip(parts, problem.inputs, strict=True)):
             if problem.strict and part is None:
@@ -196,6 +193,20 @@ def _row(problem: Problem, i: int) -> list[Tensor]:
             rows = zeros_of(x).expand(count, *x.shape).clone() if part is None else part
             found.append(registry.method("view")(rows, *output.shape, *x.shape))
     return found
+
+
+def _pulled_rows(problem: Problem, output: Tensor, basis: Tensor) -> Parts:
+    """The gradients for each vector of `basis`: at once, where no function of the script looks."""
+
+    def gradients(vectors: Tensor, batched: bool) -> Parts:
+        graph = problem.create_graph
+        return pulled([output], problem.inputs, [vectors], create_graph=graph, batched=batched)
+
+    if not len(basis) or not any(map(missed, tracked([output.node]))):
+        return gradients(basis, True)
+    each = zip(*(gradients(vector, False) for vector in basis.unbind()), strict=True)
+    stack = registry.find("torch.stack")
+    return [None if column[0] is None else stack(column) for column in each]
 
 
 def _together(problem: Problem) -> list[list[Tensor]]:
