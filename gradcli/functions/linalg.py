@@ -431,7 +431,7 @@ def _trace(input: Any) -> Node:
     return reduction.total(diagonal(as_numeric(input), offset=0), axis=(-1,), keepdims=False)
 
 
-@composite("chain_matmul", method=False, python=True)
+@composite("chain_matmul", method=False, python=True, out=SAME)
 def chain_matmul(*matrices: Any) -> Any:
     """The product of one matrix or more."""
     require_tensors(matrices)

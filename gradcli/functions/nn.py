@@ -116,7 +116,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     return from_array((known[..., None] == np.arange(classes)).astype(np.int64))
 
 
-@composite("nn.functional.normalize")
+@composite("nn.functional.normalize", out=SAME)
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Any:
     """`input` over its norm of order `p` along `dim`, which counts as at least `eps`."""
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)

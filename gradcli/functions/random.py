@@ -172,13 +172,16 @@ def randint_like(
 
 
 @composite("randperm", method=False)
-def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
+def randperm(
+    n: int, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None
+) -> Any:
     """The numbers from 0 to n - 1 in random order."""
     kind = int64 if dtype is None else as_dtype(dtype)
     if whole(n) < 0:
         raise GradcliError("G024", f"Trying to create tensor with negative dimension {n}: [{n}]")
     memory.refuse(n, kind.itemsize)
-    return drawn_tensor(drawing(generator).permutation(n, drawn_as(kind)), kind)
+    array = drawing(generator).permutation(n, drawn_as(kind))
+    return drawn_tensor(array, kind, requires_grad=requires_grad)
 
 
 @composite("normal", method=False)

@@ -117,8 +117,20 @@ _window("kaiser_window", _kaiser, "The Kaiser window with parameter `beta`.", be
 # -- torch.signal.windows: of numbers that are evenly spaced from the start
 
 
-def _spaced(start: float, step: float, size: int, kind: DType) -> Any:
-    return linspace(start, start + (size - 1) * step, size, dtype=kind)
+class Places:
+    """Where a window is computed: evenly spaced numbers of one dtype, which may be a leaf."""
+
+    def __init__(self, kind: DType, requires_grad: bool) -> None:
+        self.kind = kind
+        self.requires_grad = requires_grad
+
+    def between(self, start: Any, end: Any, size: int) -> Any:
+        """`size` numbers from `start` to `end`."""
+        return linspace(start, end, size, dtype=self.kind, requires_grad=self.requires_grad)
+
+    def spaced(self, start: float, step: float, size: int) -> Any:
+        """`size` numbers from `start` on, `step` apart."""
+        return self.between(start, start + (size - 1) * step, size)
 
 
 def _signal(name: str, shape: Shape, words: str, single: bool = True, **parameters: Any) -> None:
@@ -142,7 +154,7 @@ def _signal(name: str, shape: Shape, words: str, single: bool = True, **paramete
             made = ones if size else empty
             return made(size, dtype=kind, requires_grad=requires_grad)
         last = size if not sym and size > 1 else size - 1
-        return shape(size, last, kind, **given).detach().requires_grad_(requires_grad)
+        return shape(size, last, Places(kind, requires_grad), **given)
 
     composite(f"signal.windows.{name}")(_shown(window, words, parameters))
 
@@ -181,46 +193,46 @@ def _check(name: str, sym: bool, **given: Any) -> None:
         raise GradcliError("G026", said, kind=kind)
 
 
-def _exponential(size: int, last: int, kind: DType, center: Any, tau: float) -> Any:
+def _exponential(size: int, last: int, at: Places, center: Any, tau: float) -> Any:
     middle = last / 2 if center is None else center
-    return (-_spaced(-middle / tau, 1 / tau, size, kind).abs()).exp()
+    return (-at.spaced(-middle / tau, 1 / tau, size).abs()).exp()
 
 
-def _cosine(size: int, last: int, kind: DType) -> Any:
+def _cosine(size: int, last: int, at: Places) -> Any:
     step = math.pi / (last + 1)
-    return _spaced(0.5 * step, step, size, kind).sin()
+    return at.spaced(0.5 * step, step, size).sin()
 
 
-def _gaussian(size: int, last: int, kind: DType, std: float) -> Any:
+def _gaussian(size: int, last: int, at: Places, std: float) -> Any:
     step = 1 / (std * math.sqrt(2))
-    return (-(_spaced(-last / 2 * step, step, size, kind) ** 2)).exp()
+    return (-(at.spaced(-last / 2 * step, step, size) ** 2)).exp()
 
 
-def _kaiser_of(size: int, last: int, kind: DType, beta: float) -> Any:
-    width = tensor(beta, dtype=kind)
+def _kaiser_of(size: int, last: int, at: Places, beta: float) -> Any:
+    width = tensor(beta, dtype=at.kind)
     step = 2 * width / last
     end = width.minimum(-width + (size - 1) * step)
-    places = linspace(-width, end, size, dtype=kind)
+    places = at.between(-width, end, size)
     return i0((width * width - places**2).sqrt()) / i0(width)
 
 
-def _bartlett_of(size: int, last: int, kind: DType) -> Any:
-    return 1 - _spaced(-1, 2 / last, size, kind).abs()
+def _bartlett_of(size: int, last: int, at: Places) -> Any:
+    return 1 - at.spaced(-1, 2 / last, size).abs()
 
 
-def _general_cosine(size: int, last: int, kind: DType, a: Any) -> Any:
-    angles = linspace(0, (size - 1) * (2 * math.pi / last), size, dtype=kind)
-    weights = tensor([(-1) ** i * w for i, w in enumerate(a)], dtype=kind)
-    turns = arange(len(a), dtype=kind).unsqueeze(-1) * angles
+def _general_cosine(size: int, last: int, at: Places, a: Any) -> Any:
+    angles = at.between(0, (size - 1) * (2 * math.pi / last), size)
+    weights = tensor([(-1) ** i * w for i, w in enumerate(a)], dtype=at.kind)
+    turns = arange(len(a), dtype=at.kind).unsqueeze(-1) * angles
     return (weights.unsqueeze(-1) * turns.cos()).sum(0)
 
 
-def _general_hamming(size: int, last: int, kind: DType, alpha: float) -> Any:
-    return _general_cosine(size, last, kind, [alpha, 1 - alpha])
+def _general_hamming(size: int, last: int, at: Places, alpha: float) -> Any:
+    return _general_cosine(size, last, at, [alpha, 1 - alpha])
 
 
 def _cosines(*a: float) -> Shape:
-    return lambda size, last, kind: _general_cosine(size, last, kind, a)
+    return lambda size, last, at: _general_cosine(size, last, at, a)
 
 
 _signal("exponential", _exponential, "`exp(-|n - center|/tau)`.", False, center=None, tau=1.0)
