@@ -30,6 +30,7 @@ from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import Function, composite, function, internal, not_a_tensor
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.in_place import in_place as into_itself
+from gradcli.tensor.kinds import Real
 from gradcli.tensor.named import Named
 from gradcli.tensor.operands import no_kernel, with_real_gradient
 from gradcli.tensor.storing import FOUND, TYPE
@@ -122,7 +123,7 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
 
 
 @activation(Named("celu", inplace=None), "nn.functional.celu", in_place=1, out=None)
-def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Node:
+def celu(input: Any, alpha: Real = 1.0, inplace: bool = False) -> Node:
     """`input` above 0, `alpha*(exp(input/alpha) - 1)` below."""
     if alpha == 0:
         raise GradcliError("G026", "ZeroDivisionError: alpha cannot be 0 for CELU")
@@ -252,14 +253,14 @@ def _hardswish(g: Node, out: Node, x: Node) -> Node:
 
 
 @activation("hardshrink", "nn.functional.hardshrink", method=True, python=False)
-def hardshrink(input: Any, lambd: float = 0.5) -> Node:
+def hardshrink(input: Any, lambd: Real = 0.5) -> Node:
     """`input` outside of [-lambd, lambd], 0 inside."""
     x = floating(input, "hardshrink_cpu")
     return ops.where(_within(x, lambd), zero(x), x)
 
 
 @activation("nn.functional.softshrink", out=FOUND, python=False)
-def softshrink(input: Any, lambd: float = 0.5) -> Node:
+def softshrink(input: Any, lambd: Real = 0.5) -> Node:
     """`input` moved by `lambd` towards 0, 0 inside of [-lambd, lambd]."""
     x = floating(input, "softshrink_check")
     if lambd < 0:
@@ -290,7 +291,7 @@ def softsign(input: Any) -> Any:
 
 
 @activation("nn.functional.softplus", out=FOUND, python=False)
-def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Node:
+def softplus(input: Any, beta: Real = 1.0, threshold: Real = 20.0) -> Node:
     """`log(1 + exp(beta*input))/beta`; `input` itself where `beta*input` is above `threshold`."""
     x = floating(input, "softplus_cpu")
     scaled = x if beta == 1 else x * beta
@@ -310,7 +311,7 @@ def log_sigmoid_of(x: Node) -> Node:
 
 
 @activation(Named("threshold", inplace=None), "nn.functional.threshold", in_place=1)
-def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Node:
+def threshold(input: Any, threshold: Real, value: Real, inplace: bool = False) -> Node:
     """`input` where it is above `threshold`, `value` elsewhere."""
     x = tensor(input)
     if x.dtype.category == BOOL or x.dtype.is_complex:

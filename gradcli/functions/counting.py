@@ -20,7 +20,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.ruled import opaque
 from gradcli.tensor.function import common_dtype, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import Operand, Value
+from gradcli.tensor.kinds import AnyTensor, Operand, Value
 from gradcli.tensor.named import NUMBER_FIRST, Named
 from gradcli.tensor.operands import no_kernel, promoted
 from gradcli.tensor.storing import SAME
@@ -159,7 +159,7 @@ def isin(
 
 @function(Named("searchsorted", **NUMBER_FIRST), method=False)
 def searchsorted(
-    sorted_sequence: Any,
+    sorted_sequence: AnyTensor,
     input: Value,
     *,
     out_int32: bool = False,
@@ -226,7 +226,7 @@ def _places(edges: Node, given: Node, right: bool, dtype: Any, sorter: Any = Non
 
 @function(Named("bucketize", **NUMBER_FIRST), method=False)
 def bucketize(
-    input: Value, boundaries: Any, *, out_int32: bool = False, right: bool = False
+    input: Value, boundaries: AnyTensor, *, out_int32: bool = False, right: bool = False
 ) -> Node:
     """The bucket between sorted `boundaries` that each value falls into."""
     edges = tensor(boundaries)

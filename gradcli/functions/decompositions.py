@@ -27,6 +27,7 @@ from gradcli.ops.rows import lacks
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.named import Named
 from gradcli.tensor.operands import is_half, no_kernel, with_real_gradient
 from gradcli.tensor.results import Results, named_results
@@ -172,7 +173,9 @@ def householder_product(input: Any, tau: Any) -> Node:
     columns=(0,),
     refuses=lacks("ormqr_cpu", *NARROW),
 )
-def ormqr(input: Any, input2: Any, input3: Any, left: bool = True, transpose: bool = False) -> Node:
+def ormqr(
+    input: Any, input2: Any, input3: AnyTensor, left: bool = True, transpose: bool = False
+) -> Node:
     """A matrix times the product of reflections, or its adjoint, from the left or the right."""
     vectors, scales = _reflectors("torch.ormqr", input, input2)
     x, axis = tensor(input3), -2 if left else -1

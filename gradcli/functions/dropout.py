@@ -24,6 +24,7 @@ from gradcli.ops import elementwise as ops
 from gradcli.ops.rows import zero
 from gradcli.tensor.function import Function, composite, internal
 from gradcli.tensor.in_place import in_place
+from gradcli.tensor.kinds import Real
 from gradcli.tensor.named import Named
 from gradcli.tensor.operands import cannot_cast
 
@@ -160,8 +161,8 @@ def _rrelu_noise(x: Any, lower: float, upper: float, generator: Any) -> Any:
 @composite(Named("rrelu", inplace=None), "nn.functional.rrelu", method=False, out=None)
 def rrelu(
     input: Any,
-    lower: float = 1 / 8,
-    upper: float = 1 / 3,
+    lower: Real = 1 / 8,
+    upper: Real = 1 / 3,
     training: bool = False,
     inplace: bool = False,
     *,

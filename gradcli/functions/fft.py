@@ -18,7 +18,9 @@ from gradcli.ops import fft as own
 from gradcli.tensor import registry
 from gradcli.tensor.function import Function, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.layout import dense
 from gradcli.tensor.storing import CAST, SPECTRA, SPECTRUM, Out
+from gradcli.tensor.wrapping import in_order
 
 SCALES: dict[tuple[str | None, bool], str] = {
     **{(None, True): "none", ("backward", True): "none", ("forward", True): "all"},
@@ -40,21 +42,52 @@ def _scale(norm: Any, forward: bool) -> str:
 
 
 @function("Tensor._fft_c2c", shown="fft_c2c")
-def _transform(input: Any, axes: tuple[int, ...], scale: str, forward: bool) -> Node:
-    """Of complex numbers."""
+def _of_complex(input: Any, axes: tuple[int, ...], scale: str, forward: bool) -> Node:
     return own.transform(input, axes=axes, scale=scale, forward=forward)
 
 
 @function("Tensor._fft_r2c", shown="fft_r2c")
-def _from_real(input: Any, axes: tuple[int, ...], scale: str, half: bool) -> Node:
-    """Of real numbers."""
+def _of_real(input: Any, axes: tuple[int, ...], scale: str, half: bool) -> Node:
     return own.from_real(input, axes=axes, scale=scale, half=half)
 
 
 @function("Tensor._fft_c2r", shown="fft_c2r")
-def _to_real(input: Any, axes: tuple[int, ...], scale: str, size: int) -> Node:
-    """To real numbers."""
+def _into_real(input: Any, axes: tuple[int, ...], scale: str, size: int) -> Node:
     return own.to_real(input, axes=axes, scale=scale, size=size)
+
+
+def _transform(x: Any, axes: tuple[int, ...], scale: str, forward: bool) -> Any:
+    """Of complex numbers."""
+    return in_order(_of_complex(x, axes, scale, forward), _together(x, axes))
+
+
+def _from_real(x: Any, axes: tuple[int, ...], scale: str, half: bool) -> Any:
+    """Of real numbers."""
+    inner = [*_outwards(x.stride(), axes[:-1]), axes[-1]]
+    return in_order(_of_real(x, axes, scale, half), _around(x.stride(), inner))
+
+
+def _to_real(x: Any, axes: tuple[int, ...], scale: str, size: int) -> Any:
+    """To real numbers."""
+    strides = dense(x.shape, _together(x, axes[:-1])) if len(axes) > 1 else x.stride()
+    return in_order(_into_real(x, axes, scale, size), _around(strides, axes[-1:]))
+
+
+# -- where a library writes the results: the axes that it transforms lie innermost
+
+
+def _together(x: Any, axes: Sequence[int]) -> list[int]:
+    return _around(x.stride(), _outwards(x.stride(), axes))
+
+
+def _around(strides: Sequence[int], axes: Sequence[int]) -> list[int]:
+    """All dims from the outermost in memory inwards, `axes` last."""
+    inner = [axis % len(strides) for axis in axes]
+    return [*_outwards(strides, [d for d in range(len(strides)) if d not in inner]), *inner]
+
+
+def _outwards(strides: Sequence[int], dims: Sequence[int]) -> list[int]:
+    return sorted(dims, key=lambda dim: -strides[dim])
 
 
 # -- operands

@@ -32,6 +32,7 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.operands import as_number, given_dtype, refuse_complex
+from gradcli.tensor.storage import Storage
 from gradcli.tensor.storing import BOTH, GATHERING, OF_NUMBERS, SAME, Memory, Out
 
 # -- positions
@@ -179,7 +180,8 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
         return tuple(Tensor(positions(c)) for c in np.nonzero(np.atleast_1d(value)))
     if value.ndim == 0:
         return Tensor(positions(np.zeros((int(bool(value)), 0))))
-    return Tensor(positions(np.stack(np.nonzero(value), -1)))
+    found = positions(np.stack(np.nonzero(value), -1))
+    return Tensor(found, Storage(found, (1, found.shape[0])))
 
 
 @composite("nonzero_static")

@@ -5,6 +5,7 @@ Constraints: see functions/numeric.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as repeated_choices
 from typing import Any
@@ -22,10 +23,12 @@ from gradcli.graph.shape import axes_from_right, axis_from_right, broadcast
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement
 from gradcli.tensor.arguments import require_tensors
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import composite, function, internal, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.operands import no_kernel, other_dtype
+from gradcli.tensor.result_layout import order_of
 from gradcli.tensor.storing import SAME
+from gradcli.tensor.wrapping import in_order
 
 
 def _error(sentence: str, code: str = "G024", kind: type[Exception] = RuntimeError) -> GradcliError:
@@ -72,10 +75,10 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     return linalg_cross(input, other, dim=dim)
 
 
-@function("rot90", out=None)
-def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
+@composite("rot90", out=None)
+def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
     """Turned `k` times by a right angle, from the first of `dims` to the second."""
-    x = tensor(input)
+    x = tensor(input.node)
     if len(dims) != 2:
         raise _error(f"expected total rotation dims == 2, but got dims = {len(dims)}", "G013")
     if x.ndim < 2:
@@ -90,10 +93,24 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Node:
         )
     first, second = axes_from_right(dims, x.ndim)
     if k % 2 == 0:
-        return movement.flip(x, axis=(first, second)) if k % 4 else ops.clone(x)
+        return _rotated(input, (first, second) if k % 4 else (), ())
+    # PyTorch makes a transpose of what it flips.
+    swapped = {first % x.ndim: second % x.ndim, second % x.ndim: first % x.ndim}
+    flipped = (first if k % 4 == 1 else second,)
+    return in_order(
+        _rotated(input, flipped, (first, second)), [swapped.get(d, d) for d in order_of(input)]
+    )
+
+
+@internal("rot90", layout=True)
+def _rotated(x: Node, flipped: tuple[int, ...], swapped: tuple[int, ...]) -> Node:
     order = list(range(-x.ndim, 0))
-    order[first], order[second] = order[second], order[first]
-    return movement.flip(permuted(x, tuple(order)), axis=(first if k % 4 == 1 else second,))
+    if swapped:
+        first, second = swapped
+        order[first], order[second] = order[second], order[first]
+    elif not flipped:
+        return ops.clone(x)
+    return movement.flip(permuted(x, tuple(order)), axis=flipped)
 
 
 # -- combinations, grids, matrices

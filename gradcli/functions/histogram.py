@@ -23,7 +23,7 @@ from gradcli.ops.ruled import opaque
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import Number
+from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.operands import no_kernel
 from gradcli.tensor.results import named_results
 
@@ -31,7 +31,7 @@ Array = Any
 
 
 @function("bincount", shown="NotImplemented", out=None)
-def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Node:
+def bincount(input: Any, weights: AnyTensor = None, minlength: int = 0) -> Node:
     """How often (or with which sum of `weights`) each whole number occurs."""
     x = tensor(input)
     if x.dtype.category != INTEGER:

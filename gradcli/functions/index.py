@@ -27,7 +27,7 @@ from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor, saved
 from gradcli.tensor.function import called, composite, internal, number_node, viewed
 from gradcli.tensor.in_place import in_place
-from gradcli.tensor.kinds import Tensors
+from gradcli.tensor.kinds import AnyTensor, Tensors
 from gradcli.tensor.levels import lanes_of, of_all_examples
 from gradcli.tensor.operands import refuse_complex
 from gradcli.tensor.storage import view_steps
@@ -540,6 +540,6 @@ def _indices(input: Tensor, indices: Any) -> Advanced:
 
 
 @composite("index_put", out=None, memory=PUTTING, in_place=EVERYWHERE)
-def index_put(input: Any, indices: Tensors, values: Any, accumulate: bool = False) -> Any:
+def index_put(input: Any, indices: Tensors, values: AnyTensor, accumulate: bool = False) -> Any:
     """`input` with `values` written (or added) at positions."""
     return _put(input, _indices(input, indices), _like(values, input), accumulate)

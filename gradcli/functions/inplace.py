@@ -22,7 +22,7 @@ from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.in_place import in_place, written_form
 from gradcli.tensor.kept import backward_name
-from gradcli.tensor.kinds import Value
+from gradcli.tensor.kinds import Number, Value
 from gradcli.tensor.named import Named
 from gradcli.tensor.storage import View
 from gradcli.tensor.write import filled, refuse, refuse_overlap, write
@@ -140,7 +140,7 @@ def zero_(input: Any) -> Any:
 
 
 @composite("Tensor.fill_diagonal_")
-def fill_diagonal_(input: Any, fill_value: Any, wrap: bool = False) -> Any:
+def fill_diagonal_(input: Any, fill_value: Number, wrap: bool = False) -> Any:
     """Writes one number on the diagonal of all dims, which are two or equally long.
 
     Args:

@@ -27,7 +27,7 @@ from gradcli.tensor.kinds import Sized
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import cannot_cast
 
-Reduction = str
+Reduction = str  # of any type: what it is, is looked at where losses are reduced
 Old = bool | None
 Loss = TypeVar("Loss")
 

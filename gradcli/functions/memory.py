@@ -5,6 +5,7 @@ Constraints: elements that nobody has written are 0 here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -15,10 +16,13 @@ from gradcli.functions.strides import as_strided
 from gradcli.graph.shape import numel
 from gradcli.tensor import layout
 from gradcli.tensor.function import composite
+from gradcli.tensor.kinds import AnyTensor
 
 
 @composite("empty_strided", method=False)
-def empty_strided(size: Any, stride: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def empty_strided(
+    size: Sequence[int], stride: Sequence[int], *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
     """A tensor of given sizes whose neighbours lie `stride` elements apart."""
     shape, steps = sizes_of([size]), sizes_of([stride])
     order = sorted(range(len(shape)), key=lambda axis: -steps[axis])
@@ -32,7 +36,12 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, requires_grad: b
 
 @composite("Tensor.new_empty_strided")
 def new_empty_strided(
-    input: Any, size: Any, stride: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Any,
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """`empty_strided` of the dtype of `input`."""
     kind = dtype or input.dtype
@@ -41,7 +50,11 @@ def new_empty_strided(
 
 @composite("empty_permuted", method=False)
 def empty_permuted(
-    size: Any, physical_layout: Any, *, dtype: Any = None, requires_grad: bool = False
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
 ) -> Any:
     """A tensor of given sizes whose dims lie in memory in the order `physical_layout`."""
     order = [whole(axis) for axis in physical_layout]
@@ -89,6 +102,6 @@ def resize_(input: Any, *size: Any, memory_format: Any = None) -> Any:
 
 
 @composite("Tensor.resize_as_")
-def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
+def resize_as_(input: Any, the_template: AnyTensor, *, memory_format: Any = None) -> Any:
     """Gives the tensor the sizes of another one."""
     return resize_(input, *the_template.shape)

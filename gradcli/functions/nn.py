@@ -6,7 +6,7 @@ choose never puts NaN into a gradient: what it computes from is put back into it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -201,7 +201,11 @@ def _trailing(name: str, x: Any, normalized_shape: Any, **parameters: Any) -> tu
     out=None,
 )
 def layer_norm(
-    input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-05
+    input: Any,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-05,
 ) -> Node:
     """`input` with mean 0 and variance 1 over the last dims, times `weight`, plus `bias`."""
     x = tensor(input)
@@ -222,7 +226,7 @@ def layer_norm(
 
 @composite("rms_norm", "nn.functional.rms_norm", method=False, out=None)
 def rms_norm(
-    input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None
+    input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> Any:
     """`input` over the root of its mean square over the last dims, times `weight`."""
     if not input.dtype.differentiable:

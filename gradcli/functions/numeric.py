@@ -17,7 +17,7 @@ from gradcli.graph.shape import axes_from_right, axis_from_right, own_axis
 from gradcli.ops import elementwise as ops
 from gradcli.tensor import Tensor
 from gradcli.tensor.function import composite, function
-from gradcli.tensor.kinds import Number
+from gradcli.tensor.kinds import AnyTensor, Number
 from gradcli.tensor.storing import SCALAR
 
 
@@ -34,7 +34,9 @@ def _between(x: Any, dim: int, start: int, stop: int) -> Any:
 
 
 @composite("diff", out=SCALAR)
-def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(
+    input: Any, n: int = 1, dim: int = -1, prepend: AnyTensor = None, append: AnyTensor = None
+) -> Any:
     """The differences of neighbours along `dim`, taken `n` times."""
     if not input.shape:
         raise _error("diff expects input to be at least one-dimensional", "G024")
@@ -208,7 +210,9 @@ cumulative_trapezoid = composite("cumulative_trapezoid", method=False, out=None)
 
 
 @composite("cov", out=None)
-def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+def cov(
+    input: Any, *, correction: int = 1, fweights: AnyTensor = None, aweights: AnyTensor = None
+) -> Any:
     """The covariances of variables (rows) over observations (columns)."""
     if len(input.shape) > 2:
         raise _error(

@@ -21,7 +21,7 @@ from gradcli.ops.rows import lacks
 from gradcli.ops.scatter import Places
 from gradcli.tensor.function import function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.kinds import Number, Operand
+from gradcli.tensor.kinds import AnyTensor, Number, Operand
 from gradcli.tensor.operands import as_number, given_dtype
 from gradcli.tensor.storing import METHOD, SAME, SCATTERING, Memory
 
@@ -73,7 +73,7 @@ _WHOLE = (int64, int32)
 
 
 @function("index_add", out=SAME, memory=SCATTERING, in_place=METHOD)
-def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Number = 1) -> Node:
+def index_add(input: Any, dim: int, index: Any, source: AnyTensor, *, alpha: Number = 1) -> Node:
     """`input` with `alpha` times the slices of `source` added along `dim` at positions."""
     x, value = tensor(input), tensor(source)
     sentence = "index_add_(): Expected dtype int32/int64 for index but got: {}"
@@ -88,7 +88,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Number = 
 
 
 @function("index_copy", out=SAME, memory=SCATTERING, in_place=METHOD)
-def index_copy(input: Any, dim: int, index: Any, source: Any) -> Node:
+def index_copy(input: Any, dim: int, index: Any, source: AnyTensor) -> Node:
     """`input` with the slices of `source` written along `dim` at positions."""
     x, value, chosen = tensor(input), tensor(source), tensor(index)
     axis = axis_from_right(dim, x.ndim)
@@ -190,7 +190,7 @@ def _filler(x: Node, value: Any) -> Node:
     "index_reduce", refuses=lacks("index_func_", BOOL, COMPLEX), memory=SCATTERING, in_place=METHOD
 )
 def index_reduce(
-    input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
+    input: Any, dim: int, index: Any, source: AnyTensor, reduce: str, *, include_self: bool = True
 ) -> Node:
     """`input` combined along `dim` with the slices of `source` that go to each position."""
     if reduce not in ("prod", "mean", "amax", "amin"):
@@ -213,7 +213,7 @@ def index_reduce(
 
 
 @function("masked_scatter", out=None, memory=Memory(operands=False), in_place=METHOD)
-def masked_scatter(input: Any, mask: Any, source: Any) -> Node:
+def masked_scatter(input: Any, mask: Any, source: AnyTensor) -> Node:
     """`input` with the elements of `source`, one after another, where `mask` holds."""
     x, where, value = tensor(input), tensor(mask), tensor(source)
     if where.dtype.category != BOOL:
@@ -238,7 +238,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Node:
 
 
 @function("put", layout=True, out=None, memory=SCATTERING, in_place=METHOD)
-def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Node:
+def put(input: Any, index: Any, source: AnyTensor, accumulate: bool = False) -> Node:
     """`input` with `source` written (or added) at positions that count all elements."""
     x, chosen, value = tensor(input), tensor(index), tensor(source)
     if chosen.dtype is not int64:

@@ -88,7 +88,7 @@ def _split(x: Node, size: int, dim: int = 0) -> tuple[Node, ...]:
 
 
 @function("split_with_sizes", view=True, out=None)
-def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Node, ...]:
+def split_with_sizes(input: Any, split_sizes: Sequence[int], dim: int = 0) -> tuple[Node, ...]:
     """Pieces along `dim` of the listed sizes."""
     x, sizes = tensor(input), [whole(n) for n in split_sizes]
     extent = _extent(x, dim, "split_with_sizes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import eq
 from typing import Any
 
@@ -84,7 +85,9 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 
 
 @composite("as_strided", out=None)
-def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+def as_strided(
+    input: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Any:
     """The memory of `input` read by strides."""
     if levels.active:
         _require_in_order(input)
@@ -213,7 +216,11 @@ def _strided(x: Node, size: Any, stride: Any, offset: int | None) -> Node:
 
 @function("as_strided_scatter", out=None)
 def as_strided_scatter(
-    input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None
+    input: Any,
+    src: Any,
+    size: Sequence[int],
+    stride: Sequence[int],
+    storage_offset: int | None = None,
 ) -> Node:
     """`input` with `src` in place of what `as_strided` reads."""
     x = tensor(input)

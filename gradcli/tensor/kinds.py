@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gradcli.errors import GradcliError
 from gradcli.graph.dtype import INTEGER, DType
 from gradcli.graph.node import Node
 from gradcli.graph.op import NOTHING
@@ -19,6 +20,8 @@ AnyTensor = Any
 """Annotation: a tensor, where the parameter's name does not say so."""
 Number = Any
 """Annotation: a Python number, or a 0-dim tensor in its place."""
+Real = float
+"""Annotation: a Python number that PyTorch makes a double of: a complex one is of its type."""
 Operand = Any
 """Annotation: a tensor, or a number where another operand is a tensor."""
 Sized = Any
@@ -75,6 +78,14 @@ def _float(value: Any) -> Any:
     return plain if isinstance(plain, (bool, int, float)) else MISFIT
 
 
+def _real(value: Any) -> Any:
+    plain = _plain(value)
+    if isinstance(plain, complex):
+        sentence = "value cannot be converted to type double without overflow"
+        raise GradcliError("G014", sentence, help="give its .real")
+    return plain if isinstance(plain, (bool, int, float)) else MISFIT
+
+
 def whole(value: Any) -> Any:
     """A whole number; `MISFIT` for anything else, truth values among it."""
     if isinstance(value, Tensor) and value.dtype.category != INTEGER:
@@ -127,7 +138,8 @@ OPERAND = (TENSOR, NUMBER)
 _KINDS: dict[str, tuple[Kind, ...]] = {
     **{"AnyTensor": (TENSOR,), "Tensor": (TENSOR,), "Number": (NUMBER,)},
     **{"Operand": OPERAND, "Value": OPERAND},
-    **{"float": (Kind("float", _float),), "int": (Kind("int", whole),)},
+    **{"float": (Kind("float", _float),), "Real": (Kind("Number", _real),)},
+    **{"int": (Kind("int", whole),)},
     **{"bool": (Kind("bool", _bool),), "Old": (Kind("bool", _bool),)},
     "str": (Kind("str", lambda value: value if isinstance(value, str) else MISFIT),),
     "Tensors": (Kind("tuple of Tensors", _tensors),),
@@ -136,7 +148,6 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     **{"Dim": (_DIMS,), "Dims": (_DIMS,), "Sizes": (_DIMS,), "Sequence[int]": (_SEVERAL,)},
     "Listed": (_SEVERAL,),
 }
-_KINDS["Reduction"] = _KINDS["str"]
 
 
 class Parameter:

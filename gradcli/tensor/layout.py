@@ -30,10 +30,13 @@ def row_major(shape: Sequence[int]) -> Strides:
     return tuple(reversed(strides))
 
 
-def column_major(shape: Sequence[int]) -> Strides:
-    """The strides of matrices that lie one after another, each column by column."""
-    strides = row_major(shape)
-    return (*strides[:-2], 1, max(shape[-2], 1))
+def dense(shape: Sequence[int], dims: Sequence[int]) -> Strides:
+    """The strides of what lies in memory without gaps, `dims` from the outermost inwards."""
+    strides, step = [1] * len(shape), 1
+    for dim in reversed(dims):
+        strides[dim] = step
+        step *= max(shape[dim], 1)
+    return tuple(strides)
 
 
 def strides_of(tensor: Tensor) -> Strides:

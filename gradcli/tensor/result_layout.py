@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
 from gradcli.ops import movement
+from gradcli.ops.ruled import RULED
 from gradcli.tensor.layout import Strides, are_natural, expanded, is_dense, row_major, strides_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
 
     `kept` says whether it is laid out like them; by default where the op works elementwise.
     """
+    while node.op.name in RULED:
+        node = node.inputs[0]
     if not (node.op.elementwise if kept is None else kept):
         return None
     shape = node.shape

@@ -65,7 +65,15 @@ def in_columns(made: Any, numbers: Sequence[int]) -> Any:
 
 
 def _in_columns(made: Tensor) -> Tensor:
-    node = made.value_node
-    if node.ndim < 2 or made._storage is not None:
+    count = len(made._node.shape)
+    if count < 2 or made._storage is not None:
         return made
-    return Tensor(node, Storage(node, layout.column_major(node.shape)))
+    return in_order(made, (*range(count - 2), count - 1, count - 2))
+
+
+def in_order(made: Tensor, dims: Sequence[int]) -> Tensor:
+    """`made`, a new result, whose `dims` lie in memory from the outermost to the innermost."""
+    if made._storage is None and list(dims) == sorted(dims):
+        return made
+    node = made.value_node
+    return Tensor(node, Storage(node, layout.dense(node.shape, dims)))
