@@ -41,6 +41,7 @@ def activation(
     shown: str = "",
     method: bool = False,
     in_place: int = 0,
+    layout: bool | None = None,
     python: bool | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Node]], Function]:
@@ -51,7 +52,7 @@ def activation(
 
     def decorate(body: Callable[..., Node]) -> Function:
         common: Any = {"on_nodes": True, "shown": shown, "python": python}
-        fresh = Function(names[0], body, **common)
+        fresh = Function(names[0], body, layout=layout, **common)
         written = Function(names[0], body, overload=in_place, **common)
         parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
 
@@ -299,7 +300,7 @@ def softplus(input: Any, beta: Real = 1.0, threshold: Real = 20.0) -> Node:
     return ops.where(ops.gt(scaled, lift(threshold, x)), x, smooth if beta == 1 else smooth / beta)
 
 
-@activation("nn.functional.logsigmoid", shown="log_sigmoid", out=TYPE, python=False)
+@activation("nn.functional.logsigmoid", shown="log_sigmoid", layout=False, out=TYPE, python=False)
 def logsigmoid(input: Any) -> Node:
     """`log(sigmoid(input))`, without overflow."""
     return log_sigmoid_of(floating(input, "log_sigmoid_cpu"))

@@ -140,7 +140,7 @@ for _name, _what in {
 # -- activations that draw
 
 
-@internal("rrelu_with_noise")
+@internal("rrelu_with_noise", layout=False)
 def _rrelu(x: Node, noise: Any, inplace: bool = False) -> Node:
     if not isinstance(noise, Node):
         return leaky(x, noise, inplace)

@@ -103,7 +103,7 @@ def ndtr(input: Any) -> Node:
     return (ops.erf(as_floating(input) / math.sqrt(2)) + 1) * 0.5
 
 
-@function("mvlgamma", "special.multigammaln", in_place=METHOD)
+@function("mvlgamma", "special.multigammaln", layout=False, in_place=METHOD)
 def mvlgamma(input: Any, p: int) -> Node:
     """The logarithm of the multivariate gamma function in `p` dimensions."""
     if p < 1:

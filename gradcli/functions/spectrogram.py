@@ -17,6 +17,7 @@ from gradcli.ops.movement import reshape
 from gradcli.ops.window import overlap_add
 from gradcli.tensor import levels, registry
 from gradcli.tensor.function import composite, function
+from gradcli.tensor.wrapping import in_columns
 
 LEAST_ENVELOPE = 1e-11
 """The smallest sum of squared windows that `istft` divides by."""
@@ -129,8 +130,8 @@ def _transformed(
     frames = frames if scales is None else frames * scales
     norm = "ortho" if normalized else None
     found = fft.rfft(frames, norm=norm) if half else fft.fft(frames, norm=norm)
-    found = _frames_last(found)
-    return _first(found) if single else found
+    found = _first(_frames_last(found)) if single else _frames_last(found)
+    return in_columns(found, (0,))
 
 
 @function("Tensor._frames_last", shown="transpose", overload=1)
