@@ -21,7 +21,7 @@ from gradcli.ops.ruled import ruled
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
-from gradcli.tensor.storing import EVERYWHERE, FOUND, OBJECT
+from gradcli.tensor.storing import FOUND, OBJECT, InPlace
 
 # -- making them
 
@@ -160,7 +160,7 @@ def conj(input: Any) -> Node:
     return complexes.conjugate(x) if x.dtype.is_complex else x
 
 
-@function("conj_physical", out=FOUND, in_place=EVERYWHERE)
+@function("conj_physical", out=FOUND, in_place=InPlace(functions=True, digit=1))
 def conj_physical(input: Any) -> Node:
     """The complex conjugates, copied; a real tensor itself."""
     return ops.conj(tensor(input))

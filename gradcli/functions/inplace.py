@@ -194,7 +194,8 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
 
 
 def _squeeze_overload(*dim: Any, **named: Any) -> int:
-    return 3 if not dim and not named else 4
+    given = (*dim, *named.values())
+    return 3 + len(given) + any(isinstance(value, (list, tuple)) for value in given)
 
 
 for _name, _shown, _overload in (

@@ -169,6 +169,9 @@ def repeat(input: Any, *repeats: Any) -> Node:
 @composite("tile", out=None)
 def tile(input: Any, *dims: Listed) -> Any:
     """Repeated along the last dims the given number of times."""
+    if not dims:
+        sentence = 'tile() missing 1 required positional arguments: "dims"'
+        raise GradcliError("G013", sentence, help="x.tile(2)", kind=TypeError)
     times = sizes_of(dims)
     return repeat(input, *(1,) * (len(input.shape) - len(times)), *times)
 

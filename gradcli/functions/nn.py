@@ -77,7 +77,7 @@ def _rows(name: str, op: Any) -> Callable[..., Any]:
         return of(input if dtype is None else input.to(dtype), dim)
 
     def functional(
-        input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+        input: Any, dim: int | None = None, _stacklevel: Any = 3, dtype: Any = None
     ) -> Any:
         implicit = 0 if len(input.shape) in (0, 1, 3) else 1
         return along(input, implicit if dim is None else dim, dtype)
@@ -94,7 +94,7 @@ log_softmax = _rows("log_softmax", reduction.log_softmax)
 
 
 @composite("nn.functional.softmin")
-def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+def softmin(input: Any, dim: int | None = None, _stacklevel: Any = 3, dtype: Any = None) -> Any:
     """The softmax of `-input` along `dim`."""
     return softmax(-input, dim, dtype=dtype)
 

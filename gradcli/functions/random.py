@@ -19,7 +19,6 @@ from gradcli.functions.drawing import (
     in_memory_order,
     parameters,
     refuse_shared,
-    refuse_unbatched,
     stream,
 )
 from gradcli.functions.shape import whole
@@ -28,7 +27,6 @@ from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite, laid_out
 from gradcli.tensor.generator import HeldGenerator, default_generator
 from gradcli.tensor.storing import Out
-from gradcli.tensor.write import filled, refuse, refuse_overlap, write
 
 registry.register("torch.Generator", lambda device="cpu": HeldGenerator())
 registry.register("torch.default_generator", default_generator)
@@ -236,63 +234,3 @@ def multinomial(
     rows = weights.reshape(-1, weights.shape[-1])  # of all examples, one after another
     found = draw(rows, num_samples, replacement)
     return drawn_tensor(found.reshape(*weights.shape[:-1], found.shape[-1]))
-
-
-# -- written to a tensor
-
-
-def allowed(input: Tensor, name: str) -> None:
-    """Refuses what must not be written to, by `name`, before the stream moves."""
-    refuse(input, False, name)
-    refuse_unbatched(input)
-    refuse_overlap(input, [])
-
-
-def _draws(name: str, draw: str, *parameters: str, overload: int = 0) -> None:
-    @composite(f"Tensor.{name}_")
-    def draws(input: Any, *args: Any, generator: Any = None, **kwargs: Any) -> Any:
-        named = dict(zip(parameters, args, strict=False))
-        given = {{"from": "low", "to": "high"}.get(k, k): v for k, v in {**named, **kwargs}.items()}
-        allowed(input, f"{name}_")
-        array = in_memory_order(input, draw, generator, drawn_as(input.dtype), **given)
-        return write(input, filled(input, drawn_tensor(array, input.dtype).node, name, overload))
-
-    draws.doc = f"Writes random numbers ({draw})."
-
-
-_draws("uniform", "uniform", "low", "high")
-_draws("normal", "normal", "mean", "std")
-_draws("exponential", "exponential", "lambd")
-_draws("cauchy", "cauchy", "median", "sigma")
-_draws("geometric", "geometric", "p")
-_draws("log_normal", "log_normal", "mean", "std")
-
-
-@composite("Tensor.bernoulli_")
-def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
-    """Writes 0 or 1, 1 with probability `p`."""
-    allowed(input, "bernoulli_.Tensor" if isinstance(p, Tensor) else "bernoulli_.float")
-    if isinstance(p, Tensor):
-        draw = drawing(generator).bernoulli
-        array = draw(*parameters(p), tuple(input.shape), drawn_as(input.dtype))
-    else:
-        array = in_memory_order(input, "bernoulli", generator, drawn_as(input.dtype), p=p)
-    overload = 1 if isinstance(p, Tensor) else 2
-    return write(input, filled(input, drawn_tensor(array, input.dtype).node, "bernoulli", overload))
-
-
-@composite("Tensor.random_")
-def random_(input: Any, low: Any = None, to: Any = ..., *, generator: Any = None) -> Any:
-    """Writes random whole numbers: from `low` up to and without `to`, or all that fit.
-
-    One number alone is `to`; None is the end of what fits.
-    """
-    allowed(input, "random_")
-    kind = drawn_as(input.dtype)
-    if low is None and to is ...:
-        array, overload = in_memory_order(input, "random_", generator, kind), 2
-    else:
-        ends = {"low": 0, "high": low} if to is ... else {"low": low or 0, "high": to}
-        array = in_memory_order(input, "integers", generator, kind, **ends)
-        overload = int(low is None or to is ...)
-    return write(input, filled(input, drawn_tensor(array, input.dtype).node, "random", overload))

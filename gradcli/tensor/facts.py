@@ -35,8 +35,8 @@ class Facts:
         exact: whether its body is given numbers of half the width as they are (see halves.py).
         names: whether its body itself says what its result is shown as.
         refuses: dtypes of the first tensor for which PyTorch has no kernel, and its sentence.
-        out: which dtypes of `out` it writes to; None where it takes none, as by default what is
-            written in Python.
+        out: which dtypes of `out` it writes to; None where it takes none, as by default methods and
+            what is written in Python.
         in_place: its in-place form, `NAME_`, where it has one.
         memory: which memory it may not write its result to.
         python: whether PyTorch's is written in Python: other sentences, no other names; by default
@@ -84,7 +84,7 @@ class Facts:
         self.exact = self.exact or self.view
         if said.get("python") is None:
             self.python = name.startswith("nn.functional.")
-        if self.python and self.out is CAST:
+        if self.out is CAST and (self.python or name.startswith("Tensor.")):
             self.out = None
 
 

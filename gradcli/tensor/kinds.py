@@ -1,8 +1,9 @@
 """What a parameter takes, read from its annotation: PyTorch's word for it, and what fits.
 
 Constraints: a parameter annotated `Any` takes a tensor when its name is one of `TENSORS`, a dtype
-when it is `dtype`, and anything otherwise; `from __future__ import annotations` keeps annotations
-as text. No values of tensors are looked at, except of one that stands for a number.
+when it is `dtype`, a generator when it is `generator`, and anything otherwise;
+`from __future__ import annotations` keeps annotations as text. No values of tensors are looked at,
+except of one that stands for a number.
 """
 
 from __future__ import annotations
@@ -150,6 +151,13 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 }
 
 
+_KINDS["Generator"] = (
+    Kind("torch.Generator", lambda v: v if type(v).__name__ == "Generator" else MISFIT),
+)
+_BY_NAME = {"dtype": "DType", "generator": "Generator"}
+"""What a parameter annotated `Any` of this name takes."""
+
+
 class Parameter:
     """One parameter of a body.
 
@@ -168,7 +176,7 @@ class Parameter:
     def __init__(self, name: str, annotation: str, none: bool) -> None:
         words = annotation.split(" | ")
         if annotation == "Any":
-            words = ["DType" if name == "dtype" else "Tensor" if name in TENSORS else "Any"]
+            words = [_BY_NAME.get(name) or ("Tensor" if name in TENSORS else "Any")]
         known = [_KINDS.get(word) for word in words if word != "None"]
         self.name = self.shown = name
         self.kinds: tuple[Kind, ...] = () if None in known else sum(filter(None, known), ())

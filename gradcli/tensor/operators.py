@@ -51,7 +51,7 @@ class Operators:
         return registry.method("bitwise_not")(self)
 
 
-def bound(function: Any, tensor: Any, args: Iterable[Any], **kwargs: Any) -> Any:
+def bound(function: Any, tensor: Any, args: Iterable[Any], /, **kwargs: Any) -> Any:
     """The result of a function of the table as a method of `tensor`."""
     try:
         if kwargs.get("out") is not None:

@@ -14,7 +14,17 @@ from typing import Any
 
 FAMILIES = (
     *("math", "elementwise", "reduce", "shape", "index", "create", "constants", "join", "linalg"),
-    *("inplace", "convert", "gather", "split", "random", "grad_mode", "complex", "nn"),
+    *(
+        "inplace",
+        "convert",
+        "gather",
+        "split",
+        "random",
+        "random_writes",
+        "grad_mode",
+        "complex",
+        "nn",
+    ),
     *(
         "linear",
         "activation",
@@ -25,7 +35,16 @@ FAMILIES = (
         "einsum",
         "systems",
     ),
-    *("matrices", "decompositions", "lu", "fft", "spectrogram", "special", "scatter"),
+    *(
+        "matrices",
+        "decompositions",
+        "lu",
+        "fft",
+        "frequencies",
+        "spectrogram",
+        "special",
+        "scatter",
+    ),
     *("scatter_slices", "strides"),
     *("order", "counting", "histogram", "numeric", "distances", "geometry", "types", "data", "pad"),
     *("norm", "embedding", "conv", "pool", "pool_mean", "pool_places", "patches", "resize"),
