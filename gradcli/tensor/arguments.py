@@ -284,13 +284,14 @@ def misfit(function: Function, args: Args, kwargs: Kwargs, error: Exception) -> 
 def signature_text(function: Function) -> str:
     """A function's parameters as a user writes them: `(input, dim=None, keepdim=False)`."""
     import inspect
+    import keyword
 
     signature = inspect.signature(function.body)
-    empty = inspect.Parameter.empty
-    by_name, kept = function.parameters.by_name, signature.parameters.values()
-    bare = [
-        p.replace(annotation=empty, name=by_name[p.name].shown if p.name in by_name else p.name)
-        for p in kept
-        if p.name != "self" and function.arguments.get(p.name, "") is not None
-    ]
+    empty, by_name = inspect.Parameter.empty, function.parameters.by_name
+    bare = []
+    for p in signature.parameters.values():
+        if p.name != "self" and function.arguments.get(p.name, "") is not None:
+            shown = by_name[p.name].shown if p.name in by_name else p.name
+            shown += "_" * keyword.iskeyword(shown)
+            bare.append(p.replace(annotation=empty, name=shown))
     return str(signature.replace(parameters=bare, return_annotation=empty))

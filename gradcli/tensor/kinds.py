@@ -152,7 +152,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 
 
 _KINDS["Generator"] = (
-    Kind("torch.Generator", lambda v: v if type(v).__name__ == "Generator" else MISFIT),
+    Kind("torch.Generator", lambda v: v if "Generator" in type(v).__name__ else MISFIT),
 )
 _BY_NAME = {"dtype": "DType", "generator": "Generator"}
 """What a parameter annotated `Any` of this name takes."""
