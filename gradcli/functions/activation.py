@@ -32,7 +32,7 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.in_place import in_place as into_itself
 from gradcli.tensor.kinds import Real
 from gradcli.tensor.named import Named
-from gradcli.tensor.operands import no_kernel, with_real_gradient
+from gradcli.tensor.operands import no_kernel, number_like, with_real_gradient
 from gradcli.tensor.storing import FOUND, TYPE
 
 
@@ -317,7 +317,7 @@ def threshold(input: Any, threshold: Real, value: Real, inplace: bool = False) -
     x = tensor(input)
     if x.dtype.category == BOOL or x.dtype.is_complex:
         raise no_kernel("threshold_cpu", x)
-    return ops.where(ops.le(x, lift(threshold, x)), lift(value, x), x)
+    return ops.where(ops.le(x, number_like(x, threshold)), number_like(x, value), x)
 
 
 @function("nn.functional.glu")

@@ -13,6 +13,7 @@ from gradcli.functions.create import dtype_or_default, from_array, made, number_
 from gradcli.functions.shape import whole
 from gradcli.functions.spacing import between, count_of, counted, require_range
 from gradcli.graph.dtype import (
+    BOOL,
     C_TYPES,
     FLOATING,
     SCALAR_TYPES,
@@ -29,7 +30,7 @@ from gradcli.graph.shape import Shape
 from gradcli.tensor import Tensor, levels
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import AnyTensor, Number
-from gradcli.tensor.operands import as_number
+from gradcli.tensor.operands import as_number, as_scalar
 from gradcli.tensor.storing import IN_ORDER
 from gradcli.tensor.wrapping import laid_out
 
@@ -132,7 +133,7 @@ def full(
 @composite("scalar_tensor", method=False, out=None)
 def scalar_tensor(s: Number, *, dtype: Any = None, requires_grad: bool = False) -> Any:
     """A 0-dim tensor of a number, of the default dtype."""
-    return made(as_number(number_of(s), dtype_or_default(dtype)), requires_grad)
+    return made(as_scalar(number_of(s), dtype_or_default(dtype)), requires_grad)
 
 
 @composite("full_like", method=False)
@@ -263,6 +264,10 @@ def linspace(
     """`steps` numbers from `start` to `end`, evenly spaced."""
     ends = _ends("linspace", start, end)
     kind = _spaced_kind("linspace", ends, dtype)
+    if kind.category == BOOL:
+        require_range("linspace", kind)
+    for value in (start, end):
+        as_number(number_of(value), kind)
     values = between(ends, whole(steps), kind)
     return from_array(values, kind, requires_grad=requires_grad)
 

@@ -82,6 +82,7 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Nod
     x, y, z = promoted(input, tensor1, tensor2)
     if x.dtype is bool_:
         raise no_kernel("addcmul_cpu_out", x)
+    as_number(value, x.dtype)
     made = x + (y * z if value == 1 else value * y * z)
     return ruled(made, x, y, z, rules=_ADDCMUL, scale=value)
 
@@ -99,6 +100,7 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Number = 1) -> Nod
     x, y, z = promoted(input, tensor1, tensor2)
     if common_dtype((tensor1, tensor2)).category < FLOATING:
         raise GradcliError("G025", _INTEGER_ADDCDIV)
+    as_number(value, x.dtype)
     made = x + (y / z if value == 1 else value * (y / z))
     return ruled(made, x, y, z, rules=_ADDCDIV, scale=value)
 

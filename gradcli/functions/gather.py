@@ -21,7 +21,7 @@ from gradcli.functions.index import (
     read,
 )
 from gradcli.functions.shape import reshaped, whole
-from gradcli.graph.dtype import BOOL, C_TYPES, INTEGER, SCALAR_TYPES, complex64, int32, int64
+from gradcli.graph.dtype import BOOL, C_TYPES, INTEGER, SCALAR_TYPES, int32, int64
 from gradcli.graph.node import Node, constant
 from gradcli.graph.shape import axis_from_right, broadcast
 from gradcli.ops import indexing, movement
@@ -31,7 +31,7 @@ from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.levels import lanes_of, of_all_examples
-from gradcli.tensor.operands import as_number, given_dtype, refuse_complex
+from gradcli.tensor.operands import number_like, refuse_complex
 from gradcli.tensor.storage import Storage
 from gradcli.tensor.storing import BOTH, GATHERING, OF_NUMBERS, SAME, Memory, Out
 
@@ -281,13 +281,3 @@ def masked_fill(input: Any, mask: Any, value: Operand) -> Node:
     refuse_complex(x.dtype, filler.dtype)
     filled: Node = where(chosen, cast(filler, x.dtype), x)
     return filled
-
-
-def number_like(x: Tensor | Node, value: Any) -> Node:
-    """A number as PyTorch writes it into a tensor: cut off to an integer, never complex to real."""
-    if isinstance(value, complex):
-        if value.imag and x.dtype.category != BOOL:
-            refuse_complex(x.dtype, complex64)
-        elif not value.imag:
-            value = value.real
-    return cast(as_number(value, given_dtype(x)), x.dtype)

@@ -17,7 +17,7 @@ from gradcli.execute.evaluate import answer, array, settle, unknown
 from gradcli.functions.shape import part, permuted, reshaped, select_at
 from gradcli.graph.call import Arguments
 from gradcli.graph.dim import Dim
-from gradcli.graph.dtype import BOOL, SCALAR_TYPES, complex64, int8, int16, int32, int64, uint8
+from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int8, int16, int32, int64, uint8
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import broadcast
 from gradcli.ops import elementwise as ops
@@ -25,14 +25,17 @@ from gradcli.ops import indexing, movement
 from gradcli.ops.elementwise import cast
 from gradcli.ops.rows import zero
 from gradcli.tensor import Tensor, saved
-from gradcli.tensor.function import called, composite, internal, number_node, viewed
+from gradcli.tensor.function import called, composite, internal, viewed
 from gradcli.tensor.in_place import in_place
 from gradcli.tensor.kinds import AnyTensor, Tensors
+from gradcli.tensor.layout import Strides, row_major, strides_of
 from gradcli.tensor.levels import lanes_of, of_all_examples
-from gradcli.tensor.operands import refuse_complex
+from gradcli.tensor.operands import as_scalar, refuse_complex
+from gradcli.tensor.result_layout import is_reordered, ordered
 from gradcli.tensor.storage import view_steps
 from gradcli.tensor.storing import EVERYWHERE, PUTTING
 from gradcli.tensor.values import followed
+from gradcli.tensor.wrapping import placed
 from gradcli.tensor.write import refuse
 
 Advanced = list[tuple[int, Node]]
@@ -62,15 +65,33 @@ def getitem(input: Any, index: object) -> Any:
     view, advanced = planned(x, index)
     if not advanced:
         return _viewed(input, view)
+    reordered = input._storage is not None and is_reordered(input)
+    source = input if view is x or not reordered else _viewed(input, view)
     found = read(view, advanced)
     nodes = [item for item in _items(index) if isinstance(item, Node)]
     if found.tracked:
         found.call = ("IndexBackward0", Arguments((view,), (view, *nodes)))
     settle(found)
-    made = Tensor(found)
+    made = placed(found, _order_of_read(source, advanced, found) if reordered else None)
     if saved.watchers:
         saved.keep(made, list(map(Tensor, nodes)), nodes)
     return made
+
+
+def _order_of_read(source: Tensor, advanced: Advanced, found: Node) -> Strides | None:
+    """The strides of what was read at positions of a tensor whose dims lie in another order."""
+    strides, axes = strides_of(source), [axis for axis, _ in advanced]
+    rest = [stride for axis, stride in enumerate(strides) if axis not in axes]
+    width, before = found.ndim - len(rest), _before(axes)
+    steps = [
+        (*rest[:before], *[0] * width, *rest[before:]),
+        (
+            *[0] * before,
+            *row_major(found.shape[before : before + width]),
+            *[0] * len(rest[before:]),
+        ),
+    ]
+    return ordered(steps, found.shape)
 
 
 _PARTS = frozenset((int, slice, type(None), type(...)))
@@ -121,9 +142,13 @@ def _front(x: Node, advanced: Advanced) -> tuple[Node, tuple[int, ...], int]:
     rank = x.ndim
     axes = [a for a, _ in advanced]
     order = tuple(a - rank for a in (*axes, *(a for a in range(rank) if a not in axes)))
-    adjacent = axes == list(range(axes[0], axes[0] + len(axes)))
     plain = order == tuple(range(-rank, 0))
-    return x if plain else permuted(x, order), order, axes[0] if adjacent else 0
+    return x if plain else permuted(x, order), order, _before(axes)
+
+
+def _before(axes: list[int]) -> int:
+    """How many axes stand before the picked ones, where several are picked."""
+    return axes[0] if axes == list(range(axes[0], axes[0] + len(axes))) else 0
 
 
 def _behind(rank: int, width: int, before: int) -> tuple[int, ...]:
@@ -449,8 +474,6 @@ def _converted(value: Any, like: Tensor) -> Tensor:
     if isinstance(value, Tensor):
         refuse_complex(like.dtype, value.dtype)
         return value.to(like.dtype)  # type: ignore[no-any-return]  # a method of the table
-    if isinstance(value, complex) and value.imag:
-        refuse_complex(like.dtype, complex64)
     return _number(value, like)
 
 
@@ -464,7 +487,7 @@ def _write_view(target: Tensor, value: Tensor) -> None:
 
 
 def _number(value: complex, like: Tensor) -> Tensor:
-    return Tensor(number_node(value, like.dtype))
+    return Tensor(as_scalar(value, like.dtype))
 
 
 def _without_leading_ones(value: Tensor) -> Tensor:

@@ -9,22 +9,22 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.gather import number_like
-from gradcli.functions.shape import too_many_dims
+from gradcli.functions.shape import row_major_copy, too_many_dims
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
-from gradcli.graph.shape import require_room
+from gradcli.graph.shape import Shape, require_room
 from gradcli.ops import elementwise as ops
 from gradcli.ops.elementwise import cast
-from gradcli.ops.movement import expand
+from gradcli.ops.movement import expand, inverse, permute, reshape
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, internal, number_node
 from gradcli.tensor.in_place import in_place, written_form
 from gradcli.tensor.kept import backward_name
 from gradcli.tensor.kinds import Number, Value
 from gradcli.tensor.named import Named
-from gradcli.tensor.storage import View
+from gradcli.tensor.operands import number_like
+from gradcli.tensor.storage import Steps, View
 from gradcli.tensor.write import filled, refuse, refuse_overlap, write
 
 AUGMENTED = {
@@ -64,7 +64,8 @@ def _imatmul(input: Any, other: Any) -> Any:
 @function("clone", out=None)
 def clone(input: Any, *, memory_format: Any = None) -> Node:
     """A copy that the gradient flows through."""
-    return ops.clone(input)
+    in_rows = str(memory_format) == "torch.contiguous_format"
+    return row_major_copy(input) if in_rows else ops.clone(input)
 
 
 # -- whole values
@@ -150,6 +151,7 @@ def fill_diagonal_(input: Any, fill_value: Number, wrap: bool = False) -> Any:
         raise GradcliError("G024", "dimensions must larger than 1")
     if input.ndim > 2 and len(set(input.shape)) > 1:
         raise GradcliError("G024", "all dimensions of input must be of equal length")
+    refuse(input, input.requires_grad, "fill_diagonal_")
     line, step = registry.method("as_strided"), sum(input.stride())
     line(input, (min(input.shape),), (step,)).fill_(fill_value)
     height, width = input.shape[:2]
@@ -178,19 +180,50 @@ def _reshaped_in_place(name: str, function: Callable[..., Any], shown: str, over
         node = seen.node
         if node.tracked:
             node.call = (backward_name(shown, digit), (input.node,))
-        view = input._view
-        if view is None and node.call is not None:
+        if input._view is None and node.call is not None:
             input.version.maker, input.version.shape = node.call[0], node.shape
-        if view is None or view.base is None:
-            input._view = View(None, seen.view_path, own=None if view is None else view.own)
-        else:
-            seen._view.caution = view.caution
-            input._view = seen._view
-        input.memory.touch(input.version)
-        input.adopt(node)
+        view_in_place(input, seen)
         return input
 
     reshaped.doc = f"`{name}`, for the tensor itself."
+
+
+def view_in_place(input: Tensor, seen: Tensor) -> None:
+    """Makes `input` see its memory as `seen`, a view of the same memory, does."""
+    node = seen.node
+    input._view = _reshaped_view(input, seen)
+    input.memory.touch(input.version)
+    input.adopt(node)
+
+
+def _reshaped_view(input: Tensor, seen: Tensor) -> View:
+    """How `input` sees its memory once it is reshaped to `seen` in place."""
+    view, path, before = input._view, seen.view_path, input.view_path
+    base, own = (None, None) if view is None else (view.base, view.own)
+    if view is not None and base is not None:
+        seen_view = seen._view
+        assert seen_view is not None
+        seen_view.caution = view.caution
+        return seen_view
+    turns = () if view is None else view.turns
+    if path[: len(before)] == before:
+        turns = (*turns, _undoing(path[len(before) :], tuple(input.shape)))
+    return View(None, path, own=own, turns=turns)
+
+
+def _undoing(steps: Steps, shape: Shape) -> Steps:
+    """The steps that lead back from what reshaping and reordering a tensor of `shape` made."""
+    found: Steps = ()
+    for op, attrs in steps:
+        if op is permute:
+            found = ((op, {"axes": inverse(attrs["axes"])}), *found)
+            order = [len(shape) + axis for axis in attrs["axes"]]
+            shape = (*shape[: len(shape) - len(order)], *(shape[axis] for axis in order))
+        elif op is reshape:
+            new = shape[: len(shape) - attrs["axes"]] + attrs["shape"]
+            found = ((op, {"axes": len(new), "shape": shape}), *found)
+            shape = new
+    return found
 
 
 def _squeeze_overload(*dim: Any, **named: Any) -> int:

@@ -142,7 +142,7 @@ def _each_position(repeats: Tensor) -> Tensor:
 # -- repeating
 
 
-@function("Tensor.repeat")
+@function("Tensor.repeat", layout=False)
 def repeat(input: Any, *repeats: Any) -> Node:
     """Repeated along each dim the given number of times."""
     x = tensor(input)

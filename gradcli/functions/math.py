@@ -527,11 +527,13 @@ def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
     x = ops.cast(tensor_operand(input), dtype)
     if dtype.is_complex:
         for bound in (min, max):
-            if isinstance(bound, complex) and not input.dtype.is_complex:
+            if isinstance(bound, complex) and input.dtype.category == FLOATING:
                 as_number(bound, float64)
         raise ops.relu.refusal(dtype)
     if dtype is bool_ and None not in (min, max):
         raise no_kernel("clamp_cpu", x)
+    _no_bool_bound("clamp_max", x, max)
+    _no_bool_bound("clamp_min", x, min)
     if max is None:
         return ops.clamp_min(x, promoted(x, min, fits=True)[1])
     high = promoted(x, max, fits=True)[1]

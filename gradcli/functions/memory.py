@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.constants import beside, empty
+from gradcli.functions.inplace import view_in_place
 from gradcli.functions.join import cat
 from gradcli.functions.shape import sizes_of, whole
 from gradcli.functions.strides import as_strided
@@ -88,16 +89,15 @@ def resize_(input: Any, *size: Any, memory_format: Any = None) -> Any:
     shape = sizes_of(size)
     if shape == tuple(input.shape):
         return input
-    if not layout.is_contiguous(input):
-        raise GradcliError(
-            "G026",
-            "resize_() of a tensor whose elements do not lie in memory in order is not supported",
-            help="x = x.contiguous() first",
-        )
-    flat, count = input.view(-1), numel(shape)
-    more = count - numel(input.shape)
-    line = flat[:count] if more <= 0 else cat([flat, empty(more, dtype=input.dtype)])
-    input.data = line.view(shape)
+    first, count = layout.offset_of(input), numel(shape)
+    there = max(numel(input.memory.node.shape) - first, 0)
+    if count <= there and input.memory.node.dtype is input.dtype:
+        view_in_place(input, as_strided(input, shape, layout.row_major(shape), first))
+        return input
+    line = input.reshape(-1)
+    more = max(count - numel(input.shape), 0)
+    input.version.bump()
+    input.data = cat([line, empty(more, dtype=input.dtype)])[:count].view(shape)
     return input
 
 

@@ -16,12 +16,12 @@ from gradcli.execute.limits import memory
 from gradcli.functions.index import positions
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import BOOL
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node
 from gradcli.ops import movement
 from gradcli.ops.indexing import index
 from gradcli.tensor.function import composite, internal
 from gradcli.tensor.kinds import Number
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import no_kernel, number_like
 
 Around = Sequence[tuple[int, int]]
 """(before, after) for each of the last axes."""
@@ -46,7 +46,9 @@ def padded(x: Node, around: Around, value: complex = 0) -> Node:
     inner = movement.slice_(x, slices=tuple(taken)) if min(map(min, around)) < 0 else x
     if value == 0:
         return movement.embed(inner, slices=tuple(placed), shape=tuple(shape))
-    filled = constant(value, x.dtype, x.shape[: x.ndim - len(around)] + tuple(shape))
+    filled = movement.expand(
+        number_like(x, value), shape=x.shape[: x.ndim - len(around)] + tuple(shape)
+    )
     return movement.slice_put(filled, inner, slices=tuple(placed))
 
 
@@ -58,7 +60,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     ("replicate") or its other end ("circular"). Negative amounts crop.
     """
     if mode == "constant":
-        return _constant(input, pad, 0 if value is None else value)
+        return _constant(input, pad, 0 if value is None else value * 1.0)
     around, rank = _pairs(pad), len(input.shape)
     if mode != "circular" and mode not in _MODES:
         raise GradcliError("G026", f"Unrecognised padding mode {mode}", kind=NotImplementedError)

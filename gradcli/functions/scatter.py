@@ -17,13 +17,12 @@ from gradcli.graph.shape import axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import indexing, movement
 from gradcli.ops import scatter as combining
-from gradcli.ops.elementwise import cast
 from gradcli.ops.ruled import opaque
 from gradcli.ops.scatter import Places
-from gradcli.tensor.function import composite, function, promoted
+from gradcli.tensor.function import composite, function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number, Operand
-from gradcli.tensor.operands import as_number
+from gradcli.tensor.operands import number_like
 from gradcli.tensor.storing import METHOD, SAME, SCATTERING
 
 
@@ -64,10 +63,8 @@ def _places(x: Node, dim: int, index: Any, source: Any) -> tuple[Node, Places, N
 
 def _cut(x: Node, source: Any, at: Node) -> Node:
     """The elements of `source` at the front, as many along each dim as there are positions."""
-    if isinstance(source, complex) and not x.dtype.is_complex:
-        as_number(source, x.dtype)
     if not isinstance(source, Node):
-        return movement.expand(cast(promoted(x, source)[1], x.dtype), shape=at.shape)
+        return movement.expand(number_like(x, source), shape=at.shape)
     row = as_row(source)
     if row.shape == at.shape:
         return row

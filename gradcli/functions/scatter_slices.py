@@ -19,10 +19,10 @@ from gradcli.ops import movement
 from gradcli.ops.elementwise import cast
 from gradcli.ops.rows import lacks
 from gradcli.ops.scatter import Places
-from gradcli.tensor.function import function, promoted
+from gradcli.tensor.function import function
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor, Number, Operand
-from gradcli.tensor.operands import as_number, given_dtype
+from gradcli.tensor.operands import as_number, given_dtype, number_like
 from gradcli.tensor.storing import METHOD, SAME, SCATTERING, Memory
 
 
@@ -82,7 +82,7 @@ def index_add(input: Any, dim: int, index: Any, source: AnyTensor, *, alpha: Num
     _source("index_add_", x, axis, chosen, value)
     x, value = as_row(x), as_row(value)
     known = in_range_or_raise(chosen, x.shape[axis], axis + x.ndim)
-    added = value if alpha == 1 else ops.mul(value, cast(promoted(x, alpha)[1], x.dtype))
+    added = value if alpha == 1 else ops.mul(value, number_like(x, alpha))
     total = ops.add(x, Places(x, (known,), -axis).added(added))
     return reshaped(total, input.shape)
 

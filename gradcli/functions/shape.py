@@ -164,6 +164,11 @@ def contiguous(input: Any, memory_format: Any = None) -> Any:
 
 @internal("clone")
 def _row_major(input: Node) -> Node:
+    return row_major_copy(input)
+
+
+def row_major_copy(input: Node) -> Node:
+    """A copy whose elements lie in order."""
     # The layout of a clone follows its input's, that of a reshape does not.
     return movement.reshape(ops.clone(input), axes=input.ndim, shape=input.shape)
 

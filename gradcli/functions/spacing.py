@@ -15,16 +15,19 @@ from gradcli.execute.backends.numpy import NUMPY_DTYPES, stored
 from gradcli.execute.limits import memory
 from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, SCALAR_TYPES, DType, int64
 from gradcli.tensor.fused import multiply_add
+from gradcli.tensor.operands import as_number
 
 
 def counted(first: Any, last: Any, step: Any, kind: DType) -> Any:
     """The numbers from `first` up to and without `last`, `step` apart: whole ones, of a `kind`
     that holds no others, from whole ends and by whole steps."""
-    count = count_of(first, last, step)
     require_range("arange", kind)
+    count = count_of(first, last, step)
     if kind.category == INTEGER:
         first, last, step = int(first), int(last), int(step)
         if kind is int64:
+            for end in (first, last, step):
+                as_number(end, kind)
             if step == 0:
                 raise GradcliError("G026", "step must be nonzero", kind=ValueError)
             count = count_of(first, last, step)

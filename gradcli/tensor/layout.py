@@ -179,7 +179,7 @@ def _step(
     rank = len(shape)
     if op is movement.reshape:
         new = shape[: rank - attrs["axes"]] + attrs["shape"]
-        return as_view(shape, strides, new) or row_major(new), new
+        return _reshaped(strides, shape, new), new
     if op is movement.permute:
         order = [rank + a for a in attrs["axes"]]
         lead = rank - len(order)
@@ -209,6 +209,32 @@ def _step(
         sizes = (*shape[:-1], shape[-1] * old // new)
         return (*(n * old // new for n in strides[:-1]), 1), sizes
     return strides, shape
+
+
+def _reshaped(strides: Strides, shape: Shape, new: Shape) -> Strides:
+    """The strides under another shape; dims of length 1 come as `unsqueeze` makes them."""
+    if new == shape:
+        return strides
+    places = [i for i, n in enumerate(new) if n == 1 and new[:i] + new[i + 1 :] == shape]
+    if places:
+        i = places[0]
+        step = shape[i] * strides[i] if i < len(shape) else 1
+        return (*strides[:i], step, *strides[i:])
+    return _squeezed(strides, shape, new) or as_view(shape, strides, new) or row_major(new)
+
+
+def _squeezed(strides: Strides, shape: Shape, new: Shape) -> Strides | None:
+    """The strides without those of dims of length 1 that `new` lacks; None for other shapes."""
+    if len(new) >= len(shape):
+        return None
+    kept, rest = list[int](), list(new)
+    for stride, size in zip(strides, shape, strict=True):
+        if rest and size == rest[0]:
+            kept.append(stride)
+            rest.pop(0)
+        elif size != 1:
+            return None
+    return None if rest else tuple(kept)
 
 
 def _windowed(attrs: Mapping[str, Any], strides: Strides, shape: Shape) -> tuple[Strides, Shape]:

@@ -17,6 +17,7 @@ from gradcli.graph.dtype import (
     LARGEST,
     SCALAR_TYPES,
     DType,
+    complex64,
     default,
     int64,
     of_number,
@@ -238,6 +239,22 @@ def as_number(value: complex, dtype: DType) -> Node:
     elif any([LARGEST[dtype.to_real()] < abs(x) < inf for x in (value.real, value.imag)]):
         raise _does_not_fit(dtype)
     return number_node(value, dtype)
+
+
+def as_scalar(value: complex, dtype: DType) -> Node:
+    """A number as a tensor of its own; one too large for half the width becomes infinite."""
+    made = number_node if dtype.wider and not isinstance(value, complex) else as_number
+    return made(value, dtype)
+
+
+def number_like(x: Any, value: complex) -> Node:
+    """A number as PyTorch writes it into `x`: cut off to an integer, never complex to real."""
+    if isinstance(value, complex):
+        if value.imag and x.dtype.category != BOOL:
+            refuse_complex(x.dtype, complex64)
+        elif not value.imag:
+            value = value.real
+    return cast(as_number(value, given_dtype(x)), x.dtype)
 
 
 def _refuse_long(value: int) -> None:

@@ -38,7 +38,7 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
     shape = node.shape
     given = [x for x in arguments if _fits(x._node.shape, shape, kept is None)]
     given = given if kept is None else given[:1]
-    if not any(map(_is_reordered, given)):
+    if not any(map(is_reordered, given)):
         return None
     if kept and 0 in shape:
         return strides_of(given[0])
@@ -58,7 +58,7 @@ def _fits(own: Shape, shape: Shape, repeated: bool) -> bool:
     return len(own) <= len(shape) and all(n in (1, m) for n, m in zip(own, tail, strict=True))
 
 
-def _is_reordered(tensor: Tensor) -> bool:
+def is_reordered(tensor: Tensor) -> bool:
     """Whether neighbours of a tensor may lie in memory in another order than theirs."""
     storage = tensor._storage
     return storage is not None and (
@@ -77,7 +77,14 @@ def _of_elements(operands: Sequence[tuple[Strides, Shape]], shape: Shape) -> Str
     first = operands[0][0]
     if all(x == (first, shape) for x in operands) and is_dense(first, shape):
         return None if first == row_major(shape) else first
-    steps = [expanded(shape, *operand)[0] for operand in operands]
+    return ordered([expanded(shape, *operand)[0] for operand in operands], shape)
+
+
+def ordered(steps: Sequence[Strides], shape: Shape) -> Strides | None:
+    """The strides of a new tensor whose dims lie in the order of several operands' strides.
+
+    None for row-major ones.
+    """
     dense, step = [0] * len(shape), 1
     for dim in _sorted(steps, shape):
         dense[dim] = step

@@ -134,9 +134,11 @@ class View:
         own: what counts writes to it, where those to the storage do not count (`.data`).
         caution: the key in `CAUTIONS` of why PyTorch does not let autograd follow writes to it.
         number: of the version when the view was made.
+        turns: of a tensor that was reshaped in place: what undoes that, for the views of it that
+            were made before, one entry each time.
     """
 
-    __slots__ = ("_base", "caution", "memory", "number", "own", "steps")
+    __slots__ = ("_base", "_steps", "_turned", "caution", "memory", "number", "own", "turns")
 
     def __init__(
         self,
@@ -146,16 +148,28 @@ class View:
         own: Version | None = None,
         caution: str = "",
         number: int = 0,
+        turns: tuple[Steps, ...] = (),
     ) -> None:
         self._base = base
+        self._turned = 0 if base is None or base._view is None else len(base._view.turns)
         memory = None if base is None else base._storage or base.memory
         if memory is not None and memory.left is None:
             memory.left = {}
         self.memory = memory
-        self.steps = steps
+        self._steps = steps
         self.own = own
         self.caution = caution
         self.number = number
+        self.turns: tuple[Steps, ...] = turns
+
+    @property
+    def steps(self) -> Steps:
+        """See the class; from the base as it is shaped now."""
+        above = None if self._base is None else self._base._view
+        if above is None or len(above.turns) == self._turned:
+            return self._steps
+        since = above.turns[self._turned :]
+        return (*[step for turn in reversed(since) for step in turn], *self._steps)
 
     @property
     def base(self) -> Tensor | None:

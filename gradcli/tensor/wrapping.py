@@ -52,7 +52,11 @@ def any_placed(tensors: Sequence[Tensor]) -> bool:
 
 def laid_out(node: Node, tensors: Sequence[Tensor], kept: bool | None = None) -> Tensor:
     """The tensor of a result whose layout in memory may follow that of an argument."""
-    strides = of_result(node, tensors, kept)
+    return placed(node, of_result(node, tensors, kept))
+
+
+def placed(node: Node, strides: layout.Strides | None) -> Tensor:
+    """The tensor of a result with these strides; row-major without any."""
     return Tensor(node) if strides is None else Tensor(node, Storage(node, strides))
 
 
