@@ -150,3 +150,6 @@ def unpack_dual(tensor: Any, *, level: Any = None) -> Any:
 
 
 registry.register("torch.autograd.forward_ad.dual_level", dual_level)
+
+UnpackedDualTensor.__module__ = "torch.autograd.forward_ad"
+registry.register("torch.autograd.forward_ad.UnpackedDualTensor", UnpackedDualTensor)

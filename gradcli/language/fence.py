@@ -35,7 +35,7 @@ FENCE: dict[str, tuple[str, str]] = {
     "except*": ("exception groups are outside the language", "write 'except' without '*'"),
     "relative import": (
         "relative imports are outside the language",
-        "only torch, math, parts of functools and typing are built in",
+        "only torch, math, sys.exit, parts of functools and typing are built in",
     ),
     "star import": (
         "'from ... import *' is outside the language",
@@ -49,7 +49,7 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "import": (
         "{name} cannot be imported",
-        "torch, math, parts of functools and typing are built in, nothing else",
+        "torch, math, sys.exit, parts of functools and typing are built in, nothing else",
     ),
     "class": (
         "classes are outside the language",
@@ -80,7 +80,18 @@ FENCE: dict[str, tuple[str, str]] = {
         "{name} is outside the language: scripts do not reach files",
         'load("file") reads data below this directory',
     ),
-    "interpreter": ("{name} is outside the language: scripts do not reach the interpreter", ""),
+    "objects": (
+        "{name} is outside the language: scripts do not reach the interpreter",
+        "lists, dicts and tuples hold values",
+    ),
+    "help": (
+        "{name} is outside the language: scripts do not reach the interpreter",
+        "gradcli ops NAME describes a function",
+    ),
+    "debugger": (
+        "{name} is outside the language: scripts do not reach the interpreter",
+        "print the values, or try the statements in gradcli repl",
+    ),
     "variables": (
         "{name} is outside the language: scripts do not reach the interpreter",
         "keep values by name in a dict of your own",
@@ -97,7 +108,10 @@ FENCE: dict[str, tuple[str, str]] = {
         "{name} is outside the language",
         "write the attribute by its name, such as x.grad",
     ),
-    "terminal": ("{name} is outside the language: scripts do not read the terminal", ""),
+    "terminal": (
+        "{name} is outside the language: scripts do not read the terminal",
+        "give the value by its name: gradcli run SCRIPT x=3",
+    ),
     "class tools": ("{name} is outside the language", "classes are, too; use functions"),
 }
 """Construct: (sentence, way out). `{name}` stands for what the text says."""
@@ -110,7 +124,7 @@ NAMES = {
     **dict.fromkeys(["open"], "files"),
     **dict.fromkeys(["getattr", "setattr", "delattr"], "attributes"),
     **dict.fromkeys(["globals", "locals"], "variables"),
-    **dict.fromkeys(["memoryview", "breakpoint"], "interpreter"),
+    **{"memoryview": "objects", "breakpoint": "debugger"},
     **dict.fromkeys(["super", "property", "classmethod"], "class tools"),
     **dict.fromkeys(["bytes", "bytearray"], "bytes"),
 }
@@ -118,7 +132,7 @@ NAMES = {
 
 FUNCTIONS = {
     **NAMES,
-    **dict.fromkeys(["help", "exit", "quit", "object"], "interpreter"),
+    **{"help": "help", "object": "objects"},
     **{"dir": "names", "id": "identity", "vars": "variables"},
     "input": "terminal",
 }
@@ -126,7 +140,7 @@ FUNCTIONS = {
 
 MODULES = frozenset(
     (
-        *("functools", "functorch", "math", "typing"),
+        *("functools", "functorch", "math", "sys", "typing"),
         *("torch", "torch.accelerator", "torch.autograd", "torch.autograd.grad_mode"),
         *("torch.autograd.forward_ad", "torch.autograd.function", "torch.autograd.functional"),
         *("torch.autograd.graph", "torch.backends", "torch.backends.cuda", "torch.backends.cudnn"),

@@ -7,6 +7,7 @@ where they are called (`values.constructor`); nothing here opens, imports, evalu
 from __future__ import annotations
 
 import builtins
+import sys
 import typing
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
@@ -165,6 +166,12 @@ CONSTRUCTORS.update(
     }
 )
 
+
+def _leave(status: Any = None, /) -> None:
+    """Ends the script, as `sys.exit`: with the exit code 0, a number, or 1 after a text."""
+    raise SystemExit(status)
+
+
 PYTHON: dict[str, Any] = {
     **{cls.__name__: cls for cls in CONSTRUCTORS},
     "Ellipsis": ...,
@@ -178,6 +185,7 @@ PYTHON: dict[str, Any] = {
     "callable": callable,
     "chr": chr,
     "divmod": divmod,
+    "exit": _leave,
     "format": format_value,
     "hasattr": has_attribute,
     "hash": hash,
@@ -192,6 +200,7 @@ PYTHON: dict[str, Any] = {
     "oct": oct,
     "ord": ord,
     "pow": _power,
+    "quit": _leave,
     "repr": repr,
     "round": round,
     "sorted": _sorted,
@@ -219,6 +228,9 @@ def _reduce(function: Callable[..., Any], iterable: Iterable[Any], *initial: Any
     return reduce(function, bounded(iterable), *initial)
 
 
+SYS: dict[str, Any] = {"exit": _leave, "maxsize": sys.maxsize}
+"""What `sys` has."""
+
 FUNCTOOLS: dict[str, Any] = {"partial": partial, "reduce": _reduce}
 """What `functools` has."""
 
@@ -236,5 +248,5 @@ EXCEPTIONS: dict[str, type[BaseException]] = {
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, Exception)
 }
-"""Python's exceptions by name, without those that end a program."""
+"""Python's exceptions by name, without those that come from outside of a program."""
 EXCEPTIONS["BaseException"] = BaseException

@@ -1,7 +1,7 @@
 """Why a name of PyTorch is outside the language: a sentence for each kind of name.
 
 Constraints: names below `torch` or of a tensor's methods, whole or up to a point or an underscore;
-with a star, the beginnings of names.
+with a star, the beginnings or endings of names.
 """
 
 from __future__ import annotations
@@ -62,6 +62,46 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("hinge_embedding_loss", "kl_div", "margin_ranking_loss", "poisson_nll_loss"),
         "triplet_margin_loss",
     ),
+    "it copies what a view shows: write the view and .clone(), x.expand(2, 3).clone()": ("*_copy",),
+    "classes of storages are outside the language: x.untyped_storage() is the memory of a tensor": (
+        *("*Storage", "StorageBase", "*StorageContext"),
+    ),
+    "it is a class of PyTorch's compilers and its C++ core": (
+        *(
+            "*Type",
+            "*Serializer",
+            "*State",
+            "*Module",
+            "*TypeBuilder",
+            "*ModuleBuilder",
+            "*Logger",
+            "*FileReader",
+        ),
+        *("*FileWriter", "*Schema", "*Config", "*Stats", "*Plan", "*Iterator", "Script*", "Sym*"),
+        *("AliasDb", "Argument*", "Block", "BufferDict", "CallStack", "Capsule", "Code", "Use"),
+        *("CompilationUnit", "CompleteArgumentSpec", "DeepCopyMemoTable", "DisableTorchFunction*"),
+        *("DispatchKey*", "ErrorReport", "Event", "ExcludeDispatchKeyGuard", "FileCheck", "Future"),
+        *("GradScaler", "Gradient", "Graph", "IODescriptor", "LoggerBase", "ModuleDict", "Node"),
+        *("OperatorInfo", "ParameterDict", "Stream", "Tag", "ThroughputBenchmark", "Value"),
+        *("layout", "memory_format", "autograd.Profiler*", "autograd.SavedTensor"),
+        *("autograd.NestedIOFunction", "autograd.variable", "autograd.forward_ad.NamedTuple"),
+    ),
+    "it is an error of devices and compilers: here, and there too, it is a RuntimeError": (
+        *("AcceleratorError", "FatalError", "JITException", "OutOfMemoryError"),
+    ),
+    "it is how PyTorch runs backward passes on devices and threads, which gradcli plans itself": (
+        *("autograd.enforce_grad_layout_policy", "autograd.is_multithreading_enabled"),
+        *("autograd.is_view_replay_enabled", "autograd.kineto_available"),
+        *("autograd.graph.region_activation", "autograd.graph.set_override_stale_capture_stream"),
+        *("autograd.graph.set_warn_on_accumulate", "autograd.graph.TorchDispatchMode"),
+    ),
+    "it belongs to layers and PyTorch's inside: torch.func has grad, vjp, jvp and vmap": (
+        *("func.debug_unwrap", "func.replace_all_batch_norm_modules_"),
+    ),
+    "dims are rearranged by x.permute, x.reshape and x.flatten": ("func.rearrange",),
+    "PyTorch keeps it for old programs: gradcheck has its way": (
+        *("autograd.gradcheck.get_", "autograd.gradcheck.FAILED_", "autograd.gradcheck.FAST_"),
+    ),
     "it is PyTorch's own bookkeeping, not a function of tensors": (
         *("AVG", "PRIVATE_OPS", "SUM", "TYPE_CHECKING", "USE_", "classproperty", "name"),
         *("nn.functional.assert_int", "nn.functional.boolean_dispatch"),
@@ -104,6 +144,8 @@ def search(name: str) -> str:
 
 
 def _begins(name: str, beginning: str) -> bool:
+    if beginning.startswith("*"):
+        return name.endswith(beginning[1:])
     if beginning.endswith(("*", "_")):
         return name.startswith(beginning.rstrip("*"))
     return name == beginning or name.startswith((f"{beginning}.", f"{beginning}_"))

@@ -20,16 +20,26 @@ MODULES = {
     "linalg": torch.linalg,
     "fft": torch.fft,
     "special": torch.special,
+    "autograd": torch.autograd,
+    "autograd.functional": torch.autograd.functional,
+    "autograd.graph": torch.autograd.graph,
+    "autograd.forward_ad": torch.autograd.forward_ad,
+    "func": torch.func,
 }
 NO_FUNCTIONS = ("BroadcastingList", "Optional", "GRID_", "newaxis")
 """What the modules hold for type checkers, or what is None."""
-UNDOCUMENTED = ("index", "multi_dim_common")
-"""What is there by chance: `index` is of another library that PyTorch ships."""
+UNDOCUMENTED = (
+    *("index", "multi_dim_common", "TYPE_CHECKING", "Tensor", "Variable", "has_torch_function"),
+    *("is_tensor_like", "handle_torch_function", "RemovableHandle", "log"),
+)
+"""What is there by chance: imported for the module's own use, or of another library."""
 
 
 def _is_public(name: str, value: Any) -> bool:
-    hidden = name.startswith(("_", *NO_FUNCTIONS)) or name.endswith(("_copy", "_notes", "_args"))
-    return not (hidden or name in UNDOCUMENTED or isinstance(value, (ModuleType, type)))
+    hidden = name.startswith(("_", *NO_FUNCTIONS)) or name.endswith(("_notes", "_args"))
+    home = getattr(value, "__module__", None) or "torch"
+    borrowed = not home.startswith("torch") or home.startswith("torch.overrides")
+    return not (hidden or borrowed or name in UNDOCUMENTED or isinstance(value, ModuleType))
 
 
 NAMES = [
