@@ -23,6 +23,7 @@ from gradcli.ops.elementwise import cast
 from gradcli.ops.ruled import opaque, ruled
 from gradcli.tensor import Tensor, registry
 from gradcli.tensor.function import composite, function, internal, promoted
+from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import Sized
 from gradcli.tensor.levels import of_all_examples
 from gradcli.tensor.operands import cannot_cast
@@ -61,7 +62,10 @@ def reduced(
     if how == "none":
         return losses
     entry = mean if how == "mean" and over is None else sum
-    total: Any = entry.body(losses) if isinstance(losses, Node) else entry(losses)
+    if isinstance(losses, Node):
+        total: Any = in_wider(entry.body, [losses], [losses], {})
+    else:
+        total = entry(losses)
     result: Loss = total / over if how == "mean" and over is not None else total
     return result
 
@@ -266,7 +270,7 @@ def _size(x: Node) -> str:
     return f"torch.Size({list(x.shape)})"
 
 
-@function("nn.functional.binary_cross_entropy_with_logits", edges=("input", "target"))
+@function("nn.functional.binary_cross_entropy_with_logits", edges=("input", "target"), exact=True)
 def binary_cross_entropy_with_logits(
     input: Sized,
     target: Sized,

@@ -92,11 +92,14 @@ class Op:
             it.
         exact: the elements of the result need no rounding: they are elements of the inputs. All
             other ops compute with numbers of half the width in the wider type, and round.
+        fused: PyTorch has a kernel of the derivative too, so that it is rounded once there.
+        halves: `(*inputs, **attrs) -> node` by the steps that PyTorch's kernel takes where it
+            rounds numbers of half the width after each.
     """
 
     __slots__ = (
-        *("broadcasts", "cuts", "derivatives", "elementwise", "exact", "infer", "joint", "kernel"),
-        *("multiple", "name"),
+        *("broadcasts", "cuts", "derivatives", "elementwise", "exact", "fused", "halves"),
+        *("infer", "joint", "kernel", "multiple", "name"),
         *("precedence", "promotes", "refuses", "text", "torch", "variadic", "view"),
     )
 
@@ -118,6 +121,8 @@ class Op:
         joint: Callable[..., Sequence[Node | None]] | None = None,
         refuses: Refusals = NOTHING,
         exact: bool = False,
+        fused: bool = False,
+        halves: Callable[..., Node] | None = None,
     ) -> None:
         if name in OPS:
             raise ValueError(f"op table: {name} stands there twice; keep one row")
@@ -132,11 +137,10 @@ class Op:
         self.promotes = promotes
         self.variadic = variadic
         self.torch = torch or name
-        self.multiple = multiple
-        self.elementwise = elementwise
+        self.multiple, self.elementwise = multiple, elementwise
         self.joint = joint
         self.refuses = refuses
-        self.exact = exact or view
+        self.exact, self.fused, self.halves = exact or view, fused, halves
         self.cuts = joint is None and all(isinstance(rule, NoDerivative) for rule in derivatives)
         OPS[name] = self
 
@@ -148,7 +152,13 @@ class Op:
         """Makes the node; raises GradcliError with the current place when the inputs do not fit."""
         shape, dtype = self._inferred(inputs, attrs)
         if dtype.wider is not None and not self.exact:
-            return nodes.arithmetic["cast"](self(*map(_widened, inputs), **attrs), dtype)
+            if self.halves is None:
+                made = nodes.arithmetic["cast"](self(*map(_widened, inputs), **attrs), dtype)
+            else:
+                made = self.halves(*inputs, **attrs)
+            if made.tracked and self.elementwise:
+                return nodes.arithmetic["halved"](made, *inputs, op=self, attrs=attrs)
+            return made
         return self._node(inputs, attrs, shape, dtype)
 
     def many(self, *inputs: Node, **attrs: Any) -> tuple[Node, ...]:
@@ -195,7 +205,11 @@ class Op:
 
 
 def _widened(x: Node) -> Node:
-    return x if x.dtype.wider is None else OPS["widen"](x)
+    if x.dtype.wider is None:
+        return x
+    if x.op is FULL:  # a number in a formula, which no kernel rounds
+        return nodes.constant(x.attrs["value"], x.dtype.wider, x.shape)
+    return OPS["widen"](x)
 
 
 OPS: dict[str, Op] = {}

@@ -17,17 +17,22 @@ LEAST_SLOPE = 1e-12
 
 
 # Composed of exp and log1p, the second derivative would be inf/inf for large negative x.
-softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes="")
+softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes="", fused=True)
 # Composed of log and div, the derivative would be NaN at 0 and 1 and a number outside.
 logit = elementwise(
     "logit",
     lambda g, out, x: where(isnan(out), constant(math.nan, x.dtype), g / (x * (1 - x))),
     promotes="",
     refuses=lacks("logit_cpu", COMPLEX),
+    fused=True,
+    halves=lambda x: log(x / (1 - x)),
 )
 binary_cross_entropy = elementwise(
     "binary_cross_entropy",
     lambda g, out, x, y: g * (x - y) / clamp_min((1 - x) * x, lift(LEAST_SLOPE, x)),
     lambda g, out, x, y: g * (log1p(-x) - log(x)),
     promotes="",
+    halves=lambda x, y: (
+        (y - 1) * clamp_min(log1p(-x), lift(-100, x)) - y * clamp_min(log(x), lift(-100, x))
+    ),
 )

@@ -167,6 +167,7 @@ xlogy: Op = elementwise(
     _xlogy_left,
     lambda g, out, x, y: g * x / y,
     refuses=lacks("xlogy_cpu", COMPLEX),
+    halves=lambda x, y: where(isnan(y), y + x, where(eq(x, zero(x)), zero(x + y), x * log(y))),
 )
 
 # -- trigonometric and hyperbolic
@@ -179,7 +180,7 @@ acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(1 - x * x)))
 atan = elementwise("atan", lambda g, out, x: g / conj(x * x + 1))
 sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
 cosh: Op = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
-tanh = elementwise("tanh", lambda g, out, x: g * conj(1 - out * out))
+tanh = elementwise("tanh", lambda g, out, x: g * conj(1 - out * out), fused=True)
 asinh = elementwise("asinh", lambda g, out, x: g * conj(rsqrt(x * x + 1)))
 acosh = elementwise(
     "acosh",
@@ -188,7 +189,7 @@ acosh = elementwise(
     ),
 )
 atanh = elementwise("atanh", lambda g, out, x: g * conj(1 / (1 - x * x)))
-sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out))
+sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out), fused=True)
 
 
 def _sinc_rule(g: Node, out: Node, x: Node) -> Node:

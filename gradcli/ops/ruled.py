@@ -7,13 +7,14 @@ gives for numbers only: where something is infinite or NaN, and at corners, they
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import DType
-from gradcli.graph.node import Node, current
-from gradcli.graph.op import NoDerivative, Op
+from gradcli.graph.node import Node, arithmetic, constant, current
+from gradcli.graph.op import OPS, NoDerivative, Op, Zero
 from gradcli.graph.shape import Shape
 
 Rules = tuple[Callable[..., Node | None], ...]
@@ -76,3 +77,34 @@ def _refused(
     g: Node, out: Node, *sources: Node, sentence: str, kind: type[Exception], **attrs: Any
 ) -> Node:
     raise GradcliError("G037", sentence, kind=kind)
+
+
+def halved(value: Node, *sources: Node, op: Op, attrs: Mapping[str, Any]) -> Node:
+    """`value`, what an elementwise op makes of numbers of half the width, rounded to it.
+
+    PyTorch's derivative sees the rounded result and is rounded after each of its steps.
+    """
+    return _elementwise(value, *sources, rules=_rules_of(op), **attrs)
+
+
+arithmetic["halved"] = halved
+
+
+@cache
+def _rules_of(op: Op) -> Rules:
+    return tuple([_rounded(op, position) for position in range(len(op.derivatives))])
+
+
+def _rounded(op: Op, position: int) -> Callable[..., Node | None]:
+    def rule(g: Node, out: Node, *sources: Node, **attrs: Any) -> Node | None:
+        derivative = op.derivative(position)
+        if isinstance(derivative, NoDerivative):
+            return None
+        if isinstance(derivative, Zero):
+            return constant(0, sources[position].dtype, g.shape)
+        if not op.fused:
+            return derivative(g, out, *sources, **attrs)
+        wide = [OPS["widen"](x) if x.dtype.wider else x for x in (g, out, *sources)]
+        return arithmetic["cast"](derivative(*wide, **attrs), g.dtype)
+
+    return rule

@@ -20,10 +20,13 @@ from gradcli.ops.elementwise import (
     exp,
     exp2,
     gt,
+    isnan,
     le,
     lgamma,
     log,
+    log1p,
     logical_and,
+    lt,
     sgn,
     where,
 )
@@ -64,7 +67,13 @@ def _i1e_rule(g: Node, out: Node, x: Node) -> Node:
     return g * where(away, i0e(safe) - out * (sgn(safe) + 1 / safe), zero(x) + 0.5)
 
 
-def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "", refusing: str = "") -> Op:
+def _unary(
+    name: str,
+    *derivatives: Rule | NoDerivative,
+    torch: str = "",
+    refusing: str = "",
+    **row: object,
+) -> Op:
     return elementwise(
         name,
         *derivatives,
@@ -72,6 +81,7 @@ def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "", refusi
         torch=torch or f"special_{name}",
         kernel=f"special_{name}",
         refuses=lacks(refusing or f"{name}_cpu", COMPLEX),
+        **row,
     )
 
 
@@ -93,7 +103,13 @@ NO_SLOPE = {
 
 # -- error functions and entropy
 
-entr = _unary("entr", lambda g, out, x: -g * (log(x) + 1))
+entr = _unary(
+    "entr",
+    lambda g, out, x: -g * (log(x) + 1),
+    halves=lambda x: where(
+        lt(x, zero(x)), zero(x) - math.inf, where(eq(x, zero(x)), zero(x), -x * log(x))
+    ),
+)
 erfcx = _unary("erfcx", lambda g, out, x: g * (2 * x * out - 2 / math.sqrt(math.pi)))
 ndtri = _unary("ndtri", lambda g, out, x: g * ROOT_TWO_PI * exp(out * out / 2))
 log_ndtr = _unary(
@@ -145,6 +161,7 @@ xlog1py: Op = _binary(
     _xlog1py_left,
     lambda g, out, x, y: g * x / (y + 1),
     torch="special_xlog1Py",
+    halves=lambda x, y: where(isnan(y), y + x, where(eq(x, zero(x)), zero(x + y), x * log1p(y))),
 )
 POLYNOMIALS = {
     name: _binary(name, NONE, NONE, torch=f"special_{name}")

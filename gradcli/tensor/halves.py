@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradcli.graph.dtype import FLOATING, DType
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import FULL
 from gradcli.ops.elementwise import cast, widen
+from gradcli.ops.ruled import halved
 
 
 def in_wider(
@@ -27,18 +29,42 @@ def in_wider(
     half = _half(nodes)
     if half is None or any(isinstance(v, DType) for v in (*args, *kwargs.values())):
         return body(*args, **kwargs)
-    wide = {x: widen(x) for x in nodes if x.dtype is half}
-    back = {y: x for x, y in wide.items()}
+    back: dict[Node, Node] = {}  # one for each argument, to which a gradient is passed on
 
     def narrowed(value: Any) -> Any:
         if isinstance(value, Node):
-            return back.get(value) or narrow(value, half)
+            return back.get(value) or _of_one_op(value, half) or narrow(value, half)
         if isinstance(value, tuple):
             parts = [narrowed(v) for v in value]
             return tuple(parts) if type(value) is tuple else type(value)(*parts)
         return value
 
-    return narrowed(body(*_each(args, wide), **{k: _each(v, wide) for k, v in kwargs.items()}))
+    def widened(value: Any) -> Any:
+        if isinstance(value, list):
+            return [widened(v) for v in value]
+        if not isinstance(value, Node) or value.dtype is not half:
+            return value
+        wide = widen(value)
+        back[wide] = value
+        return wide
+
+    return narrowed(body(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()}))
+
+
+def _of_one_op(x: Node, half: DType) -> Node | None:
+    """`x`, rounded, where a single op made it of numbers of half the width."""
+    if not (x.op.elementwise and x.dtype is half.wider) or x.op.exact:
+        return None
+    sources = []
+    for y in x.inputs:
+        if y.op is widen and y.inputs[0].dtype is half:
+            sources.append(y.inputs[0])
+        elif y.op is FULL:
+            sources.append(constant(y.attrs["value"], half, y.shape))
+        else:
+            return None
+    made = cast(x, half) if x.op.halves is None else x.op.halves(*sources, **x.attrs)
+    return halved(made, *sources, op=x.op, attrs=x.attrs)
 
 
 def narrow(x: Node, half: DType) -> Node:
@@ -53,9 +79,3 @@ def _half(nodes: Sequence[Node]) -> DType | None:
     kinds = {x.dtype for x in nodes if x.dtype.category >= FLOATING}
     found = kinds.pop() if len(kinds) == 1 else None
     return found if found is not None and found.wider and found.category == FLOATING else None
-
-
-def _each(value: Any, wide: Mapping[Node, Node]) -> Any:
-    if isinstance(value, Node):
-        return wide.get(value, value)
-    return [_each(v, wide) for v in value] if isinstance(value, list) else value

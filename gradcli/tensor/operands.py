@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from math import inf
+from struct import pack, unpack
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -19,6 +20,7 @@ from gradcli.graph.dtype import (
     DType,
     complex64,
     default,
+    float16,
     int64,
     of_number,
     result_type,
@@ -185,7 +187,11 @@ def promoted(
                 alike = y.dtype is kind and y.op is not widen
                 if alike and (not floating or kind.category >= FLOATING):
                     return [x, y]
-            elif kind.category == FLOATING and (y.__class__ is float or y.__class__ is int):
+            elif (
+                kind.category == FLOATING
+                and kind.wider is None
+                and (y.__class__ is float or y.__class__ is int)
+            ):
                 return [x, as_number(y, kind) if fits else number_node(y, kind)]
     dtype = common_dtype(values, floating)
     number = as_number if fits else wrapped
@@ -193,6 +199,8 @@ def promoted(
     if half is not None and half.wider is dtype:
         each = enumerate(values)
         return [_beside_halves(v, half, dtype, number, i in exact) for i, v in each]
+    if half is dtype:
+        values = tuple([v if isinstance(v, Node) else _nearest(v, half) for v in values])
     return [cast(v, dtype) if isinstance(v, Node) else number(v, dtype) for v in values]
 
 
@@ -204,7 +212,24 @@ def _beside_halves(
         computed = value.dtype is wide and (value.ndim or value.op is widen)
         kept = computed or (exact and not value.ndim)
         return cast(value, wide) if kept else widen(cast(value, half))
-    return number(value, wide) if exact else widen(number(value, half))
+    if exact:
+        return number(value, wide)
+    number(value, half)  # where it does not fit, this says so
+    return number_node(_nearest(value, half), wide)
+
+
+def _nearest(value: Any, half: DType) -> Any:
+    """The number of half the width that is nearest to a number, ties to even."""
+    if isinstance(value, complex) or half.is_complex or not -inf < value < inf:
+        return value
+    try:
+        (bits,) = unpack("I", pack("f", value))
+        if half is float16:
+            return unpack("e", pack("e", unpack("f", pack("f", value))[0]))[0]
+    except OverflowError:
+        return inf * value
+    kept = bits + 0x7FFF + (bits >> 16 & 1) & 0xFFFF0000
+    return unpack("f", pack("I", kept))[0]
 
 
 def wrapped(value: complex, dtype: DType) -> Node:

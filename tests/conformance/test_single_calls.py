@@ -704,6 +704,25 @@ CALLS = [
             *("pow(300, torch.tensor([1, 2], dtype=torch.int8))", "pow(-1, u)"),
         )
     ),
+    *(
+        f"(lambda v: torch.autograd.grad({form}.sum(), v))(torch.linspace(.13, .87, 7).{kind}()"
+        ".requires_grad_())"
+        for kind in ("half", "bfloat16")
+        for form in (
+            *(
+                f"torch.{name}(v)"
+                for name in ("sin", "tan", "asin", "acos", "atan", "sinh", "cosh")
+            ),
+            *(f"torch.{name}(v)" for name in ("tanh", "asinh", "atanh", "exp", "expm1", "log")),
+            *(
+                f"torch.{name}(v)"
+                for name in ("log1p", "log2", "sqrt", "reciprocal", "erf", "sinc")
+            ),
+            *("torch.special.entr(v)", "torch.hypot(v, v + .3)", "torch.logaddexp(v, 2 * v)"),
+            *("torch.xlogy(v, v)", "torch.linalg.cross(v[:3], v[2:5])", "(v * .3 + v / .7)"),
+            "F.binary_cross_entropy_with_logits(v, v, reduction='none')",
+        )
+    ),
 ]
 WRITES = [
     "b.unsqueeze_(0)",
