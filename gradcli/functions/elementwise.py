@@ -32,17 +32,10 @@ from gradcli.tensor.orders import VALUED
 from gradcli.tensor.storing import EVERYWHERE, METHOD, OF_NUMBERS, Out
 
 
-@function("rsqrt", exact=True, in_place=EVERYWHERE)
+@function("rsqrt", in_place=EVERYWHERE)
 def rsqrt(input: Any) -> Node:
     """One over the square root; of numbers of half the width both are rounded."""
-    x = as_floating(input)
-    if x.dtype.wider is None:
-        return ops.rsqrt(x)
-    return ruled(ops.reciprocal(ops.sqrt(x)), x, rules=(_by_rsqrt,))
-
-
-def _by_rsqrt(g: Node, out: Node, x: Node) -> Node:
-    return -0.5 * g * (out * out * out)
+    return ops.rsqrt(as_floating(input))
 
 
 @function(overload=lambda input, end, weight: tensor_last(input, weight), in_place=OF_NUMBERS)

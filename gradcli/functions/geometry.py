@@ -42,9 +42,7 @@ def _turned(x: Node, axis: int, shift: int) -> Node:
     return movement.concat(part(x, axis, shift, 3 - shift), part(x, axis, 0, shift), axis=axis)
 
 
-@function(
-    "linalg.cross", shown="linalg_cross", method=False, layout=False, out=SAME, exact=True
-)
+@function("linalg.cross", shown="linalg_cross", method=False, layout=False, out=SAME, exact=True)
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Node:
     """The cross product of vectors of length 3 along `dim`."""
     x, y = promoted(input, other)

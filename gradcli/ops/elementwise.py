@@ -140,7 +140,11 @@ log2 = elementwise("log2", lambda g, out, x: g / (conj(x) * LN2))
 log10 = elementwise("log10", lambda g, out, x: g / (conj(x) * LN10))
 log1p = elementwise("log1p", lambda g, out, x: g / conj(x + 1))
 sqrt = elementwise("sqrt", lambda g, out, x: g / (2 * conj(out)))
-rsqrt = elementwise("rsqrt", lambda g, out, x: -0.5 * g * conj(out * out * out))
+rsqrt = elementwise(
+    "rsqrt",
+    lambda g, out, x: -0.5 * g * conj(out * out * out),
+    halves=lambda x: reciprocal(sqrt(x)),
+)
 logaddexp = elementwise(
     "logaddexp",
     lambda g, out, x, y: g / conj(1 + exp(y - x)),

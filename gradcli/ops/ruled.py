@@ -84,15 +84,15 @@ def halved(value: Node, *sources: Node, op: Op, attrs: Mapping[str, Any]) -> Nod
 
     PyTorch's derivative sees the rounded result and is rounded after each of its steps.
     """
-    return _elementwise(value, *sources, rules=_rules_of(op), **attrs)
+    return _elementwise(value, *sources, rules=_rules_of(op, len(sources)), **attrs)
 
 
 arithmetic["halved"] = halved
 
 
 @cache
-def _rules_of(op: Op) -> Rules:
-    return tuple([_rounded(op, position) for position in range(len(op.derivatives))])
+def _rules_of(op: Op, count: int) -> Rules:
+    return tuple([_rounded(op, position) for position in range(count)])
 
 
 def _rounded(op: Op, position: int) -> Callable[..., Node | None]:

@@ -33,7 +33,7 @@ def in_wider(
 
     def narrowed(value: Any) -> Any:
         if isinstance(value, Node):
-            return back.get(value) or _of_one_op(value, half) or narrow(value, half)
+            return back.get(value) or _of_one_op(value, half, back) or narrow(value, half)
         if isinstance(value, tuple):
             parts = [narrowed(v) for v in value]
             return tuple(parts) if type(value) is tuple else type(value)(*parts)
@@ -51,13 +51,17 @@ def in_wider(
     return narrowed(body(*map(widened, args), **{k: widened(v) for k, v in kwargs.items()}))
 
 
-def _of_one_op(x: Node, half: DType) -> Node | None:
-    """`x`, rounded, where a single op made it of numbers of half the width."""
+def _of_one_op(x: Node, half: DType, given: Mapping[Node, Node]) -> Node | None:
+    """`x`, rounded, where a single op made it of what was `given`, of half the width."""
     if not (x.op.elementwise and x.dtype is half.wider) or x.op.exact:
+        return None
+    if not x.tracked and x.op.halves is None:
         return None
     sources = []
     for y in x.inputs:
-        if y.op is widen and y.inputs[0].dtype is half:
+        if y in given:
+            sources.append(given[y])
+        elif y.op is widen and y.inputs and y.inputs[0].dtype is half:
             sources.append(y.inputs[0])
         elif y.op is FULL:
             sources.append(constant(y.attrs["value"], half, y.shape))
