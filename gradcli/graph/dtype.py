@@ -6,6 +6,8 @@ Constraints: no array library; a dtype is one object per name, compared by ident
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
+from struct import pack, unpack
 
 from gradcli.errors import GradcliError
 
@@ -154,6 +156,20 @@ class _Default:
 
 
 default = _Default()
+
+
+def nearest(value: complex, half: DType) -> complex:
+    """The number of half the width that is nearest to a number, ties to even."""
+    if isinstance(value, complex) or half.is_complex or not -inf < value < inf:
+        return value
+    try:
+        (bits,) = unpack("I", pack("f", value))
+        if half is float16:
+            return unpack("e", pack("e", unpack("f", pack("f", value))[0]))[0]
+    except OverflowError:
+        return inf * value
+    kept = bits + 0x7FFF + (bits >> 16 & 1) & 0xFFFF0000
+    return unpack("f", pack("I", kept))[0]
 
 
 def promote_pair(a: DType, b: DType) -> DType:

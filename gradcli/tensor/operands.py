@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from math import inf
-from struct import pack, unpack
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -20,8 +19,8 @@ from gradcli.graph.dtype import (
     DType,
     complex64,
     default,
-    float16,
     int64,
+    nearest,
     of_number,
     result_type,
 )
@@ -200,7 +199,7 @@ def promoted(
         each = enumerate(values)
         return [_beside_halves(v, half, dtype, number, i in exact) for i, v in each]
     if half is dtype:
-        values = tuple([v if isinstance(v, Node) else _nearest(v, half) for v in values])
+        values = tuple([nearest(v, half) if v.__class__ in (int, float) else v for v in values])
     return [cast(v, dtype) if isinstance(v, Node) else number(v, dtype) for v in values]
 
 
@@ -214,22 +213,8 @@ def _beside_halves(
         return cast(value, wide) if kept else widen(cast(value, half))
     if exact:
         return number(value, wide)
-    number(value, half)  # where it does not fit, this says so
-    return number_node(_nearest(value, half), wide)
-
-
-def _nearest(value: Any, half: DType) -> Any:
-    """The number of half the width that is nearest to a number, ties to even."""
-    if isinstance(value, complex) or half.is_complex or not -inf < value < inf:
-        return value
-    try:
-        (bits,) = unpack("I", pack("f", value))
-        if half is float16:
-            return unpack("e", pack("e", unpack("f", pack("f", value))[0]))[0]
-    except OverflowError:
-        return inf * value
-    kept = bits + 0x7FFF + (bits >> 16 & 1) & 0xFFFF0000
-    return unpack("f", pack("I", kept))[0]
+    known = number(value, half)  # where it does not fit, this says so
+    return widen(known) if hasattr(value, "as_node") else number_node(nearest(value, half), wide)
 
 
 def wrapped(value: complex, dtype: DType) -> Node:
