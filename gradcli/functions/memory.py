@@ -15,7 +15,7 @@ from gradcli.functions.join import cat
 from gradcli.functions.shape import sizes_of, whole
 from gradcli.functions.strides import as_strided
 from gradcli.graph.shape import numel
-from gradcli.tensor import layout
+from gradcli.tensor import layout, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.kinds import AnyTensor
 
@@ -105,3 +105,25 @@ def resize_(input: Any, *size: Any, memory_format: Any = None) -> Any:
 def resize_as_(input: Any, the_template: AnyTensor, *, memory_format: Any = None) -> Any:
     """Gives the tensor the sizes of another one."""
     return resize_(input, *the_template.shape)
+
+
+@composite("Tensor.resize")
+def resize(input: Any, *sizes: Any) -> Any:
+    """The same elements in another shape, as a function of PyTorch's first versions."""
+    shape = sizes_of(sizes)
+    if numel(shape) != input.numel():
+        raise GradcliError(
+            "G024",
+            f"resize of {input.numel()} elements to {list(shape)}, which are {numel(shape)}",
+            help="x.resize_(...) changes their number",
+        )
+    made = registry.method("view")(registry.method("contiguous")(input), *shape)
+    if made.node.tracked:
+        made.node.call = ("ResizeBackward", (input.node,))
+    return made
+
+
+@composite("Tensor.resize_as")
+def resize_as(input: Any, tensor: AnyTensor) -> Any:
+    """The same elements in the shape of `tensor`."""
+    return resize(input, *tensor.shape)

@@ -52,7 +52,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     "PyTorch keeps it, if at all, for old programs: torch.linalg has what replaces it": (
         *("eig", "lobpcg", "lstsq", "matrix_rank", "solve", "symeig", "frobenius_norm"),
     ),
-    "PyTorch keeps the name only, from its first versions": ("reinforce", "resize", "volatile"),
+    "PyTorch keeps the name only, from its first versions": ("reinforce", "volatile"),
     "bytes and files of other programs are outside the language: load(...) reads data": (
         *("from_dlpack", "from_file", "frombuffer", "to_dlpack", "module_load", "get_file_path"),
         *("as_subclass", "hash_tensor", "get_device_module", "grad_dtype"),
