@@ -101,7 +101,7 @@ def resize_(input: Any, *size: Any, memory_format: Any = None) -> Any:
     return input
 
 
-@composite("Tensor.resize_as_")
+@composite("resize_as_")
 def resize_as_(input: Any, the_template: AnyTensor, *, memory_format: Any = None) -> Any:
     """Gives the tensor the sizes of another one."""
     return resize_(input, *the_template.shape)
