@@ -35,7 +35,7 @@ FENCE: dict[str, tuple[str, str]] = {
     "except*": ("exception groups are outside the language", "write 'except' without '*'"),
     "relative import": (
         "relative imports are outside the language",
-        "only torch, math, sys.exit, parts of functools and typing are built in",
+        "only torch, math, parts of functools and typing are built in",
     ),
     "star import": (
         "'from ... import *' is outside the language",
@@ -49,7 +49,7 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "import": (
         "{name} cannot be imported",
-        "torch, math, sys.exit, parts of functools and typing are built in, nothing else",
+        "torch, math, parts of functools and typing are built in, nothing else",
     ),
     "class": (
         "classes are outside the language",
@@ -87,6 +87,10 @@ FENCE: dict[str, tuple[str, str]] = {
     "help": (
         "{name} is outside the language: scripts do not reach the interpreter",
         "gradcli ops NAME describes a function",
+    ),
+    "ending": (
+        "{name} is outside the language: a script ends at its last line",
+        "raise an exception to end it before, put the rest into an if or a function",
     ),
     "debugger": (
         "{name} is outside the language: scripts do not reach the interpreter",
@@ -132,7 +136,7 @@ NAMES = {
 
 FUNCTIONS = {
     **NAMES,
-    **{"help": "help", "object": "objects"},
+    **{"help": "help", "object": "objects", "exit": "ending", "quit": "ending"},
     **{"dir": "names", "id": "identity", "vars": "variables"},
     "input": "terminal",
 }
@@ -140,7 +144,7 @@ FUNCTIONS = {
 
 MODULES = frozenset(
     (
-        *("functools", "functorch", "math", "sys", "typing"),
+        *("functools", "functorch", "math", "typing"),
         *("torch", "torch.accelerator", "torch.autograd", "torch.autograd.grad_mode"),
         *("torch.autograd.forward_ad", "torch.autograd.function", "torch.autograd.functional"),
         *("torch.autograd.graph", "torch.backends", "torch.backends.cuda", "torch.backends.cudnn"),

@@ -7,7 +7,6 @@ where they are called (`values.constructor`); nothing here opens, imports, evalu
 from __future__ import annotations
 
 import builtins
-import sys
 import typing
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
@@ -167,11 +166,6 @@ CONSTRUCTORS.update(
 )
 
 
-def _leave(status: Any = None, /) -> None:
-    """Ends the script, as `sys.exit`: with the exit code 0, a number, or 1 after a text."""
-    raise SystemExit(status)
-
-
 PYTHON: dict[str, Any] = {
     **{cls.__name__: cls for cls in CONSTRUCTORS},
     "Ellipsis": ...,
@@ -185,7 +179,6 @@ PYTHON: dict[str, Any] = {
     "callable": callable,
     "chr": chr,
     "divmod": divmod,
-    "exit": _leave,
     "format": format_value,
     "hasattr": has_attribute,
     "hash": hash,
@@ -200,7 +193,6 @@ PYTHON: dict[str, Any] = {
     "oct": oct,
     "ord": ord,
     "pow": _power,
-    "quit": _leave,
     "repr": repr,
     "round": round,
     "sorted": _sorted,
@@ -228,9 +220,6 @@ def _reduce(function: Callable[..., Any], iterable: Iterable[Any], *initial: Any
     return reduce(function, bounded(iterable), *initial)
 
 
-SYS: dict[str, Any] = {"exit": _leave, "maxsize": sys.maxsize}
-"""What `sys` has."""
-
 FUNCTOOLS: dict[str, Any] = {"partial": partial, "reduce": _reduce}
 """What `functools` has."""
 
@@ -248,5 +237,5 @@ EXCEPTIONS: dict[str, type[BaseException]] = {
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, Exception)
 }
-"""Python's exceptions by name, without those that come from outside of a program."""
+"""Python's exceptions by name, without those that end a program."""
 EXCEPTIONS["BaseException"] = BaseException

@@ -14,7 +14,7 @@ from typing import Any
 from gradcli import functions
 from gradcli.errors import GradcliError, did_you_mean
 from gradcli.language.fence import ALLOWED_DUNDERS, MODULES
-from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON, SYS, TYPING
+from gradcli.lowering.builtins import EXCEPTIONS, FUNCTOOLS, PYTHON, TYPING
 from gradcli.lowering.outside import reason, search
 from gradcli.lowering.values import Holder
 from gradcli.source import Span
@@ -45,7 +45,7 @@ BARE_MODULES = {
 }
 """Modules that need no import."""
 
-PYTHON_MODULES = {"functools": FUNCTOOLS, "sys": SYS, "typing": TYPING}
+PYTHON_MODULES = {"functools": FUNCTOOLS, "typing": TYPING}
 """Modules of Python of which a part is there."""
 
 OTHERWISE = {
@@ -159,7 +159,7 @@ def module(qualified: str) -> Any:
         raise GradcliError(
             "G002",
             f"No module named '{qualified}'",
-            help="torch, math, sys.exit, parts of functools and typing are built in; nothing else",
+            help="torch, math, parts of functools and typing are built in; nothing else",
             kind=ModuleNotFoundError,
         )
     return _find(qualified) if qualified in HELD else Module(qualified)

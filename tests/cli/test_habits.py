@@ -86,22 +86,6 @@ def test_errors_are_one_block_with_a_way_out(gradcli, arguments, stdin, code, pl
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("ending", "status", "stderr"),
-    [
-        ("exit()", 0, ""),
-        ("import sys; sys.exit(3)", 3, ""),
-        ("from sys import exit; exit(True)", 1, ""),
-        ('quit("no data")', 1, "no data"),
-    ],
-)
-def test_a_script_leaves_as_in_python(gradcli, ending: str, status: int, stderr: str):
-    loop = f"    for i in range(3):\n        {ending}\n"
-    source = f"print(1)\ntry:\n{loop}finally:\n    print(2)\nprint(3)"
-    done = gradcli("run", "-", stdin=source)
-    assert (done.returncode, done.stdout, done.stderr.strip()) == (status, "1\n2\n", stderr)
-
-
 def test_a_hint_is_given_once(gradcli):
     error = gradcli("eval", "x", "--formt", "json").stderr
     assert error.lower().count("did you mean") == 1
