@@ -55,6 +55,7 @@ REFUSED = [
     ("globals()", "globals", "do not reach the interpreter"),
     ("vars(x)", "vars", "do not reach the interpreter"),
     ("breakpoint()", "breakpoint", "do not reach the interpreter"),
+    ("quit(1)", "quit", "ends at its last line"),
     ("id(x)", "id", "do not reach the interpreter"),
     ("dir(x)", "dir", "do not reach the interpreter"),
     ("input('?')", "input", "do not read the terminal"),
