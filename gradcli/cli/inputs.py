@@ -27,8 +27,10 @@ from gradcli.tensor.symbols import placeholder
 
 Reader = Callable[..., Any]
 KEYWORDS = ("True", "False", "None", "lambda", "if", "else", "for", "in", "is", "not")
-SIZE = re.compile(r"[^\W\d]\w*|[0-9]{1,15}")
-BINDING = re.compile(r"\s*([^\W\d]\w*)\s*(=|:)(.*)", re.DOTALL)
+_NAME = r"[^\W\d][\w\u0300-\u036f\u20d0-\u20ff]*"
+"""A letter, and letters, digits and marks above and below them."""
+SIZE = re.compile(rf"{_NAME}|[0-9]{{1,15}}")
+BINDING = re.compile(rf"\s*({_NAME})\s*(=|:)(.*)", re.DOTALL)
 
 
 class Standard:

@@ -22,7 +22,6 @@ def _frequencies(name: str, places: Callable[[int], list[int]]) -> None:
         *,
         dtype: Any = None,
         requires_grad: bool = False,
-        **idle: Any,
     ) -> Any:
         if n < 0 and name == "fftfreq":
             sentence = f"Trying to create tensor with negative dimension {n}: [{n}]"

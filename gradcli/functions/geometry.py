@@ -170,7 +170,7 @@ def block_diag(*tensors: Any) -> Node:
 
 def _triangle(name: str, find: Any) -> None:
     @composite(f"{name}_indices", method=False, out=None)
-    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64, **options: Any) -> Any:
+    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = int64) -> Any:
         for what, size in (("row", row), ("col", col)):
             if size < 0:
                 raise _error(f"{what} must be non-negative, got{size}", "G026")

@@ -43,7 +43,7 @@ from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Number, Operand, Value
 from gradcli.tensor.named import NUMBER_FIRST, Named, arguments_of
 from gradcli.tensor.operands import as_number, given_dtype, is_half, no_kernel
-from gradcli.tensor.orders import SCALED
+from gradcli.tensor.orders import SCALED, SCALED_NUMBER
 from gradcli.tensor.storing import (
     ANY,
     BOOLS,
@@ -200,7 +200,7 @@ def sub(input: Value, other: Value, *, alpha: Number = 1) -> Node:
     return _subtracted(input, other, alpha)
 
 
-function("subtract", shown="sub", in_place=OF_TENSORS)(sub.body)  # without old orders
+function("subtract", shown="sub", orders=SCALED_NUMBER, in_place=OF_TENSORS)(sub.body)
 
 
 def refuse_bools(input: Any, other: Any) -> None:
@@ -234,6 +234,7 @@ _EXCLUSIVE = "Use the `^` or `logical_xor()` operator instead."
     method=False,
     overload=lambda input, other, *, alpha=1: _number_last(input, other),
     out=None,
+    orders=SCALED_NUMBER,
 )
 def rsub(input: Any, other: Operand, *, alpha: Number = 1) -> Node:
     """`other - alpha*input`."""

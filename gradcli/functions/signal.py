@@ -41,6 +41,9 @@ def _window(name: str, shape: Shape, words: str, **parameters: float) -> None:
         kind = dtype_or_default(dtype)
         count = _length(name, window_length, kind)
         given = dict(zip(parameters, args, strict=False)) | options
+        if len(args) > len(parameters) or given.keys() - parameters.keys():
+            sentence = f"{name}() received an invalid combination of arguments"
+            raise GradcliError("G013", sentence, help=f"gradcli ops {name}", kind=TypeError)
         if count < 2:
             return ones(count, dtype=kind, requires_grad=requires_grad)
         size = count + bool(periodic)

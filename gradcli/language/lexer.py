@@ -110,6 +110,9 @@ class Lexer:
         return Token(kind, text, start, end)
 
     def _word(self, text: str, start: int, end: int) -> Token:
+        if self.source.text[end : end + 1] > "\x7f":
+            end = unreadable.end_of_name(self.source.text, start, end)
+            text = self.source.text[start:end]
         if text in self.tables.keywords:
             return Token(text, text, start, end)
         if text in fence.WORDS:

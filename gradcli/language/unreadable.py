@@ -50,6 +50,13 @@ CHARACTERS = {
 }
 
 
+def end_of_name(text: str, start: int, end: int) -> int:
+    """The end of the name whose letters end at `end`: marks on letters belong to it."""
+    while end < len(text) and text[end] not in LOOKALIKES and text[start : end + 1].isidentifier():
+        end += 1
+    return end
+
+
 def error(span: Span, message: str, help: str = "", label: str = "") -> GradcliError:
     """A syntax error at `span`."""
     return GradcliError("G001", message, span, label, help=help or (), kind=SyntaxError)

@@ -9,11 +9,11 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.call import Arguments, tensors_of
-from gradcli.graph.dtype import result_type
+from gradcli.graph.dtype import as_dtype, result_type
 from gradcli.graph.forms import form_of
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import REPLACE, lacking
-from gradcli.graph.shape import require_room
+from gradcli.graph.shape import broadcast, require_room
 from gradcli.ops.elementwise import COMPARISONS, cast, clone
 from gradcli.tensor import levels
 from gradcli.tensor.arguments import taken
@@ -57,9 +57,12 @@ def in_place(function: Function, target: Tensor, *args: Any, **kwargs: Any) -> T
     try:
         value = function(operand, *args, **kwargs)
     except GradcliError as error:
-        if error.kind is NotImplementedError:  # PyTorch looks at the result's dtype first
+        if error.kind is NotImplementedError:  # PyTorch looks at the result's shape and dtype first
             given = _tensors(target, args, kwargs)
-            refuse_cast(result_type([(x.dtype, x.shape) for x in given]), target)
+            if len(given) == 2:
+                require_room(broadcast(*(tuple(x.shape) for x in given)), tuple(target.shape))
+            numbers = [v for v in args if isinstance(v, (int, float, complex))]
+            refuse_cast(result_type([(x.dtype, x.shape) for x in given], numbers), target)
         raise
     if plain and _renewed(target, value):
         return target
@@ -83,6 +86,8 @@ def _recorded(function: Function, target: Tensor, new: Node, tensors: list[Tenso
         new.hooks = None if rule.derivative else without_derivative(function.__name__)
     elif function.__name__ in COMPARISONS:  # recorded, though what they find has no slope
         return _connected(function.__name__, cast(new, target.dtype), tensors)
+    elif rule.digit >= 0:
+        return called(new, function.shown, target.node, overload=rule.digit)
     return new
 
 
@@ -90,6 +95,10 @@ def written_form(function: Function, name: str) -> Function:
     """The method `name` of tensors that is the in-place form of `function`."""
 
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
+        kind = kwargs.get("dtype")
+        if kind is not None and isinstance(input, Tensor) and as_dtype(kind) is not input.dtype:
+            sentence = "provided dtype must match the dtype of self tensor"
+            raise GradcliError("G025", f"Bad in-place call: {sentence}", help="leave it out")
         refuses = function.in_place.refuses
         if refuses and isinstance(input, Tensor):
             refused = lacking(refuses, input.dtype)

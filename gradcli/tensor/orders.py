@@ -32,6 +32,9 @@ RENAMED = {
 
 NEW = Old()
 SCALED = Old(*[(("input", "alpha", "other"),)] * 2)
+NUMBER = ": Number"
+"""Behind the name of an operand that must be a number for the order to hold."""
+SCALED_NUMBER = Old(*[(("input", f"other{NUMBER}", "alpha"),)] * 2)
 VALUED = Old(*[(("input", "value", "tensor1", "tensor2"),)] * 2)
 
 
@@ -66,10 +69,13 @@ def in_new_order(function: Function, args: Args, kwargs: Kwargs) -> tuple[Args, 
     """The arguments with factors named that stand where an old order has them; else as given."""
     parameters = function.parameters
     for order in function.orders.methods if function.bound else function.orders.functions:
-        factors = dict(zip(order, args, strict=False))
-        if len(args) > len(order) or not all(name in kwargs for name in order[len(args) :]):
+        names = [name.removesuffix(NUMBER) for name in order]
+        if len(args) > len(names) or not all(name in kwargs for name in names[len(args) :]):
             continue
+        factors = dict(zip(names, args, strict=False))
         if any(parameters.by_name[k].take(v) is MISFIT for k, v in factors.items()):
+            continue
+        if any(f"{k}{NUMBER}" in order and hasattr(v, "shape") for k, v in factors.items()):
             continue
         operands = [factors.pop(p.name) for p in parameters.positional if p.name in factors]
         if factors and not any(name in kwargs for name in factors):

@@ -334,3 +334,5 @@ def test_a_byte_order_mark_and_blank_texts() -> None:
 def test_names_are_normalized_as_in_python() -> None:
     assert expression("ﬁt").id == "fit"
     assert expression("𝐱").id == "x"
+    assert expression("e\u0301").id == "\u00e9"
+    assert expression("x\u0302_1").id == "x\u0302_1"
