@@ -10,12 +10,24 @@ import math
 
 from gradcli.errors import GradcliError
 from gradcli.graph import node as nodes
-from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, DType, bfloat16, complex32
+from gradcli.graph.dtype import (
+    BOOL,
+    COMPLEX,
+    FLOATING,
+    INTEGER,
+    DType,
+    bfloat16,
+    complex32,
+    float32,
+    float64,
+)
 from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import CONDITION, FULL, INTEGRAL, ZERO, Check, Op
-from gradcli.graph.shape import Shape, broadcast
+from gradcli.graph.shape import Shape, broadcast, numel
 from gradcli.ops.rows import elementwise, lacks, magnitude, predicate, same, to_real, zero
 
+ROUNDED_ONCE = 16384
+"""Elements up to which a derivative is rounded as often as PyTorch's, at the cost of its speed."""
 LN2 = math.log(2)
 LN10 = math.log(10)
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -184,7 +196,7 @@ acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(1 - x * x)))
 atan = elementwise("atan", lambda g, out, x: g / conj(x * x + 1))
 sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
 cosh: Op = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
-tanh = elementwise("tanh", lambda g, out, x: g * conj(1 - out * out), fused=True)
+tanh = elementwise("tanh", lambda g, out, x: g * conj(_one_less_square(out)), fused=True)
 asinh = elementwise("asinh", lambda g, out, x: g * conj(rsqrt(x * x + 1)))
 acosh = elementwise(
     "acosh",
@@ -193,7 +205,19 @@ acosh = elementwise(
     ),
 )
 atanh = elementwise("atanh", lambda g, out, x: g * conj(1 / (1 - x * x)))
-sigmoid = elementwise("sigmoid", lambda g, out, x: g * conj((1 - out) * out), fused=True)
+sigmoid = elementwise(
+    "sigmoid",
+    lambda g, out, x: g * conj((1 - out) * out) if x.dtype.is_complex else g * (1 - out) * out,
+    fused=True,
+)
+
+
+def _one_less_square(x: Node) -> Node:
+    """`1 - x*x`, which PyTorch rounds once: here, too, where bits count for more than speed."""
+    if x.dtype is not float32 or numel(x.shape) > ROUNDED_ONCE:
+        return 1 - x * x
+    wide = cast(x, float64)
+    return cast(1 - wide * wide, float32)
 
 
 def _sinc_rule(g: Node, out: Node, x: Node) -> Node:
