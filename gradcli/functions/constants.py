@@ -22,6 +22,7 @@ from gradcli.graph.dtype import (
     complex32,
     complex64,
     default,
+    float64,
     int64,
     of_number,
 )
@@ -266,10 +267,14 @@ def linspace(
     kind = _spaced_kind("linspace", ends, dtype)
     if kind.category == BOOL:
         require_range("linspace", kind)
-    for value in (start, end):
-        as_number(number_of(value), kind)
-    values = between(ends, whole(steps), kind)
+    values = between(_fitting((start, end), ends, kind), whole(steps), kind)
     return from_array(values, kind, requires_grad=requires_grad)
+
+
+def _fitting(given: Any, ends: tuple[complex, complex], kind: DType) -> tuple[complex, complex]:
+    """The ends as numbers of the dtype: whole ones where it has no others."""
+    first, last = [as_number(number_of(value), kind).attrs["value"] for value in given]
+    return ends if kind.category >= FLOATING else (first, last)
 
 
 @composite("logspace", method=False, out=IN_ORDER)
@@ -285,7 +290,8 @@ def logspace(
     """`steps` numbers from `base**start` to `base**end`, evenly spaced on a logarithmic scale."""
     ends = _ends("logspace", start, end)
     kind = _spaced_kind("logspace", ends, dtype)
-    exponents = between(ends, whole(steps), kind if kind.category >= FLOATING else default.dtype)
+    fraction = kind if kind.category >= FLOATING else float64
+    exponents = between(_fitting((start, end), ends, kind), whole(steps), fraction)
     wide = np.complex128 if kind.is_complex else np.float64
     values = np.power(wide(base), exponents.astype(wide))
     return from_array(values, kind, requires_grad=requires_grad)

@@ -726,6 +726,14 @@ CALLS = [
             "F.binary_cross_entropy_with_logits(v, v, reduction='none')",
         )
     ),
+    *(
+        f"torch.tensor([-4+0j, 0j, 3j, 1-2j, complex(INF, 1)]) ** {exponent}"
+        for exponent in (".5", "-.5", "-1", "2", "3", "-2", "4", "0", "1.5", "1j")
+    ),
+    "torch.rsqrt(torch.tensor([0j, -2+0j])), torch.reciprocal(torch.tensor([0j, -2+0j, 1-2j]))",
+    "torch.linspace(2.9, .4, 4, dtype=torch.int64), torch.linspace(-3, 4, 5, dtype=torch.uint8)",
+    "torch.logspace(1.7, 4, 3, 2, dtype=torch.int64), torch.logspace(0, 4.5, 7, 2.5).int()",
+    "torch.logspace(0, 4.5, 7, 2.5, dtype=torch.int16)",
 ]
 WRITES = [
     "b.unsqueeze_(0)",

@@ -177,7 +177,7 @@ def erf(x: Array, out: Array = None) -> Array:
 
 
 POWERS: dict[float, Callable[..., Array]] = {
-    **{2.0: np.square, 1.0: np.positive, -1.0: np.reciprocal},
+    **{2.0: np.square, 1.0: np.positive, -1.0: reciprocal},
     **{0.5: np.sqrt, -0.5: rsqrt},
 }
 """Exponent -> what PyTorch computes instead."""
@@ -214,20 +214,22 @@ def _whole_power(x: Array, exponent: float, out: Array) -> Array:
 
 def power(x: Array, y: Array, out: Array = None) -> Array:
     """x**y; a negative power of an integer is 0 but for 1 and -1, as in PyTorch."""
-    if np.ndim(y) == 0 and x.dtype.kind == "f":
-        exponent = float(y)
+    if np.ndim(y) == 0 and x.dtype.kind in "fc" and not np.imag(y):
+        exponent = float(np.real(y))
         if exponent in POWERS:
             return POWERS[exponent](x, out=out)
         if exponent in (3.0, -2.0):
             made = np.multiply(x, x, out=out)
             out = made if isinstance(made, np.ndarray) else None
-            return np.reciprocal(made, out=out) if exponent < 0 else np.multiply(made, x, out=out)
-        if exponent.is_integer() and x.size > precise.FEW:
+            return reciprocal(made, out=out) if exponent < 0 else np.multiply(made, x, out=out)
+        if exponent.is_integer() and x.dtype.kind == "f" and x.size > precise.FEW:
             return _whole_power(x, exponent, result(out, x))
     if x.dtype.kind == "i" and np.any(np.less(y, 0)):
         positive = np.power(x, np.maximum(y, 0))
         inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
         return same(np.where(y < 0, inverse, positive).astype(x.dtype), out)
+    if x.dtype.kind == "c" and (np.ndim(y) or y != 0):
+        return np.exp(np.multiply(y, np.log(x)), out=out)
     if precise.applies(x):
         return precise.rounded(np.power, x, y, out=out)
     few = precise.few_powers(x, y)

@@ -272,8 +272,9 @@ def relu(x: Array, out: Array = None) -> Array:
 
 
 def reciprocal(x: Array, out: Array = None) -> Array:
-    """1/x, which NumPy divides several numbers at a time."""
-    return np.divide(1, x, out=out) if is_large(x, "fd") else np.reciprocal(x, out=out)
+    """1/x, which NumPy divides several numbers at a time, and complex ones as PyTorch."""
+    large = is_large(x, "fd") or x.dtype.kind == "c"
+    return np.divide(1, x, out=out) if large else np.reciprocal(x, out=out)
 
 
 def sign(x: Array, out: Array = None) -> Array:
@@ -286,13 +287,12 @@ def sign(x: Array, out: Array = None) -> Array:
 IN_PLACE = frozenset((maximum, minimum, relu, reciprocal, sign))
 """The functions whose `out` may be an input."""
 SWEPT: dict[str, Callable[..., Array]] = {
-    **{"reciprocal": reciprocal},
     **{"sign": sign, "sgn": sign, "logaddexp": logaddexp},
 }
 """Kernel name -> its function of large real arrays, instead of NumPy's ufunc."""
 WRITERS: dict[str, Callable[..., Array]] = {
     **{"log1p": log1p, "softplus": softplus, "expm1": expm1, "relu": relu},
-    **{"maximum": maximum, "minimum": minimum},
+    **{"maximum": maximum, "minimum": minimum, "reciprocal": reciprocal},
     **{"sinh": sinh, "cosh": cosh, "tan": tan, "atan": arctan},
 }
 """Kernel name -> its function; all take `out`."""
