@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.nn import floating, only
+from gradcli.functions.nn import floating
 from gradcli.functions.shape import part
 from gradcli.graph.dtype import (
     BOOL,
@@ -370,8 +370,34 @@ def prelu(input: Any, weight: Any) -> Any:
 
 @internal("_prelu_kernel", refuses=lacks("prelu_cpu", BOOL, INTEGER, COMPLEX))
 def _prelu(input: Any, weight: Any) -> Node:
-    above = ops.gt(input, zero(input))
-    return ops.where(above, input, weight * only(ops.logical_not(above), input))
+    made = ops.where(ops.gt(input, zero(input)), input, weight * input)
+    return ruled(made, input, weight, rules=(_prelu_slope, _prelu_share))
+
+
+def _prelu_slope(g: Node, out: Node, x: Node, w: Node) -> Node:
+    made = ops.where(ops.gt(x, zero(x)), g, g * w)
+    return ruled(made, g, x, w, rules=(_above_or_by_weight, _nothing, _below))
+
+
+def _prelu_share(g: Node, out: Node, x: Node, w: Node) -> Node:
+    made = ops.where(ops.gt(x, zero(x)), zero(g), g * x)
+    return ruled(made, g, x, rules=(_below_by_input, _below))
+
+
+def _above_or_by_weight(h: Node, out: Node, g: Node, x: Node, w: Node) -> Node:
+    return ops.where(ops.ge(x, zero(x)), h, h * w)  # PyTorch's second derivative at 0 is that above
+
+
+def _below(h: Node, out: Node, g: Node, x: Node, *rest: Node) -> Node:
+    return ops.where(ops.ge(x, zero(x)), zero(h), g * h)
+
+
+def _below_by_input(h: Node, out: Node, g: Node, x: Node) -> Node:
+    return ops.where(ops.ge(x, zero(x)), zero(h), h * x)
+
+
+def _nothing(h: Node, out: Node, g: Node, x: Node, w: Node) -> None:
+    return None
 
 
 for _name in ("sigmoid", "tanh"):

@@ -734,6 +734,9 @@ CALLS = [
     "torch.linspace(2.9, .4, 4, dtype=torch.int64), torch.linspace(-3, 4, 5, dtype=torch.uint8)",
     "torch.logspace(1.7, 4, 3, 2, dtype=torch.int64), torch.logspace(0, 4.5, 7, 2.5).int()",
     "torch.logspace(0, 4.5, 7, 2.5, dtype=torch.int16)",
+    "torch.slogdet(torch.tensor([[NAN, 1.], [2., 3.]])), torch.slogdet(torch.eye(2))",
+    "torch.autograd.functional.hvp(lambda v, w: F.prelu(v, w).sum(), (x[0] * 0, x0[None]),"
+    " (x[0], x0[None] * 3))",
 ]
 WRITES = [
     "b.unsqueeze_(0)",

@@ -128,9 +128,6 @@ def put(like: torch.Tensor, numbers: Sequence[float]) -> torch.Tensor:
 
 
 SECOND = {
-    "PyTorch's second derivative at 0 is that above, its first one that below": (
-        "nn.functional.prelu",
-    ),
     "the second derivative is a multiple of trigamma": ("lgamma",),
 }
 

@@ -40,7 +40,7 @@ CASES = {
     "atan": (vectorised.arctan, np.arctan, 3),
     "sign": (vectorised.sign, lambda x: np.where(np.isnan(x), 0, np.sign(x)), 0),
     "reciprocal": (vectorised.reciprocal, np.reciprocal, 0),
-    "relu": (vectorised.relu, lambda x: np.maximum(x, 0), 0),
+    "relu": (vectorised.relu, lambda x: np.maximum(0, x), 0),
     "sigmoid": (pointwise.sigmoid, scipy.special.expit, 5),
     "erf": (pointwise.erf, scipy.special.erf, 4),
 }

@@ -268,6 +268,11 @@ def _require(x: Array, holds: Array, *, sentence: str) -> Array:
     return x
 
 
+def _slogdet(x: Array) -> tuple[Array, Array]:
+    sign, size = np.linalg.slogdet(x)
+    return np.where(np.isnan(size), 0, sign).astype(x.dtype, copy=False), size
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     **{"linalg_lu_factor_ex": _lu_factor, "lu_permutation": _permutation},
     **{"linalg_cholesky_ex": _cholesky_ex, "linalg_qr": _qr, "geqrf": _geqrf},
@@ -276,7 +281,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     **{"linalg_solve_triangular": _solve_triangular, "linalg_lstsq": _lstsq},
     **{"cholesky_solve": _cholesky_solve, "cholesky_inverse": _cholesky_inverse},
     **{"linalg_eig": _eig, "linalg_eigh": _eigh, "linalg_svd": _svd},
-    **{"linalg_det": np.linalg.det, "linalg_slogdet": np.linalg.slogdet},
+    **{"linalg_det": np.linalg.det, "linalg_slogdet": _slogdet},
     **{"checked": _require, "cofactors": _cofactors, "linalg_matrix_exp": _matrix_exp},
 }
 """Kernels by name; each is what the row of the same name in gradcli/ops says."""
