@@ -14,6 +14,7 @@ from typing import Any
 from gradcli.graph.call import Arguments, Call, tensors_of
 from gradcli.graph.node import Node
 from gradcli.tensor import layout
+from gradcli.tensor.saved import watchers
 from gradcli.tensor.storage import Stop, Storage
 from gradcli.tensor.tensor import Tensor
 
@@ -40,9 +41,13 @@ def _made(
     kwargs: dict[str, Any],
     strides: dict[Node, Strides],
 ) -> Any:
-    with Stop(True):
-        given = [_closed(a, strides) for a in args]
-        return body(*given, **{k: _closed(v, strides) for k, v in kwargs.items()})
+    watchers.append(None)  # what the function keeps itself was packed, or not, when it was called
+    try:
+        with Stop(True):
+            given = [_closed(a, strides) for a in args]
+            return body(*given, **{k: _closed(v, strides) for k, v in kwargs.items()})
+    finally:
+        watchers.pop()
 
 
 def _closed(value: Any, strides: dict[Node, Strides]) -> Any:

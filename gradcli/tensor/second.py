@@ -21,7 +21,7 @@ from gradcli.tensor import sketch
 from gradcli.tensor.formulas import row
 from gradcli.tensor.kept import backward_name, name_of
 from gradcli.tensor.sketch import Seen, added_up, contribution, is_sketch, leaves
-from gradcli.tensor.taken import taken
+from gradcli.tensor.taken import computed_with, taken
 
 SILENT = frozenset(
     (
@@ -31,6 +31,8 @@ SILENT = frozenset(
     )
 )
 """Functions of gradients that pass None, no zeros, to arguments which do not count."""
+PRODUCTS = ("MmBackward0", "BmmBackward0", "MvBackward0")
+"""Functions that multiply by what may be transposed."""
 
 
 def arguments_of(node: Node) -> Sequence[Node]:
@@ -154,7 +156,7 @@ def _named(part: Node, found: Node | None, seen: Seen) -> Node:
         else:
             for x in others:
                 part = REPLACE(x, part)
-    part.call = (name, used)
+    part.call = (name, computed_with(used) if name in PRODUCTS else used)
     return part
 
 

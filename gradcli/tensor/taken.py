@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import permutations
 
 from gradcli.graph.backward import Parts
-from gradcli.graph.call import Call, give, receivers_of
-from gradcli.graph.node import Node
+from gradcli.graph.call import Arguments, Call, give, receivers_of
+from gradcli.graph.node import SHARED, Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
 from gradcli.tensor.fields import by_name, by_place, fields
@@ -25,6 +25,7 @@ OTHERS = {
     **dict.fromkeys(("UnsqueezeBackward0", "SqueezeBackward1", "ViewBackward0"), ("reshape",)),
 }
 """Functions that are computed by ops of other names."""
+TRANSPOSED = ("TBackward0", "TransposeBackward0")
 
 
 def taken(found: Node, part: Node) -> bool:
@@ -64,7 +65,18 @@ def _in_places(
 ) -> tuple[Node, ...]:
     """The inputs of a step, in the order of the arguments of its call."""
     varied, fixed = iter(tracked), iter([x for x in inputs if not x.tracked])
-    return tuple([next(varied) if x.tracked else next(fixed, x) for x in arguments])
+    return tuple([next(varied if x.tracked else fixed, x) for x in arguments])
+
+
+def computed_with(arguments: Sequence[Node]) -> Arguments:
+    """The arguments of a call that is shown: what is transposed for it is kept as it was."""
+
+    def source(x: Node) -> Node:
+        while is_sketch(x) and x.call is not None and x.call[0] in TRANSPOSED:
+            (x,) = x.call[1]
+        return x
+
+    return Arguments(arguments, map(source, arguments))
 
 
 def keep_steps(node: Node, parts: Parts, newest: int) -> None:
@@ -84,12 +96,19 @@ def keep_steps(node: Node, parts: Parts, newest: int) -> None:
         several = ancestors([part], is_new)
         done.update(several)
         for step in [part] if _is_whole(part) else several:
+            if history(step) is not step:
+                continue
             if step.call is None and step.op is not LEAF and not step.op.multiple:
                 name = name_of(step)
                 step.call = (name, step.inputs) if fields(name) else None
             if hooked and step in done and step.call is not None:
-                known = [(key, x) for key, _, x in by_place(step) if not is_unknown(x)]
-                pack_all(kept_of(step).packed, [(key, tensor_of(x)) for key, x in known])
+                known = [(k, x) for k, _, x in by_place(step) if not _is_hidden(x)]
+                pack_all(kept_of(step).packed, [(k, tensor_of(x)) for k, x in known])
+
+
+def _is_hidden(node: Node) -> bool:
+    """Whether hooks do not see a value: that of a number, or one that is not known here."""
+    return node.stale is SHARED or is_unknown(node)
 
 
 def _is_whole(node: Node) -> bool:
