@@ -171,12 +171,15 @@ def silu(input: Any, inplace: bool = False) -> Node:
     """`input*sigmoid(input)`."""
     x = tensor(input)
     x = with_real_gradient("silu", x) if x.dtype.is_complex else floating(x, "silu_cpu")
-    return ruled(x * ops.sigmoid(x), x, rules=(_silu,))
+    value = x * ops.sigmoid(x) if x.dtype.is_complex else x / (ops.exp(-x) + 1)
+    return ruled(value, x, rules=(_silu,))
 
 
 def _silu(g: Node, out: Node, x: Node) -> Node:
     share = ops.sigmoid(x)
-    return g * ops.conj(share * (x * (1 - share) + 1))
+    if x.dtype.is_complex:
+        return g * ops.conj(share * (x * (1 - share) + 1))
+    return g * share * ops.product_and(x, 1 - share, lift(1, x))
 
 
 @activation("nn.functional.mish")
@@ -188,7 +191,7 @@ def mish(input: Any, inplace: bool = False) -> Node:
 
 def _mish(g: Node, out: Node, x: Node) -> Node:
     share = ops.tanh(own.softplus(x))
-    return g * (share + x * ops.sigmoid(x) * (1 - share * share))
+    return g * ops.product_and(x * ops.sigmoid(x), ops.one_less_square(share), share)
 
 
 def _between(x: Node, low: Node, high: Node, inside: Node) -> Node:

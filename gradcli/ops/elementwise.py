@@ -196,7 +196,7 @@ acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(1 - x * x)))
 atan = elementwise("atan", lambda g, out, x: g / conj(x * x + 1))
 sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
 cosh: Op = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
-tanh = elementwise("tanh", lambda g, out, x: g * conj(_one_less_square(out)), fused=True)
+tanh = elementwise("tanh", lambda g, out, x: g * conj(one_less_square(out)), fused=True)
 asinh = elementwise("asinh", lambda g, out, x: g * conj(rsqrt(x * x + 1)))
 acosh = elementwise(
     "acosh",
@@ -212,12 +212,19 @@ sigmoid = elementwise(
 )
 
 
-def _one_less_square(x: Node) -> Node:
+def one_less_square(x: Node) -> Node:
     """`1 - x*x`, which PyTorch rounds once: here, too, where bits count for more than speed."""
     if x.dtype is not float32 or numel(x.shape) > ROUNDED_ONCE:
         return 1 - x * x
     wide = cast(x, float64)
     return cast(1 - wide * wide, float32)
+
+
+def product_and(x: Node, y: Node, z: Node) -> Node:
+    """`x*y + z` of one shape and dtype, rounded as often as `one_less_square`."""
+    if x.dtype is not float32 or numel(x.shape) > ROUNDED_ONCE:
+        return x * y + z
+    return cast(cast(x, float64) * cast(y, float64) + cast(z, float64), float32)
 
 
 def _sinc_rule(g: Node, out: Node, x: Node) -> Node:
