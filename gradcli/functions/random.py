@@ -23,6 +23,7 @@ from gradcli.functions.drawing import (
 )
 from gradcli.functions.shape import whole
 from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
+from gradcli.graph.shape import broadcast
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite, laid_out
 from gradcli.tensor.generator import HeldGenerator, default_generator
@@ -200,6 +201,7 @@ def normal(
         return drawn_tensor(array, kind, requires_grad=requires_grad)
     draw = drawing(generator).normal_from
     given = [v for v in (mean, std) if isinstance(v, Tensor)]
+    broadcast(*[tuple(v.shape) for v in given])
     found = iter(parameters(*given))
     arrays = [
         next(found).view(drawn_as(v.dtype)) if isinstance(v, Tensor) else v for v in (mean, std)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradcli.functions.drawing import (
     drawing,
     drawn_as,
@@ -15,7 +17,7 @@ from gradcli.functions.drawing import (
     parameters,
     refuse_unbatched,
 )
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, layout
 from gradcli.tensor.function import composite
 from gradcli.tensor.named import Named
 from gradcli.tensor.write import filled, refuse, refuse_overlap, write
@@ -76,12 +78,22 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Writes 0 or 1, 1 with probability `p`."""
     allowed(input, "bernoulli_.Tensor" if isinstance(p, Tensor) else "bernoulli_.float")
     if isinstance(p, Tensor):
-        draw = drawing(generator).bernoulli
-        array = draw(*parameters(p), tuple(input.shape), drawn_as(input.dtype))
+        array = _drawn_with(p, input, drawing(generator).bernoulli)
     else:
         array = in_memory_order(input, "bernoulli", generator, drawn_as(input.dtype), p=p)
     overload = 1 if isinstance(p, Tensor) else 2
     return write(input, filled(input, drawn_tensor(array, input.dtype).node, "bernoulli", overload))
+
+
+def _drawn_with(p: Any, input: Any, draw: Any) -> Any:
+    """What `draw` makes of the elements of `p`, in the order of those of `input` in memory."""
+    (chance,), shape, kind = parameters(p), tuple(input.shape), drawn_as(input.dtype)
+    order = layout.memory_order(input)
+    if chance.ndim > len(shape) or order == tuple(range(len(shape))):
+        return draw(chance, shape, kind)
+    sizes = tuple(shape[i] for i in order)
+    drawn = draw(np.broadcast_to(chance, shape).transpose(order), sizes, kind)
+    return drawn.transpose(np.argsort(order))
 
 
 @composite("Tensor.random_")

@@ -5,7 +5,7 @@ Constraints: the numbers are those of gradcli/tensor/random.py.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,6 +24,13 @@ class HeldGenerator(Generator):
     def device(self) -> Any:
         """Where it draws: the machine's memory."""
         return registry.find("torch.device")("cpu")
+
+    def manual_seed(self, seed: int) -> Self:
+        """Starts the stream of `seed`, which is an int and nothing that stands for one."""
+        if type(seed) is not int:
+            kind = type(seed).__name__
+            raise refused(f"manual_seed expected a long, but got {kind}", "G014")
+        return super().manual_seed(seed)
 
     def get_state(self) -> Tensor:
         """The state: a tensor of bytes."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.execute.backends.pointwise import to_bfloat16
+from gradcli.execute.backends.unstable import reordered
 from gradcli.tensor import gaussian
 from gradcli.tensor import random_checks as checks
 from gradcli.tensor.fused import multiply_add
@@ -215,7 +216,9 @@ class Generator(Stream):
         scores = scores.transpose(np.argsort(order)) if order else scores
         if num_samples == 1:
             return np.asarray(np.argmax(scores, axis=-1, keepdims=True))
-        return np.asarray(np.argsort(-scores, axis=-1, kind="stable")[..., :num_samples])
+        places = np.argsort(-scores, axis=-1, kind="stable")
+        found = reordered(-scores, places, ("topk", num_samples, True))
+        return np.asarray(found[..., :num_samples])
 
     def _with_replacement(self, weights: Array, num_samples: int) -> Array:
         rows = np.atleast_2d(weights)
