@@ -73,7 +73,7 @@ class IInfo:
 
     def __init__(self, type: Any) -> None:
         kind = as_dtype(type)
-        if kind.differentiable:
+        if kind.differentiable or kind.name == "bool":
             raise GradcliError(
                 "G025",
                 "torch.iinfo() requires an integer input type. Use torch.finfo to handle "

@@ -202,8 +202,7 @@ class Generator(Stream):
 
         Args:
             given: shape (n,) or (m, n), floating, not negative; need not sum to one.
-            num_samples: how many of each row; without replacement at most n.
-            replacement: whether an index may come again.
+            num_samples, replacement: how many of each row, and whether an index may come again.
             order: the axes of `given`, the one that moves farthest in memory first.
         """
         weights = np.asarray(given)
@@ -213,12 +212,11 @@ class Generator(Stream):
         placed = weights.transpose(order or range(weights.ndim))
         with np.errstate(all="ignore"):
             scores = placed / self.exponential(placed.shape, weights.dtype)
-        scores = scores.transpose(np.argsort(order)) if order else scores
+        lost = -(scores.transpose(np.argsort(order)) if order else scores)
         if num_samples == 1:
-            return np.asarray(np.argmax(scores, axis=-1, keepdims=True))
-        places = np.argsort(-scores, axis=-1, kind="stable")
-        found = reordered(-scores, places, ("topk", num_samples, True))
-        return np.asarray(found[..., :num_samples])
+            return np.asarray(np.argmin(lost, axis=-1, keepdims=True))
+        places = np.argsort(lost, axis=-1, kind="stable")
+        return np.asarray(reordered(lost, places, ("topk", num_samples, True))[..., :num_samples])
 
     def _with_replacement(self, weights: Array, num_samples: int) -> Array:
         rows = np.atleast_2d(weights)
@@ -227,8 +225,7 @@ class Generator(Stream):
         sums[:, -1] = 1.0
         points = self.engine.doubles(len(rows) * num_samples).reshape(-1, num_samples)
         found = [np.searchsorted(*row) for row in zip(sums.astype(np.float64), points, strict=True)]
-        picked = np.array(found, np.int64).reshape(points.shape)
-        return picked if weights.ndim == 2 else picked[0]
+        return np.array(found, np.int64).reshape(*weights.shape[:-1], num_samples)
 
 
 _BAD_CHANCE = (
