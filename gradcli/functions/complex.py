@@ -239,7 +239,7 @@ def angle(input: Any) -> Node:
     return complexes.angle(as_floating(input))
 
 
-@function("isreal", out=None)
+@function("isreal", layout=True, out=None)
 def isreal(input: Any) -> Node:
     """Where the imaginary part is zero."""
     x = tensor(input)

@@ -38,7 +38,7 @@ def _replaced(x: Node, view: Node, source: Any) -> Node:
     return put_through(x, steps, cast(value, x.dtype))
 
 
-@function("slice_scatter")
+@function("slice_scatter", layout=True)
 def slice_scatter(
     input: Any,
     src: Any,
@@ -59,7 +59,7 @@ def slice_scatter(
     return _replaced(x, movement.slice_(x, slices=tuple(slices)), src)
 
 
-@function("select_scatter", out=None)
+@function("select_scatter", layout=True, out=None)
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Node:
     """`input` with `src` in place of its slice at one position of `dim`."""
     x = tensor(input)
@@ -74,7 +74,7 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Node:
     return _replaced(x, select_at(x, axis, index % size), src)
 
 
-@function("diagonal_scatter", out=None)
+@function("diagonal_scatter", layout=True, out=None)
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Node:
     """`input` with `src` in place of its diagonals over two dims."""
     x = tensor(input)

@@ -642,6 +642,8 @@ CALLS = [
     *("torch.subtract(x, 1.5, 2)", "torch.rsub(x, 1.5, 2)", "x.clone().subtract_(1.5, 2)"),
     *("(g * 2).conj_physical_()", "torch.fft.fftfreq(3, device='cpu')", "x.clone().copysign_(1j)"),
     "x.clone().cumsum_(0, dtype=torch.float32)",
+    *("torch.slice_scatter(x.T, x.T).stride()", "torch.isreal(x.T).stride()"),
+    "torch.diagonal_scatter(x.T, x[:, 0]).stride()",
     *("torch.addmm(2, h, 3, h, h)", "h.addmm(2, 3, h, h)"),
     *("torch.sub(x, 2, x)", "x.sub_(2, x)", "torch.add(x, 2)", "torch.add(x, 2, 3, x)"),
     *("torch.det(A=c)", "torch.linalg.det(A=c)", "torch.linalg.det(input=c)", "torch.det(a=c)"),
