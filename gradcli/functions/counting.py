@@ -213,7 +213,10 @@ def _places(edges: Node, given: Node, right: bool, dtype: Any, sorter: Any = Non
         raise no_kernel("searchsorted_out_cpu", bounds)
     rows, values = array(bounds), array(wanted)
     if sorter is not None:
-        rows = np.take_along_axis(rows, array(sorter), -1)
+        order = array(sorter)
+        if order.size and not 0 <= order.min() <= order.max() < rows.shape[-1]:
+            raise GradcliError("G022", "torch.searchsorted(): sorter index out of range")
+        rows = np.take_along_axis(rows, order, -1)
     side: Any = "right" if right else "left"
     if rows.ndim == 1:
         found = np.asarray(np.searchsorted(rows, values, side))
