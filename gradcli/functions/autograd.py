@@ -85,6 +85,13 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves they depend on."""
+    if any(level.is_transform for level in levels.active):
+        raise GradcliError(
+            "G016",
+            "backward() called inside a functorch transform. This is not supported, please use "
+            "functorch.grad or functorch.vjp instead or call backward() outside of functorch "
+            "transforms.",
+        )
     outputs = _outputs("tensors", tensors)
     targets = None if inputs is None else _tensors("inputs", inputs)
     if targets is not None and not targets:

@@ -12,7 +12,7 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.shape import select_at
 from gradcli.graph.dtype import FLOATING, SCALAR_TYPES, bfloat16, bool_, float16
-from gradcli.graph.node import Node, constant
+from gradcli.graph.node import Node, constant, current
 from gradcli.graph.op import Check
 from gradcli.ops import complexes
 from gradcli.ops import elementwise as ops
@@ -69,8 +69,13 @@ def polar(abs: Any, angle: Any) -> Node:
     return ruled(made, size, turn, rules=_POLAR)
 
 
+def _direction(out: Node, angle: Node) -> Node:
+    """The number of size 1; where that is 0, only forward mode knows it."""
+    return ops.make_complex(ops.cos(angle), ops.sin(angle)) if current.forward else ops.sgn(out)
+
+
 _POLAR = (
-    lambda g, out, x, y: ops.real(ops.conj(g) * ops.sgn(out)),
+    lambda g, out, x, y: ops.real(ops.conj(g) * _direction(out, y)),
     lambda g, out, x, y: ops.real(ops.conj(g) * (out * 1j)),
 )
 

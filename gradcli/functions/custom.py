@@ -215,7 +215,7 @@ def _check_transforms(cls: type[Function], split: bool, args: Values) -> None:
         cls.jvp()
     if cls.generate_vmap_rule or cls.vmap is not Function.vmap:
         return
-    if any(levels.lanes_of(x.value_node) for x in tensors):
+    if levels.vmaps():  # also around what is the same for all examples
         raise GradcliError(
             "G046",
             f"You tried to vmap over {cls.__name__}, but it does not have vmap support. Please "

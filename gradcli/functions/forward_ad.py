@@ -110,17 +110,14 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
             "enter_dual_level() first.",
             help="with forward_ad.dual_level(): ...",
         )
+    check_tangent(tensor, tangent)
     for name, x in (("primal", tensor), ("tangent", tangent)):
-        if not (x.is_floating_point() or x.is_complex()):
-            sentence = f"Expected {name} to be floating point or complex, but got: {x.dtype!r}"
-            raise GradcliError("G025", sentence, help="x.float() converts it", kind=ValueError)
         if depend([x.node], {v.autograd for v in block.variables}):
             raise GradcliError(
                 "G036",
                 f"the {name} has a tangent of its own in this dual level",
                 help="fwAD.unpack_dual(x).primal has none",
             )
-    check_tangent(tensor, tangent)
     dual = block.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
     levels.duals.add(dual.autograd)
     block.tangents.append(tangent)

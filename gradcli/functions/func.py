@@ -12,18 +12,21 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions import trees
 from gradcli.functions.transform import (
+    EVERY,
     Scope,
     Values,
+    filled_like,
     named_after,
     parted,
     refuse,
+    require_tensors,
     shown_as,
     standing,
     varied,
     zeros_of,
 )
 from gradcli.graph.shape import text
-from gradcli.tensor import Tensor, derivatives, registry
+from gradcli.tensor import Tensor, derivatives, levels, registry
 from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
@@ -50,6 +53,8 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> C
                     f"{api}: Expected f(*args) to return a scalar Tensor, got tensor with "
                     f"{output.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
                 )
+            if has_aux:
+                require_tensors(aux)
             flat, structure = trees.flatten(chosen)
             found = trees.unflatten(scope.gradients([output], [None], flat), structure)
         gradient, value, aux = scope.outside((found, output, aux))
@@ -76,7 +81,7 @@ def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Callable[..
 @composite("func.vjp", method=False)
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     """The value of `func`, and the function that multiplies a cotangent with its Jacobian."""
-    value, pull, aux = pulling(func, primals, None, has_aux)
+    value, pull, aux = pulling(func, primals, EVERY, has_aux)
     return (value, pull, aux) if has_aux else (value, pull)
 
 
@@ -91,6 +96,8 @@ def pulling(
         outputs, shape = trees.flatten(output)
         _require_tensors(outputs, api)
         _require_floating(outputs)
+        if has_aux:
+            require_tensors(aux)
         inputs, structure = trees.flatten(chosen)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
@@ -100,6 +107,10 @@ def pulling(
                 "Expected pytree structure of cotangents to be the same as pytree structure of "
                 f"outputs to the function. cotangents: {other.brief}, primal output: {shape.brief}"
             )
+        for vector in vectors:
+            if not (vector is None or isinstance(vector, Tensor)):
+                kind = type(vector).__name__
+                refuse(f"gradients can be either Tensors or None, but got {kind}", TypeError)
         inner = Scope()
         inner.variables = scope.variables
         with Stop(True):
@@ -158,11 +169,14 @@ def pushed(
     api, scope = "jvp(f, primals, tangents)", Scope(forward=True)
     with Level(variables=scope.variables, forward=True), Stop(True):
         given = tuple(trees.mapped(scope.variable, x) for x in primals)
+        levels.duals.update(x.autograd for x in scope.variables)
         seen = trees.mapped(standing, given)
         output, aux = parted(func(*seen), has_aux, api)
         outputs, shape = trees.flatten(output)
         inputs = trees.flatten(given)[0]
         _require_tensors(outputs, api)
+        if has_aux:
+            require_tensors(aux)
     _write_back(scope, primals, given, seen)
     varying = [x for x in inputs if isinstance(x, Tensor) and x.dtype.differentiable]
 
@@ -204,7 +218,7 @@ def _slope(
 
 def slope_of(scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[Tensor]) -> Tensor:
     """The derivative of `output` in a direction: that of what is pulled back, by its cotangent."""
-    dummy = scope.variable(zeros_of(output))
+    dummy = scope.variable(filled_like(output, 1))
     pulled = derivatives.pulled_back(output, inputs, dummy)
     pairs = [(g, t) for g, t in zip(pulled, tangents, strict=True) if g is not None]
     pulls, directions = [g for g, _ in pairs], [t for _, t in pairs]
@@ -214,7 +228,11 @@ def slope_of(scope: Scope, output: Tensor, inputs: list[Tensor], tangents: list[
 
 
 def check_tangent(tensor: Tensor, tangent: Tensor) -> None:
-    """Raises G036 for a tangent that has not the shape of its tensor."""
+    """Raises G025 or G036 for a tensor and a tangent that do not make a dual tensor."""
+    for name, x in (("primal", tensor), ("tangent", tangent)):
+        if not x.dtype.differentiable:
+            sentence = f"Expected {name} to be floating point or complex, but got: {x.dtype!r}"
+            raise GradcliError("G025", sentence, help="x.float() converts it", kind=ValueError)
     if tensor.shape != tangent.shape:
         raise GradcliError(
             "G036",

@@ -6,7 +6,6 @@ Constraints: rows or columns are found together, by a vmap over unit vectors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -78,15 +77,15 @@ def jacfwd(
 
     def wrapped(*args: Any) -> Any:
         require_real("jacfwd", args, "input")
-        places = chosen(args, argnums)
+        places = range(len(args)) if argnums is None else chosen(args, argnums)
 
         def of_chosen(*chosen: Any) -> Any:
             given = dict(zip(places, chosen, strict=True))
-            with Level(0, randomness) if randomness == "error" else nullcontext():
-                return func(*(given.get(i, a) for i, a in enumerate(args)))
+            return func(*(given.get(i, a) for i, a in enumerate(args)))
 
         primals = tuple(args[i] for i in places)
-        value, push, aux = pushed(of_chosen, primals, has_aux, False)
+        with Level(0) if randomness == "error" else Level():  # the vmap over the directions
+            value, push, aux = pushed(of_chosen, primals, has_aux, False)
         require_real("jacfwd", value, "output")
         inputs, structure = trees.flatten(primals)
         columns = [_columns(push, inputs, structure, j, randomness) for j in range(len(inputs))]
@@ -94,7 +93,7 @@ def jacfwd(
         blocks = []
         for i in range(len(outputs)):
             block = trees.unflatten([trees.flatten(c)[0][i] for c in columns], structure)
-            blocks.append(block if isinstance(argnums, tuple) else block[0])
+            blocks.append(block[0] if isinstance(argnums, int) else block)
         found = trees.unflatten(blocks, shape)
         return (found, aux) if has_aux else found
 

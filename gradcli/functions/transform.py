@@ -21,6 +21,8 @@ from gradcli.tensor.refusals import check_requires
 from gradcli.tensor.storage import value_of
 
 Values = tuple[Any, ...]
+EVERY = object()
+"""In place of the numbers of arguments: that of each."""
 
 
 class Scope:
@@ -36,9 +38,9 @@ class Scope:
         self.tracking = current.tracking
 
     def variable(self, x: Any) -> Any:
-        """A variable of this level around a tensor; anything else as it is."""
+        """A variable of this level around a tensor; raises G013 for anything else."""
         if not isinstance(x, Tensor):
-            return x
+            refuse(f"Thing passed to transform API must be Tensor, got {type(x)}", ValueError)
         if not x.dtype.differentiable:
             if self.forward:
                 expected = "Expected primal to be floating point or complex"
@@ -125,7 +127,12 @@ def shown_as(name: str, tensor: Any) -> Any:
 
 def zeros_of(like: Tensor) -> Tensor:
     """Zeros of the shape and dtype of a tensor."""
-    node = constant(0, like.dtype, tuple(like.shape))
+    return filled_like(like, 0)
+
+
+def filled_like(like: Tensor, number: int) -> Tensor:
+    """One number everywhere, in the shape and dtype of a tensor."""
+    node = constant(number, like.dtype, tuple(like.shape))
     settle(node)
     return Tensor(node)
 
@@ -154,8 +161,8 @@ def chosen(args: Values, argnums: Any) -> list[int]:
 
 
 def varied(args: Values, argnums: Any, scope: Scope) -> tuple[Values, Any]:
-    """The arguments with variables in the chosen ones (None: in all), and these alone."""
-    places = range(len(args)) if argnums is None else chosen(args, argnums)
+    """The arguments with variables in the chosen ones (EVERY: in all), and these alone."""
+    places = range(len(args)) if argnums is EVERY else chosen(args, argnums)
     made = {i: trees.mapped(scope.variable, args[i]) for i in places}
     given = tuple(made.get(i, a) for i, a in enumerate(args))
     return given, made[places[0]] if isinstance(argnums, int) else tuple(made[i] for i in places)
@@ -167,10 +174,14 @@ def parted(output: Any, has_aux: bool, api: str) -> tuple[Any, Any]:
         return output, None
     if not (isinstance(output, tuple) and len(output) == 2):
         refuse(f"{api}: output of function f should be a tuple: (output, aux) if has_aux is True")
-    for x in trees.flatten(output[1])[0]:
+    return output
+
+
+def require_tensors(aux: Any) -> None:
+    """Raises G013 where what a function returned beside its result is not all tensors."""
+    for x in trees.flatten(aux)[0]:
         if not isinstance(x, Tensor):
             refuse(f"Expected tensors, got unsupported type {type(x)}")
-    return output
 
 
 def identity_of(like: Tensor) -> Tensor:

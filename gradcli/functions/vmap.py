@@ -177,6 +177,7 @@ class Mapped:
         if dim is None:
             return x
         example = level.example(moved(x.node, dim, 0))
+        level.dims[example] = (dim, x.node)
         strides, sizes = ((*v[:dim], *v[dim + 1 :]) for v in (layout.strides_of(x), x.shape))
         if not layout.are_natural(strides, sizes):
             level.scattered.add(example)

@@ -21,7 +21,7 @@ softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes=""
 # Composed of log and div, the derivative would be NaN at 0 and 1 and a number outside.
 logit = elementwise(
     "logit",
-    lambda g, out, x: where(isnan(out), constant(math.nan, x.dtype), g / (x * (1 - x))),
+    lambda g, out, x: g / where(isnan(out), constant(math.nan, x.dtype), x * (1 - x)),
     promotes="",
     refuses=lacks("logit_cpu", COMPLEX),
     fused=True,

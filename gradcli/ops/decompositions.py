@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import int32
-from gradcli.graph.node import Node
+from gradcli.graph.node import Node, current
 from gradcli.graph.op import INDEX, Op
 from gradcli.ops.elementwise import cast, conj, imag, real
 from gradcli.ops.matrices import (
@@ -51,7 +51,9 @@ def _cholesky(x: Node, *, upper: bool) -> Kinds:
 def _cholesky_rule(g: tuple[Node, ...], out: tuple[Node, ...], x: Node, *, upper: bool) -> Node:
     factor, part = (adjoint(v) if upper else v for v in (out[0], g[0]))
     inner = tril(product(adjoint(factor), part), diagonal=0)
-    inner = (inner + adjoint(tril(inner, diagonal=-1))) / 2
+    below = tril(inner, diagonal=-1)
+    # Forward mode takes other than Hermitian directions as they are.
+    inner = (inner + (below if current.forward else adjoint(below))) / 2
     back = adjoint(factor)
     half = solve_triangular(back, inner, upper=True, left=True, unit=False)
     return solve_triangular(factor, half, upper=False, left=False, unit=False)
@@ -228,7 +230,8 @@ def _eigh_rule(g: tuple[Node, ...], out: tuple[Node, ...], x: Node, *, uplo: str
     if x.dtype.is_complex:
         phases = imag(diagonal(turned, offset=0))
         turned = require_small(turned, phases, PHASE.format("linalg_eigh_backward"))
-    turned = _skew(turned) / 2
+    if not current.forward:  # which takes other than Hermitian directions as they are
+        turned = _skew(turned) / 2
     inner = with_diagonal(turned / cast(differences(values), x.dtype), gl)
     return product(vectors, product(inner, back))
 

@@ -125,7 +125,10 @@ def _pow_base(g: Node, out: Node, x: Node, y: Node) -> Node:
             return constant(0, g.dtype, g.shape)
         lower = x if n == 2 and not current.tracking else x ** (n - 1)
         return g * conj(n * lower)
-    return where(eq(y, zero(y)), zero(g), g * conj(y * x ** (y - 1)))
+    constant_one, slope = eq(y, zero(y)), conj(y * x ** (y - 1))
+    if current.forward:  # which multiplies by what is not chosen, too
+        return g * where(constant_one, zero(slope), slope)
+    return where(constant_one, zero(g), g * slope)
 
 
 def _pow_exponent(g: Node, out: Node, x: Node, y: Node) -> Node:
@@ -241,6 +244,8 @@ sinc = elementwise("sinc", _sinc_rule)
 
 def _per_square_radius(x: Node, y: Node) -> Node:
     radius = x * x + y * y
+    if current.forward:  # where PyTorch has NaN at the origin
+        return reciprocal(radius)
     return where(eq(radius, zero(radius)), zero(radius), reciprocal(radius))
 
 

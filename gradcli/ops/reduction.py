@@ -124,6 +124,10 @@ def _reverse_cumsum(g: Node, axis: int) -> Node:
 
 
 def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
+    if current.forward:  # a rule that is linear in g: its transpose is PyTorch's formula
+        grown = exp(x if x.dtype.is_complex else x - amax(x, axis=(axis,), keepdims=True))
+        shares = flip(g / conj(cumsum(grown, axis=axis) + 1e-13), axis=(axis,))
+        return conj(grown) * flip(cumsum(shares, axis=axis), axis=(axis,))
     # A sum of g*exp(x - out), on a logarithmic scale because exp(x) and exp(-out) may overflow.
     if x.dtype.is_complex:
         logs = flip(log(conj(g)) - out, axis=(axis,))
@@ -133,8 +137,9 @@ def _logcumsumexp_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
 
 def _rising(g: Node, out: Node, x: Node, axis: int) -> Node:
     """The share of the positive elements of `g` in the gradient of logcumsumexp."""
-    least = constant(-LARGEST[g.dtype], g.dtype)
-    logs = flip(where(gt(g, zero(g)), log(g), least) - out, axis=(axis,))
+    least, rises = constant(-LARGEST[g.dtype], g.dtype), gt(g, zero(g))
+    logs = where(rises, log(where(rises, g, zero(g) + 1)), least)
+    logs = flip(logs - out, axis=(axis,))
     return exp(flip(logcumsumexp(logs, axis=axis), axis=(axis,)) + x)
 
 

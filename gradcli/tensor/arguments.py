@@ -136,7 +136,8 @@ def _missing(function: Function, count: int, named: Container[str]) -> str:
     names = [p.shown for p in needed if p.name not in named]
     if function.python and names:
         said = ", ".join(f"'{name}'" for name in names[:-1])
-        said = f"{said} and '{names[-1]}'" if said else f"'{names[-1]}'"
+        comma = "," if len(names) > 2 else ""
+        said = f"{said}{comma} and '{names[-1]}'" if said else f"'{names[-1]}'"
         return f"missing {len(names)} required positional argument{'s'[: len(names) - 1]}: {said}"
     said = ", ".join(f'"{name}"' for name in names)
     return f"missing {len(names)} required positional arguments: {said}" if names else ""
@@ -271,7 +272,7 @@ def misfit(function: Function, args: Args, kwargs: Kwargs, error: Exception) -> 
             sentence = f"{function.__name__}(): argument must be Tensor, not {type_of(value)}"
             return GradcliError("G014", sentence, help=usage, kind=TypeError)
     if isinstance(error, TypeError):
-        sentence = f"{function.__name__}(): {error}"
+        sentence = str(error) if function.python else f"{function.__name__}(): {error}"
         return GradcliError("G014", sentence, help=usage, kind=TypeError)
     return GradcliError(
         "G013",

@@ -38,8 +38,9 @@ def others(outputs: Sequence[Node], owners: Container[Autograd]) -> bool:
     """Whether the outputs depend on a variable that is not of `owners`."""
     for node in ancestors(outputs, lambda x: x.tracked and not is_apart(x)):
         sources = [x for x in node.inputs if x.tracked]
-        own = node.op is LEAF and node.attrs["owner"] in owners
-        if not own and not sources:
+        variable = node.op is LEAF
+        own = variable and node.attrs["owner"] in owners
+        if not own and (variable or not sources):
             return True
     return False
 

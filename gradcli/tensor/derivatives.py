@@ -67,17 +67,20 @@ def hessian(output: Tensor, inputs: Sequence[Tensor]) -> list[list[Tensor | None
 
 def jvp(output: Tensor, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) -> Tensor:
     """The derivative of `output` in the direction `tangents`: a tensor of the output's shape."""
-    dummy = Tensor(constant(0, output.dtype, tuple(output.shape)))
-    dummy.requires_grad = True
     if not output.requires_grad:
-        return dummy.detach()
+        return Tensor(constant(0, output.dtype, tuple(output.shape)))
+    dummy = Tensor(constant(1, output.dtype, tuple(output.shape)))
+    dummy.requires_grad = True
     pulled = pulled_back(output, inputs, dummy)
     (result,) = _directional(pulled, tangents, [dummy], forward=True)
-    return dummy.detach() if result is None else result
+    return Tensor(constant(0, output.dtype, tuple(output.shape))) if result is None else result
 
 
 def pulled_back(output: Tensor, inputs: Sequence[Tensor], dummy: Tensor) -> Sequence[Tensor | None]:
-    """The gradients of `output` for the cotangent `dummy`, which forward mode differentiates by."""
+    """The gradients of `output` for the cotangent `dummy`, which forward mode differentiates by.
+
+    That is 1: what is linear in it may be written in a form that is not at 0.
+    """
     current.forward = True
     try:
         return autograd.grad(

@@ -61,7 +61,7 @@ def one_by_one(
     level = _innermost(tensors)
     if level is None or function.view or not level.size or any(map(callable, args)):
         raise unknown.final()
-    varied = [x.requires_grad and _is_varied(x.node, level) for x in tensors]
+    varied = [x.node.tracked and _is_varied(x.node, level) for x in tensors]
     found = level.batches([x.value_node for x in tensors])
     known = [None if flag else batch for flag, batch in zip(varied, found, strict=True)]
     alone = all(batch is None for batch in known)
@@ -71,7 +71,7 @@ def one_by_one(
         given = iter([_example(x, batch, i) for x, batch in zip(tensors, examples, strict=True)])
         chosen = tuple([_replaced(a, given) for a in args])
         made.append(function.called(chosen, _replaced(kwargs, given)))
-    if alone and any(x.requires_grad for x in _tensors(made)):
+    if alone and any(x.node.tracked for x in _tensors(made)):
         raise unknown.final()
     return Together(name, level, unknown, apart=alone or not any(varied)).of(made)
 
@@ -80,7 +80,7 @@ def _example(x: Tensor, batch: Node | None, number: int) -> Tensor:
     if batch is None:
         return x
     example = Tensor(example_of(batch, number))
-    if x.requires_grad and not example.requires_grad:
+    if x.node.tracked and not example.node.tracked:
         example.requires_grad = True
     return example
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradcli.graph.op import NOTHING, Refusals
 from gradcli.tensor.orders import NEW, Old
+from gradcli.tensor.origins import IN_PYTHON
 from gradcli.tensor.storing import ALIKE, CAST, METHOD, InPlace, Memory, Out
 
 Body = Callable[..., Any]
@@ -83,7 +84,7 @@ class Facts:
         self.shown = self.shown or self.__name__
         self.exact = self.exact or self.view
         if said.get("python") is None:
-            self.python = name.startswith("nn.functional.")
+            self.python = name.startswith(IN_PYTHON)
         if self.out is CAST and (self.python or name.startswith("Tensor.")):
             self.out = None
 

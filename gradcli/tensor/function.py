@@ -28,6 +28,7 @@ from gradcli.tensor.operands import (
     tensor_operand,
 )
 from gradcli.tensor.orders import NEW
+from gradcli.tensor.origins import IN_PYTHON
 from gradcli.tensor.registry import register, register_method
 from gradcli.tensor.wrapping import laid_out, viewed
 
@@ -74,7 +75,7 @@ def _entry(
 def _under(name: str, made: Function, python: bool | None) -> Function:
     """The entry as it is under one of its names."""
     said: dict[str, Any] = {}
-    arguments, in_python = arguments_of(name), name.startswith("nn.functional.")
+    arguments, in_python = arguments_of(name), name.startswith(IN_PYTHON)
     if arguments != made.arguments:
         said["arguments"] = arguments
     if python is None and in_python != made.python:

@@ -5,7 +5,10 @@ Constraints: PyTorch's form; the values of all examples are shown.
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import Any
+
+import numpy as np
 
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import default
@@ -18,19 +21,32 @@ from gradcli.tensor.text import tensor_text
 def wrapped_text(node: Node) -> str:
     """The text of a tensor's node; empty where no running transform has to do with it."""
     lanes = levels.lanes_of(node)
+    sources = [node, *(lane.attrs["batch"] for lane in lanes)]
+    dims = _dims(node, [x for x in levels.vmaps() if not x.lanes.keys().isdisjoint(lanes)])
     wrappers = []
     for number, level in enumerate(levels.active, 1):
-        if any(lane in level.lanes for lane in lanes):
-            wrappers.append(f"BatchedTensor(lvl={number}, bdim=0, value=\n")
-        elif level.is_transform and depend([node], _owners(level)):
+        if level in dims:
+            wrappers.append(f"BatchedTensor(lvl={number}, bdim={dims[level]}, value=\n")
+        elif level.is_transform and depend(sources, _owners(level)):
             wrappers.append(f"GradTrackingTensor(lvl={number}, value=\n")
     if not wrappers:
         return ""
     value = array(levels.of_all_examples(node))
+    for place, dim in reversed(list(enumerate(dims.values()))):
+        value = np.moveaxis(value, place, place + dim)
     text = tensor_text(value, node.dtype.name, default_dtype=default.dtype.name)
     for wrapper in wrappers:
-        text = wrapper + "".join(f"    {line}\n" for line in text.split("\n")) + ")"
+        text = wrapper + indent(text, "    ") + "\n)"
     return text
+
+
+def _dims(node: Node, vmaps: list[levels.Level]) -> dict[levels.Level, int]:
+    """Where the examples lie in what each vmap, the outermost first, was given; 0 in results."""
+    found, shown = [], node
+    for level in reversed(vmaps):
+        dim, shown = level.dims.get(shown, (0, node))
+        found.append(dim)
+    return dict(zip(vmaps, reversed(found), strict=True))
 
 
 def _owners(level: levels.Level) -> set[Any]:

@@ -31,6 +31,7 @@ class Level:
     Attributes:
         is_transform: whether it is a transform, and no block of forward mode.
         lanes: the lanes of a vmap, and the batches that they stand for.
+        dims: where the batches of its arguments lie, and in which nodes.
         scattered: those of them whose elements do not lie in memory one after another.
         start: the serial number of a node that was made when it was entered.
     """
@@ -51,6 +52,7 @@ class Level:
         self.randomness = randomness
         self.lanes: dict[Node, Node] = {}
         self.scattered: set[Node] = set()
+        self.dims: dict[Node, tuple[int, Node]] = {}
         self.start = 0
 
     def __enter__(self) -> Level:

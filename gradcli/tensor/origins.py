@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from gradcli.tensor.function import Function
 
 
+IN_PYTHON = ("nn.functional.", "func.", "autograd.", "vmap")
+"""What the names of those begin with that PyTorch has in Python, with few exceptions."""
+
+
 def called(function: Function) -> str:
     """What PyTorch's sentences call it: `linalg_inv` for `linalg.inv`."""
-    name = function.qualified.removeprefix("nn.functional.").removeprefix("Tensor.")
-    return name.replace(".", "_")
+    if function.qualified.startswith((*IN_PYTHON, "Tensor.")):
+        return function.qualified.rpartition(".")[2]
+    return function.qualified.replace(".", "_")
