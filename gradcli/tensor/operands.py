@@ -196,8 +196,7 @@ def promoted(
     number = as_number if fits else wrapped
     half = next((given_dtype(v) for v in values if isinstance(v, Node) and is_half(v)), None)
     if half is not None and half.wider is dtype:
-        each = enumerate(values)
-        return [_beside_halves(v, half, dtype, number, i in exact) for i, v in each]
+        return [_beside_halves(v, half, dtype, number, i in exact) for i, v in enumerate(values)]
     if half is dtype:
         values = tuple([nearest(v, half) if v.__class__ in (int, float) else v for v in values])
     return [cast(v, dtype) if isinstance(v, Node) else number(v, dtype) for v in values]
@@ -246,8 +245,9 @@ def as_number(value: complex, dtype: DType) -> Node:
         if not low <= value.real <= high - 1:
             raise _does_not_fit(dtype)
         value = int(value.real)
-    elif any([LARGEST[dtype.to_real()] < abs(x) < inf for x in (value.real, value.imag)]):
-        raise _does_not_fit(dtype)
+    elif value.__class__ in (int, float, complex):  # a number of a recording tells of each look
+        if any([LARGEST[dtype.to_real()] < abs(x) < inf for x in (value.real, value.imag)]):
+            raise _does_not_fit(dtype)
     return number_node(value, dtype)
 
 
