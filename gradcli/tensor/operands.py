@@ -245,9 +245,10 @@ def as_number(value: complex, dtype: DType) -> Node:
         if not low <= value.real <= high - 1:
             raise _does_not_fit(dtype)
         value = int(value.real)
-    elif value.__class__ in (int, float, complex):  # a number of a recording tells of each look
-        if any([LARGEST[dtype.to_real()] < abs(x) < inf for x in (value.real, value.imag)]):
-            raise _does_not_fit(dtype)
+    elif value.__class__ in (int, float, complex) and any(  # recorded ones tell of each look
+        [LARGEST[dtype.to_real()] < abs(x) < inf for x in (value.real, value.imag)]
+    ):
+        raise _does_not_fit(dtype)
     return number_node(value, dtype)
 
 
