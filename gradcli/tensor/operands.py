@@ -186,11 +186,7 @@ def promoted(
                 alike = y.dtype is kind and y.op is not widen
                 if alike and (not floating or kind.category >= FLOATING):
                     return [x, y]
-            elif (
-                kind.category == FLOATING
-                and kind.wider is None
-                and (y.__class__ is float or y.__class__ is int)
-            ):
+            elif kind.category == FLOATING and kind.wider is None and y.__class__ in (int, float):
                 return [x, as_number(y, kind) if fits else number_node(y, kind)]
     dtype = common_dtype(values, floating)
     number = as_number if fits else wrapped
