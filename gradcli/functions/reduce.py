@@ -306,8 +306,9 @@ def _spread_of(
         axis=axes,
         keepdims=keepdim,
         correction=correction,
+        whole=dim is None,
     )
-    return (root_or_zero(made, square) if root else made), mean
+    return (root_or_zero(made, square, whole=dim is None) if root else made), mean
 
 
 def _mean_of_equals(x: Node, axes: Axes) -> Node:
@@ -316,22 +317,22 @@ def _mean_of_equals(x: Node, axes: Axes) -> Node:
     return mean + DETACH(mean_of(x - mean, axes, True))
 
 
-def root_or_zero(square: Node, wide: Node | None = None) -> Node:
+def root_or_zero(square: Node, wide: Node | None = None, **of: bool) -> Node:
     """The square root, whose gradient at 0 is 0 as in PyTorch's deviations and distances.
 
     `wide` is the square in a wider type, if the root is to be taken there.
     """
     root = cast(ops.sqrt(DETACH(square if wide is None else wide)), square.dtype)
-    return ruled(root, square, rules=(_root_rule,), corner=True)
+    return ruled(root, square, rules=(_root_rule,), corner=True, **of)
 
 
-def _root_rule(g: Node, out: Node, x: Node) -> Node:
+def _root_rule(g: Node, out: Node, x: Node, **of: bool) -> Node:
     zero = constant(0, g.dtype)
     return ops.where(ops.eq(out, zero), zero, g / (out * 2))
 
 
 def _var_rule(
-    g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool, correction: float
+    g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool, correction: float, whole: bool
 ) -> Node:
     g = cast(reduction.restore(g, x, axis, keepdims), x.dtype)
     mean, freedom = mean_of(x, axis, True), count(x, axis) - correction
@@ -426,10 +427,13 @@ def var_mean(
 # -- norms
 
 
-def vector_norm_of(x: Node, order: float, axes: Axes, keepdims: bool) -> Node:
-    """`(sum |x|**order)**(1/order)` over negative axes, and its limits at 0 and infinity."""
+def vector_norm_of(x: Node, order: float, axes: Axes, keepdims: bool, whole: bool = False) -> Node:
+    """`(sum |x|**order)**(1/order)` over negative axes, and its limits at 0 and infinity.
+
+    `whole` says that these are all, and that none was named.
+    """
     made = _norm_value(x, order, axes, keepdims)
-    over: Any = {"axis": axes, "keepdims": keepdims, "order": order}
+    over: Any = {"axis": axes, "keepdims": keepdims, "order": order, "whole": whole}
     return ruled_whole(made, x, rules=(norm_rule,), corner=order == 2, **over)
 
 
@@ -449,7 +453,7 @@ def _norm_value(x: Node, order: float, axes: Axes, keepdims: bool) -> Node:
 
 
 def norm_rule(
-    g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool, order: float
+    g: Node, out: Node, x: Node, *, axis: Axes, keepdims: bool, order: float, whole: bool = False
 ) -> Node | None:
     """PyTorch's gradient of a norm: none for the order 0, which counts."""
     if order == 0:
@@ -486,7 +490,7 @@ def vector_norm(
 ) -> Node:
     """The vector norm of order `ord` over `dim`."""
     node = _norm_operand("linalg.vector_norm", input, dtype)
-    return vector_norm_of(node, ord, axes_of(dim, node.ndim), keepdim)
+    return vector_norm_of(node, ord, axes_of(dim, node.ndim), keepdim, dim is None)
 
 
 def _norm_operand(name: str, input: Any, dtype: Any) -> Node:

@@ -124,9 +124,10 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
                 if g is not None:
                     reach(y, g)
             parts: Parts = ()
+            pending = cotangents.moved(function.steps)  # by way of values that rules have used
             if function.ends or not needed.isdisjoint(function.arguments):
                 given = {y: g for y, g in function.before(given).items() if g is not None}
-                parts = function.done(given, through(function, given, needed, after))
+                parts = function.done(given, through(function, given, needed, after, pending))
         else:
             if before is not None:
                 cotangent = before(node, cotangent, not needed.isdisjoint(node.inputs))
@@ -140,9 +141,17 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
             cotangents.add(x, part, node)
 
 
-def through(function: Whole, given: Given, needed: Collection[Node], after: After | None) -> Parts:
-    """What the steps of a function pass to the nodes before them, for cotangents of its results."""
-    own, cotangents = set(function.steps), Cotangents(given.items())
+def through(
+    function: Whole,
+    given: Given,
+    needed: Collection[Node],
+    after: After | None,
+    pending: Cotangents,
+) -> Parts:
+    """What a function's steps pass on for cotangents of its results and `pending` ones of steps."""
+    own, cotangents = set(function.steps), pending
+    for y, g in given.items():
+        cotangents.add(y, g)
     passed: dict[Node, list[Node]] = {}
     for step in reversed(function.steps):
         g = cotangents.take(step)
@@ -152,7 +161,8 @@ def through(function: Whole, given: Given, needed: Collection[Node], after: Afte
             continue
         seen = function.seen
         forward = tuple(seen.get(x, x) for x in (step, *step.inputs)) if seen else ()
-        parts = propagate(step, g, needed, forward)
+        made = [x for x in (*function.outputs, *function.steps) if step in x.inputs]
+        parts = propagate(step, g, needed, forward, made if step.op.multiple else ())
         if after is not None and parts:
             after(step, parts)
         if len(function.steps) == 1:
@@ -178,24 +188,27 @@ def _added(parts: Sequence[Node]) -> Node:
 
 
 def propagate(
-    node: Node, cotangent: Any, needed: Collection[Node], forward: tuple[Node, ...] = ()
+    node: Node,
+    cotangent: Any,
+    needed: Collection[Node],
+    forward: tuple[Node, ...] = (),
+    made: Sequence[Node] = (),
 ) -> list[tuple[Node, Node]]:
     """The cotangents that `node` passes to the `needed` ones of its inputs, broadcasting undone.
 
-    Its rules see `forward`, what stands for the node and its inputs; by default these themselves.
+    Its rules see `forward`, what stands for the node and its inputs; by default these themselves;
+    and those of its results that are `made`.
     """
     op, (seen, *inputs) = node.op, forward or (node, *node.inputs)
     if op is ITEM:
         return [(node.inputs[0], cotangent)]
     wanted = [x.tracked and x in needed for x in node.inputs]
+    out = results(node, made=made) if op.multiple else seen
     if op.joint is not None:
-        out = results(node) if op.multiple else seen
         together = op.joint(cotangent, out, *inputs, **node.attrs)
         pairs = zip(node.inputs, together, wanted, strict=True)
         return [(x, part) for x, part, is_wanted in pairs if part is not None and is_wanted]
-    parts = pulled(
-        op, cotangent, results(node) if op.multiple else seen, inputs, node.attrs, wanted
-    )
+    parts = pulled(op, cotangent, out, inputs, node.attrs, wanted)
     return [(node.inputs[i], part) for i, part in parts]
 
 
@@ -232,9 +245,9 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     The result has the shape `batch + shape`; axes are matched from the right, and along those that
     `cotangent` lacks it is repeated.
     """
+    total = OPS["sum"]
     if cotangent.shape == batch + shape:
         return cotangent
-    total = OPS["sum"]
     added = tuple(range(len(batch) - cotangent.ndim, -len(shape)))
     common = range(-min(len(shape), cotangent.ndim), 0)
     repeated = tuple(axis for axis in common if shape[axis] == 1 and cotangent.shape[axis] != 1)

@@ -44,6 +44,17 @@ class Cotangents:
         """The whole cotangents of those of `nodes` that have one."""
         return {x: g for x in nodes if (g := self.take(x)) is not None}
 
+    def moved(self, nodes: Iterable[Node]) -> Cotangents:
+        """What has come to some nodes, apart from these cotangents."""
+        found = Cotangents((), self._plus)
+        for x in nodes:
+            key = x.attrs["owner"] if x.op is LEAF else x
+            if key in self._sums:
+                found._sums[key] = self._sums.pop(key)
+            if x in self._items:
+                found._items[x] = self._items.pop(x)
+        return found
+
     def take(self, node: Node) -> Any:
         """The whole cotangent of `node`: a node, a tuple for several results, None for nothing."""
         items = self._items.pop(node, None) if self._items else None

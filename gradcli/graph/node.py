@@ -157,6 +157,10 @@ class Node:
         node.pending = node.released = False
         return node
 
+    def renew(self) -> None:
+        """Takes the next serial number: it counts as created now. Nothing may use it yet."""
+        self.serial = _serial()
+
     @property
     def ndim(self) -> int:
         """The number of dimensions."""

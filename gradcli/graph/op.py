@@ -228,11 +228,15 @@ def _second(x: Node, value: Node) -> tuple[Shape, DType]:
     return value.shape, value.dtype
 
 
-def results(bundle: Node, kinds: Any = None) -> tuple[Node, ...]:
-    """The results of a node of an op with several."""
+def results(bundle: Node, kinds: Any = None, made: Sequence[Node] = ()) -> tuple[Node, ...]:
+    """The results of a node of an op with several; those that are `made` are not made again."""
     kinds = bundle.op.infer(*bundle.inputs, **bundle.attrs) if kinds is None else kinds
+    known = {x.attrs["index"]: x for x in made if x.op is ITEM}
     return tuple(
-        Node(ITEM, (bundle,), {"index": i}, shape, dtype, bundle.tracked and dtype.differentiable)
+        known.get(i)
+        or Node(
+            ITEM, (bundle,), {"index": i}, shape, dtype, bundle.tracked and dtype.differentiable
+        )
         for i, (shape, dtype) in enumerate(kinds)
     )
 

@@ -12,6 +12,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import silence
 from gradcli.graph import backward as engine
 from gradcli.graph.call import receivers_of, results_of
+from gradcli.graph.cotangents import Cotangents
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.graph.shape import broadcast
@@ -87,7 +88,7 @@ def _passed(node: Node, ends: Sequence[Node], given: engine.Given) -> list[Node 
             run.check(y)
         function = run.function(node, NOTHING)
         needed = {*function.steps, *function.arguments}
-        parts = function.done(given, engine.through(function, given, needed, None))
+        parts = function.done(given, engine.through(function, given, needed, None, Cotangents(())))
     arguments = node.inputs if node.call is None else node.call[1]
     pairs, waiting = list(zip(arguments, receivers_of(node), strict=True)), list(parts)
     found = list[Node | None]()

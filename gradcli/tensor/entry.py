@@ -191,19 +191,18 @@ class Function(Facts):
 
     def _name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """The name in grad_fn."""
-        if self._grad_fn:
-            return self._grad_fn
-        assert callable(self.overload)
-        return backward_name(self.shown, self.overload(*args, **kwargs))
+        number: Any = self.overload
+        return self._grad_fn or backward_name(self.shown, number(*args, **kwargs))
 
     def _arguments(self, result: Node, nodes: list[Node]) -> tuple[Node, ...]:
         """The nodes of the arguments that PyTorch looks for a gradient in."""
         if self._numbers:
             if len(nodes) < len(result.inputs):
-                nodes = [*nodes, *(x for x in result.inputs if x.op is FULL)]
+                numbers = [x for x in result.inputs if x not in nodes and _is_number(x)]
+                nodes = [*nodes, *numbers]
             return Arguments(nodes[1:], nodes) if self.shown == "where" else tuple(nodes)
-        shown = tuple([x for x in nodes if x.dtype.category > INTEGER])
-        return shown if len(shown) == len(nodes) else Arguments(shown, nodes)
+        shown = [x for x in nodes if x.dtype.category > INTEGER]
+        return tuple(nodes) if len(shown) == len(nodes) else Arguments(shown, nodes)
 
     def _steps(self, node: Any, nodes: list[Node]) -> Steps | None:
         """How a result sees the first argument's memory; None for memory of its own."""
@@ -252,3 +251,8 @@ class Function(Facts):
 
     def __repr__(self) -> str:
         return described(self.qualified, id(self))
+
+
+def _is_number(x: Node) -> bool:
+    """Whether a node stands for a number, or one times a factor."""
+    return x.op is FULL or (bool(x.inputs) and all([y.op is FULL for y in x.inputs]))

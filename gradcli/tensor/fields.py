@@ -95,10 +95,16 @@ def edges(name: str) -> tuple[bool, ...]:
 
 
 @cache
-def by_name(name: str) -> tuple[int, ...]:
-    """Of each of the tensors of the function of a grad_fn name, the rank of its name."""
-    names = _rows().get(name, "").partition(" :")[0].split()[1:]
-    return tuple(sorted(names).index(text) for text in names)
+def turns(name: str, count: int) -> tuple[int, ...]:
+    """The places of `count` tensors in the order in which PyTorch computes what it passes to them.
+
+    That is the order of their names, in which its table of derivatives is gone through.
+    """
+    texts = _rows().get(name, "").partition(" :")[0].split()[1:]
+    if len(texts) != count:
+        texts = [text for text in texts if text.endswith("*")]
+    known = len(texts) == count and not any("[]" in text for text in texts)
+    return tuple(sorted(range(count), key=texts.__getitem__)) if known else tuple(range(count))
 
 
 def kept_by(node: Node) -> list[tuple[Field, Node]]:

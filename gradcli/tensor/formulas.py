@@ -10,6 +10,10 @@ that does not. Some calls depend on the function: `each(...)` has the dims again
 `matmul(x, y)` is of matrices or batches, `outer(x, y)` of vectors; `times(...)` is by its factor,
 if that is not 1; `column(...)` is a column where its last argument is a vector, `vector(...)` that.
 
+A row `Name0 [words] = ...` is for calls that `words` hold of; the first row that fits is taken.
+`key=value` and `key` speak of what the function was called with, `!word` says the opposite; a word
+of `CONDITIONS` (tensor/words.py) of its arguments. What a row says twice is computed once.
+
 `/` comes before the call for an argument that is a transposed matrix. Behind the formulas, `*` says
 that the one is that of every argument, `&` that each argument gets one of its results. `!name` is a
 function that PyTorch does not differentiate. In brackets stand functions whose own rules show this
@@ -34,11 +38,13 @@ class Row(NamedTuple):
         formulas: for each argument the usual one and, if it differs, that for a transposed matrix.
         behind: what stands behind them, `*`, `&` or nothing.
         inner: whether the function's own rule shows the same.
+        words: what must hold of a call.
     """
 
     formulas: tuple[tuple[Formula, ...], ...]
     behind: str
     inner: bool
+    words: tuple[str, ...] = ()
 
     def of(self, position: int) -> tuple[Formula, ...]:
         """The formulas for an argument; none where the row says nothing of it."""
@@ -46,12 +52,19 @@ class Row(NamedTuple):
             position = 0
         return self.formulas[position] if position < len(self.formulas) else ()
 
+    def is_zero(self, position: int) -> bool:
+        """Whether an argument gets zeros, whatever the cotangent is."""
+        return self.of(position) == (("-", ()),)
+
 
 @cache
-def _lines() -> dict[str, str]:
+def _lines() -> dict[str, list[str]]:
     path = os.path.join(os.path.dirname(__file__), "second.txt")
+    found: dict[str, list[str]] = {}
     with open(path, encoding="utf-8") as file:
-        return {full(line.split(" ", 1)[0].strip("()")): line for line in file}
+        for line in file:
+            found.setdefault(full(line.split(" ", 1)[0].strip("()")), []).append(line)
+    return found
 
 
 def full(name: str) -> str:
@@ -61,16 +74,19 @@ def full(name: str) -> str:
 
 
 @cache
-def row(name: str) -> Row | None:
-    """The row of a function, by its grad_fn's name."""
-    line = _lines().get(name)
-    if line is None:
-        return None
-    text = line.partition("=")[2].strip()
+def rows(name: str) -> tuple[Row, ...]:
+    """The rows of a function, by its grad_fn's name."""
+    return tuple(map(_row, _lines().get(name, ())))
+
+
+def _row(line: str) -> Row:
+    head, _, text = line.partition(" = ")
+    text = text.strip()
     behind = text[-1] if text[-1] in "*&" else ""
     listed = text.removesuffix(behind).split(";")
     formulas = tuple(tuple(_parsed(t) for t in part.split("/") if t.strip()) for part in listed)
-    return Row(formulas, behind, line.startswith("("))
+    words = tuple(head.partition("[")[2].rstrip("]").split())
+    return Row(formulas, behind, line.startswith("("), words)
 
 
 def _parsed(text: str) -> Formula:
@@ -88,8 +104,8 @@ def _call(tokens: list[str]) -> Formula:
 @cache
 def refusal(name: str) -> tuple[str, type[Exception]] | None:
     """What PyTorch says when a function of a formula shall be differentiated, if it refuses."""
-    known = row(name)
-    listed = known.of(0) if known is not None else ()
+    known = rows(name)
+    listed = known[0].of(0) if known else ()
     name = listed[0][0] if listed else name
     if name[0] != "!":
         return None

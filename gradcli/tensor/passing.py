@@ -30,7 +30,7 @@ from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
 from gradcli.tensor.refusals import overwritten, used_up
 from gradcli.tensor.repeats import is_watched
-from gradcli.tensor.second import arguments_of, shown, steps
+from gradcli.tensor.second import arguments_of, plus, shown, steps
 from gradcli.tensor.seeds import seed
 from gradcli.tensor.storage import Stop, Version, value_of
 from gradcli.tensor.taken import keep_steps
@@ -133,7 +133,7 @@ class Pass:
                 missed=missed,
                 begin=self._begin if usual else None,
                 pull=pull if usual else engine.propagate,
-                add=added if usual else add,
+                add=added if usual else plus if self.shows else add,
             )
         found, gone_through = known
         self.used += () if self.retain_graph else filter(_is_used, gone_through)

@@ -7,20 +7,22 @@ differentiate does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gradcli.graph.backward import Given, Parts
 from gradcli.graph.call import Arguments, Part, give, receivers_of, results_of, tensors_of
-from gradcli.graph.node import Node
-from gradcli.graph.op import FULL, LEAF, REPLACE
+from gradcli.graph.node import Node, constant
+from gradcli.graph.op import DETACH, FULL, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
 from gradcli.ops.elementwise import clone
 from gradcli.ops.reduction import total
 from gradcli.ops.ruled import opaque, ruled_whole
 from gradcli.tensor import sketch
-from gradcli.tensor.formulas import row
+from gradcli.tensor.fields import turns
 from gradcli.tensor.kept import backward_name, name_of
-from gradcli.tensor.sketch import Seen, added_up, contribution, is_sketch, leaves
+from gradcli.tensor.rules import contribution, pulled, row_of
+from gradcli.tensor.seen import Seen
+from gradcli.tensor.sketch import added_up, is_sketch, leaves
 from gradcli.tensor.taken import computed_with, taken
 
 SILENT = frozenset(
@@ -71,31 +73,74 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
     seen = Seen(_in_order(node, given), next(iter(given)), arguments)
     newest = max(g.serial for g in given.values())
     if any(map(is_sketch, arguments)):
-        passed = sketch.pulled(seen, name)
-        return [(x, _named(part, passed.get(x), seen)) for x, part in parts]
+        passed = pulled(seen, name)
+        zeros = [x for x, found in passed.items() if found is not None and not found.tracked]
+        named_parts = [(x, _named(part, passed.get(x), seen)) for x, part in parts]
+        return [*named_parts, *_none(zeros, parts)]
     shared = _shared([part for _, part in parts if part.serial > newest], newest)
-    known = row(name)
-    if known is not None and known.inner and name == backward_name(node.op.torch):
+    known = row_of(name, seen)
+    if known is not None and known.inner and _is_step(node, arguments):
         known = None
     named, used = [], set[int]()
     for x, part in sorted(parts, key=lambda pair: pair[1] not in seen.cotangents):
         places = [i for i, y in enumerate(arguments) if y is x and i not in used]
         position = places[0] if places else -1
         used.add(position)
+        at = places if sum(y is x for y, _ in parts) == 1 else places[:1]
+        here = seen._replace(part=part)
+        found = sketch.added([contribution(known, i, here) for i in at]) if at else None
+        if part in seen.cotangents and found is not None and is_sketch(found):
+            part = clone(part)  # what PyTorch makes of it is equal here
         if part.serial > newest:
-            at = places if sum(y is x for y, _ in parts) == 1 else places[:1]
-            here = seen._replace(part=part)
-            found = sketch.added([contribution(known, i, here) for i in at]) if at else None
             if found is None and node.op.broadcasts and _is_repeated(part, x, seen):
                 found = _summed(part, seen.first)
             if found is not None and part in shared:
                 part = clone(part)  # the others pass it by, and do not show its name
             part = _named(part, found, seen)
         named.append((position, x, part))
+    _in_turn(named, turns(name, len(arguments)), shared, newest)
     named.sort(key=lambda entry: entry[0])
     if known is not None and known.behind == "&":
         _join([(i, part) for i, _, part in named if part.call is not None])
-    return [(x, part) for _, x, part in named]
+    zeros = [x for i, x in enumerate(arguments) if known is not None and known.is_zero(i)]
+    return [*((x, part) for _, x, part in named), *_none(zeros, parts)]
+
+
+def _in_turn(
+    named: Sequence[tuple[int, Node, Node]], order: Sequence[int], shared: set[Node], newest: int
+) -> None:
+    """Lets parts, but for those that others are computed from, count as made in `order`."""
+    for place in order:
+        for position, _, part in named:
+            if position == place and part.tracked and part.serial > newest and part not in shared:
+                part.renew()
+
+
+def _none(zeros: Iterable[Node], parts: Parts) -> Parts:
+    """Zeros for those to which PyTorch passes these, and that are not among `parts`."""
+    met = {x for x, _ in parts}
+    missing = [x for x in zeros if x.tracked and x not in met and not is_sketch(x)]
+    return [(x, constant(0, x.dtype, x.shape)) for x in missing]
+
+
+def _is_step(node: Node, arguments: Sequence[Node]) -> bool:
+    """Whether a function is one op of its arguments, whose rule shows what PyTorch does."""
+    one = name_of(node) == backward_name(node.op.torch)
+    return one and all([x in arguments or not x.tracked for x in node.inputs])
+
+
+def plus(x: Node, y: Node) -> Node:
+    """The sum of two gradients that came to one node, shown as PyTorch adds them up."""
+    total, (first, *rest) = x + y, sketch.summands(y)
+    if rest and total.tracked and x.tracked:
+        call, y.call = y.call, None
+        total.call = ("AddBackward0", (x, first))
+        for part in rest:
+            before = sketch.sketch("AddBackward0", *total.call[1])
+            total.call = ("AddBackward0", sketch.Apart((before, part)))
+        if not steps(total, [total]):
+            total.call, y.call = None, call
+    return total
 
 
 def _shared(parts: Sequence[Node], newest: int) -> set[Node]:
@@ -135,15 +180,18 @@ def _in_order(node: Node, given: Given) -> list[Node | None]:
 
 def _named(part: Node, found: Node | None, seen: Seen) -> Node:
     """`part`, which shows what was `found` to be passed on; itself where that is not known."""
-    if found is None or not found.tracked:
+    if found is None:
         return part
+    if not found.tracked:
+        alone = found.op is FULL or "BackwardBackward" in name_of(seen.out)
+        return DETACH(part) if alone and part.tracked else part  # PyTorch computes no x - x
     if found in seen.cotangents or not is_sketch(found) or found.call is None:
         return found if found.shape == part.shape and _is_copy(part, found) else part
     if part.op is FULL and part.attrs["value"] == 0:
         return part
     name, used = found.call
     sources = [x for x in leaves(used) if x.tracked]
-    refused = next((x.attrs["refused"] for x in sketch.behind([found]) if x.attrs), None)
+    refused = next(filter(None, (x.attrs["refused"] for x in sketch.behind([found]))), None)
     if refused is not None:
         part = opaque(part, *sources, sentence=refused[0], kind=refused[1])
     elif taken(found, part):

@@ -14,7 +14,7 @@ from gradcli.graph.call import Arguments, Call, give, receivers_of
 from gradcli.graph.node import SHARED, Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
-from gradcli.tensor.fields import by_name, by_place, fields
+from gradcli.tensor.fields import by_place, fields, turns
 from gradcli.tensor.kept import backward_name, history, kept_of, name_of
 from gradcli.tensor.saved import pack_all, tensor_of, watchers
 from gradcli.tensor.sketch import is_sketch, is_unknown
@@ -91,7 +91,9 @@ def keep_steps(node: Node, parts: Parts, newest: int) -> None:
 
     done = set[Node]()
     hooked = bool(watchers) and watchers[-1] is not None
-    places = {x: i for i, x in zip(by_name(name_of(node)), receivers_of(node), strict=False)}
+    receivers = receivers_of(node)
+    order = turns(name_of(node), len(receivers))
+    places = {receivers[place]: i for i, place in enumerate(order)}
     for _, part in sorted(parts, key=lambda pair: places.get(pair[0], 0)):
         several = ancestors([part], is_new)
         done.update(several)

@@ -1,8 +1,7 @@
 """The grad_fn graphs of values, gradients and second derivatives, under PyTorch and gradcli.
 
-Constraints: a graph is compared by the names of a grad_fn and of its next functions; a sum, by what
-is added up, in any order: that in which an engine goes through a graph. Run it to print where ops
-of op_db differ:
+Constraints: whole graphs are compared, down to the leaves, by the names of their functions. Run it
+to print where ops of op_db differ:
 
     python tests/conformance/derivative_graphs.py [OP]...
 """
@@ -24,7 +23,8 @@ from gradcli.tensor import Tensor
 
 LEVELS = ("value", "gradient", "second")
 MOST = 2
-SUM = "AddBackward0"
+Graph = tuple[str, tuple[Any, ...]]
+"""A function's name, and the graphs that a gradient goes to from it."""
 Problems = dict[str, str]
 """By level: the first difference, in words."""
 
@@ -75,7 +75,7 @@ def _differences(op: Any, sample: Any) -> Iterator[tuple[str, str]]:
         [to_gradcli(v, {}) for v in cotangents],
     )
     for level, expected, seen in zip(LEVELS, wanted, made, strict=False):
-        yield level, "" if seen == expected else f"{seen} in place of {expected}"
+        yield level, next(difference(seen, expected), "")
 
 
 def _their_gradients(outputs: Any, inputs: Any, given: Any) -> Any:
@@ -88,14 +88,14 @@ def _our_graph_of_gradients(outputs: Any, inputs: Any, given: Any) -> Any:
 
 def _levels(gradients: Any, ones_like: Any, outputs: Any, inputs: Any, given: Any) -> Iterator[Any]:
     """The graphs of values, gradients and second derivatives, or the error in place of one."""
-    yield [shown(y) for y in outputs]
+    yield _graphs(outputs)
     try:
         first = gradients(outputs, inputs, given)
-        yield [shown(g) for g in first]
+        yield _graphs(first)
         sloped = [g for g in first if g is not None and g.requires_grad]
         if sloped:
             second = gradients(sloped, inputs + given, [ones_like(g) for g in sloped])
-            yield [shown(g) for g in second]
+            yield _graphs(second)
     except Exception as error:
         yield _sentence(error)
 
@@ -105,22 +105,50 @@ def _sentence(error: Exception) -> str:
     return f"{kind.__name__}: {str(error).splitlines()[0]}"
 
 
-def shown(tensor: Any) -> str:
-    """A tensor's grad_fn and its next functions, by name."""
-    grad_fn = None if tensor is None else tensor.grad_fn
-    if grad_fn is None:
-        return "no gradient" if tensor is None else "-"
-    if _name(grad_fn) == SUM:
-        return f"sum of {', '.join(sorted(_summands(grad_fn)))}"
-    return f"{_name(grad_fn)}({', '.join(_name(x) for x, _ in grad_fn.next_functions)})"
+def _graphs(tensors: Any) -> Graph:
+    return "", tuple("None" if y is None else graph_of(y.grad_fn) for y in tensors)
 
 
-def _summands(grad_fn: Any) -> Iterator[str]:
-    for inner, _ in grad_fn.next_functions:
-        if inner is not None and _name(inner) == SUM:
-            yield from _summands(inner)
-        else:
-            yield _name(inner)
+def graph_of(grad_fn: Any) -> Graph:
+    """The graph of a grad_fn; of two equal ones, the same object."""
+    found: dict[Any, Graph] = {None: _one("-", ())}
+    stack = [grad_fn]
+    while stack:
+        inner = [x for x, _ in stack[-1].next_functions if x not in found] if stack[-1] else []
+        stack += inner
+        if not inner:
+            here = stack.pop()
+            if here not in found:
+                following = tuple(found[x] for x, _ in here.next_functions)
+                found[here] = _one(_name(here), following)
+    return found[grad_fn]
+
+
+def _one(name: str, following: tuple[Graph, ...]) -> Graph:
+    return KNOWN.setdefault((name, tuple(map(id, following))), (name, following))
+
+
+KNOWN: dict[tuple[str, tuple[int, ...]], Graph] = {}
+
+
+def difference(seen: Any, expected: Any, path: str = "") -> Iterator[str]:
+    """The places where two graphs, or what stands for them, differ, in words."""
+    if seen is expected or (isinstance(seen, str) and seen == expected):
+        return
+    known = not isinstance(seen, str) and not isinstance(expected, str)
+    if not known or seen[0] != expected[0] or len(seen[1]) != len(expected[1]):
+        yield f"{path}: {text(seen)} in place of {text(expected)}"
+    else:
+        for x, y in zip(seen[1], expected[1], strict=True):
+            yield from difference(x, y, f"{path}/{seen[0].replace('Backward', '')}"[-80:])
+
+
+def text(graph: Any, depth: int = 2) -> str:
+    """The beginning of a graph."""
+    if isinstance(graph, str):
+        return graph
+    inner = ", ".join(text(x, depth - 1) for x in graph[1]) if depth else ".."
+    return f"{graph[0].replace('Backward', '')}({inner})" if graph[1] else graph[0]
 
 
 def _name(grad_fn: Any) -> str:
