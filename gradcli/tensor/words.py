@@ -27,9 +27,10 @@ def _has_zeros(x: Node) -> bool:
 def _each(seen: Seen, x: Node) -> Node:
     if seen.reduced <= 0:
         return x
+    shape = _kept(x.shape, seen.arguments[0].shape)
     for _ in range(seen.reduced):
         x = sketch("UnsqueezeBackward0", x)
-    x.shape = _kept(x.shape, seen.arguments[0].shape)
+    x.shape = shape
     return x
 
 
