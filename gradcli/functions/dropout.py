@@ -172,7 +172,7 @@ def rrelu(
     if lower > upper:
         raise GradcliError("G026", "Lower bound should be less than or equal to the upper bound")
     noise = _rrelu_noise(input, lower, upper, generator) if training else (lower + upper) / 2
-    return in_place(_rrelu, input, noise, True) if inplace else _rrelu(input, noise)
+    return in_place(_rrelu, input, noise=noise, inplace=True) if inplace else _rrelu(input, noise)
 
 
 @composite("nn.functional.gumbel_softmax")

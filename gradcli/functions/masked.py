@@ -13,29 +13,36 @@ from typing import Any
 from gradcli.errors import GradcliError
 from gradcli.functions.constants import ones
 from gradcli.functions.types import IInfo
-from gradcli.graph.dtype import INTEGER, float32, int64
+from gradcli.graph.dtype import BOOL, INTEGER, float32, int64
 from gradcli.graph.shape import axes_from_right
 from gradcli.tensor import registry
 from gradcli.tensor.function import composite
 
-LOWEST, HIGHEST = "lowest", "highest"
-"""Neutral elements that depend on the dtype: of a maximum and of a minimum."""
+LOWEST, HIGHEST = "amax", "amin"
+"""Neutral elements that depend on the dtype, by what they are neutral in."""
 
 
-def _neutral(kind: Any, input: Any) -> Any:
+def _neutral(kind: Any, input: Any, name: str) -> Any:
     if kind not in (LOWEST, HIGHEST):
         return kind
     if input.dtype.category > INTEGER:
         return -math.inf if kind is LOWEST else math.inf
+    if input.dtype.category == BOOL:
+        raise GradcliError(
+            "G025",
+            f"identity of {name or kind} on torch.bool input",
+            help="convert them: .to(torch.uint8)",
+            kind=NotImplementedError,
+        )
     limits = IInfo(input.dtype)
     return limits.min if kind is LOWEST else limits.max
 
 
-def _chosen(input: Any, mask: Any, neutral: Any) -> Any:
-    """`input` where `mask` holds, the neutral element elsewhere."""
+def _chosen(input: Any, mask: Any, neutral: Any, name: str = "") -> Any:
+    """`input` where `mask` holds, elsewhere the neutral element (of the function `name`)."""
     if mask is None:
         return input
-    fill = input.new_tensor(_neutral(neutral, input))
+    fill = input.new_tensor(_neutral(neutral, input, name))
     return registry.find("torch.where")(_spread(input, mask), input, fill)
 
 
@@ -112,7 +119,7 @@ def _position(name: str, neutral: str) -> None:
     def position(
         input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
     ) -> Any:
-        found = reduce(_chosen(input, mask, neutral), dim, bool(keepdim))
+        found = reduce(_chosen(input, mask, neutral, name), dim, bool(keepdim))
         return found.to(dtype or input.dtype)
 
     position.doc = f"The {name} of the chosen elements."
@@ -186,7 +193,7 @@ def logsumexp(
     input: Any, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Any:
     """The logarithm of the sum of the exponentials of the chosen elements."""
-    kept = _chosen(input, mask, LOWEST)
+    kept = _chosen(input, mask, LOWEST, "logsumexp")
     return kept.logsumexp(_dims(dim, input), keepdim).to(dtype or input.dtype)
 
 
@@ -271,5 +278,6 @@ def logaddexp(
     other_mask: Any = None,
 ) -> Any:
     """`log(exp(input) + exp(other))` of the chosen elements."""
-    pair = _chosen(input, input_mask, LOWEST), _chosen(other, other_mask, LOWEST)
-    return pair[0].logaddexp(pair[1]).to(dtype or input.dtype)
+    x = _chosen(input, input_mask, LOWEST, "logaddexp")
+    y = _chosen(other, other_mask, LOWEST, "logaddexp")
+    return x.logaddexp(y).to(dtype or input.dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from gradcli.graph.dtype import COMPLEX
-from gradcli.graph.node import constant, lift
+from gradcli.graph.node import Node, constant, current, lift
 from gradcli.ops.elementwise import clamp_min, isnan, log, log1p, sigmoid, where
 from gradcli.ops.rows import elementwise, lacks
 
@@ -18,10 +18,19 @@ LEAST_SLOPE = 1e-12
 
 # Composed of exp and log1p, the second derivative would be inf/inf for large negative x.
 softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes="", fused=True)
+
+
+def _logit(g: Node, out: Node, x: Node) -> Node:
+    outside, nan = isnan(out), constant(math.nan, x.dtype)
+    if current.forward:  # which needs a factor of g
+        return g / where(outside, nan, x * (1 - x))
+    return where(outside, nan, g / (x * (1 - x)))
+
+
 # Composed of log and div, the derivative would be NaN at 0 and 1 and a number outside.
 logit = elementwise(
     "logit",
-    lambda g, out, x: g / where(isnan(out), constant(math.nan, x.dtype), x * (1 - x)),
+    _logit,
     promotes="",
     refuses=lacks("logit_cpu", COMPLEX),
     fused=True,

@@ -114,8 +114,8 @@ def _names(family: str, short: str) -> bool:
 
 
 def _plain_text(word: str) -> tuple[str, ...]:
-    """What a string is that names no function: `"x".join(...)`, `options["a"]`."""
-    return f"{word}.", f"[{word}]", f"with({word})"
+    """What a string is that names no function: `"x".join(...)`, `options["a"]`, `input="x"`."""
+    return f"{word}.", f"[{word}]", f"with({word})", f"={word}"
 
 
 def _source(family: str) -> str:
