@@ -32,7 +32,13 @@ from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.in_place import in_place as into_itself
 from gradcli.tensor.kinds import Real
 from gradcli.tensor.named import Named
-from gradcli.tensor.operands import no_kernel, number_like, with_real_gradient
+from gradcli.tensor.operands import (
+    as_number,
+    given_dtype,
+    no_kernel,
+    number_like,
+    with_real_gradient,
+)
 from gradcli.tensor.storing import FOUND, TYPE
 
 
@@ -219,6 +225,8 @@ def _hardtanh(x: Node, low: float, high: float) -> Node:
         raise GradcliError(
             "G025", "clamp is not supported for complex types", kind=NotImplementedError
         )
+    for bound in (low, high):
+        as_number(bound, given_dtype(x))
     return _between(x, lift(low, x), lift(high, x), x)
 
 

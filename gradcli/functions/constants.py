@@ -10,7 +10,7 @@ from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import NUMPY_DTYPES
 from gradcli.execute.limits import memory
 from gradcli.functions.create import dtype_or_default, from_array, made, number_of, shape_of, tensor
-from gradcli.functions.shape import whole
+from gradcli.functions.shape import in_rows, whole
 from gradcli.functions.spacing import between, count_of, counted, require_range
 from gradcli.graph.dtype import (
     BOOL,
@@ -48,13 +48,10 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
 
     @composite(f"{name}_like", method=False, out=None)
     def like(
-        input: Any,
-        *,
-        dtype: Any = None,
-        requires_grad: bool = False,
+        input: Any, *, dtype: Any = None, requires_grad: bool = False, memory_format: Any = None
     ) -> Any:
         kind, shape = like_what(f"{name}_like", input, dtype)
-        return _laid_like(of(kind, (shape,), requires_grad), input)
+        return _laid_like(of(kind, (shape,), requires_grad), input, memory_format)
 
     @composite(f"Tensor.new_{name}")
     def new(input: Any, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Any:
@@ -67,9 +64,10 @@ def _filled(name: str, value: complex) -> tuple[Any, Any]:
     return filled, like
 
 
-def _laid_like(fresh: Tensor, input: Tensor) -> Tensor:
-    """A new tensor with the layout in memory of one of its shape."""
-    return beside(laid_out(fresh.value_node, [input], True), input, fresh._requires)
+def _laid_like(fresh: Tensor, input: Tensor, memory_format: Any = None) -> Tensor:
+    """A new tensor with the layout in memory of one of its shape, unless rows are asked for."""
+    model = [] if in_rows(memory_format) else [input]
+    return beside(laid_out(fresh.value_node, model, True), input, fresh._requires)
 
 
 def beside(fresh: Tensor, input: Tensor, requires_grad: bool = False) -> Tensor:
@@ -144,10 +142,12 @@ def full_like(
     *,
     dtype: Any = None,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Any:
     """A tensor of one number, of the shape and dtype of `input`."""
     kind, shape = like_what("full_like", input, dtype)
-    return _laid_like(full(shape, fill_value, dtype=kind, requires_grad=requires_grad), input)
+    made = full(shape, fill_value, dtype=kind, requires_grad=requires_grad)
+    return _laid_like(made, input, memory_format)
 
 
 @composite("Tensor.new_full")

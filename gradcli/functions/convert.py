@@ -6,6 +6,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.functions.devices import Device
+from gradcli.functions.shape import in_rows, reshaped
 from gradcli.graph.dtype import DTYPES, SCALAR_TYPES, DType, as_dtype, default, of_tensor_type
 from gradcli.graph.node import Node, current
 from gradcli.ops.elementwise import ROUNDING, cast
@@ -17,8 +18,9 @@ from gradcli.tensor.shared import SharedArray
 
 
 @internal("to_copy")
-def _to_dtype(input: Any, dtype: DType) -> Node:
-    return cast(input, dtype)
+def _to_dtype(input: Any, dtype: DType, rows: bool = False) -> Node:
+    made = cast(input, dtype)
+    return reshaped(made, made.shape) if rows else made
 
 
 @composite("Tensor.to")
@@ -34,7 +36,7 @@ def to(input: Any, *args: Any, dtype: Any = None, copy: bool = False, **options:
     wanted = input.dtype if dtype is None else as_dtype(dtype)
     if wanted is input.dtype:
         return input.clone() if copy else input
-    return _to_dtype(input, wanted)
+    return _to_dtype(input, wanted, in_rows(options.get("memory_format")))
 
 
 @composite("Tensor.type")

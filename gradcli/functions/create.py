@@ -161,13 +161,29 @@ def _array(values: Any, dtype: DType | None) -> Any:
     shape = _list_shape(values)
     memory.refuse(numel(shape), 8)
     flat: list[Any] = []
-    _flatten(values, shape, 0, flat)
+    try:
+        _flatten(values, shape, 0, flat)
+    except GradcliError:
+        if dtype is None:
+            _refuse_kinds(values)
+        raise
     if not flat:
         return np.zeros(shape, NUMPY_DTYPES[dtype or default.dtype])
     kinds = (_kind(key) for key in set(map(_kind_key, flat)))
     kind = max(kinds, key=lambda d: (d.category, d.itemsize))
     numbers = [number_of(v) for v in flat]
     return _filled_array(numbers, kind, dtype).reshape(shape)
+
+
+def _refuse_kinds(values: Any) -> None:
+    """Raises for what has no dtype, which PyTorch looks for before it counts."""
+    for value in values:
+        if isinstance(value, (list, tuple, range)):
+            _refuse_kinds(value)
+        elif isinstance(value, str):
+            raise GradcliError("G014", "new(): invalid data type 'str'", kind=TypeError)
+        elif not isinstance(value, (Tensor, bool, int, float, complex)):
+            raise _no_dtype(value)
 
 
 def _no_dtype(value: Any) -> GradcliError:
@@ -222,6 +238,8 @@ def _list_shape(values: Any) -> Shape:
         if not values:
             break
         values = values[0]
+    if isinstance(values, str):
+        raise GradcliError("G014", "too many dimensions 'str'", kind=ValueError)
     return tuple(shape)
 
 
@@ -259,9 +277,8 @@ def _refuse_element(value: Any, too_early: bool) -> None:
                 help="stack() joins tensors",
                 kind=ValueError,
             )
-    elif isinstance(value, str):
-        raise GradcliError("G014", "too many dimensions 'str'", kind=ValueError)
     elif not isinstance(value, (bool, int, float, complex)):
-        raise _no_dtype(value)
+        sentence = f"must be real number, not {type(value).__name__}"
+        raise GradcliError("G014", sentence, kind=TypeError)
     if too_early:
         raise GradcliError("G014", "not a sequence", kind=TypeError)

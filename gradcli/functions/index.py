@@ -14,7 +14,7 @@ import numpy as np
 from gradcli.errors import GradcliError
 from gradcli.execute.backends.numpy import dtype_of
 from gradcli.execute.evaluate import answer, array, settle, unknown
-from gradcli.functions.shape import part, permuted, reshaped, select_at
+from gradcli.functions.shape import part, permuted, reshaped, select_at, unsqueezed
 from gradcli.graph.call import Arguments
 from gradcli.graph.dim import Dim
 from gradcli.graph.dtype import BOOL, SCALAR_TYPES, int8, int16, int32, int64, uint8
@@ -302,7 +302,7 @@ def _step(view: Node, axis: int, item: Any, place: int, advanced: Advanced) -> t
 
 
 def _with_axis(view: Node, axis: int) -> Node:
-    new = reshaped(view, (*view.shape[:axis], 1, *view.shape[axis:]))
+    new = unsqueezed(view, axis)
     return called(new, "unsqueeze", view)
 
 

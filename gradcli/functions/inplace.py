@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.functions.shape import row_major_copy, too_many_dims
+from gradcli.functions.shape import in_rows, row_major_copy, too_many_dims
 from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.graph.op import REPLACE
@@ -64,8 +64,7 @@ def _imatmul(input: Any, other: Any) -> Any:
 @function("clone", out=None)
 def clone(input: Any, *, memory_format: Any = None) -> Node:
     """A copy that the gradient flows through."""
-    in_rows = str(memory_format) == "torch.contiguous_format"
-    return row_major_copy(input) if in_rows else ops.clone(input)
+    return row_major_copy(input) if in_rows(memory_format) else ops.clone(input)
 
 
 # -- whole values

@@ -514,8 +514,15 @@ def _where_method(input: Any, condition: Any, other: Value) -> Node:
 @composite("clamp", "clip", in_place=EVERYWHERE)
 def clamp(input: Any, min: Operand = None, max: Operand = None) -> Any:
     """`input` kept between `min` and `max`; either may be None."""
-    tensors = any(isinstance(bound, Tensor) for bound in (min, max))
-    return (_clamp_tensors if tensors else _clamp_numbers)(input, min, max)
+    if any(isinstance(bound, Tensor) for bound in (min, max)):
+        return _clamp_tensors(input, min, max)
+    bounds = [
+        as_number(bound, input.dtype).attrs["value"]
+        if isinstance(bound, complex) and input.dtype.category == FLOATING
+        else bound
+        for bound in (min, max)
+    ]
+    return _clamp_numbers(input, *bounds)
 
 
 def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
@@ -527,9 +534,6 @@ def _clamped(input: Any, min: Operand = None, max: Operand = None) -> Node:
     dtype = common_dtype([v for v in (input, min, max) if v is not None])
     x = ops.cast(tensor_operand(input), dtype)
     if dtype.is_complex:
-        for bound in (min, max):
-            if isinstance(bound, complex) and input.dtype.category == FLOATING:
-                as_number(bound, float64)
         raise ops.relu.refusal(dtype)
     if dtype is bool_ and None not in (min, max):
         raise no_kernel("clamp_cpu", x)

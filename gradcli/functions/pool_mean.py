@@ -5,6 +5,7 @@ Constraints: one dim is pooled as two, as PyTorch does.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gradcli.functions.create import from_array
 from gradcli.functions.index import positions
 from gradcli.functions.nn import only
 from gradcli.functions.pad import constant_pad_nd, padded
+from gradcli.functions.pool import max_pool1d, max_pool2d, max_pool3d
 from gradcli.functions.pool_checks import (
     check_adaptive,
     check_averages,
@@ -181,6 +183,7 @@ def mixed(x: Node, axis: int, weights: Any) -> Node:
 
 def _lp_pool(count: int) -> Function:
     mean = (avg_pool1d, avg_pool2d, avg_pool3d)[count - 1]
+    largest = (max_pool1d, max_pool2d, max_pool3d)[count - 1]
 
     @composite(f"nn.functional.lp_pool{count}d", method=False)
     def lp_pool(
@@ -190,6 +193,8 @@ def _lp_pool(count: int) -> Function:
         stride: Any = None,
         ceil_mode: bool = False,
     ) -> Any:
+        if norm_type == math.inf:
+            return largest(input.abs(), kernel_size, stride, 0, 1, ceil_mode)
         kernel = numbers(f"avg_pool{count}d", count, kernel_size, None)[0]
         means = mean(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
         return (means.sign() * means.abs().relu()).mul(numel(kernel)).pow(1 / norm_type)

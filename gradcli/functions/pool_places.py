@@ -115,7 +115,7 @@ def _fractional_of(count: int) -> Function:
     @internal(f"fractional_max_pool{count}D", refuses=lacks(kernel, COMPLEX))
     def chosen(x: Node, kernel: Numbers, sizes: Numbers, samples: Node) -> tuple[Node, Node]:
         values = array(x).reshape(-1, *x.shape[-count:])
-        phases = array(samples).reshape(-1, count)
+        phases = array(samples).reshape(-1, count)[: len(values)]
         found = []
         for plane, row in zip(values, phases, strict=True):
             each = zip(plane.shape, kernel, sizes, order, strict=True)
@@ -144,10 +144,30 @@ def _fractional(count: int) -> Function:
             batch = 1 if len(input.shape) == count + 1 else input.shape[0]
             shape = (batch, input.shape[-count - 1], count)
             samples = registry.find("torch.rand")(*shape, dtype=input.dtype)
+        _check_samples(input, samples, count)
         return chosen(input, kernel, sizes, samples)
 
     doc = f"Maxima of windows at random places over the last {count} dims."
     return maxima(pair, name, doc)
+
+
+def _check_samples(input: Any, samples: Any, count: int) -> None:
+    """Raises G024 for phases of other sizes than the images; those of more images may be there."""
+    batch, channels = 1, input.shape[0]
+    if len(input.shape) > count + 1:
+        batch, channels = input.shape[:2]
+    given = samples.shape
+    if len(given) != 3:
+        message = f"Expect _random_samples to have 3 dimensions, got {len(given)}"
+    elif given[0] < batch:
+        message = "Expect _random_samples.size(0) no less then input batch size."
+    elif given[1] != channels:
+        message = "Expect _random_samples.size(1) equals to input channel size."
+    elif given[2] != count:
+        message = f"Expect _random_samples.size(2) equals to {count}; got {given[2]}."
+    else:
+        return
+    raise GradcliError("G024", message)
 
 
 def _fractional_numbers(

@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.limits import memory
-from gradcli.functions.constants import like_what
+from gradcli.functions.constants import empty_like, like_what
 from gradcli.functions.create import dtype_or_default, number_of, shape_of
 from gradcli.functions.drawing import (
     drawing,
@@ -21,7 +21,7 @@ from gradcli.functions.drawing import (
     refuse_shared,
     stream,
 )
-from gradcli.functions.shape import whole
+from gradcli.functions.shape import in_rows, whole
 from gradcli.graph.dtype import SCALAR_TYPES, DType, as_dtype, int64
 from gradcli.graph.shape import broadcast
 from gradcli.tensor import Tensor, layout, registry
@@ -102,10 +102,16 @@ def _drawn(name: str, draw: str, words: str) -> None:
 
     @composite(f"{name}_like", method=False, out=None)
     def like(
-        input: Any, *, dtype: Any = None, requires_grad: bool = False, generator: Any = None
+        input: Any,
+        *,
+        dtype: Any = None,
+        requires_grad: bool = False,
+        generator: Any = None,
+        memory_format: Any = None,
     ) -> Any:
         kind, _ = like_what(f"{name}_like", input, dtype)
         refuse_whole_numbers(kind)
+        input = empty_like(input, memory_format=memory_format) if in_rows(memory_format) else input
         array = in_memory_order(input, draw, generator, drawn_as(kind), fresh=True)
         made = laid_out(drawn_tensor(array, kind).node, [input], True)
         made.requires_grad = requires_grad
@@ -159,10 +165,12 @@ def randint_like(
     dtype: Any = None,
     requires_grad: bool = False,
     generator: Any = None,
+    memory_format: Any = None,
 ) -> Any:
     """Random whole numbers, of the shape and dtype of `input`."""
     ends = (0, low) if high is None else (low or 0, high)
     kind, _ = like_what("randint_like", input, dtype)
+    input = empty_like(input, memory_format=memory_format) if in_rows(memory_format) else input
     low, high = (whole(number_of(v)) for v in ends)
     given = {"low": low, "high": high, "fresh": True}
     array = in_memory_order(input, "integers", generator, drawn_as(kind), **given)

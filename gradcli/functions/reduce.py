@@ -30,14 +30,16 @@ from gradcli.graph.shape import axes_from_right, axis_from_right
 from gradcli.ops import elementwise as ops
 from gradcli.ops import movement, reduction
 from gradcli.ops.elementwise import cast
+from gradcli.ops.rows import lacks
 from gradcli.ops.ruled import ruled, ruled_whole
 from gradcli.tensor import registry
 from gradcli.tensor.function import as_floating, as_numeric, composite, function
 from gradcli.tensor.function import tensor_operand as tensor
+from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Dims, Number
 from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import named_results
-from gradcli.tensor.storing import MATCHING, METHOD, ONLY_BOOLS, SAME, SCALAR, Out
+from gradcli.tensor.storing import MATCHING, ONLY_BOOLS, SAME, SCALAR, InPlace, Out
 from gradcli.tensor.tensor import Tensor
 
 Dim = int | Sequence[int] | None
@@ -432,13 +434,14 @@ def vector_norm_of(x: Node, order: float, axes: Axes, keepdims: bool, whole: boo
 
     `whole` says that these are all, and that none was named.
     """
-    made = _norm_value(x, order, axes, keepdims)
+    made = in_wider(_norm_value, [x], [x, order, axes, keepdims], {})
     over: Any = {"axis": axes, "keepdims": keepdims, "order": order, "whole": whole}
     return ruled_whole(made, x, rules=(norm_rule,), corner=order == 2, **over)
 
 
 def _norm_value(x: Node, order: float, axes: Axes, keepdims: bool) -> Node:
-    if order == 2:
+    alone = order != 0 and {x.shape[axis] for axis in axes} <= {1}
+    if order == 2 and not alone:
         square = reduction.total(square_size(x), axis=axes, keepdims=keepdims)
         return ops.sqrt(DETACH(square))  # not the slope of a root at 0
     size = ops.absolute(x)
@@ -447,9 +450,9 @@ def _norm_value(x: Node, order: float, axes: Axes, keepdims: bool) -> Node:
         return extreme(size, axis=axes, keepdims=keepdims)
     if order == 0:
         size = cast(ops.ne(x, constant(0, x.dtype)), size.dtype)
-    powers = size if order in (0, 1) else size**order
-    added = reduction.total(powers, axis=axes, keepdims=keepdims)
-    return added if order in (0, 1) else added ** (1 / order)
+    plain = alone or order in (0, 1)
+    added = reduction.total(size if plain else size**order, axis=axes, keepdims=keepdims)
+    return added if plain else added ** (1 / order)
 
 
 def norm_rule(
@@ -472,14 +475,15 @@ def norm_rule(
         return ops.sgn(x) * cast(share, x.dtype)
     if order < 1:
         slope = ops.where(ops.eq(x, zero), none, size ** (order - 1))
-        return ops.sgn(x) * cast(slope, x.dtype) * cast(g * out ** (1 - order), x.dtype)
+        return (
+            ops.sgn(x) * cast(slope, x.dtype) * cast(g, x.dtype) * cast(out ** (1 - order), x.dtype)
+        )
     scale = ops.where(flat, none, g / out ** (order - 1))
-    if order < 2:
-        return ops.sgn(x) * cast(size ** (order - 1) * scale, x.dtype)
-    return x * cast(size ** (order - 2) * scale, x.dtype)
+    first, less = (ops.sgn(x), 1) if order < 2 else (x, 2)
+    return first * cast(size ** (order - less), x.dtype) * cast(scale, x.dtype)
 
 
-@function("linalg.vector_norm", shown="linalg_vector_norm", method=False, out=SAME)
+@function("linalg.vector_norm", shown="linalg_vector_norm", method=False, out=SAME, exact=True)
 def vector_norm(
     input: Any,
     ord: Number = 2,
@@ -542,7 +546,7 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
 
 
 def _scan(name: str, op: Any) -> Any:
-    @function(name, in_place=METHOD)
+    @function(name, in_place=InPlace(refuses=lacks(f"{name}_out_cpu", BOOL)))
     def scan(input: Any, dim: int, *, dtype: DType | None = None) -> Node:
         x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
         axis = axis_from_right(dim, x.ndim)

@@ -86,6 +86,11 @@ def reshaped(x: Node, shape: Shape) -> Node:
     return movement.reshape(x, axes=x.ndim, shape=shape)
 
 
+def unsqueezed(x: Node, at: int) -> Node:
+    """`x` with an axis of length 1 before its axis `at`, counted from the left."""
+    return movement.reshape(x, axes=x.ndim - at, shape=(1, *x.shape[at:]))
+
+
 def part(x: Node, axis: int, start: int, length: int, step: int = 1) -> Node:
     """`length` elements of `x` along `axis` (negative) from `start`."""
     slices = [(0, size, 1) for size in x.shape[axis:]]
@@ -165,6 +170,11 @@ def contiguous(input: Any, memory_format: Any = None) -> Any:
 @internal("clone")
 def _row_major(input: Node) -> Node:
     return row_major_copy(input)
+
+
+def in_rows(memory_format: Any) -> bool:
+    """Whether elements are to lie in order in memory, not as those that they are made of."""
+    return str(memory_format) == "torch.contiguous_format"
 
 
 def row_major_copy(input: Node) -> Node:
@@ -353,7 +363,7 @@ def unsqueeze(input: Any, dim: int) -> Node:
     """With a dim of length 1 put in at `dim`."""
     x = tensor(input)
     at = axis_from_right(whole(dim), x.ndim + 1) + x.ndim + 1
-    return reshaped(x, (*x.shape[:at], 1, *x.shape[at:]))
+    return unsqueezed(x, at)
 
 
 def grown(x: Any, rank: int) -> Any:

@@ -24,10 +24,10 @@ def counted(first: Any, last: Any, step: Any, kind: DType) -> Any:
     require_range("arange", kind)
     count = count_of(first, last, step)
     if kind.category == INTEGER:
+        for end in (first, last, step):
+            as_number(end, int64)
         first, last, step = int(first), int(last), int(step)
         if kind is int64:
-            for end in (first, last, step):
-                as_number(end, kind)
             if step == 0:
                 raise GradcliError("G026", "step must be nonzero", kind=ValueError)
             count = count_of(first, last, step)

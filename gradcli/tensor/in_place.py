@@ -61,7 +61,8 @@ def in_place(function: Function, target: Tensor, *args: Any, **kwargs: Any) -> T
             given = _tensors(target, args, kwargs)
             if len(given) == 2:
                 require_room(broadcast(*(tuple(x.shape) for x in given)), tuple(target.shape))
-            numbers = [v for v in args if isinstance(v, (int, float, complex))]
+            options = (*args, *kwargs.values())
+            numbers = [v for v in options if isinstance(v, (int, float, complex))]
             refuse_cast(result_type([(x.dtype, x.shape) for x in given], numbers), target)
         raise
     if plain and _renewed(target, value):

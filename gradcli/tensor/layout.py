@@ -68,7 +68,7 @@ def offset_of(tensor: Tensor) -> int:
         if op.name == "as_strided":
             offset = attrs["offset"]
         if op is movement.diagonal:
-            shift = attrs["offset"]
+            shift = attrs["offset"] if _diagonal(below, attrs["offset"]) else 0
             offset += shift * strides[-1] if shift > 0 else -shift * strides[-2]
         if op.name in ("view_as_real", "view_as_complex"):
             offset = offset * 2 if op.name == "view_as_real" else offset // 2
@@ -179,7 +179,7 @@ def _step(
     rank = len(shape)
     if op is movement.reshape:
         new = shape[: rank - attrs["axes"]] + attrs["shape"]
-        return _reshaped(strides, shape, new), new
+        return _reshaped(strides, shape, new, rank - attrs["axes"]), new
     if op is movement.permute:
         order = [rank + a for a in attrs["axes"]]
         lead = rank - len(order)
@@ -211,15 +211,13 @@ def _step(
     return strides, shape
 
 
-def _reshaped(strides: Strides, shape: Shape, new: Shape) -> Strides:
-    """The strides under another shape; dims of length 1 come as `unsqueeze` makes them."""
+def _reshaped(strides: Strides, shape: Shape, new: Shape, at: int) -> Strides:
+    """The strides under another shape from dim `at` on, where `unsqueeze` puts one of length 1."""
     if new == shape:
         return strides
-    places = [i for i, n in enumerate(new) if n == 1 and new[:i] + new[i + 1 :] == shape]
-    if places:
-        i = places[0]
-        step = shape[i] * strides[i] if i < len(shape) else 1
-        return (*strides[:i], step, *strides[i:])
+    if new == (*shape[:at], 1, *shape[at:]):
+        step = shape[at] * strides[at] if at < len(shape) else 1
+        return (*strides[:at], step, *strides[at:])
     return _squeezed(strides, shape, new) or as_view(shape, strides, new) or row_major(new)
 
 

@@ -31,7 +31,7 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
 
     `kept` says whether it is laid out like them; by default where the op works elementwise.
     """
-    while node.op.name in RULED:
+    while node.op.name in RULED and node.inputs:
         node = node.inputs[0]
     if not (node.op.elementwise if kept is None else kept):
         return None

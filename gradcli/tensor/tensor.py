@@ -28,6 +28,7 @@ from gradcli.tensor.refusals import (
     check_requires,
     forbidden,
 )
+from gradcli.tensor.regenerated import regenerated
 from gradcli.tensor.size import Size
 from gradcli.tensor.storage import (
     Steps,
@@ -140,8 +141,7 @@ class Tensor(Operators, Values):
                 if view.caution in ("no_grad", "inference") or self.version.counts(self._node):
                     node = value_of(node)
                 elif node.tracked:
-                    strided = ("AsStridedBackward0", (root,))
-                    node.call = self._node.call if view.caution else strided
+                    node = regenerated(root, view, self._node)
         if self._node.tracked and not node.tracked:
             node = overwritten(self._node, node)
         settle(node)

@@ -27,11 +27,10 @@ from gradcli.tensor.kept import called, name_of
 from gradcli.tensor.operands import cannot_cast
 from gradcli.tensor.putting import put
 from gradcli.tensor.refusals import forbidden
+from gradcli.tensor.regenerated import STRIDED, regenerated
 from gradcli.tensor.storage import Steps, Stop, Storage, overwritten, through, value_of
 from gradcli.tensor.storing import ALIKE, Memory
 from gradcli.tensor.tensor import Tensor
-
-STRIDED = "AsStridedBackward0"
 
 ARRAYS: weakref.WeakKeyDictionary[Storage, list[weakref.ref[Any]]] = weakref.WeakKeyDictionary()
 """The arrays of NumPy that share a memory (see shared.py), which take what is written there."""
@@ -80,7 +79,10 @@ def compose(target: Tensor) -> None:
     if view is not None and base is not None and base.value_node.tracked and apart:
         with Stop(True):  # a write goes to the base past what made the view, and its hooks
             root = base.node
-            target.adopt(called(through(root, view.steps), name_of(seen), root))
+            if name_of(seen) == STRIDED:
+                target.adopt(regenerated(root, view, seen))
+            else:
+                target.adopt(called(through(root, view.steps), name_of(seen), root))
     if target._storage is not None or not target._node.tracked:
         return
     whole = composition_of(target._node)
