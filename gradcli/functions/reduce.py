@@ -475,9 +475,8 @@ def norm_rule(
         return ops.sgn(x) * cast(share, x.dtype)
     if order < 1:
         slope = ops.where(ops.eq(x, zero), none, size ** (order - 1))
-        return (
-            ops.sgn(x) * cast(slope, x.dtype) * cast(g, x.dtype) * cast(out ** (1 - order), x.dtype)
-        )
+        passed = ops.sgn(x) * cast(slope, x.dtype) * cast(g, x.dtype)
+        return passed * cast(out ** (1 - order), x.dtype)
     scale = ops.where(flat, none, g / out ** (order - 1))
     first, less = (ops.sgn(x), 1) if order < 2 else (x, 2)
     return first * cast(size ** (order - less), x.dtype) * cast(scale, x.dtype)

@@ -8,9 +8,11 @@ own, has no attributes; a name with a leading underscore is never looked up (but
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
+from types import FunctionType
 from typing import Any
 
 from gradcli.errors import GradcliError, did_you_mean
+from gradcli.graph.node import current
 from gradcli.lowering.members import CLASS_METHODS, MEMBERS, NUMPY, Members
 from gradcli.lowering.outside import reason, search
 from gradcli.tensor import Tensor, registry
@@ -72,7 +74,14 @@ def get_attribute(value: Any, name: str) -> Any:
         return _class_attribute(value, name)
     elif name == "__name__" and callable(value):
         return getattr(value, name)
+    elif is_own(value) and name in vars(value):
+        return vars(value)[name]
     raise no_attribute(value, name)
+
+
+def is_own(value: Any) -> bool:
+    """Whether a script defined the function `value`, which takes attributes of any name then."""
+    return isinstance(value, FunctionType) and value.__module__ == "__main__"
 
 
 def has_attribute(value: Any, name: str, /) -> bool:
@@ -97,8 +106,10 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
     if isinstance(value, Holder):
         value.assign(name, new)
         return
-    if name not in _assignable(value):
+    if not _is_assignable(value, name):
         raise not_writable(value, name)
+    if is_own(value) and current.recording is not None:
+        current.recording.fail("an attribute of a function was set")
     known = registry.METHODS.get(name) if isinstance(value, Tensor) else None
     if isinstance(known, property):
         known.__set__(value, new)
@@ -108,7 +119,7 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
 
 def delete_attribute(value: Any, name: str) -> None:
     """`del value.name`, where it can be set; a tensor's gradient is None then."""
-    if name not in _assignable(value):
+    if not _is_assignable(value, name):
         raise not_writable(value, name)
     if isinstance(value, Tensor) and name == "grad":
         value.grad = None
@@ -126,7 +137,7 @@ def no_attribute(value: Any, name: str) -> GradcliError:
     if cls is Tensor:
         help = reason(name) or help or search(name)
     elif cls.__name__ == "function":
-        help = help or "keep the value in a variable or a dict: functions hold none here"
+        help = help or "the functions that a script defines have attributes: f.calls = 0"
     return GradcliError("G011", message, help=help, kind=AttributeError)
 
 
@@ -206,9 +217,12 @@ def _known(cls: type) -> Iterable[str]:
     return [name for name in dir(cls) if name[0] != "_" and name not in hidden]
 
 
-def _assignable(value: Any) -> Container[str]:
+def _is_assignable(value: Any, name: str) -> bool:
     cls = value.__class__
-    return getattr(cls, "ASSIGNABLE", _ASSIGNABLE) if is_open(cls) else ()
+    if is_own(value):
+        return not name.startswith("__")
+    names: Container[str] = getattr(cls, "ASSIGNABLE", _ASSIGNABLE) if is_open(cls) else ()
+    return name in names
 
 
 def _bind(guard: Callable[..., Any], value: Any) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from gradcli.graph.walk import ancestors
 from gradcli.tensor.fields import by_place, fields, turns
 from gradcli.tensor.kept import backward_name, history, kept_of, name_of
 from gradcli.tensor.saved import pack_all, tensor_of, watchers
-from gradcli.tensor.sketch import is_sketch, is_unknown
+from gradcli.tensor.sketch import Told, is_sketch, is_unknown
 
 Calls = dict[Node, Call]
 OTHERS = {
@@ -55,7 +55,10 @@ def _alike(shown: Node, node: Node, calls: Calls) -> bool:
         if all(_alike(x, y, inner) for x, y in zip(wanted, order, strict=True)):
             calls.update(inner)
             mask = node.inputs[:1] if name == "MaskedFillBackward0" else ()
-            calls[node] = name, _in_places(arguments, order, node.inputs) + mask
+            places = _in_places(arguments, order, node.inputs) + mask
+            if isinstance(arguments, Told):
+                places = Told(places, arguments.facts)
+            calls[node] = name, places
             return True
     return False
 
