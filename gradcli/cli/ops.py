@@ -69,9 +69,9 @@ def table() -> dict[str, Function]:
     for qualified, entry in {**registry.ENTRIES, **methods}.items():
         short = qualified.removeprefix("torch.")
         hidden = short.rpartition(".")[2].startswith("_")
-        if isinstance(entry, Function) and not hidden and entry.body not in seen:
+        if isinstance(entry, Function) and not hidden and _identity(entry) not in seen:
             entries[short] = entry
-            seen.add(entry.body)
+            seen.add(_identity(entry))
     return dict(sorted(entries.items(), key=lambda item: item[0].lower()))
 
 
@@ -138,10 +138,18 @@ def _try(record: Record, entry: Function) -> None:
 
 def aliases(qualified: str, entry: Function) -> list[str]:
     """The other names of the same function."""
-    body = entry.body
-    names = [n for n, e in registry.ENTRIES.items() if getattr(e, "body", 0) is body]
-    names += [f"Tensor.{n}" for n, e in registry.METHODS.items() if getattr(e, "body", 0) is body]
+    methods = {f"Tensor.{n}": e for n, e in registry.METHODS.items()}
+    names = [
+        n
+        for n, e in {**registry.ENTRIES, **methods}.items()
+        if isinstance(e, Function) and _identity(e) == _identity(entry)
+    ]
     return [n for n in names if n.removeprefix("torch.") != qualified]
+
+
+def _identity(entry: Function) -> tuple[Any, str]:
+    """What is the same for one function under all its names."""
+    return entry.body, entry.shown
 
 
 def _page(records: list[Record]) -> str:

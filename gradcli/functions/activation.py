@@ -416,20 +416,16 @@ for _name in ("sigmoid", "tanh"):
     registry.register(f"torch.nn.functional.{_name}", _entry)
 
 
-def _written(name: str) -> None:
-    @composite(
-        f"nn.functional.{name}",
-        *([name] if name in ALSO_OF_TORCH else []),
-        method=False,
-        python=False,
-    )
+def _written(name: str, *also: str) -> None:
+    @composite(f"nn.functional.{name}_", *also, method=False, python=False)
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
-        function = registry.find(f"torch.nn.functional.{name.removesuffix('_')}")
+        function = registry.find(f"torch.nn.functional.{name}")
         return function(input, *args, **kwargs, inplace=True)
 
-    written.doc = f"`{name.removesuffix('_')}`, written to the tensor itself."
+    written.doc = f"`{name}`, written to the tensor itself."
 
 
-ALSO_OF_TORCH = ("celu_", "rrelu_", "selu_", "threshold_")
-for _name in ("elu_", "hardtanh_", "leaky_relu_", "relu_", *ALSO_OF_TORCH):
+for _name in ("elu", "hardtanh", "leaky_relu", "relu"):
     _written(_name)
+for _name in ("celu", "rrelu", "selu", "threshold"):
+    _written(_name, f"{_name}_")

@@ -168,11 +168,7 @@ def householder_product(input: Any, tau: Any) -> Node:
     return _reflected(vectors, scales, start, transpose=False, left=True)
 
 
-@function(
-    "ormqr",
-    columns=(0,),
-    refuses=lacks("ormqr_cpu", *NARROW),
-)
+@function("ormqr", columns=(0,), refuses=lacks("ormqr_cpu", *NARROW))
 def ormqr(
     input: Any, input2: Any, input3: AnyTensor, left: bool = True, transpose: bool = False
 ) -> Node:

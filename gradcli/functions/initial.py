@@ -17,12 +17,18 @@ from gradcli.graph.node import current
 from gradcli.graph.shape import numel
 from gradcli.tensor.function import Function, composite
 
-_WITHOUT_OLD_NAME = ("ones_", "zeros_", "trunc_normal_")
-
 
 def _initial(body: Any) -> Function:
-    """An entry `nn.init.NAME_` (and its old name, `NAME`); its body runs without recording."""
+    """An entry `nn.init.NAME_`; its body runs without recording."""
+    return _named(body, body.__name__)
 
+
+def _initial_of_old(body: Any) -> Function:
+    """The same of two names: PyTorch's first versions called it `NAME`."""
+    return _named(body, body.__name__, body.__name__[:-1])
+
+
+def _named(body: Any, *names: str) -> Function:
     def write(tensor: Any, *args: Any, **kwargs: Any) -> Any:
         before, current.tracking = current.tracking, False
         try:
@@ -33,9 +39,7 @@ def _initial(body: Any) -> Function:
 
     write.__wrapped__ = body  # type: ignore[attr-defined]
     write.__doc__ = body.__doc__
-    name = body.__name__
-    names = [f"nn.init.{n}" for n in ([name] if name in _WITHOUT_OLD_NAME else [name, name[:-1]])]
-    return composite(*names, method=False)(write)
+    return composite(*[f"nn.init.{name}" for name in names], method=False)(write)
 
 
 def _require(fits: bool, sentence: str) -> None:
@@ -43,19 +47,19 @@ def _require(fits: bool, sentence: str) -> None:
         raise GradcliError("G026", sentence, kind=ValueError)
 
 
-@_initial
+@_initial_of_old
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> None:
     """Uniform between `a` and `b`."""
     tensor.uniform_(a, b, generator=generator)
 
 
-@_initial
+@_initial_of_old
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> None:
     """Normal."""
     tensor.normal_(mean, std, generator=generator)
 
 
-@_initial
+@_initial_of_old
 def constant_(tensor: Any, val: float) -> None:
     """One number everywhere."""
     tensor.fill_(val)
@@ -73,14 +77,14 @@ def zeros_(tensor: Any) -> None:
     tensor.zero_()
 
 
-@_initial
+@_initial_of_old
 def eye_(tensor: Any) -> None:
     """The identity matrix."""
     _require(len(tensor.shape) == 2, "Only tensors with 2 dimensions are supported")
     tensor.copy_(eye(*tensor.shape))
 
 
-@_initial
+@_initial_of_old
 def dirac_(tensor: Any, groups: int = 1) -> None:
     """The kernel of a convolution that keeps channels as they are."""
     rank = len(tensor.shape)
@@ -129,14 +133,14 @@ def _glorot(tensor: Any, gain: float) -> float:
     return gain * math.sqrt(2.0 / float(sum(_fans(tensor))))
 
 
-@_initial
+@_initial_of_old
 def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Any = None) -> None:
     """Uniform, with the variance of Glorot & Bengio 2010."""
     bound = math.sqrt(3.0) * _glorot(tensor, gain)
     tensor.uniform_(-bound, bound, generator=generator)
 
 
-@_initial
+@_initial_of_old
 def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Any = None) -> None:
     """Normal, with the variance of Glorot & Bengio 2010."""
     tensor.normal_(0.0, _glorot(tensor, gain), generator=generator)
@@ -149,7 +153,7 @@ def _he(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)  # type: ignore[no-any-return]
 
 
-@_initial
+@_initial_of_old
 def kaiming_uniform_(
     tensor: Any,
     a: float = 0,
@@ -163,7 +167,7 @@ def kaiming_uniform_(
         tensor.uniform_(-bound, bound, generator=generator)
 
 
-@_initial
+@_initial_of_old
 def kaiming_normal_(
     tensor: Any,
     a: float = 0,
@@ -228,7 +232,7 @@ def _by_rejection(
         tensor.copy_(candidates.where(pending, tensor))
 
 
-@_initial
+@_initial_of_old
 def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> None:
     """A matrix with orthonormal rows or columns (Saxe et al. 2013), times `gain`."""
     _require(len(tensor.shape) > 1, "Only tensors with 2 or more dimensions are supported")
@@ -242,7 +246,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> None:
     tensor.copy_((q * gain).reshape(tensor.shape))
 
 
-@_initial
+@_initial_of_old
 def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> None:
     """Normal, with the share `sparsity` of each column set to 0."""
     _require(len(tensor.shape) == 2, "Only tensors with 2 dimensions are supported")

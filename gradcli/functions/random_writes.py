@@ -39,7 +39,7 @@ def _written(input: Any, name: str, generator: Any, overload: int = 0, **paramet
 
 @composite(Named("Tensor.uniform_", **{"from": "low", "to": "high"}))
 def uniform_(input: Any, low: float = 0.0, high: float = 1.0, *, generator: Any = None) -> Any:
-    """Writes random numbers from `low` to `high`, all alike likely."""
+    """Writes random numbers between two bounds, all alike likely."""
     return _written(input, "uniform", generator, low=low, high=high)
 
 

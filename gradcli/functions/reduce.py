@@ -286,9 +286,9 @@ def _spread_of(
     root: bool = False,
     together: bool = False,
 ) -> tuple[Node, Node]:
-    """The variance over `dim`, divided by count - correction, or the deviation, its `root`; and the
-    mean, kept. Both are computed in float64, as in PyTorch.
+    """The variance over `dim`, divided by count - correction, and the mean, whose dims are kept.
 
+    Both are computed in float64, as in PyTorch; `root` asks for the deviation, its square root.
     `together` says that the mean is wanted too: else PyTorch rounds that of all elements.
     """
     x = _floating_only("std and var", input)
@@ -396,34 +396,25 @@ def _floating_only(name: str, input: Any) -> Node:
     return x
 
 
-@function("std_mean", method=False, out=None)
-def std_mean(
-    input: Any,
-    dim: bool | Dim = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: Number | None = None,
-) -> tuple[Node, Node]:
-    """`(std, mean)`."""
-    x = _floating_only("std_mean", input)
-    std, mean = _spread_of(x, dim, unbiased, keepdim, correction, root=True, together=True)
-    return std, cast(movement.reshape(mean, axes=x.ndim, shape=std.shape), x.dtype)
+def _with_mean(name: str, root: bool) -> None:
+    @function(name, method=False, out=None)
+    def both(
+        input: Any,
+        dim: bool | Dim = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: Number | None = None,
+    ) -> tuple[Node, Node]:
+        x = _floating_only(name, input)
+        made, mean = _spread_of(x, dim, unbiased, keepdim, correction, root=root, together=True)
+        return made, cast(movement.reshape(mean, axes=x.ndim, shape=made.shape), x.dtype)
+
+    both.doc = f"`({name.removesuffix('_mean')}, mean)`."
 
 
-@function("var_mean", method=False, out=None)
-def var_mean(
-    input: Any,
-    dim: bool | Dim = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: Number | None = None,
-) -> tuple[Node, Node]:
-    """`(var, mean)`."""
-    x = _floating_only("var_mean", input)
-    var, mean = _spread_of(x, dim, unbiased, keepdim, correction, together=True)
-    return var, cast(movement.reshape(mean, axes=x.ndim, shape=var.shape), x.dtype)
+_with_mean("std_mean", True)
+_with_mean("var_mean", False)
 
 
 # -- norms

@@ -266,11 +266,7 @@ def permute(input: Any, *dims: Listed) -> Node:
 
 
 @function(
-    "transpose",
-    Named("swapaxes", axis0="dim0", axis1="dim1"),
-    "swapdims",
-    view=True,
-    out=None,
+    *("transpose", Named("swapaxes", axis0="dim0", axis1="dim1"), "swapdims"), view=True, out=None
 )
 def transpose(input: Any, dim0: int, dim1: int) -> Node:
     """Two dims exchanged."""

@@ -9,9 +9,9 @@ import math
 from typing import Any
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, FLOATING, SCALAR_TYPES
+from gradcli.graph.dtype import BOOL, FLOATING, result_type
 from gradcli.graph.node import Node
-from gradcli.graph.op import Op
+from gradcli.graph.op import Op, lacking
 from gradcli.ops import elementwise as ops
 from gradcli.ops import reduction, special
 from gradcli.ops.movement import reshape
@@ -19,38 +19,46 @@ from gradcli.tensor.function import as_floating, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Operand
 from gradcli.tensor.named import NUMBER_FIRST, Named
-from gradcli.tensor.operands import given_dtype, is_half
+from gradcli.tensor.operands import given_dtype
 from gradcli.tensor.results import named_results
 from gradcli.tensor.storing import EVERYWHERE, METHOD
 
-TAKES_HALF = frozenset({"i0", "i0e", "i1", "i1e", "entr", "igamma", "igammac", "xlog1py"})
-"""Functions that PyTorch also has for float16."""
 
+def _operands(op: Op, *values: Any, floating: bool = False) -> list[Node]:
+    """`values` of their common dtype; raises G025 where PyTorch's `op` does not take that.
 
-def _half(op: Op, x: Node) -> Node:
-    if is_half(x) and op.name not in TAKES_HALF:
-        raise GradcliError(
-            "G025",
-            f"\"{op.name}_cpu\" not implemented for '{SCALAR_TYPES[given_dtype(x)]}'",
-            kind=NotImplementedError,
-        )
-    return x
+    It is that of the arguments before they were widened.
+    """
+    tensors = [(given_dtype(v), v.shape) for v in values if isinstance(v, Node)]
+    dtype = result_type(tensors, [v for v in values if not isinstance(v, Node)])
+    refusal = lacking(op.refuses, dtype)
+    if refusal is not None:
+        raise refusal
+    return promoted(*values, floating=floating)
 
 
 def _unary(op: Op, *names: str, **options: Any) -> None:
     def body(input: Any) -> Node:
-        return op(_half(op, as_floating(input)))
+        return op(*_operands(op, tensor(input), floating=True))
 
     body.__doc__ = f"`{op.name}` of each element."
-    function(*(names or (f"special.{op.name}",)), shown=op.torch, **options)(body)
+    function(*names, shown=op.torch, **options)(body)
 
 
-_OF_X = ("airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0")
 for _op in (
     *(special.i0e, special.i1, special.i1e, special.entr, special.erfcx, special.ndtri),
-    *(special.log_ndtr, *special.NO_SLOPE.values()),
+    special.log_ndtr,
 ):
-    _unary(_op, Named(f"special.{_op.name}", **({"x": "input"} if _op.name in _OF_X else {})))
+    _unary(_op, f"special.{_op.name}")
+for _name in (
+    *("bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0"),
+    *("modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1"),
+):
+    _unary(special.NO_SLOPE[_name], f"special.{_name}")
+for _name in (
+    *("airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0"),
+):
+    _unary(special.NO_SLOPE[_name], Named(f"special.{_name}", x="input"))
 _unary(special.i0, "i0", "special.i0", in_place=EVERYWHERE)
 
 
@@ -61,8 +69,7 @@ def _which(input: Any, other: Any) -> int:
 
 def _binary(op: Op, *names: str, **options: Any) -> None:
     def body(input: Any, other: Any) -> Node:
-        x, y = promoted(input, other)
-        return op(_half(op, x), y)
+        return op(*_operands(op, input, other))
 
     body.__doc__ = f"`{op.name}` of the elements of both."
     function(*names, shown=op.torch, **options)(body)
@@ -70,8 +77,7 @@ def _binary(op: Op, *names: str, **options: Any) -> None:
 
 def _of_operands(op: Op) -> None:
     def body(input: Operand, other: Operand) -> Node:
-        x, y = promoted(input, other, floating=True)
-        return op(_half(op, x), y)
+        return op(*_operands(op, input, other, floating=True))
 
     body.__doc__ = f"`{op.name}` of the elements of both."
     name = Named(f"special.{op.name}", **NUMBER_FIRST)
@@ -80,8 +86,7 @@ def _of_operands(op: Op) -> None:
 
 def _polynomial(op: Op) -> None:
     def body(x: Operand, n: Operand) -> Node:
-        given, degree = promoted(x, n, floating=True)
-        return op(_half(op, given), degree)
+        return op(*_operands(op, x, n, floating=True))
 
     body.__doc__ = f"`{op.name}` of degree `n` at each element."
     function(f"special.{op.name}", shown=op.torch, overload=lambda x, n: _which(x, n))(body)

@@ -245,9 +245,9 @@ def unbroadcast(cotangent: Node, batch: Shape, shape: Shape) -> Node:
     The result has the shape `batch + shape`; axes are matched from the right, and along those that
     `cotangent` lacks it is repeated.
     """
-    total = OPS["sum"]
     if cotangent.shape == batch + shape:
         return cotangent
+    total = OPS["sum"]
     added = tuple(range(len(batch) - cotangent.ndim, -len(shape)))
     common = range(-min(len(shape), cotangent.ndim), 0)
     repeated = tuple(axis for axis in common if shape[axis] == 1 and cotangent.shape[axis] != 1)

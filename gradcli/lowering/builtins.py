@@ -165,7 +165,6 @@ CONSTRUCTORS.update(
     }
 )
 
-
 PYTHON: dict[str, Any] = {
     **{cls.__name__: cls for cls in CONSTRUCTORS},
     "Ellipsis": ...,

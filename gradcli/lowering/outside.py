@@ -67,16 +67,8 @@ REASONS: dict[str, tuple[str, ...]] = {
         *("*Storage", "StorageBase", "*StorageContext"),
     ),
     "it is a class of PyTorch's compilers and its C++ core": (
-        *(
-            "*Type",
-            "*Serializer",
-            "*State",
-            "*Module",
-            "*TypeBuilder",
-            "*ModuleBuilder",
-            "*Logger",
-            "*FileReader",
-        ),
+        *("*Type", "*Serializer", "*State", "*Module", "*TypeBuilder", "*ModuleBuilder"),
+        *("*Logger", "*FileReader"),
         *("*FileWriter", "*Schema", "*Config", "*Stats", "*Plan", "*Iterator", "Script*", "Sym*"),
         *("AliasDb", "Argument*", "Block", "BufferDict", "CallStack", "Capsule", "Code", "Use"),
         *("CompilationUnit", "CompleteArgumentSpec", "DeepCopyMemoTable", "DisableTorchFunction*"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from gradcli.errors import GradcliError
-from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, INTEGER, int32
+from gradcli.graph.dtype import BOOL, COMPLEX, FLOATING, HALVES, INTEGER, int32
 from gradcli.graph.node import Node
 from gradcli.graph.op import INTEGRAL, NONE, NoDerivative, Op, Rule
 from gradcli.ops.elementwise import (
@@ -67,30 +67,27 @@ def _i1e_rule(g: Node, out: Node, x: Node) -> Node:
     return g * where(away, i0e(safe) - out * (sgn(safe) + 1 / safe), zero(x) + 0.5)
 
 
-def _unary(
-    name: str,
-    *derivatives: Rule | NoDerivative,
-    torch: str = "",
-    refusing: str = "",
-    **row: object,
-) -> Op:
-    return elementwise(
-        name,
-        *derivatives,
-        promotes="",
-        torch=torch or f"special_{name}",
-        kernel=f"special_{name}",
-        refuses=lacks(refusing or f"{name}_cpu", COMPLEX),
-        **row,
-    )
+def _unary(name: str, *derivatives: Rule | NoDerivative, torch: str = "", **row: object) -> Op:
+    return _row(name, *derivatives, torch=torch or f"special_{name}", **row)
+
+
+def _row(name: str, *derivatives: Rule | NoDerivative, **row: object) -> Op:
+    """By default PyTorch has no kernel for complex numbers, nor for those of half the width."""
+    row.setdefault("refuses", lacks(f"{name}_cpu", COMPLEX, *HALVES))
+    return elementwise(name, *derivatives, promotes="", kernel=f"special_{name}", **row)
 
 
 # -- Bessel functions
 
-i0 = _unary("i0", lambda g, out, x: g * i1(x), torch="i0", refusing="i0_vml_cpu")
-i0e = _unary("i0e", lambda g, out, x: g * (i1e(x) - sgn(x) * out), torch="special_i0E")
-i1: Op = _unary("i1", _i1_rule)
-i1e: Op = _unary("i1e", _i1e_rule, torch="special_i1E")
+i0 = _unary("i0", lambda g, out, x: g * i1(x), torch="i0", refuses=lacks("i0_vml_cpu", COMPLEX))
+i0e = _unary(
+    "i0e",
+    lambda g, out, x: g * (i1e(x) - sgn(x) * out),
+    torch="special_i0E",
+    refuses=lacks("i0e_cpu", COMPLEX),
+)
+i1: Op = _unary("i1", _i1_rule, refuses=lacks("i1_cpu", COMPLEX))
+i1e: Op = _unary("i1e", _i1e_rule, torch="special_i1E", refuses=lacks("i1e_cpu", COMPLEX))
 NO_SLOPE = {
     name: _unary(name, NONE)
     for name in (
@@ -109,6 +106,7 @@ entr = _unary(
     halves=lambda x: where(
         lt(x, zero(x)), zero(x) - math.inf, where(eq(x, zero(x)), zero(x), -x * log(x))
     ),
+    refuses=lacks("entr_cpu", COMPLEX),
 )
 erfcx = _unary("erfcx", lambda g, out, x: g * (2 * x * out - 2 / math.sqrt(math.pi)))
 ndtri = _unary("ndtri", lambda g, out, x: g * ROOT_TWO_PI * exp(out * out / 2))
@@ -120,10 +118,7 @@ log_ndtr = _unary(
 
 
 def _binary(name: str, *derivatives: Rule | NoDerivative, torch: str = "", **row: object) -> Op:
-    row.setdefault("refuses", lacks(f"{name}_cpu", COMPLEX))
-    return elementwise(
-        name, *derivatives, promotes="", torch=torch or name, kernel=f"special_{name}", **row
-    )
+    return _row(name, *derivatives, torch=torch or name, **row)
 
 
 def _igamma_slope(x: Node, y: Node) -> Node:
@@ -162,6 +157,7 @@ xlog1py: Op = _binary(
     lambda g, out, x, y: g * x / (y + 1),
     torch="special_xlog1Py",
     halves=lambda x, y: where(isnan(y), y + x, where(eq(x, zero(x)), zero(x + y), x * log1p(y))),
+    refuses=lacks("xlog1py_cpu", COMPLEX),
 )
 POLYNOMIALS = {
     name: _binary(name, NONE, NONE, torch=f"special_{name}")

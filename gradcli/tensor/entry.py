@@ -20,13 +20,13 @@ from gradcli.tensor.arguments import MISFITS, misfit, taken
 from gradcli.tensor.beside import with_operands
 from gradcli.tensor.blocks import inference
 from gradcli.tensor.composed import compose, opened
-from gradcli.tensor.facts import Body, Facts
 from gradcli.tensor.gradfn import WITH_NUMBERS
 from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kept import backward_name, described
 from gradcli.tensor.kernels import unless_refused
 from gradcli.tensor.kinds import Parameters
 from gradcli.tensor.operands import number_node
+from gradcli.tensor.options import Body, Options
 from gradcli.tensor.out import into
 from gradcli.tensor.repeats import Repeats
 from gradcli.tensor.storage import Steps, view_steps
@@ -37,8 +37,8 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 
-class Function(Facts):
-    """A function of the table; its arguments are what is said of it (facts.py).
+class Function(Options):
+    """A function of the table; its arguments are what is said of it (options.py).
 
     Attributes:
         known: the classes of arguments that it has taken.
@@ -46,10 +46,6 @@ class Function(Facts):
         listed: whether sizes or dims come as one list; methods do not ask for that.
         bound: whether it is a method.
     """
-
-    __slots__ = (
-        *("_grad_fn", "_numbers", "_parameters", "_repeats", "bound", "known", "lenient", "listed"),
-    )
 
     def __init__(self, name: str, body: Body, **said: Any) -> None:
         super().__init__(name, body, **said)

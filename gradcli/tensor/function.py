@@ -13,7 +13,6 @@ from typing import Any
 from gradcli.graph.node import Node
 from gradcli.graph.op import Op
 from gradcli.tensor.entry import Function
-from gradcli.tensor.facts import Body
 from gradcli.tensor.in_place import written_form
 from gradcli.tensor.kept import called
 from gradcli.tensor.kinds import AnyTensor, takes_list
@@ -27,6 +26,7 @@ from gradcli.tensor.operands import (
     promoted,
     tensor_operand,
 )
+from gradcli.tensor.options import Body
 from gradcli.tensor.orders import NEW
 from gradcli.tensor.origins import IN_PYTHON
 from gradcli.tensor.registry import register, register_method
@@ -80,7 +80,8 @@ def _under(name: str, made: Function, python: bool | None) -> Function:
         said["arguments"] = arguments
     if python is None and in_python != made.python:
         said |= {"python": in_python} | ({"out": None} if in_python else {})
-    return made.variant(qualified=str(name), **said) if said else made
+    short = name.rpartition(".")[2]
+    return made.variant(qualified=str(name), __name__=short, **said) if said else made
 
 
 def _register_form(function: Function, name: str) -> None:

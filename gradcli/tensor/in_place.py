@@ -46,7 +46,7 @@ def in_place(function: Function, target: Tensor, *args: Any, **kwargs: Any) -> T
         with Stop(False):
             return in_place(function, target, *args, **kwargs)
     plain = not kwargs and _is_plain(function, target, args)
-    name = _named(function, args) if levels.active else ""
+    name = _named(function, (target, *args, *kwargs.values())) if levels.active else ""
     tensors = [] if plain else _tensors(target, args, kwargs)
     tracked = current.tracking and any([x.requires_grad for x in tensors])
     if not plain:
@@ -130,10 +130,10 @@ def _first(
     return error
 
 
-def _named(function: Function, args: tuple[Any, ...]) -> str:
+def _named(function: Function, given: tuple[Any, ...]) -> str:
     """PyTorch's name of the in-place form, with that of its overload."""
     overloads = function.in_place.overloads
-    if overloads == "Scalar" and isinstance(args[-1], Tensor):
+    if overloads == "Scalar" and isinstance(given[-1], Tensor):
         overloads = "Tensor"
     return f"{function.__name__}_.{overloads}" if overloads else f"{function.__name__}_"
 

@@ -148,12 +148,10 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "DType": (Kind("torch.dtype", _dtype),),
     **{"Dim": (_DIMS,), "Dims": (_DIMS,), "Sizes": (_DIMS,), "Sequence[int]": (_SEVERAL,)},
     "Listed": (_SEVERAL,),
+    "Generator": (
+        Kind("torch.Generator", lambda v: v if "Generator" in type(v).__name__ else MISFIT),
+    ),
 }
-
-
-_KINDS["Generator"] = (
-    Kind("torch.Generator", lambda v: v if "Generator" in type(v).__name__ else MISFIT),
-)
 _BY_NAME = {"dtype": "DType", "generator": "Generator"}
 """What a parameter annotated `Any` of this name takes."""
 

@@ -128,6 +128,8 @@ def test_what_is_outside_is_listed_with_its_reason(gradcli):
         ("argmax", ["derivative  none: the result jumps"]),
         ("unique_consecutive", ["grad_fn     UniqueConsecutiveBackward0"]),
         ("zeros", ["zeros(*size"]),
+        ("swapaxes", ["swapaxes(input, axis0, axis1)", "also        torch.transpose"]),
+        ("unsafe_split_with_sizes", ["also        Tensor.unsafe_split_with_sizes"]),
     ],
 )
 def test_a_function_is_described(gradcli, name: str, lines: list[str]):

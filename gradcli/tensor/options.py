@@ -1,4 +1,4 @@
-"""What an entry of the function table says of its function: its options.
+"""What an entry of the function table says of its function, and what holds where it does not.
 
 Constraints: data, as it stands in the entry; what is done with it stands in entry.py.
 """
@@ -18,7 +18,7 @@ Overload = Callable[..., int] | int
 Columns = Callable[..., tuple[int, ...]] | tuple[int, ...]
 
 
-class Facts:
+class Options:
     """What is said of a function.
 
     Args:
@@ -46,36 +46,31 @@ class Facts:
         arguments: what PyTorch calls some arguments, as `Named` says it.
     """
 
-    __slots__ = (
-        *("__name__", "arguments", "body", "columns", "composed", "doc", "edges", "exact"),
-        *("in_place", "layout", "memory", "names", "on_nodes", "orders", "out", "overload"),
-        *("python", "qualified", "refuses", "shown", "view"),
-    )
-    on_nodes: bool
-    shown: str
-    overload: Overload
-    view: bool
-    layout: bool | None
-    columns: Columns
-    edges: tuple[str, ...]
-    composed: Body | None
-    exact: bool
-    names: bool
-    refuses: Refusals
-    out: Out | None
-    memory: Memory
-    in_place: InPlace
-    python: bool
-    orders: Old
-    arguments: Mapping[str, str | None]
+    on_nodes: bool = True
+    shown: str = ""
+    overload: Overload = 0
+    view: bool = False
+    layout: bool | None = None
+    columns: Columns = ()
+    edges: tuple[str, ...] = ()
+    composed: Body | None = None
+    exact: bool = False
+    names: bool = False
+    refuses: Refusals = NOTHING
+    out: Out | None = CAST
+    in_place: InPlace = METHOD
+    memory: Memory = ALIKE
+    python: bool = False
+    orders: Old = NEW
+    arguments: Mapping[str, str | None] = NOTHING
 
     def __init__(self, name: str, body: Body, **said: Any) -> None:
-        unknown = said.keys() - _UNSAID.keys()
+        unknown = said.keys() - Options.__annotations__.keys()
         if unknown:
             raise TypeError(
                 f"function table: {name} says {', '.join(unknown)}, which nothing reads"
             )
-        for what, value in {**_UNSAID, **said}.items():
+        for what, value in said.items():
             setattr(self, what, value)
         self.qualified = name
         self.__name__ = name.rpartition(".")[2]
@@ -87,12 +82,3 @@ class Facts:
             self.python = name.startswith(IN_PYTHON)
         if self.out is CAST and (self.python or name.startswith("Tensor.")):
             self.out = None
-
-
-_UNSAID: dict[str, Any] = {
-    **{"on_nodes": True, "shown": "", "overload": 0, "view": False, "layout": None, "columns": ()},
-    **{"edges": (), "composed": None, "exact": False, "names": False, "refuses": NOTHING},
-    **{"out": CAST, "memory": ALIKE, "in_place": METHOD, "python": None, "orders": NEW},
-    "arguments": NOTHING,
-}
-"""What holds where an entry does not say it."""
