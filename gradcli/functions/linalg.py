@@ -28,7 +28,7 @@ from gradcli.tensor.beside import operand_names
 from gradcli.tensor.function import composite, function, promoted
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import Number
-from gradcli.tensor.operands import no_kernel
+from gradcli.tensor.operands import as_number, no_kernel
 from gradcli.tensor.orders import weighed
 from gradcli.tensor.storing import EVERYWHERE, METHOD, RESULT, SAME, Memory, Out
 from gradcli.tensor.wrapping import written
@@ -349,8 +349,15 @@ def _plus(name: str, spec: str, operands: tuple[Any, Any, Any], beta: Any, alpha
         one_dtype(name, left, right, x)
     product = _product(kind, left, right, spec, name, x)
     _require_room(x, product)
+    _check_factors(product, beta, alpha)
     added = product if alpha == 1 else alpha * product
     return added if beta == 0 else (x if beta == 1 else beta * x) + added
+
+
+def _check_factors(x: Node, *factors: complex) -> None:
+    """Refuses numbers that do not fit the dtype of `x`."""
+    for factor in factors:
+        as_number(factor, x.dtype)
 
 
 def _require_room(x: Node, product: Node) -> None:
@@ -406,6 +413,7 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Number = 1, alpha: Number = 
     x, left, right = promoted(given, *vectors)
     product = alpha * contract(left, right, spec="i,j->ij")
     _require_room(x, product)
+    _check_factors(x, beta, alpha)
     result: Node = product if beta == 0 else beta * x + product
     return result
 

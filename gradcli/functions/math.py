@@ -172,6 +172,7 @@ def _added(x: Node, y: Node, alpha: complex) -> Node:
     _check_factor(alpha, x)
     if alpha == 1:
         return ops.add(x, y)
+    as_number(alpha, given_dtype(x if x.op is ops.widen else y))  # where it does not fit: G026
     scaled = ops.logical_and if x.dtype is bool_ else ops.mul
     multiple = scaled(y, promoted(y, alpha, fits=True)[1])
     if y.op is ops.widen:  # a step of its own

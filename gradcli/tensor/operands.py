@@ -190,11 +190,11 @@ def promoted(
                 return [x, as_number(y, kind) if fits else number_node(y, kind)]
     dtype = common_dtype(values, floating)
     number = as_number if fits else wrapped
-    half = next((given_dtype(v) for v in values if isinstance(v, Node) and is_half(v)), None)
-    if half is not None and half.wider is dtype:
+    half = next((given_dtype(v) for v in values if isinstance(v, Node) and v.op is widen), dtype)
+    if half.wider is dtype:
         return [_beside_halves(v, half, dtype, number, i in exact) for i, v in enumerate(values)]
-    if half is dtype:
-        values = tuple([nearest(v, half) if v.__class__ in (int, float) else v for v in values])
+    if dtype.wider is not None:
+        values = tuple([nearest(v, dtype) if v.__class__ in (int, float) else v for v in values])
     return [cast(v, dtype) if isinstance(v, Node) else number(v, dtype) for v in values]
 
 
@@ -290,7 +290,8 @@ def refuse_complex(into: DType, dtype: DType) -> None:
 C_NAMES = {
     **{"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int"},
     **{"uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "int64": "int64_t"},
-    **{"float16": "at::Half", "bfloat16": "at::BFloat16", "float32": "float", "float64": "double"},
+    **{"float16": "c10::Half", "bfloat16": "c10::BFloat16"},
+    **{"float32": "float", "float64": "double"},
     **{"complex32": "c10::complex<c10::Half>", "complex64": "c10::complex<float>"},
     **{"complex128": "c10::complex<double>", "bool": "bool"},
 }
