@@ -350,8 +350,10 @@ def squeeze(input: Any, *dim: Dims) -> Node:
     """Without the dims of length 1: all of them, or those among `dim`."""
     x = tensor(input)
     axes = axes_from_right(sizes_of(dim), x.ndim) if dim else tuple(range(-x.ndim, 0))
-    kept = [n for i, n in enumerate(x.shape) if not (n == 1 and i - x.ndim in axes)]
-    return reshaped(x, tuple(kept))
+    gone = [i for i, n in enumerate(x.shape) if n == 1 and i - x.ndim in axes]
+    first = gone[0] if gone else 0
+    kept = tuple([n for i, n in enumerate(x.shape) if i >= first and i not in gone])
+    return movement.reshape(x, axes=x.ndim - first, shape=kept)
 
 
 @function("unsqueeze", view=True, out=None)

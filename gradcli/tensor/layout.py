@@ -212,13 +212,18 @@ def _step(
 
 
 def _reshaped(strides: Strides, shape: Shape, new: Shape, at: int) -> Strides:
-    """The strides under another shape from dim `at` on, where `unsqueeze` puts one of length 1."""
+    """The strides under another shape from dim `at` on: as `view` has them where that is the first,
+    else as `squeeze` leaves them; `unsqueeze` puts a dim of length 1 there."""
     if new == shape:
         return strides
     if new == (*shape[:at], 1, *shape[at:]):
         step = shape[at] * strides[at] if at < len(shape) else 1
         return (*strides[:at], step, *strides[at:])
-    return _squeezed(strides, shape, new) or as_view(shape, strides, new) or row_major(new)
+    less = len(shape) - len(new)
+    if not at and less > 0 and new == shape[less:]:
+        return strides[less:]
+    squeezed = _squeezed(strides, shape, new) if at else None
+    return squeezed or as_view(shape, strides, new) or row_major(new)
 
 
 def _squeezed(strides: Strides, shape: Shape, new: Shape) -> Strides | None:
