@@ -118,7 +118,8 @@ class VmapInfo(NamedTuple):
 
 def _mapping(args: Values) -> levels.Level | None:
     """The innermost vmap that has to do with the arguments."""
-    lanes = [levels.lanes_of(a.value_node) for a in args if isinstance(a, Tensor)]
+    given = trees.flatten(args)[0]
+    lanes = [levels.lanes_of(a.value_node) for a in given if isinstance(a, Tensor)]
     found = (v for v in reversed(levels.vmaps()) if any(not s.isdisjoint(v.lanes) for s in lanes))
     return next(found, None)
 
@@ -132,10 +133,10 @@ def _varied_within(level: levels.Level, args: Values) -> bool:
 
 def _mapped(cls: type[Function], level: levels.Level, args: Values) -> Any:
     """The results of one example, of which the function's own `vmap` computes all."""
-    places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-    batches = dict(zip(places, level.batches([args[i].node for i in places]), strict=True))
-    dims = tuple(None if batches.get(i) is None else 0 for i in range(len(args)))
-    given = [a if (b := batches.get(i)) is None else Tensor(b) for i, a in enumerate(args)]
+    leaves, nesting = trees.flatten(args)
+    found = [_whole(level, a) for a in leaves]
+    dims = trees.unflatten([dim for dim, _ in found], nesting)
+    given = trees.unflatten([a for _, a in found], nesting)
     inner = levels.active[levels.active.index(level) :]
     del levels.active[-len(inner) :]
     try:
@@ -156,6 +157,16 @@ def _mapped(cls: type[Function], level: levels.Level, args: Values) -> Any:
         )
     examples = [_example(level, y, dim) for y, dim in zip(flat, spread, strict=True)]
     return trees.unflatten(examples, structure)
+
+
+def _whole(level: levels.Level, value: Any) -> tuple[int | None, Any]:
+    """Where the examples of an argument of a vmap's function lie, and it with all of them."""
+    if not isinstance(value, Tensor):
+        return None, value
+    dim, node = level.dims.get(value.node, (0, None))
+    if node is None:
+        (node,) = level.batches([value.node])
+    return (None, value) if node is None else (dim, Tensor(node))
 
 
 def _two(returned: Any) -> Values:

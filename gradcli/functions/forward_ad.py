@@ -131,7 +131,7 @@ def unpack_dual(tensor: Any, *, level: Any = None) -> Any:
     if block is None:
         return UnpackedDualTensor(tensor, None)
     (inner,) = block.scope.outside([tensor])
-    with Stop(recording()):
+    with Stop(current.tracking and recording()):
         primal = shown_as("Identity", inner)
     if not depend([tensor.node], {x.autograd for x in block.variables}):
         return UnpackedDualTensor(primal, None)

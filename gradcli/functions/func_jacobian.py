@@ -6,6 +6,7 @@ Constraints: rows or columns are found together, by a vmap over unit vectors.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -74,6 +75,17 @@ def jacfwd(
     func: Function, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error"
 ) -> Callable[..., Any]:
     """The function that gives the Jacobian of `func`, column by column."""
+    return by_columns(func, argnums, has_aux, randomness, _last_as)
+
+
+def by_columns(
+    func: Function,
+    argnums: Any,
+    has_aux: bool,
+    randomness: str,
+    last: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[..., Any]:
+    """The same; `last` gives the last axis, of all elements of an input, the input's shape."""
 
     def wrapped(*args: Any) -> Any:
         require_real("jacfwd", args, "input")
@@ -88,7 +100,11 @@ def jacfwd(
             value, push, aux = pushed(of_chosen, primals, has_aux, False)
         require_real("jacfwd", value, "output")
         inputs, structure = trees.flatten(primals)
-        columns = [_columns(push, inputs, structure, j, randomness) for j in range(len(inputs))]
+        made = [_columns(push, inputs, structure, j, randomness) for j in range(len(inputs))]
+        columns = [
+            trees.mapped(partial(_placed, last, x), each)
+            for each, x in zip(made, inputs, strict=True)
+        ]
         outputs, shape = trees.flatten(value)
         blocks = []
         for i in range(len(outputs)):
@@ -103,18 +119,21 @@ def jacfwd(
 def _columns(
     push: Callable[..., Any], inputs: list[Any], structure: Any, j: int, randomness: str
 ) -> Any:
-    """The derivatives by every element of one input; its axes come last."""
+    """The derivatives by every element of one input, along the last axis."""
 
     def column(vector: Any) -> Any:
         zeros = [zeros_of(x) for x in inputs]
         zeros[j] = vector.reshape(*inputs[j].shape)
         return push(*trees.unflatten(zeros, structure))
 
-    made = vmap(column, out_dims=-1, randomness=randomness)(identity_of(inputs[j]))
-    return trees.mapped(lambda x: _last_as(x, inputs[j]), made)
+    return vmap(column, out_dims=-1, randomness=randomness)(identity_of(inputs[j]))
 
 
-def _last_as(x: Any, like: Tensor) -> Any:
+def _placed(last: Callable[[Tensor, Tensor], Tensor], like: Tensor, x: Tensor) -> Tensor:
+    return last(x, like)
+
+
+def _last_as(x: Tensor, like: Tensor) -> Any:
     """`x` whose last axis has the shape of `like`."""
     return x.reshape(*x.shape[:-1], *like.shape) if like.shape else x.squeeze(-1)
 

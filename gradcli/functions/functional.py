@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.functions.func_jacobian import jacfwd
+from gradcli.functions.func_jacobian import by_columns
 from gradcli.functions.problem import (
     NOT_STRICT,
     Function,
@@ -130,10 +130,17 @@ def jacobian(
 def _forward(func: Function, inputs: Any) -> Any:
     several = isinstance(inputs, tuple)
     given = inputs if several else (inputs,)
-    found = jacfwd(func, tuple(range(len(given))), randomness="same")(*given)
+    found = by_columns(func, tuple(range(len(given))), False, "same", _transposed_as)(*given)
     if isinstance(found[0], tuple):
         return [list(row) for row in found] if several else tuple(row[0] for row in found)
     return list(found) if several else found[0]
+
+
+def _transposed_as(x: Tensor, like: Tensor) -> Any:
+    """`x` whose last axis, in memory the first, has the shape of `like`."""
+    first = registry.method("permute")(x, -1, *range(x.ndim - 1)).contiguous()
+    last = registry.method("permute")(first, *range(1, x.ndim), 0)
+    return registry.method("reshape")(last, *x.shape[:-1], *like.shape)
 
 
 def _check_strategy(strategy: str, create_graph: bool, strict: bool, vectorize: bool) -> None:

@@ -81,13 +81,13 @@ class _Inference(_Reentrant):
 
     def __enter__(self) -> None:
         super().__enter__()
-        current.tracking = self._mode  # forward mode, too, stops here
         self._outer = inference.enabled
         inference.switch(self._inference)
+        inference.asked = current.tracking = self._mode  # forward mode, too, stops here
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__()
         inference.switch(self._outer)
+        super().__exit__()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, guarded by this mode."""

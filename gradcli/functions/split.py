@@ -20,6 +20,7 @@ from gradcli.tensor.function import composite, function, internal
 from gradcli.tensor.function import tensor_operand as tensor
 from gradcli.tensor.kinds import AnyTensor
 from gradcli.tensor.named import Named
+from gradcli.tensor.storage import View
 
 
 @function("narrow", shown="slice", view=True, out=None)
@@ -121,17 +122,35 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     return _split(input, size, dim) if size else split_with_sizes(input, [0] * chunks, dim)
 
 
-# Pieces that share no memory with the tensor, so that they may be written to.
-_unsafe_split = function(Named("unsafe_split", input="x", split_size="size"), out=None)(_split.body)
-_unsafe_split.doc = "Pieces of `split_size` along `dim`, which may be written to."
-function("unsafe_split_with_sizes", out=None)(split_with_sizes.body)
+_unsafe = internal("unsafe_split", view=True)(_split.body)
+_unsafe_with_sizes = internal("unsafe_split_with_sizes", view=True)(split_with_sizes.body)
+
+
+def _unfollowed(pieces: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The pieces, as what PyTorch does not know to be views: nobody follows writes to them."""
+    for piece in pieces:
+        piece._view = View(None, piece.view_path, own=piece.memory.own_version())
+        piece.version.stamp(piece.value_node, piece.view_path)
+    return pieces
+
+
+@composite(Named("unsafe_split", split_size="split_size"), out=None)
+def unsafe_split(input: Any, split_size: int, dim: int = 0) -> Any:
+    """Pieces of `split_size` along `dim`, which may be written to."""
+    return _unfollowed(_unsafe(input, whole(split_size), dim))
+
+
+@composite("unsafe_split_with_sizes", out=None)
+def unsafe_split_with_sizes(input: Any, split_sizes: Sequence[int], dim: int = 0) -> Any:
+    """Pieces along `dim` of the listed sizes, which may be written to."""
+    return _unfollowed(_unsafe_with_sizes(input, split_sizes, dim))
 
 
 @composite("unsafe_chunk", out=None)
 def unsafe_chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     """At most `chunks` pieces of one size along `dim`, which may be written to."""
     extent = _extent(input, dim, "chunk")
-    return _unsafe_split(input, (extent + whole(chunks) - 1) // chunks, dim)
+    return unsafe_split(input, (extent + whole(chunks) - 1) // chunks, dim)
 
 
 def _places(given: Tensor) -> Any:

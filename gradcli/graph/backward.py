@@ -9,53 +9,23 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradcli.graph.cotangents import Cotangents, batch_of, nothing
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import ITEM, LEAF, OPS, NoDerivative, Op, Zero, results
 from gradcli.graph.shape import Shape
 from gradcli.graph.walk import ancestors
+from gradcli.graph.whole import Given, Parts, Whole
 
 Before = Callable[[Node, Any, bool], Any]
-Parts = Sequence[tuple[Node, Node]]
 After = Callable[[Node, Parts], None]
-Given = dict[Node, Any]
 Arrived = Callable[[Node, "Node | None"], None]
 Pull = Callable[[Node, Any, Collection[Node]], Parts]
 
 
 def ignored(node: Node, cotangent: Node | None) -> None:
     """Nobody asks when a gradient is complete."""
-
-
-class Whole(NamedTuple):
-    """A function whose steps are taken together.
-
-    Attributes:
-        arguments: what a gradient goes to from here, as often as it is passed on to each.
-        outputs: its results.
-        steps: the nodes from its arguments to them, in order.
-        seen: what the rules see in the place of some of these nodes and arguments.
-        hooked: takes the cotangents of its results; returns what hooks of each make of them.
-        before: takes these; returns what is passed on for each.
-        done: takes these, and what all its steps pass on; returns what is.
-        ends: whether it is called too where it passes nothing on.
-    """
-
-    arguments: Sequence[Node]
-    outputs: Sequence[Node]
-    steps: Sequence[Node]
-    seen: Mapping[Node, Node]
-    hooked: Callable[[Given], Given]
-    before: Callable[[Given], Given]
-    done: Callable[[Given, Parts], Parts]
-    ends: bool = False
-
-
-def end(node: Node) -> Whole:
-    """A function that passes nothing on: gradients go to `node`, and no further."""
-    return Whole((), (node,), (), {}, lambda g: g, lambda g: g, lambda given, parts: ())
 
 
 def backward(
@@ -159,8 +129,7 @@ def through(
             g = nothing(step)
         if g is None:
             continue
-        seen = function.seen
-        forward = tuple(seen.get(x, x) for x in (step, *step.inputs)) if seen else ()
+        forward = function.seen_at(step) if function.seen else ()
         made = [x for x in (*function.outputs, *function.steps) if step in x.inputs]
         parts = propagate(step, g, needed, forward, made if step.op.multiple else ())
         if after is not None and parts:

@@ -194,8 +194,8 @@ xlogy: Op = elementwise(
 sin = elementwise("sin", lambda g, out, x: g * conj(cos(x)))
 cos: Op = elementwise("cos", lambda g, out, x: g * -conj(sin(x)))
 tan = elementwise("tan", lambda g, out, x: g * conj(out * out + 1))
-asin = elementwise("asin", lambda g, out, x: g * conj(rsqrt(1 - x * x)))
-acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(1 - x * x)))
+asin = elementwise("asin", lambda g, out, x: g * conj(rsqrt(-x * x + 1)))
+acos = elementwise("acos", lambda g, out, x: g * -conj(rsqrt(-x * x + 1)))
 atan = elementwise("atan", lambda g, out, x: g / conj(x * x + 1))
 sinh = elementwise("sinh", lambda g, out, x: g * conj(cosh(x)))
 cosh: Op = elementwise("cosh", lambda g, out, x: g * conj(sinh(x)))
@@ -207,7 +207,7 @@ acosh = elementwise(
         g * conj(rsqrt(x - 1) * rsqrt(x + 1)) if x.dtype.is_complex else g * rsqrt(x * x - 1)
     ),
 )
-atanh = elementwise("atanh", lambda g, out, x: g * conj(1 / (1 - x * x)))
+atanh = elementwise("atanh", lambda g, out, x: g / conj(1 - x * x))
 sigmoid = elementwise(
     "sigmoid",
     lambda g, out, x: g * conj((1 - out) * out) if x.dtype.is_complex else g * (1 - out) * out,

@@ -16,6 +16,7 @@ from gradcli.graph.cotangents import Cotangents
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import LEAF
 from gradcli.graph.shape import broadcast
+from gradcli.graph.whole import Given
 from gradcli.ops.elementwise import cast
 from gradcli.ops.movement import expand, reshape
 from gradcli.tensor.autograd import accumulate, gradient_of
@@ -80,7 +81,7 @@ def _fitted(out: Node, cotangent: Node) -> Node:
     return cast(expand(cotangent, shape=shape), out.dtype)
 
 
-def _passed(node: Node, ends: Sequence[Node], given: engine.Given) -> list[Node | None]:
+def _passed(node: Node, ends: Sequence[Node], given: Given) -> list[Node | None]:
     """What is passed to each of `ends`; to an argument that stands there twice, each time apart."""
     run = Pass(True, current.tracking)
     with silence:

@@ -14,11 +14,16 @@ from gradcli.graph.op import LEAF
 
 
 class Blocks:
-    """Whether a block of one kind runs now, and the serial numbers of all of them."""
+    """Whether a block of one kind runs now, and the serial numbers of all of them.
 
-    __slots__ = ("blocks", "copies", "enabled")
+    Attributes:
+        asked: the grad mode that a script asked for inside, where it has no effect.
+    """
+
+    __slots__ = ("asked", "blocks", "copies", "enabled")
 
     def __init__(self) -> None:
+        self.asked = False
         self.copies: weakref.WeakSet[Node] = weakref.WeakSet()
         self.enabled = False
         self.blocks: list[list[float]] = []

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gradcli.graph import backward as engine
 from gradcli.graph.call import Part, receivers_of, results_of
 from gradcli.graph.node import Node
+from gradcli.graph.whole import Given, Parts
 from gradcli.tensor.hooks import replacements
 
 Hooks = Mapping[int, Sequence[Callable[[Any], Any]]]
 """By the number of a result, the hooks of its gradient."""
 
 
-def changed_each(hooks: Hooks, node: Node, given: engine.Given) -> engine.Given:
+def changed_each(hooks: Hooks, node: Node, given: Given) -> Given:
     """The cotangents of a function's results, as the hooks of each make them."""
     results, after = results_of(node), dict(given)
     for number, several in hooks.items():
@@ -31,7 +31,7 @@ def changed_each(hooks: Hooks, node: Node, given: engine.Given) -> engine.Given:
     return after
 
 
-def prepared(hook: Any, node: Node, given: engine.Given) -> engine.Given:
+def prepared(hook: Any, node: Node, given: Given) -> Given:
     """The cotangents of a function's results, as a hook makes them."""
     before = _in_order(node, given)
     after = replacements(hook, before, (before,))
@@ -40,7 +40,7 @@ def prepared(hook: Any, node: Node, given: engine.Given) -> engine.Given:
     return {y: by_number[i] for i, y in results.items() if i in by_number}
 
 
-def replaced(hook: Any, node: Node, given: engine.Given, parts: engine.Parts) -> engine.Parts:
+def replaced(hook: Any, node: Node, given: Given, parts: Parts) -> Parts:
     """What a function's hook makes of the gradients that the function passes on."""
     arguments = receivers_of(node)
     waiting, before = list(parts), list[Node | None]()
@@ -57,7 +57,7 @@ def varied(node: Node) -> Sequence[int]:
     return getattr(arguments, "varied", None) or (getattr(node.call, "output", 0),)
 
 
-def _in_order(node: Node, given: engine.Given) -> list[Node | None]:
+def _in_order(node: Node, given: Given) -> list[Node | None]:
     """The cotangents of a function's results, in their order."""
     if not isinstance(node.call, Part):
         return [given.get(node)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import GradcliError
 from gradcli.graph.dtype import bool_
 from gradcli.graph.node import Node, constant, current
-from gradcli.tensor.blocks import apart
+from gradcli.tensor.blocks import apart, inference
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -166,11 +166,14 @@ def refuse_data(tensor: Tensor, sentence: str) -> None:
 
 def recording() -> bool:
     """Whether gradients are recorded now: the grad mode that a script sees."""
-    return current.tracking and not apart.enabled
+    return inference.asked if inference.enabled else current.tracking and not apart.enabled
 
 
 def record(mode: bool) -> None:
-    """Records gradients from now on or not; forward mode goes on."""
+    """Records gradients from now on or not; forward mode goes on, `inference_mode` too."""
+    if inference.enabled:
+        inference.asked, current.tracking = mode, False
+        return
     forward = any(level.forward for level in active)
     apart.switch(forward and not mode and current.tracking)
     current.tracking = mode or apart.enabled

@@ -16,6 +16,7 @@ from gradcli.graph import backward as engine
 from gradcli.graph.forms import ODD, ONCE, PURE, UNLIKE, form_of, kind_of, note, recall
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, ITEM, LEAF
+from gradcli.graph.whole import Parts
 from gradcli.tensor.learned import recipe_of
 from gradcli.tensor.repeats import eager
 
@@ -133,7 +134,7 @@ def _learn(key: Any, numbers: list[Any], seeds: Seeds, nodes: list[Node], target
                 checked.append(places[node])
             return cotangent
 
-        def pull(node: Node, cotangent: Any, needed: Any) -> engine.Parts:
+        def pull(node: Node, cotangent: Any, needed: Any) -> Parts:
             wanted = [x.tracked and x in needed for x in node.inputs]
             if not any(wanted):
                 return []

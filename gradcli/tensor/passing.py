@@ -19,6 +19,7 @@ from gradcli.graph.call import Part, composition_of, is_seen, results_of
 from gradcli.graph.forms import are_small
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import FULL, LEAF
+from gradcli.graph.whole import Given, Parts, Whole, end
 from gradcli.tensor import saved
 from gradcli.tensor.anomaly import Watch, anomaly
 from gradcli.tensor.blocks import apart, is_apart
@@ -146,16 +147,16 @@ class Pass:
 
     def _through(
         self, whole: Node, cotangent: Node, arguments: Sequence[Node], last: Kept
-    ) -> engine.Parts:
+    ) -> Parts:
         """What a function passes on to its arguments by way of those that PyTorch makes it of.
 
         `last` is what a script keeps with the last of these, whose result is `whole`.
         """
         ends = {x for x in arguments if x.tracked}
 
-        def inner(node: Node) -> engine.Whole | None:
+        def inner(node: Node) -> Whole | None:
             if node in ends:
-                return engine.end(node)
+                return end(node)
             return self.function(node, last) if node is whole else self.whole(node)
 
         return list(engine.backward([(whole, cotangent)], ends.__contains__, whole=inner).items())
@@ -196,7 +197,7 @@ class Pass:
             if not self.retain_graph:
                 self.used.append(node)
 
-    def after(self, node: Node, parts: engine.Parts) -> None:
+    def after(self, node: Node, parts: Parts) -> None:
         """Looks at what a node passes on; a function of the script's lets go of what it saved."""
         if self.watch is not None:
             self.watch(node, parts)
@@ -204,10 +205,10 @@ class Pass:
         if function is not None and not self.retain_graph:
             function.free()
 
-    def whole(self, node: Node) -> engine.Whole | None:
+    def whole(self, node: Node) -> Whole | None:
         """The function of `node`, where something asks for all its steps at once."""
         if is_apart(node):
-            return engine.end(node)
+            return end(node)
         kept = looked_up(node)
         hooked = bool(kept.before or kept.after or kept.hooks or (Kept.used and is_seen(node)))
         hidden = bool(kept.packed) or (Version.any_unseen and saved.is_hidden(node))
@@ -215,7 +216,7 @@ class Pass:
             return None
         return self.function(node, kept)
 
-    def function(self, node: Node, kept: Kept) -> engine.Whole:
+    def function(self, node: Node, kept: Kept) -> Whole:
         """The function that made `node`, with what a script keeps with it."""
         outputs = list(results_of(node).values())
         known = steps(node, outputs) or sorted(outputs, key=attrgetter("serial"))
@@ -223,17 +224,17 @@ class Pass:
         seen = saved.stands_in(node, known) if hidden else {}
         arguments = arguments_of(node)
 
-        def hooked(given: engine.Given) -> engine.Given:
+        def hooked(given: Given) -> Given:
             return changed_each(kept.hooks, node, given) if kept.hooks else given
 
-        def before(given: engine.Given) -> engine.Given:
+        def before(given: Given) -> Given:
             for hook in tuple(kept.before):
                 given = prepared(hook, node, given)
             for y in given if kept.before else ():
                 self.check(y)
             return given
 
-        def done(given: engine.Given, parts: engine.Parts) -> engine.Parts:
+        def done(given: Given, parts: Parts) -> Parts:
             asked = self.shows or kept.after or is_seen(node)
             whole = composition_of(node) if parts and asked else None
             if whole is not None:
@@ -246,10 +247,10 @@ class Pass:
                 parts = replaced(hook, node, given, parts)
             return parts
 
-        return engine.Whole(arguments, outputs, known, seen, hooked, before, done, self.adds)
+        return Whole(arguments, outputs, known, seen, hooked, before, done, self.adds)
 
 
-def _pulled_apart(targets: Any, node: Node, cotangent: Any, needed: Any) -> engine.Parts:
+def _pulled_apart(targets: Any, node: Node, cotangent: Any, needed: Any) -> Parts:
     """What a node passes on in forward mode, whose tangents have no history in blocks apart."""
     if not is_apart(node) or node.op.multiple or goes_on(node, targets.owners):
         return engine.propagate(node, cotangent, needed)

@@ -24,6 +24,7 @@ from gradcli.graph.forms import (
 )
 from gradcli.graph.node import Node
 from gradcli.graph.op import FULL, ITEM
+from gradcli.graph.whole import Parts
 from gradcli.tensor.learned import recipe_of
 from gradcli.tensor.repeats import eager
 
@@ -50,7 +51,7 @@ class Pull:
         self.places = places
 
 
-def pull(node: Node, cotangent: Any, needed: Collection[Node]) -> engine.Parts:
+def pull(node: Node, cotangent: Any, needed: Collection[Node]) -> Parts:
     """What `graph.backward.propagate` gives, for small known values with values of their own."""
     op, kind, inputs = node.op, node.kind or kind_of(node), node.inputs
     if kind is ODD or op.multiple or op is ITEM or op.joint is not None:
@@ -83,7 +84,7 @@ def pull(node: Node, cotangent: Any, needed: Collection[Node]) -> engine.Parts:
     return engine.propagate(node, cotangent, needed)
 
 
-def _recorded(known: dict[Any, Any], key: Any, numbers: list[Any], step: Any) -> engine.Parts:
+def _recorded(known: dict[Any, Any], key: Any, numbers: list[Any], step: Any) -> Parts:
     with import_module("gradcli.graph.recording").Recording(numbers=False) as recording:
         parts = engine.propagate(*step)
     plain = step[1].form.plain and recording.is_pure

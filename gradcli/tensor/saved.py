@@ -7,6 +7,7 @@ unpacks; whatever lies between is computed again.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +18,11 @@ from gradcli.graph.dtype import complex128, float64, of_number
 from gradcli.graph.node import SHARED, Node, constant
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
-from gradcli.tensor import registry
+from gradcli.tensor import refusals, registry
 from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
 from gradcli.tensor.numbers import known_node, number
-from gradcli.tensor.refusals import used_up
 from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
 
 Pack = Callable[[Any], Any]
@@ -50,11 +50,16 @@ def stale(node: Node) -> tuple[Node, Version, int] | None:
     packed = looked_up(node).packed
     known = [x for key, _, x in by_place(node) if key not in packed] if packed else kept_nodes(node)
     for x in known:
-        stamp = x.stale or (saved_version(x) if x.op.view or x.op is LEAF else None)
+        stamp = _stamp(x)
         if stamp is not None and stamp[0].number != stamp[1]:
             whole = composition_of(node)
             return (x, *stamp[:2]) if whole is None else _stale_within(whole.node, node)
     return None
+
+
+def _stamp(x: Node) -> Any:
+    """The version of the memory behind a kept node, its number then, and more; None for none."""
+    return x.stale or (saved_version(x) if x.op.view or x.op is LEAF else None)
 
 
 def _stale_within(whole: Node, node: Node) -> tuple[Node, Version, int] | None:
@@ -191,14 +196,19 @@ def is_hidden(node: Node) -> bool:
     return any(present(x) is not x for _, x in kept_by(node))
 
 
-def stands_in(node: Node, steps: Sequence[Node]) -> Mapping[Node, Node]:
-    """What rules see instead of arguments of the function that made `node`, and of its steps."""
-    packed, found = looked_up(node).packed, dict[Node, Node]()
-    for key, _, x in by_place(node):
+def stands_in(node: Node, steps: Sequence[Node]) -> Mapping[Any, Node]:
+    """What rules see instead of arguments of the function that made `node`, and of its steps.
+
+    By node; that of one of several equal inputs of `node` by (`node`, its number).
+    """
+    packed, found = looked_up(node).packed, dict[Any, Node]()
+    for key, field, x in by_place(node):
         if key in packed:
             value = unpacked(packed[key])
             if value.node is not x:
-                found[x] = overwritten(x, value.value_node)
+                several = field.result < 0 and _is_repeated(x, node)
+                place = (node, field.tensors.start) if several else x
+                found[place] = overwritten(x, value.value_node)
         elif Version.any_unseen and (now := present(x)) is not x:
             found[x] = now
     if node.call is None or not found:
@@ -214,6 +224,15 @@ def stands_in(node: Node, steps: Sequence[Node]) -> Mapping[Node, Node]:
             tracked = any(x.tracked for x in inputs)
             found[step] = Node(step.op, inputs, step.attrs, step.shape, step.dtype, tracked)
     return found
+
+
+def _is_repeated(x: Node, node: Node) -> bool:
+    """Whether `x` is several of the inputs of `node`, which are the arguments of its function."""
+    inputs = node.inputs
+    if sum([y is x for y in inputs]) < 2 or node.call is None:
+        return False
+    arguments = tensors_of(node.call)
+    return len(arguments) == len(inputs) and all(map(operator.is_, arguments, inputs))
 
 
 def _kept_results(node: Node) -> dict[Node, Node]:
@@ -236,13 +255,18 @@ def saved_attribute(node: Node, name: str) -> Any:
     if not known:
         return number(node, name, short)
     if node.released:
-        raise used_up(node)
+        raise refusals.used_up(node)
     packed = kept_of(node).packed if raw else looked_up(node).packed
     found = [(key, known_node(x, name)) for key, _, x in by_place(node) if key[0] == short]
     if raw:
         given: list[Any] = [Saved(packed, key, tensor_of(x)) for key, x in found]
     else:
-        given = [unpacked(packed[key]) if key in packed else tensor_of(x) for key, x in found]
+        given = []
+        for key, x in found:
+            stamp = None if key in packed else _stamp(x)
+            if stamp is not None and stamp[0].number != stamp[1]:
+                raise refusals.overwritten(node, x, *stamp[:2])
+            given.append(unpacked(packed[key]) if key in packed else tensor_of(x))
     if known[0].listed:
         return tuple(given)
     return given[0] if given else None

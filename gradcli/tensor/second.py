@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gradcli.graph.backward import Given, Parts
 from gradcli.graph.call import Arguments, Part, give, receivers_of, results_of, tensors_of
 from gradcli.graph.node import Node, constant
 from gradcli.graph.op import DETACH, FULL, LEAF, REPLACE
 from gradcli.graph.walk import ancestors
+from gradcli.graph.whole import Given, Parts
 from gradcli.ops.elementwise import clone
 from gradcli.ops.reduction import total
 from gradcli.ops.ruled import opaque, ruled_whole

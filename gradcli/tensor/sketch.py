@@ -37,7 +37,7 @@ def is_sketch(node: Node) -> bool:
 
 def is_unknown(node: Node) -> bool:
     """Whether a node stands for a value that is not known here."""
-    return is_sketch(node) or node.attrs is NOTHING
+    return is_sketch(node) or "refused" in node.attrs or node.attrs is NOTHING
 
 
 class Told(tuple[Node, ...]):

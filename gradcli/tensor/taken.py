@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import permutations
 
-from gradcli.graph.backward import Parts
 from gradcli.graph.call import Arguments, Call, give, receivers_of
 from gradcli.graph.node import SHARED, Node
 from gradcli.graph.op import LEAF
 from gradcli.graph.walk import ancestors
+from gradcli.graph.whole import Parts
 from gradcli.tensor.fields import by_place, fields, turns
 from gradcli.tensor.kept import backward_name, history, kept_of, name_of
 from gradcli.tensor.saved import pack_all, tensor_of, watchers

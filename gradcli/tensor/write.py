@@ -116,7 +116,7 @@ def refuse(target: Tensor, tracked: bool, name: str = "copy_") -> None:
     if levels.active and name:
         levels.refuse_captured(target, name)
     refuse_write(target)
-    if not levels.recording() or not (tracked or target.requires_grad):
+    if not (current.tracking and levels.recording()) or not (tracked or target.requires_grad):
         return
     view, what = target._view, ""
     if view is not None and view.caution:
