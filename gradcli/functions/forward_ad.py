@@ -6,6 +6,7 @@ for, as `torch.func.jvp` finds it.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -14,12 +15,13 @@ from gradcli.errors import GradcliError
 from gradcli.functions.func import check_tangent, slope_of
 from gradcli.functions.transform import Scope, shown_as, standing
 from gradcli.graph.node import current
-from gradcli.tensor import Tensor, levels, registry
+from gradcli.tensor import Tensor, layout, levels, registry
 from gradcli.tensor.blocks import inference
 from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level, record, recording
-from gradcli.tensor.storage import Stop
+from gradcli.tensor.storage import Stop, value_of
+from gradcli.tensor.write import write
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -30,13 +32,19 @@ class UnpackedDualTensor(NamedTuple):
 
 
 class DualLevel(Level):
-    """A block in which tensors have tangents."""
+    """A block in which tensors have tangents.
+
+    Attributes:
+        tangents: of the variables, as they were given.
+        made: the dual tensors that a script holds, and the primals and tangents they were made of.
+    """
 
     is_transform = False
 
     def __init__(self) -> None:
         self.scope = Scope(forward=True)
         self.tangents: list[Tensor] = []
+        self.made: list[tuple[weakref.ref[Tensor], Tensor, Tensor]] = []
         super().__init__(variables=self.scope.variables, forward=True)
 
     def __enter__(self) -> Level:
@@ -56,6 +64,19 @@ class DualLevel(Level):
         found = unpack_dual(tensor, level=self).tangent
         assert found is None or isinstance(found, Tensor)
         return found
+
+    def written(self, target: Tensor) -> None:
+        """Writes to the primal and the tangent that `target`, a dual tensor, shares memory with."""
+        for i, (dual, primal, tangent) in enumerate(self.made):
+            if dual() is target and not (primal.requires_grad or tangent.requires_grad):
+                found = unpack_dual(target, level=self)
+                if self.tangents[i] is tangent:
+                    self.tangents[i] = Tensor(tangent.value_node)
+                alike = layout.strides_of(primal) == layout.strides_of(tangent)
+                with Stop(False):
+                    write(primal, value_of(found.primal.value_node), "")
+                    if alike:  # else PyTorch copies the tangent
+                        write(tangent, value_of(found.tangent.value_node), "")
 
 
 @contextmanager
@@ -121,7 +142,9 @@ def make_dual(tensor: Any, tangent: Any, *, level: Any = None) -> Any:
     dual = block.scope.variable(tensor.view_as(tensor) if tensor.requires_grad else tensor)
     levels.duals.add(dual.autograd)
     block.tangents.append(tangent)
-    return standing(dual)
+    made = standing(dual)
+    block.made.append((weakref.ref(made), tensor, tangent))
+    return made
 
 
 @composite("autograd.forward_ad.unpack_dual", method=False)

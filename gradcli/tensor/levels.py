@@ -83,6 +83,9 @@ class Level:
         """The tangent that a tensor has in a block of forward mode; None for none."""
         return None
 
+    def written(self, target: Tensor) -> None:
+        """Is told of a write to a tensor, where there are dual ones."""
+
 
 active: list[Level] = []
 """The running transforms."""

@@ -221,6 +221,8 @@ def _replace(target: Tensor, new: Node, part: tuple[Steps, Node] | None = None) 
     if new.call is not None:
         target.version.maker = new.call[0]
     target.adopt(new)
+    for level in levels.active if levels.duals else ():
+        level.written(target)
     if ARRAYS:
         for array in [reference() for reference in ARRAYS.get(storage, ())]:
             if array is not None:
