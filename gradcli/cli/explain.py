@@ -13,6 +13,7 @@ from gradcli.language.parser import parse_expression
 from gradcli.lowering.unbound import unbound
 from gradcli.render.explanations import EXPLANATIONS
 from gradcli.source import Source
+from gradcli.tensor.formulas import rows
 from gradcli.tensor.function import Function
 
 SPECIAL = {
@@ -31,6 +32,12 @@ SPECIAL = {
     "CopyBackwards": (
         "a copy of a gradient that shall be differentiated again",
         "(x**2).sum().backward(create_graph=True)\nprint(x.grad.grad_fn.name())",
+    ),
+    "Identity": (
+        "the value of a dual tensor, as forward mode unpacks it",
+        "import torch.autograd.forward_ad as fwAD\nwith fwAD.dual_level():\n"
+        "  d = fwAD.make_dual(x, torch.ones(2))\n"
+        "  print(fwAD.unpack_dual(d*2).primal.grad_fn.name())",
     ),
 }
 """Names that no function makes by itself: what they mean, and a script that shows one."""
@@ -57,10 +64,17 @@ def explained(name: str) -> str:
         meaning, script = SPECIAL[name]
         shown = shlex.quote((LEAF + script).replace("\n", "\\n") + "\\n")
         return f"{name}: {meaning}\n\nexample: printf {shown} | gradcli run -"
+    if "BackwardBackward" in name and rows(name):
+        step = name.replace("BackwardBackward", "Backward")
+        return (
+            f"{name}: the backward step of {step} itself: of a gradient that create_graph=True "
+            f"made\n\ngradcli explain {step} tells of that"
+        )
     functions, own = makers(name)
     found = example(name, _distinct(functions))
     if found is None and not own:
-        known = [*CODES, *SPECIAL, *(_camel(entry.shown) for entry in table().values())]
+        shown = [_camel(entry.shown) for entry in table().values() if entry.on_nodes]
+        known = [*CODES, *SPECIAL, *shown]
         raise GradcliError(
             "G010",
             f"{name} is neither an error code nor a grad_fn name",

@@ -45,6 +45,7 @@ class DualLevel(Level):
         self.scope = Scope(forward=True)
         self.tangents: list[Tensor] = []
         self.made: list[tuple[weakref.ref[Tensor], Tensor, Tensor]] = []
+        self.scope.tracking = True  # blocks inside of it may record gradients
         super().__init__(variables=self.scope.variables, forward=True)
 
     def __enter__(self) -> Level:

@@ -100,7 +100,7 @@ class Function(Options):
                 return unless_refused(self.refuses, run, args, kwargs)
             return run(*args, **kwargs)
         except ExampleUnknown as unknown:
-            from gradcli.tensor.examples import one_by_one
+            from gradcli.tensor.one_by_one import one_by_one
 
             return one_by_one(self, args, kwargs, unknown)
         except GradcliError as error:

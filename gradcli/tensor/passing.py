@@ -27,6 +27,7 @@ from gradcli.tensor.closing import goes_on
 from gradcli.tensor.fields import keeps
 from gradcli.tensor.function_hooks import changed_each, prepared, replaced
 from gradcli.tensor.kept import Kept, history, looked_up
+from gradcli.tensor.kept_steps import keep_steps
 from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
 from gradcli.tensor.refusals import overwritten, used_up
@@ -34,7 +35,6 @@ from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.second import arguments_of, plus, shown, steps
 from gradcli.tensor.seeds import seed
 from gradcli.tensor.storage import Stop, Version, value_of
-from gradcli.tensor.taken import keep_steps
 from gradcli.tensor.tensor import Tensor
 
 Wanted = Callable[[Node], bool]

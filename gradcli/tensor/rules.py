@@ -1,4 +1,7 @@
-"""What functions pass on, as the rows of second.txt say: formulas become sketches."""
+"""What functions pass on, as the rows of second.txt say: formulas become sketches.
+
+Constraints: names and shapes alone; what is passed on is computed elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from gradcli.tensor import refusals, registry
 from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
-from gradcli.tensor.numbers import known_node, number
+from gradcli.tensor.saved_numbers import known_node, number
 from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
 
 Pack = Callable[[Any], Any]

@@ -20,10 +20,10 @@ from gradcli.ops.ruled import opaque, ruled_whole
 from gradcli.tensor import sketch
 from gradcli.tensor.fields import turns
 from gradcli.tensor.kept import backward_name, name_of
+from gradcli.tensor.kept_steps import computed_with, name_steps
 from gradcli.tensor.rules import contribution, pulled, row_of
 from gradcli.tensor.seen import Seen
 from gradcli.tensor.sketch import added_up, is_sketch, leaves
-from gradcli.tensor.taken import computed_with, taken
 
 SILENT = frozenset(
     (
@@ -194,7 +194,7 @@ def _named(part: Node, found: Node | None, seen: Seen) -> Node:
     refused = next(filter(None, (x.attrs["refused"] for x in sketch.behind([found]))), None)
     if refused is not None:
         part = opaque(part, *sources, sentence=refused[0], kind=refused[1])
-    elif taken(found, part):
+    elif name_steps(found, part):
         return part
     else:
         others = _unconnected(part, sources)

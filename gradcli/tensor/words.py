@@ -1,4 +1,7 @@
-"""The words of second.txt: calls, and conditions on rows, that depend on the function at hand."""
+"""The words of second.txt: calls, and conditions on rows, that depend on the function at hand.
+
+Constraints: no values are looked at, but for the zeros of products.
+"""
 
 from __future__ import annotations
 

@@ -69,6 +69,14 @@ def test_names_that_no_function_makes(gradcli, name):
     assert done.stdout.strip() in (name, f"torch::autograd::{name}")
 
 
+def test_steps_of_gradients(gradcli):
+    text = gradcli("explain", "TanhBackwardBackward0").stdout
+    assert "the backward step of TanhBackward0 itself" in text
+    done = gradcli("explain", "SinBackwardBackward0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is neither an error code nor a grad_fn name" in done.stderr
+
+
 def test_an_unknown_name_is_one_error(gradcli):
     done = gradcli("explain", "MulBackwrd0")
     assert (done.returncode, done.stdout) == (2, "")

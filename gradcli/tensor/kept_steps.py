@@ -28,7 +28,7 @@ OTHERS = {
 TRANSPOSED = ("TBackward0", "TransposeBackward0")
 
 
-def taken(found: Node, part: Node) -> bool:
+def name_steps(found: Node, part: Node) -> bool:
     """Whether the steps to `part` are those that the sketch `found` shows; names them then."""
     calls: Calls = {}
     if not _alike(found, part, calls):
