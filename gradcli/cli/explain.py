@@ -73,8 +73,8 @@ def explained(name: str) -> str:
     functions, own = makers(name)
     found = example(name, _distinct(functions))
     if found is None and not own:
-        shown = [_camel(entry.shown) for entry in table().values() if entry.on_nodes]
-        known = [*CODES, *SPECIAL, *shown]
+        steps = [_camel(entry.shown) for entry in table().values() if entry.on_nodes]
+        known = [*CODES, *SPECIAL, *steps]
         raise GradcliError(
             "G010",
             f"{name} is neither an error code nor a grad_fn name",

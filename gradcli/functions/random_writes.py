@@ -96,7 +96,7 @@ def _drawn_with(p: Any, input: Any, draw: Any) -> Any:
     return drawn.transpose(np.argsort(order))
 
 
-@composite("Tensor.random_")
+@composite(Named("Tensor.random_", **{"from": "low", "to": "to"}))
 def random_(input: Any, low: Any = None, to: Any = ..., *, generator: Any = None) -> Any:
     """Writes random whole numbers: from `low` up to and without `to`, or all that fit.
 

@@ -25,8 +25,9 @@ ATTRS = {
     "alpha": "value",
 }
 """PyTorch's names of what functions keep -> those of the attributes of ops."""
-SCALED = ("AddBackward0", "SubBackward0", "RsubBackward0")
-"""Functions that multiply an operand by `alpha`."""
+SCALED = {"AddBackward0": 1, "SubBackward0": -1, "RsubBackward0": -1, "RsubBackward1": -1}
+"""Functions that multiply an operand by `alpha`, with the sign that it has here."""
+POWERS = {"PowBackward0": 1}
 
 
 def number(node: Node, name: str, short: str) -> Any:
@@ -42,10 +43,10 @@ def number(node: Node, name: str, short: str) -> Any:
         return shape if kept[1] == "sizes" else numel(shape)
     steps = ancestors([node], lambda x: x not in tensors) if name.startswith("_saved_") else []
     if short in ("alpha", "exponent"):
-        wanted = SCALED if short == "alpha" else ("PowBackward0",)
-        values = [x.attrs["value"] for x in steps if x.op is FULL] or [1] * (short == "alpha")
-        if name_of(node) in wanted and values:
-            return values[-1]
+        sign = (SCALED if short == "alpha" else POWERS).get(name_of(node))
+        values = [x.attrs["value"] for x in steps if x.op is FULL] or [sign] * (short == "alpha")
+        if sign is not None and values:
+            return sign * values[-1]
     elif short in ATTRS:
         for step in reversed(steps):
             found = step.attrs.get(ATTRS[short])
