@@ -65,11 +65,7 @@ def explained(name: str) -> str:
         shown = shlex.quote((LEAF + script).replace("\n", "\\n") + "\\n")
         return f"{name}: {meaning}\n\nexample: printf {shown} | gradcli run -"
     if "BackwardBackward" in name and rows(name):
-        step = name.replace("BackwardBackward", "Backward")
-        return (
-            f"{name}: the backward step of {step} itself: of a gradient that create_graph=True "
-            f"made\n\ngradcli explain {step} tells of that"
-        )
+        return _of_gradient(name, name.replace("BackwardBackward", "Backward"))
     functions, own = makers(name)
     found = example(name, _distinct(functions))
     if found is None and not own:
@@ -99,6 +95,13 @@ def explained(name: str) -> str:
             f"\nThe {digit[0]} says which overload was called: with a dim, a number or a tensor."
         )
     return "\n".join(lines)
+
+
+def _of_gradient(name: str, step: str) -> str:
+    return (
+        f"{name}: the backward step of {step} itself, of a gradient that create_graph=True made\n\n"
+        f"gradcli explain {step} tells of that"
+    )
 
 
 def makers(name: str) -> tuple[dict[str, Function], bool]:
