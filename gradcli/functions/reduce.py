@@ -298,7 +298,7 @@ def _spread_of(
     if count(x, axes) == x.size and not is_half(x) and not together:
         mean = cast(mean_of(x, axes, True), wide.dtype)
     else:
-        mean = _running_mean(wide, axes) if together else _mean_of_equals(wide, axes)
+        mean = _mean_of_equals(wide, axes, widened=wide.dtype != x.dtype)
     freedom = builtins.max(count(x, axes) - correction, 0)
     square = reduction.total(square_size(wide - mean), axis=axes, keepdims=keepdim) / freedom
     made = ruled_whole(
@@ -313,31 +313,16 @@ def _spread_of(
     return (root_or_zero(made, square, whole=dim is None) if root else made), mean
 
 
-def _mean_of_equals(x: Node, axes: Axes) -> Node:
-    """The mean over negative axes, kept: of equal numbers, that number."""
+def _mean_of_equals(x: Node, axes: Axes, widened: bool) -> Node:
+    """The mean over negative axes, kept: of equal numbers, that number.
+
+    Sums of numbers that were `widened` are as exact as that; others are corrected by what is left.
+    """
     mean = mean_of(x, axes, True)
-    return mean + DETACH(mean_of(x - mean, axes, True))
-
-
-def _running_mean(x: Node, axes: Axes) -> Node:
-    """The same, as PyTorch takes it number by number: what comes after an infinity makes it NaN."""
-    if x.dtype.is_complex:
-        parts = (_running_mean(part, axes) for part in (ops.real(x), ops.imag(x)))
-        return ops.make_complex(*parts)
-    mean = mean_of(x, axes, True)
-    rest = DETACH(mean_of(x - mean, axes, True))
-    return mean + (ops.where(_ends_infinite(x, axes), zero(rest), rest) if x.size else rest)
-
-
-def _ends_infinite(x: Node, axes: Axes) -> Node:
-    """Whether of the numbers over negative axes the last alone is infinite, and none is NaN."""
-    slices = [(0, length, 1) for length in x.shape]
-    for axis in axes:
-        slices[axis] = (x.shape[axis] - 1, 1, 1)
-    last = movement.slice_(DETACH(x), slices=tuple(slices)) if x.ndim else DETACH(x)
-    finite = reduction.total(cast(ops.isfinite(x), x.dtype), axis=axes, keepdims=True)
-    others = ops.eq(finite, constant(count(x, axes) - 1, x.dtype))
-    return ops.logical_and(ops.isinf(last), others)
+    if widened:
+        return mean
+    rest = mean_of(x - mean, axes, True)
+    return mean + DETACH(ops.where(ops.isfinite(mean), rest, zero(rest)))
 
 
 def root_or_zero(square: Node, wide: Node | None = None, **of: bool) -> Node:
