@@ -73,18 +73,21 @@ def backward(
 def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, by: Any) -> None:
     """Takes cotangents from the last node of `order` to the first; `by` are functions."""
     before, after, whole, reach, pull, missed = by
-    met = set[Node]()
+    met = dict[Node, Whole]()
     for node in reversed(_leaves_early(order)):
         cotangent = cotangents.take(node)
-        if node not in needed or node in met:
+        if node not in needed:
             continue
         if cotangent is None:
-            if missed is None or not missed(node):
+            if node in met or missed is None or not missed(node):
                 continue
             cotangent = nothing(node)
-        function = whole(node) if whole is not None else None
-        if function is not None:
-            met.update(function.outputs, function.steps)
+        function = whole(node) if whole is not None and node not in met else None
+        parts: Parts = ()
+        if node in met:  # what others pass to a step after its function has been gone through
+            parts = _through_step(node, met[node], cotangent, needed)
+        elif function is not None:
+            met.update(dict.fromkeys((*function.outputs, *function.steps), function))
             given = {node: cotangent, **cotangents.of(function.outputs)}
             if before is not None:
                 for y in given:
@@ -93,7 +96,6 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
             for y, g in given.items():
                 if g is not None:
                     reach(y, g)
-            parts: Parts = ()
             pending = cotangents.moved(function.steps)  # by way of values that rules have used
             if function.ends or not needed.isdisjoint(function.arguments):
                 given = {y: g for y, g in function.before(given).items() if g is not None}
@@ -102,7 +104,6 @@ def _pulled_back(order: list[Node], needed: set[Node], cotangents: Cotangents, b
             if before is not None:
                 cotangent = before(node, cotangent, not needed.isdisjoint(node.inputs))
             reach(node, cotangent)
-            parts = ()
             if cotangent is not None:
                 parts = (pull or propagate)(node, cotangent, needed)
             if after is not None and parts:
@@ -129,9 +130,7 @@ def through(
             g = nothing(step)
         if g is None:
             continue
-        forward = function.seen_at(step) if function.seen else ()
-        made = [x for x in (*function.outputs, *function.steps) if step in x.inputs]
-        parts = propagate(step, g, needed, forward, made if step.op.multiple else ())
+        parts = _through_step(step, function, g, needed)
         if after is not None and parts:
             after(step, parts)
         if len(function.steps) == 1:
@@ -147,6 +146,14 @@ def through(
         apart = len(several) == function.arguments.count(x)
         found += [(x, part) for part in (several if apart else [_added(several)])]
     return found
+
+
+def _through_step(
+    step: Node, function: Whole, cotangent: Any, needed: Collection[Node]
+) -> list[tuple[Node, Node]]:
+    forward = function.seen_at(step) if function.seen else ()
+    made = [x for x in (*function.outputs, *function.steps) if step in x.inputs]
+    return propagate(step, cotangent, needed, forward, made if step.op.multiple else ())
 
 
 def _added(parts: Sequence[Node]) -> Node:

@@ -32,7 +32,7 @@ from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
 from gradcli.tensor.refusals import overwritten, used_up
 from gradcli.tensor.repeats import is_watched
-from gradcli.tensor.second import arguments_of, plus, shown, steps
+from gradcli.tensor.second import arguments_of, newest_of, plus, shown, steps
 from gradcli.tensor.seeds import seed
 from gradcli.tensor.storage import Stop, Version, value_of
 from gradcli.tensor.tensor import Tensor
@@ -240,7 +240,7 @@ class Pass:
             if whole is not None:
                 return self._through(whole.node, given[node], arguments, kept.passing())
             if self.shows and parts:
-                newest = max(g.serial for g in given.values())
+                newest = newest_of(given)
                 parts = shown(node, given, parts)
                 keep_steps(node, parts, newest)
             for hook in tuple(kept.after):

@@ -71,7 +71,7 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
         return parts
     name, arguments = name_of(node), receivers_of(node)
     seen = Seen(_in_order(node, given), next(iter(given)), arguments)
-    newest = max(g.serial for g in given.values())
+    newest = newest_of(given)
     if any(map(is_sketch, arguments)):
         passed = pulled(seen, name)
         zeros = [x for x, found in passed.items() if found is not None and not found.tracked]
@@ -104,6 +104,12 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
         _join([(i, part) for i, _, part in named if part.call is not None])
     zeros = [x for i, x in enumerate(arguments) if known is not None and known.is_zero(i)]
     return [*((x, part) for _, x, part in named), *_none(zeros, parts)]
+
+
+def newest_of(given: Given) -> int:
+    """The serial number of the newest of some cotangents, some of them of several results."""
+    each = [(g,) if isinstance(g, Node) else g for g in given.values()]
+    return max([part.serial for several in each for part in several if part is not None])
 
 
 def _in_turn(
