@@ -76,8 +76,12 @@ class Method:
         """Calls it."""
         return bound(self.function, self.tensor, args, **kwargs)
 
+    @property
+    def __name__(self) -> str:
+        return str(self.function.__name__)
+
     def __repr__(self) -> str:
-        return f"<built-in method {self.function.__name__} of Tensor object at {hex(id(self))}>"
+        return f"<built-in method {self.__name__} of Tensor object at {hex(id(self))}>"
 
 
 @cache

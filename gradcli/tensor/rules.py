@@ -32,7 +32,7 @@ REPEATED = frozenset(
     f"{name}Backward{overload}"
     for name in (
         *("Add", "Sub", "Mul", "Div", "Neg", "Where", "MaskedFill", "MaskedScatter"),
-        *("Select", "LinalgCross"),
+        *("Select", "LinalgCross", "PreluKernelBackward"),
     )
     for overload in range(2)
 ) | {"g"}

@@ -33,6 +33,8 @@ SILENT = frozenset(
     )
 )
 """Functions of gradients that pass None, no zeros, to arguments which do not count."""
+ADDED_UP = ("SumBackward1", "ViewBackward0")
+"""Functions by which PyTorch adds up what goes to a repeated argument."""
 PRODUCTS = ("MmBackward0", "BmmBackward0", "MvBackward0")
 """Functions that multiply by what may be transposed."""
 
@@ -171,9 +173,17 @@ def _join(parts: Sequence[tuple[int, Node]]) -> None:
     """Lets the parts, each with its number, be the results of one function."""
     shared: Arguments | None = None
     for number, part in parts:
+        part = _unsummed(part)
         name, arguments = part.call or ("", ())
         shared = Arguments(arguments, arguments) if shared is None else shared
         give(part, Part(name, shared, number))
+
+
+def _unsummed(part: Node) -> Node:
+    """What is added up to `part`, as it is shown; `part` itself where it is no such sum."""
+    while part.call is not None and part.call[0] in ADDED_UP and is_sketch(part.call[1][0]):
+        part = part.call[1][0]
+    return part
 
 
 def _in_order(node: Node, given: Given) -> list[Node | None]:
