@@ -15,6 +15,7 @@ from gradcli.graph.dtype import SCALAR_TYPES
 from gradcli.graph.node import Node
 from gradcli.tensor import registry
 from gradcli.tensor.kept import kept_of
+from gradcli.tensor.unwritten import gradient, noted
 
 Hook = Callable[..., Any]
 
@@ -25,6 +26,7 @@ class RemovableHandle:
     __module__ = "torch.utils.hooks"
 
     def __init__(self, hooks: list[Any], hook: Callable[..., Any]) -> None:
+        noted.begin()
         self._hooks = hooks
         self._hook = hook
 
@@ -71,17 +73,21 @@ def hooked(hook: Hook, cotangent: Node | None, rank: int) -> Node | None:
         )
         assert found is not None
         return found
-    (replaced,) = _called(hook, ((cotangent,),), single=True)
-    return cotangent if replaced is None else _fitting(hook, cotangent, replaced)
+    given = _tensors((cotangent,))
+    replaced = hook(*given)
+    return _nodes(given)[0] if replaced is None else _fitting(hook, cotangent, replaced)
 
 
 def replacements(
     hook: Hook, before: Sequence[Node | None], arguments: Sequence[Sequence[Node | None]]
 ) -> list[Any]:
     """What a function's hook, called with `arguments`, makes of the gradients `before`."""
-    after = _called(hook, arguments, single=False)
-    if after == [None]:
-        return list(before)
+    given = [_tensors(nodes) for nodes in arguments]
+    after = hook(*given)
+    if after is None:
+        return _nodes(given[0]) if given else list(before)
+    if not isinstance(after, tuple):
+        raise not_a("tuple", after)
     if len(after) != len(before):
         raise GradcliError(
             "G036",
@@ -94,21 +100,18 @@ def replacements(
     ]
 
 
-def _called(hook: Hook, arguments: Sequence[Sequence[Node | None]], *, single: bool) -> list[Any]:
-    wrap = registry.find("torch.Tensor")
-    given = []
-    for nodes in arguments:
-        for node in nodes:
-            if node is not None:
-                settle(node)
-        tensors = tuple(None if node is None else wrap(node) for node in nodes)
-        given.append(tensors[0] if single else tensors)
-    found = hook(*given)
-    if single or found is None:
-        return [found]
-    if not isinstance(found, tuple):
-        raise not_a("tuple", found)
-    return list(found)
+def _tensors(nodes: Sequence[Node | None]) -> tuple[Any, ...]:
+    """What a hook gets for gradients."""
+    kind = registry.find("torch.Tensor")
+    for node in nodes:
+        if node is not None:
+            settle(node)
+    return tuple(None if node is None else gradient(node, kind) for node in nodes)
+
+
+def _nodes(tensors: Sequence[Any]) -> list[Node | None]:
+    """The gradients that a hook got, as it has left them: it may write to them."""
+    return [None if tensor is None else tensor.node for tensor in tensors]
 
 
 def not_a(wanted: str, found: Any) -> GradcliError:

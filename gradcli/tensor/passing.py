@@ -36,6 +36,7 @@ from gradcli.tensor.second import arguments_of, newest_of, plus, shown, steps
 from gradcli.tensor.seeds import seed
 from gradcli.tensor.storage import Stop, Version, value_of
 from gradcli.tensor.tensor import Tensor
+from gradcli.tensor.unwritten import noting
 
 Wanted = Callable[[Node], bool]
 
@@ -120,9 +121,8 @@ class Pass:
             return engine.backward(seeds, targets, add=add, pull=step)
         plain = not (self.shows or Version.any_unseen or Kept.used or apart.blocks)
         usual = not (self.create_graph or self.batched or is_watched())
-        known = None
-        if usual and plain and self.watch is None:
-            known = repeated(seeds, targets, _is_sound)
+        once = usual and plain and self.watch is None
+        known = repeated(seeds, targets, _is_sound) if once else None
         if known is None:
             return engine.backward(
                 seeds,
@@ -133,7 +133,7 @@ class Pass:
                 arrived=arrived,
                 missed=missed,
                 begin=self._begin if usual else None,
-                pull=pull if usual else engine.propagate,
+                pull=noting(pull if usual else engine.propagate),
                 add=added if usual else plus if self.shows else add,
             )
         found, gone_through = known
