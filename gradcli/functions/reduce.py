@@ -298,7 +298,8 @@ def _spread_of(
     if count(x, axes) == x.size and not is_half(x) and not together:
         mean = cast(mean_of(x, axes, True), wide.dtype)
     else:
-        mean = _mean_of_equals(wide, axes, widened=wide.dtype != x.dtype)
+        mean_of_wide = _running_mean if together else _mean_of_equals
+        mean = mean_of_wide(wide, axes, widened=wide.dtype != x.dtype)
     freedom = builtins.max(count(x, axes) - correction, 0)
     square = reduction.total(square_size(wide - mean), axis=axes, keepdims=keepdim) / freedom
     made = ruled_whole(
@@ -323,6 +324,29 @@ def _mean_of_equals(x: Node, axes: Axes, widened: bool) -> Node:
         return mean
     rest = mean_of(x - mean, axes, True)
     return mean + DETACH(ops.where(ops.isfinite(mean), rest, zero(rest)))
+
+
+def _running_mean(x: Node, axes: Axes, widened: bool) -> Node:
+    """The same, as PyTorch takes it number by number: what comes after an infinity makes it NaN."""
+    if x.dtype.is_complex:
+        parts = (_running_mean(part, axes, widened) for part in (ops.real(x), ops.imag(x)))
+        return ops.make_complex(*parts)
+    mean = _mean_of_equals(x, axes, widened)
+    if not x.size:
+        return mean
+    known = ops.logical_or(ops.isfinite(mean), _ends_infinite(x, axes))
+    return mean + DETACH(ops.where(known, zero(mean), constant(math.nan, x.dtype)))
+
+
+def _ends_infinite(x: Node, axes: Axes) -> Node:
+    """Whether of the numbers over negative axes the last alone is infinite, and none is NaN."""
+    slices = [(0, length, 1) for length in x.shape]
+    for axis in axes:
+        slices[axis] = (x.shape[axis] - 1, 1, 1)
+    last = movement.slice_(DETACH(x), slices=tuple(slices)) if x.ndim else DETACH(x)
+    finite = reduction.total(cast(ops.isfinite(x), x.dtype), axis=axes, keepdims=True)
+    others = ops.eq(finite, constant(count(x, axes) - 1, x.dtype))
+    return ops.logical_and(ops.isinf(last), others)
 
 
 def root_or_zero(square: Node, wide: Node | None = None, **of: bool) -> Node:
