@@ -214,21 +214,22 @@ def _whole_power(x: Array, exponent: float, out: Array) -> Array:
 
 def power(x: Array, y: Array, out: Array = None) -> Array:
     """x**y; a negative power of an integer is 0 but for 1 and -1, as in PyTorch."""
-    if np.ndim(y) == 0 and x.dtype.kind in "fc" and not np.imag(y):
-        exponent = float(np.real(y))
+    kind = x.dtype.kind
+    if np.ndim(y) == 0 and (kind == "f" or (kind == "c" and not y.imag)):
+        exponent = float(y.real)
         if exponent in POWERS:
             return POWERS[exponent](x, out=out)
         if exponent in (3.0, -2.0):
             made = np.multiply(x, x, out=out)
             out = made if isinstance(made, np.ndarray) else None
             return reciprocal(made, out=out) if exponent < 0 else np.multiply(made, x, out=out)
-        if exponent.is_integer() and x.dtype.kind == "f" and x.size > precise.FEW:
+        if exponent.is_integer() and kind == "f" and x.size > precise.FEW:
             return _whole_power(x, exponent, result(out, x))
-    if x.dtype.kind == "i" and np.any(np.less(y, 0)):
+    if kind == "i" and np.any(np.less(y, 0)):
         positive = np.power(x, np.maximum(y, 0))
         inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
         return same(np.where(y < 0, inverse, positive).astype(x.dtype), out)
-    if x.dtype.kind == "c" and (np.ndim(y) or y != 0):
+    if kind == "c" and (np.ndim(y) or y != 0):
         return np.exp(np.multiply(y, np.log(x)), out=out)
     if precise.applies(x):
         return precise.rounded(np.power, x, y, out=out)
