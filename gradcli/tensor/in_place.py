@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.graph.call import Arguments, tensors_of
-from gradcli.graph.dtype import as_dtype, result_type
+from gradcli.graph.dtype import C_TYPES, as_dtype, result_type
 from gradcli.graph.forms import form_of
 from gradcli.graph.node import Node, current
 from gradcli.graph.op import REPLACE, lacking
@@ -98,8 +98,9 @@ def written_form(function: Function, name: str) -> Function:
     def written(input: Any, *args: Any, **kwargs: Any) -> Any:
         kind = kwargs.get("dtype")
         if kind is not None and isinstance(input, Tensor) and as_dtype(kind) is not input.dtype:
-            sentence = "provided dtype must match the dtype of self tensor"
-            raise GradcliError("G025", f"Bad in-place call: {sentence}", help="leave it out")
+            own, wanted = C_TYPES[input.dtype], C_TYPES[as_dtype(kind)]
+            sentence = f"input tensor dtype {own} and output tensor dtype {wanted} should match"
+            raise GradcliError("G025", f"Bad in-place call: {sentence}", help="leave dtype out")
         refuses = function.in_place.refuses
         if refuses and isinstance(input, Tensor):
             refused = lacking(refuses, input.dtype)
