@@ -30,7 +30,7 @@ from gradcli.graph.dtype import (
 from gradcli.graph.node import Node, data
 from gradcli.graph.shape import Shape, numel
 from gradcli.ops.elementwise import ROUNDING
-from gradcli.tensor import Tensor
+from gradcli.tensor import Tensor, levels
 from gradcli.tensor.function import composite
 
 
@@ -59,6 +59,8 @@ def made(node: Node, requires_grad: bool = False) -> Tensor:
     settle(node)
     result = Tensor(node)
     result._requires = bool(requires_grad)
+    if requires_grad:
+        levels.adopt(result)
     return result
 
 

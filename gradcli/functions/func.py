@@ -158,12 +158,12 @@ def jvp(
 @composite("func.linearize", method=False)
 def linearize(func: Function, *primals: Any) -> Any:
     """The value of `func`, and the function that gives its derivative in a direction."""
-    value, push, _ = pushed(func, primals, False, False)
+    value, push, _ = pushed(func, primals, False, False, only_tensors=False)
     return value, push
 
 
 def pushed(
-    func: Function, primals: Values, has_aux: bool, strict: bool
+    func: Function, primals: Values, has_aux: bool, strict: bool, *, only_tensors: bool = True
 ) -> tuple[Any, Callable[..., Any], Any]:
     """The value, the derivative in a direction (that of what is pulled back), and the rest."""
     api, scope = "jvp(f, primals, tangents)", Scope(forward=True)
@@ -174,7 +174,8 @@ def pushed(
         output, aux = parted(func(*seen), has_aux, api)
         outputs, shape = trees.flatten(output)
         inputs = trees.flatten(given)[0]
-        _require_tensors(outputs, api)
+        if only_tensors:
+            _require_tensors(outputs, api)
         if has_aux:
             require_tensors(aux)
     _write_back(scope, primals, given, seen)
@@ -189,7 +190,10 @@ def pushed(
             if isinstance(x, Tensor) and x.dtype.differentiable
         ]
         with Stop(True):
-            slopes = [_slope(inner, y, varying, directions, strict) for y in outputs]
+            slopes = [
+                _slope(inner, y, varying, directions, strict) if isinstance(y, Tensor) else y
+                for y in outputs
+            ]
         return inner.outside(trees.unflatten(slopes, shape))
 
     return scope.outside(output), push, scope.outside(aux)

@@ -13,6 +13,7 @@ import numpy as np
 from gradcli.execute.evaluate import array
 from gradcli.graph.dtype import default
 from gradcli.graph.node import Node
+from gradcli.graph.op import LEAF
 from gradcli.tensor import levels
 from gradcli.tensor.closing import depend
 from gradcli.tensor.text import tensor_text
@@ -23,11 +24,15 @@ def wrapped_text(node: Node) -> str:
     lanes = levels.lanes_of(node)
     sources = [node, *(lane.attrs["batch"] for lane in lanes)]
     dims = _dims(node, [x for x in levels.vmaps() if not x.lanes.keys().isdisjoint(lanes)])
-    wrappers = []
+    wrappers, serial = [], _origin(node).serial
     for number, level in enumerate(levels.active, 1):
         if level in dims:
             wrappers.append(f"BatchedTensor(lvl={number}, bdim={dims[level]}, value=\n")
-        elif level.is_transform and depend(sources, _owners(level)):
+        elif (
+            level.is_transform
+            and level.size is None
+            and (serial > level.start or depend(sources, _owners(level)))
+        ):
             wrappers.append(f"GradTrackingTensor(lvl={number}, value=\n")
     if not wrappers:
         return ""
@@ -47,6 +52,16 @@ def _dims(node: Node, vmaps: list[levels.Level]) -> dict[levels.Level, int]:
         dim, shown = level.dims.get(shown, (0, node))
         found.append(dim)
     return dict(zip(vmaps, reversed(found), strict=True))
+
+
+def _origin(node: Node) -> Node:
+    """What a transform was given, where `node` is its argument as the function sees it."""
+    for level in reversed(levels.active):
+        if node in level.dims:
+            node = level.dims[node][1]
+        elif node.op is LEAF and node.attrs["owner"] in _owners(level) and node.inputs:
+            node = node.inputs[0]
+    return node
 
 
 def _owners(level: levels.Level) -> set[Any]:

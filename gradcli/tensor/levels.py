@@ -7,7 +7,7 @@ here what runs around it. Nothing is imported before a transform runs.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
@@ -43,11 +43,11 @@ class Level:
         size: int | None = None,
         randomness: str = "error",
         *,
-        variables: Sequence[Tensor] = (),
+        variables: list[Tensor] | None = None,
         forward: bool = False,
     ) -> None:
         self.size = size
-        self.variables = variables
+        self.variables = [] if variables is None else variables
         self.forward = forward
         self.randomness = randomness
         self.lanes: dict[Node, Node] = {}
@@ -89,6 +89,14 @@ class Level:
 
 active: list[Level] = []
 """The running transforms."""
+
+
+def adopt(leaf: Tensor) -> None:
+    """Lets a leaf that was made inside of a transform that differentiates be one of its own."""
+    if active and active[-1].is_transform and active[-1].size is None:
+        active[-1].variables.append(leaf)
+
+
 duals: weakref.WeakSet[Any] = weakref.WeakSet()
 """What autograd keeps with the dual tensors of forward mode: they need no gradient for that."""
 
