@@ -39,7 +39,7 @@ from gradcli.tensor.halves import in_wider
 from gradcli.tensor.kinds import AnyTensor, Dims, Number
 from gradcli.tensor.operands import is_half, no_kernel
 from gradcli.tensor.results import named_results
-from gradcli.tensor.storing import MATCHING, ONLY_BOOLS, SAME, SCALAR, InPlace, Out
+from gradcli.tensor.storing import LEADING, MATCHING, ONLY_BOOLS, SAME, SCALAR, InPlace, Out
 from gradcli.tensor.tensor import Tensor
 
 Dim = int | Sequence[int] | None
@@ -73,7 +73,7 @@ def _typed(x: Node, dtype: Any) -> Node:
     return x if dtype is None else cast(x, as_dtype(dtype))
 
 
-@function("sum", overload=_by_dim)
+@function("sum", overload=_by_dim, out=LEADING)
 def sum(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None) -> Node:
     """The sum over `dim`; integers add up as int64."""
     x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
@@ -115,7 +115,7 @@ def mean(input: Any, dim: Dim = None, keepdim: bool = False, *, dtype: DType | N
     return mean_of(x, axes_of(dim, x.ndim), keepdim)
 
 
-@function("prod", overload=_by_dim)
+@function("prod", overload=_by_dim, out=LEADING)
 def prod(
     input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Node:
@@ -566,7 +566,7 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Node:
 
 
 def _scan(name: str, op: Any) -> Any:
-    @function(name, in_place=InPlace(refuses=lacks(f"{name}_out_cpu", BOOL)))
+    @function(name, out=LEADING, in_place=InPlace(refuses=lacks(f"{name}_out_cpu", BOOL)))
     def scan(input: Any, dim: int, *, dtype: DType | None = None) -> Node:
         x = as_numeric(input) if dtype is None else _typed(tensor(input), dtype)
         axis = axis_from_right(dim, x.ndim)

@@ -41,6 +41,8 @@ def into(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     tracked = current.tracking and any(v.requires_grad for v in (*given, *targets))
     if not given and "dtype" in function.parameters.by_name:
         kwargs["dtype"] = _stored(kwargs.get("dtype"), targets[0])
+    elif rule.leads and kwargs.get("dtype") is None:
+        kwargs["dtype"] = targets[0].dtype
     try:
         result = function(*args, **kwargs)
     except GradcliError as error:
@@ -72,6 +74,7 @@ def _put(target: Tensor, value: Tensor, rule: Out) -> None:
             write(target, fitting, "")
     else:
         target.data = fitting
+        target.version.bump()
     if value.requires_grad:  # a new tensor's that was asked for
         target.requires_grad_()
 

@@ -13,7 +13,15 @@ from gradcli.graph.node import Node
 from gradcli.graph.shape import Shape
 from gradcli.ops import movement
 from gradcli.ops.ruled import RULED
-from gradcli.tensor.layout import Strides, are_natural, expanded, is_dense, row_major, strides_of
+from gradcli.tensor.layout import (
+    Strides,
+    are_natural,
+    dense,
+    expanded,
+    is_dense,
+    row_major,
+    strides_of,
+)
 
 if TYPE_CHECKING:
     from gradcli.tensor.tensor import Tensor
@@ -38,15 +46,16 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
     shape = node.shape
     given = [x for x in arguments if _fits(x._node.shape, shape, kept is None)]
     given = given if kept is None else given[:1]
-    if not any(map(is_reordered, given)):
+    copying = kept is not None or node.op.name in COPYING
+    if not any(map(_is_laid_out if copying else is_reordered, given)):
         return None
-    if kept and 0 in shape:
+    if copying and 0 in shape:
         return strides_of(given[0])
     operands = [(strides_of(x), x._node.shape) for x in given]
-    alike = kept is None and node.op.name not in COPYING and 0 not in shape
-    alike = alike and all([x.shape == shape for x in node.inputs])
-    if alike and all(are_natural(*operand) for operand in operands):
-        return None
+    alike = not copying and 0 not in shape and all([x.shape == shape for x in node.inputs])
+    for order in _orders(shape) if alike else ():
+        if all([_fits_order(*operand, order) for operand in operands]):
+            return dense(shape, order)
     return _of_elements(operands, shape)
 
 
@@ -68,6 +77,12 @@ def is_reordered(tensor: Tensor) -> bool:
     )
 
 
+def _is_laid_out(tensor: Tensor) -> bool:
+    """Whether the strides of a tensor may be other than row-major, along dims of length 1 too."""
+    storage = tensor._storage
+    return storage is not None and (storage.strides is not None or bool(tensor.view_path))
+
+
 def _of_elements(operands: Sequence[tuple[Strides, Shape]], shape: Shape) -> Strides | None:
     """The strides that PyTorch gives an elementwise result; None for row-major ones.
 
@@ -85,24 +100,26 @@ def ordered(steps: Sequence[Strides], shape: Shape) -> Strides | None:
 
     None for row-major ones.
     """
-    dense, step = [0] * len(shape), 1
-    for dim in _sorted(steps, shape):
-        dense[dim] = step
-        step *= max(shape[dim], 1)
-    return None if tuple(dense) == row_major(shape) else tuple(dense)
+    made = dense(shape, _sorted(steps, shape)[::-1])
+    return None if made == row_major(shape) else made
 
 
 def order_of(tensor: Tensor) -> tuple[int, ...]:
     """The dims from the outermost in memory to the innermost, as PyTorch's `dim_order` has them."""
     strides, shape = strides_of(tensor), tensor._node.shape
-
-    def fits(order: tuple[int, ...]) -> bool:
-        return are_natural(tuple([strides[i] for i in order]), tuple([shape[i] for i in order]))
-
-    natural = tuple(range(len(shape)))
-    orders = [natural, CHANNELS_LAST] if len(shape) == len(CHANNELS_LAST) else [natural]
-    fitting = list(filter(fits, orders))
+    fitting = [order for order in _orders(shape) if _fits_order(strides, shape, order)]
     return fitting[0] if len(fitting) == 1 else tuple(_sorted([strides], shape)[::-1])
+
+
+def _orders(shape: Shape) -> list[tuple[int, ...]]:
+    """The orders of dims in memory in which PyTorch looks for results of `shape`."""
+    natural = tuple(range(len(shape)))
+    return [natural, CHANNELS_LAST] if len(shape) == len(CHANNELS_LAST) else [natural]
+
+
+def _fits_order(strides: Strides, shape: Shape, order: tuple[int, ...]) -> bool:
+    """Whether the dims lie in memory in that order, without gaps."""
+    return are_natural(tuple([strides[i] for i in order]), tuple([shape[i] for i in order]))
 
 
 def _sorted(steps: Sequence[Strides], shape: Shape) -> list[int]:

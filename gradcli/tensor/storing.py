@@ -20,6 +20,7 @@ class Out(NamedTuple):
         kind: the class of the error.
         whatever: whether any dtype is.
         in_order: whether one of as many elements is filled whatever its shape.
+        leads: whether the function computes in the dtype of `out`, where it is told no other.
     """
 
     sentence: str = ""
@@ -27,12 +28,14 @@ class Out(NamedTuple):
     kind: type[Exception] = RuntimeError
     whatever: bool = False
     in_order: bool = False
+    leads: bool = False
 
 
 CAST = Out(equal=False)
 ANY = Out(whatever=True)
 IN_ORDER = Out(equal=False, in_order=True)
 SAME = Out("Expected out tensor to have dtype {wanted}, but got {got} instead")
+LEADING = SAME._replace(leads=True)
 FOUND = Out("Found dtype {Got} but expected {Wanted}")
 RESULT = Out("result dtype {Got} does not match input dtype {Wanted}")
 OBJECT = Out("Expected object of scalar type {Wanted} but got scalar type {Got} for argument 'out'")

@@ -21,6 +21,7 @@ import program_graphs as graphs
 import program_language as language
 import program_layers as layers
 import program_loops as loops
+import program_memory as memory
 import program_numbers as numbers
 from program_parts import ELEMENTWISE, WRITES, Shape, copies, partial_writes, views
 
@@ -79,8 +80,8 @@ def no(e):
 
 def show(name, t):
     try:
-        strides = [s for s, n in zip(t.stride(), t.shape) if n != 1]
-        print(name, t, t.shape, t.requires_grad, t.is_leaf, t._version, strides)
+        print(name, t, t.shape, t.requires_grad, t.is_leaf, t._version)
+        print(t.stride(), t.storage_offset(), t.is_contiguous())
         if not t.is_leaf:
             print(t.grad_fn, [f and f.name() for f, i in t.grad_fn.next_functions])
     except Exception as e:
@@ -88,13 +89,14 @@ def show(name, t):
 """
 
 SHAPES: Sequence[Shape] = ((3,), (2, 3), (3, 2), (2, 2), (), (4,), (1, 3), (2, 3, 2), (0,), (2, 1))
-HEADS = "\n".join([HEAD, more.HEAD, graphs.HEAD, loops.HEAD])
+HEADS = "\n".join([HEAD, more.HEAD, graphs.HEAD, loops.HEAD, memory.HEAD])
 FAMILIES: dict[str, Callable[..., list[str]]] = {
     **{f.__name__: f for f in (more.several, more.complex_numbers, more.dtypes, more.indexed)},
     **{f.__name__: f for f in (more.chained, more.passes, more.transforms, loops.loops)},
     **{f.__name__: f for f in (numbers.special, numbers.integers, numbers.drawn, numbers.shown)},
     **{f.__name__: f for f in (layers.convolutions, layers.pools, layers.norms, layers.losses)},
     **{f.__name__: f for f in (language.refused, language.spoken, language.large)},
+    **{f.__name__: f for f in (memory.laid, memory.written_out, memory.duals, memory.nested)},
     **{f.__name__: f for f in (language.matrices, graphs.nodes, graphs.functions)},
 }
 """Rarer statements, by what they are about."""
