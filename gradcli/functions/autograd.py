@@ -170,6 +170,8 @@ def detach_(input: Any) -> Any:
             "these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
             "function in torch/optim/optimizer.py as the solution.",
         )
+    if input.requires_grad and not input.is_leaf:
+        input.version.cut(input._node)
     input._node, input._requires = value_of(input.value_node), False
     return input
 

@@ -30,7 +30,7 @@ from gradcli.tensor.kept import Kept, history, looked_up
 from gradcli.tensor.kept_steps import keep_steps
 from gradcli.tensor.passes import repeated
 from gradcli.tensor.pulls import added, pull
-from gradcli.tensor.refusals import overwritten, used_up
+from gradcli.tensor.refusals import used_up
 from gradcli.tensor.repeats import is_watched
 from gradcli.tensor.second import arguments_of, newest_of, plus, shown, steps
 from gradcli.tensor.seeds import seed
@@ -191,9 +191,9 @@ class Pass:
         if node.released:
             raise used_up(node)
         if _is_used(node):
-            changed = saved.stale(node)
-            if changed is not None:
-                raise overwritten(node, *changed)
+            stale = saved.stale(node)
+            if stale is not None:
+                raise saved.changed(node, *stale)
             if not self.retain_graph:
                 self.used.append(node)
 

@@ -52,9 +52,22 @@ def stale(node: Node) -> tuple[Node, Version, int] | None:
     for x in known:
         stamp = _stamp(x)
         if stamp is not None and stamp[0].number != stamp[1]:
+            if stamp[0].detached and x is node:  # a result is kept apart from its tensor
+                continue
             whole = composition_of(node)
             return (x, *stamp[:2]) if whole is None else _stale_within(whole.node, node)
     return None
+
+
+def changed(node: Node, x: Node, version: Version, expected: int) -> GradcliError:
+    """PyTorch's error for a value `x`, kept by the function of `node`, that is `stale`."""
+    if not version.detached:
+        return refusals.overwritten(node, x, version, expected)
+    sentence = (
+        "Trying to use a saved tensor that has been detached in-place, i.e. with .detach_().This "
+        "is not supported, please use out-of-place `.detach()` instead"
+    )
+    return GradcliError("G032", sentence, node.span, help="z = y.detach()")
 
 
 def _stamp(x: Node) -> Any:
@@ -265,7 +278,7 @@ def saved_attribute(node: Node, name: str) -> Any:
         for key, x in found:
             stamp = None if key in packed else _stamp(x)
             if stamp is not None and stamp[0].number != stamp[1]:
-                raise refusals.overwritten(node, x, *stamp[:2])
+                raise changed(node, x, *stamp[:2])
             given.append(unpacked(packed[key]) if key in packed else tensor_of(x))
     if known[0].listed:
         return tuple(given)

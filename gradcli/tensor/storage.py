@@ -36,9 +36,10 @@ class Version:
         maker: the name of the grad_fn that it gave the whole memory; empty where it gave none.
         shape: what the tensor of the whole memory was reshaped to in place; None where it was not.
         unseen: the memory, once it was written to under another version.
+        detached: whether what it counts is that a tensor was cut from its history in place.
     """
 
-    __slots__ = ("__weakref__", "maker", "number", "shape", "span", "unseen")
+    __slots__ = ("__weakref__", "detached", "maker", "number", "shape", "span", "unseen")
     any_unseen: ClassVar[bool] = False
     """Whether any memory was ever written to behind a version's back."""
 
@@ -48,6 +49,7 @@ class Version:
         self.maker = ""
         self.shape: Shape | None = None
         self.unseen: weakref.ref[Storage] | None = None
+        self.detached = False
 
     def stamp(self, node: Node, steps: Steps) -> None:
         """Notes on `node` that it holds what `steps` see of the memory at this version."""
@@ -58,6 +60,13 @@ class Version:
         """Whether all writes since `node` was stamped are ones that this version did not see."""
         stamp = node.stale
         return stamp is not None and stamp[0] is self and stamp[1] == self.number
+
+    def cut(self, node: Node) -> None:
+        """Notes that `node` was the history of a tensor that lost it: none may use it as kept."""
+        gone = Version()
+        gone.detached = True
+        node.stale = (gone, gone.number, () if node.stale is None else node.stale[2])
+        gone.bump()
 
     def bump(self) -> None:
         """Counts a write, here and now."""
