@@ -52,9 +52,11 @@ def of_result(node: Node, arguments: Sequence[Tensor], kept: bool | None) -> Str
     if copying and 0 in shape:
         return strides_of(given[0])
     operands = [(strides_of(x), x._node.shape) for x in given]
-    known = [x.shape for x in node.inputs] + [own for _, own in operands]
-    alike = not copying and 0 not in shape and all([own == shape for own in known])
-    for order in _orders(shape) if alike else ():
+    alike = not copying and 0 not in shape and all([x.shape == shape for x in node.inputs])
+    if alike and all([are_natural(*operand) for operand in operands]):
+        return None
+    whole = alike and all([own == shape for _, own in operands])
+    for order in _orders(shape)[1:] if whole else ():
         if all([_fits_order(*operand, order) for operand in operands]):
             return dense(shape, order)
     return _of_elements(operands, shape)
