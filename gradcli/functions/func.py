@@ -25,7 +25,9 @@ from gradcli.functions.transform import (
     varied,
     zeros_of,
 )
+from gradcli.graph.node import Node
 from gradcli.graph.shape import text
+from gradcli.ops.elementwise import clone
 from gradcli.tensor import Tensor, derivatives, levels, registry
 from gradcli.tensor.closing import depend
 from gradcli.tensor.function import composite
@@ -203,8 +205,12 @@ def _write_back(scope: Scope, primals: Values, given: Values, seen: Values) -> N
     """What a function wrote to its arguments, as it `seen` them, is written to `primals`."""
     flat = [trees.flatten(x)[0] for x in (primals, given, seen)]
     for x, variable, argument in zip(*flat, strict=True):
-        if isinstance(x, Tensor) and argument.value_node is not variable.node:
+        if isinstance(x, Tensor) and not _is_same(argument.value_node, variable.node):
             write(x, scope.outside(argument))
+
+
+def _is_same(node: Node, given: Node) -> bool:  # a view may have needed a copy of it
+    return node is given or (node.op is clone and node.inputs == (given,))
 
 
 def _slope(
