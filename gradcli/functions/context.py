@@ -19,6 +19,7 @@ from gradcli.tensor.kept import Packed
 from gradcli.tensor.refusals import overwritten, used_up
 from gradcli.tensor.saved import Saved, pack_all, unpacked
 from gradcli.tensor.storage import Version
+from gradcli.tensor.write import refuse
 
 Values = tuple[Any, ...]
 
@@ -145,8 +146,7 @@ class Context(GradFn):
     def _forward(self) -> Iterator[None]:
         """A block in which `saved_tensors` is what was saved for forward mode."""
         before = self._saved, self._versions
-        if self._for_forward:
-            self._saved, self._versions = self._for_forward, []
+        self._saved, self._versions = self._for_forward, []
         try:
             yield
         finally:
@@ -183,3 +183,25 @@ def _tensors(method: str, values: Values) -> Values:
 def _class(function: type) -> type[Context]:
     name, module = f"{function.__name__}Backward", "torch.autograd.function"
     return type(name, (Context,), {"__module__": module})
+
+
+def refusal_of_write(changed: Tensor, count: int) -> GradcliError | None:
+    """Why autograd does not let a function with `count` results write to a tensor."""
+    view = changed._view
+    if (view is None or not view.caution) and changed.is_leaf and changed.requires_grad:
+        return GradcliError(
+            "G033", "a leaf Variable that requires grad has been used in an in-place operation."
+        )
+    try:
+        refuse(changed, True)
+    except GradcliError as error:
+        return error
+    if count == 1 or view is None or view.base is None:
+        return None
+    return GradcliError(
+        "G033",
+        "If your Function modifies inplace an input that is a view of another Tensor, your "
+        "Function cannot return more than one Tensor. This is not supported by the current "
+        "autograd engine.",
+        help="write to a clone of the view, or give back one tensor for each Function",
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError
 from gradcli.execute.evaluate import settle
-from gradcli.functions.context import Context
+from gradcli.functions.context import Context, refusal_of_write
 from gradcli.functions.custom_lifted import Lifted, Pushing
 from gradcli.functions.custom_tangents import fitted
 from gradcli.graph.backward import unbroadcast
@@ -24,7 +24,7 @@ from gradcli.ops.elementwise import cast
 from gradcli.tensor import Tensor, levels
 from gradcli.tensor.storage import detached, value_of
 from gradcli.tensor.wrapping import viewed
-from gradcli.tensor.write import refuse, write
+from gradcli.tensor.write import write
 
 Values = tuple[Any, ...]
 
@@ -104,8 +104,8 @@ class Call:
                 f"mark_dirty can only accept variables, but got {type(changed).__name__}",
                 kind=TypeError,
             )
-        refusal = _refusal(changed) if tracked else None
         view = changed._view
+        refusal = refusal_of_write(changed, len(outputs)) if tracked else None
         if refusal or not tracked or view is None or view.base is None:
             changed.memory.touch(changed.version)  # else it is written to its base, and counted
         if refusal:
@@ -272,20 +272,6 @@ def tangents_of(arguments: Values) -> Cotangents:
     """The tangents of those arguments that are tensors; None for one that has none."""
     given = [levels.tangents(x) for x in arguments if isinstance(x, Tensor)]
     return [found[0].node if found else None for found in given]
-
-
-def _refusal(changed: Tensor) -> GradcliError | None:
-    """Why autograd does not let a function of the script's own write to a tensor."""
-    view = changed._view
-    if (view is None or not view.caution) and changed.is_leaf and changed.requires_grad:
-        return GradcliError(
-            "G033", "a leaf Variable that requires grad has been used in an in-place operation."
-        )
-    try:
-        refuse(changed, True)
-    except GradcliError as error:
-        return error
-    return None
 
 
 def _is_among(value: Any, values: Values) -> bool:

@@ -19,6 +19,7 @@ from gradcli.ops.movement import permute
 from gradcli.tensor import Tensor, layout, registry
 from gradcli.tensor.function import composite
 from gradcli.tensor.levels import Level
+from gradcli.tensor.storage import Storage
 from gradcli.tensor.write import write
 
 Values = tuple[Any, ...]
@@ -179,9 +180,10 @@ class Mapped:
         example = level.example(moved(x.node, dim, 0))
         level.dims[example] = (dim, x.node)
         strides, sizes = ((*v[:dim], *v[dim + 1 :]) for v in (layout.strides_of(x), x.shape))
-        if not layout.are_natural(strides, sizes):
-            level.scattered.add(example)
-        return Tensor(example)
+        if layout.are_natural(strides, sizes):
+            return Tensor(example)
+        level.scattered.add(example)
+        return Tensor(example, Storage(example, strides))
 
     def _write_back(self, level: Level, given: list[Any], before: list[Node | None]) -> None:
         """What the function wrote to its examples is written to the arguments."""
@@ -189,7 +191,7 @@ class Mapped:
             if dim is not None and example.value_node is not node:
                 (batch,) = level.batches([example.node])
                 if batch is not None:
-                    write(x, moved(batch, 0, dim))
+                    write(registry.method("movedim")(x, dim, 0) if dim else x, batch)
 
     # -- results
 
