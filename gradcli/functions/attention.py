@@ -53,6 +53,7 @@ def scaled_dot_product_attention(
         all(len(v.shape) == 4 for v in (query, key, value))
         and dropout_p == 0
         and query.shape[-1] == key.shape[-1] == value.shape[-1]
+        and all(v.stride()[-1] == 1 for v in (query, key, value))
         and not (mask is not None and mask.requires_grad)
     )
     if fused:
@@ -108,7 +109,7 @@ def _check_alike(query: Any, key: Any, value: Any) -> None:
         )
 
 
-@internal("_scaled_dot_product_flash_attention_for_cpu")
+@internal("_scaled_dot_product_flash_attention_for_cpu", layout=True)
 def _flash(query: Node, key: Node, value: Node, mask: Node | None, scale: float) -> Node:
     added = None if mask is None else Tensor(mask)
     made = _attention(Tensor(query), Tensor(key), Tensor(value), added, scale)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from gradcli.graph.node import Node
+from gradcli.graph.op import DETACH
 from gradcli.graph.walk import ancestors
 
 Call = tuple[str, tuple[Node, ...]]
@@ -87,20 +89,40 @@ def results_of(node: Node) -> dict[int, Node]:
 
 
 def swapped(call: Call, swap: Callable[[Node], Node], memory: dict[int, tuple[Node, ...]]) -> Call:
-    """The same call of other arguments; `memory` lets the results of one call share them."""
+    """The same call of other arguments; `memory` lets the results of one call share them.
+
+    Arguments that only show a call (gradcli/tensor/sketch.py) show it of other arguments, too.
+    """
     arguments = call[1]
     made = memory.get(id(arguments))
     if made is None:
-        made = tuple(map(swap, arguments))
+        swapping = partial(_swapped_shown, swap=swap, memory=memory)
+        made = tuple(map(swapping, arguments))
         if isinstance(arguments, Arguments):
             receivers = arguments.receivers
-            made = Arguments(made, map(swap, arguments.tensors))
+            made = Arguments(made, map(swapping, arguments.tensors))
             if receivers is not arguments:
-                made.receivers = tuple(map(swap, receivers))
+                made.receivers = tuple(map(swapping, receivers))
+        elif hasattr(arguments, "remade"):
+            made = arguments.remade(made)
         memory[id(arguments)] = made
     if isinstance(call, Part):
         return Part(call[0], made, call.output, call.grad_fn)
     return call[0], made
+
+
+def _swapped_shown(
+    node: Node, swap: Callable[[Node], Node], memory: dict[int, tuple[Node, ...]]
+) -> Node:
+    """`swap(node)`; of a node that only shows a call, one that shows it of other arguments."""
+    if node.op is not DETACH or node.call is None:
+        return swap(node)
+    if id(node) not in memory:
+        call = swapped(node.call, swap, memory)
+        made = Node(node.op, call[1][:1], node.attrs, node.shape, node.dtype, node.tracked)
+        made.call = call
+        memory[id(node)] = (made,)
+    return memory[id(node)][0]
 
 
 def is_composed(call: Call) -> bool:

@@ -51,6 +51,10 @@ class Told(tuple[Node, ...]):
         made.facts = facts
         return made
 
+    def remade(self, arguments: Iterable[Node]) -> Told:
+        """Other arguments, with the same facts."""
+        return Told(arguments, self.facts)
+
 
 def sketch(
     name: str, *arguments: Node, shape: Shape | None = None, facts: Mapping[str, Any] = NO_FACTS
@@ -79,6 +83,10 @@ class Apart(tuple[Node, Node]):
 
     A gradient to which it is added gets its summands one by one, as they come in PyTorch.
     """
+
+    def remade(self, arguments: Iterable[Node]) -> Apart:
+        """Such a sum of other nodes."""
+        return Apart(arguments)
 
 
 def added(parts: Sequence[Node | None], *, apart: bool = False) -> Node | None:
