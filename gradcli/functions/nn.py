@@ -135,9 +135,9 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
             f"expected common dtype to be floating point, yet common dtype is {name}",
         )
     shape = broadcast(tuple(x1.shape), tuple(x2.shape))
-    units = []
+    repeated, units = x1.shape != x2.shape, []
     for x in (x1, x2):
-        whole = x.to(common) if tuple(x.shape) == shape else x.to(common).expand(*shape)
+        whole = x.to(common).expand(*shape) if repeated else x.to(common)
         units.append(whole / kept_above(whole.norm(2, dim, keepdim=True), eps))
     return (units[0] * units[1]).sum(dim)
 

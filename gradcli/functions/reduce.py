@@ -302,16 +302,10 @@ def _spread_of(
         mean = mean_of_wide(wide, axes, widened=wide.dtype != x.dtype)
     freedom = builtins.max(count(x, axes) - correction, 0)
     square = reduction.total(square_size(wide - mean), axis=axes, keepdims=keepdim) / freedom
-    made = ruled_whole(
-        cast(square, x.dtype.to_real()),
-        x,
-        rules=(_var_rule,),
-        axis=axes,
-        keepdims=keepdim,
-        correction=correction,
-        whole=dim is None,
-    )
-    return (root_or_zero(made, square, whole=dim is None) if root else made), mean
+    of = {"correction": correction, "whole": dim is None}
+    value = cast(square, x.dtype.to_real())
+    made = ruled_whole(value, x, rules=(_var_rule,), axis=axes, keepdims=keepdim, **of)
+    return (root_or_zero(made, square, **of) if root else made), mean
 
 
 def _mean_of_equals(x: Node, axes: Axes, widened: bool) -> Node:
@@ -349,7 +343,7 @@ def _ends_infinite(x: Node, axes: Axes) -> Node:
     return ops.logical_and(ops.isinf(last), others)
 
 
-def root_or_zero(square: Node, wide: Node | None = None, **of: bool) -> Node:
+def root_or_zero(square: Node, wide: Node | None = None, **of: float) -> Node:
     """The square root, whose gradient at 0 is 0 as in PyTorch's deviations and distances.
 
     `wide` is the square in a wider type, if the root is to be taken there.
@@ -358,7 +352,7 @@ def root_or_zero(square: Node, wide: Node | None = None, **of: bool) -> Node:
     return ruled(root, square, rules=(_root_rule,), corner=True, **of)
 
 
-def _root_rule(g: Node, out: Node, x: Node, **of: bool) -> Node:
+def _root_rule(g: Node, out: Node, x: Node, **of: float) -> Node:
     zero = constant(0, g.dtype)
     return ops.where(ops.eq(out, zero), zero, g / (out * 2))
 
@@ -368,10 +362,10 @@ def _var_rule(
 ) -> Node:
     g = cast(reduction.restore(g, x, axis, keepdims), x.dtype)
     mean, freedom = mean_of(x, axis, True), count(x, axis) - correction
-    if freedom <= 0:
+    if freedom <= 0 and (whole or not x.ndim):
         infinite = (constant(number, x.dtype) for number in (math.nan, math.inf))
         return g * ops.where(ops.eq(x, mean), *infinite)
-    return 2 / freedom * g * (x - mean)
+    return (2 / freedom if freedom else math.inf) * g * (x - mean)
 
 
 def square_size(x: Node) -> Node:

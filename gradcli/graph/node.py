@@ -158,7 +158,7 @@ class Node:
         return node
 
     def renew(self) -> None:
-        """Takes the next serial number: it counts as created now. Nothing may use it yet."""
+        """Takes the next serial number: it counts as created now, and what uses it has to, too."""
         self.serial = _serial()
 
     @property

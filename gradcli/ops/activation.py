@@ -9,7 +9,7 @@ import math
 
 from gradcli.graph.dtype import COMPLEX
 from gradcli.graph.node import Node, constant, current, lift
-from gradcli.ops.elementwise import clamp_min, isnan, log, log1p, sigmoid, where
+from gradcli.ops.elementwise import clamp_min, eq, log, log1p, sigmoid, where
 from gradcli.ops.rows import elementwise, lacks
 
 LEAST_SLOPE = 1e-12
@@ -21,10 +21,10 @@ softplus = elementwise("softplus", lambda g, out, x: g * sigmoid(x), promotes=""
 
 
 def _logit(g: Node, out: Node, x: Node) -> Node:
-    outside, nan = isnan(out), constant(math.nan, x.dtype)
+    inside, nan = eq(out, out), constant(math.nan, x.dtype)
     if current.forward:  # which needs a factor of g
-        return g / where(outside, nan, x * (1 - x))
-    return where(outside, nan, g / (x * (1 - x)))
+        return g / where(inside, x * (1 - x), nan)
+    return where(inside, g / (x * (1 - x)), nan)
 
 
 # Composed of log and div, the derivative would be NaN at 0 and 1 and a number outside.

@@ -132,6 +132,8 @@ def _pow_base(g: Node, out: Node, x: Node, y: Node) -> Node:
 
 
 def _pow_exponent(g: Node, out: Node, x: Node, y: Node) -> Node:
+    if x.op is FULL and x.ndim == 0 and x.attrs["value"] != 0:
+        return g * conj(out * log(x))
     at_zero = eq(x, zero(x))
     if not y.dtype.is_complex:
         at_zero = logical_and(at_zero, ge(y, zero(y)))

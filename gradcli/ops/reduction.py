@@ -120,6 +120,8 @@ def _cumprod_rule(g: Node, out: Node, x: Node, *, axis: int) -> Node:
 
 
 def _reverse_cumsum(g: Node, axis: int) -> Node:
+    if g.shape[axis] == 1:
+        return g
     return flip(cumsum(flip(g, axis=(axis,)), axis=axis), axis=(axis,))
 
 

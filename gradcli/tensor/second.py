@@ -100,7 +100,7 @@ def shown(node: Node, given: Given, parts: Parts) -> Parts:
                 part = clone(part)  # the others pass it by, and do not show its name
             part = _named(part, found, seen)
         named.append((position, x, part))
-    _in_turn(named, turns(name, len(arguments)), shared, newest)
+    _in_turn(named, turns(name, len(arguments)), newest)
     named.sort(key=lambda entry: entry[0])
     if known is not None and known.behind == "&":
         _join([(i, part) for i, _, part in named if part.call is not None])
@@ -114,14 +114,17 @@ def newest_of(given: Given) -> int:
     return max([part.serial for several in each for part in several if part is not None])
 
 
-def _in_turn(
-    named: Sequence[tuple[int, Node, Node]], order: Sequence[int], shared: set[Node], newest: int
-) -> None:
-    """Lets parts, but for those that others are computed from, count as made in `order`."""
+def _in_turn(named: Sequence[tuple[int, Node, Node]], order: Sequence[int], newest: int) -> None:
+    """Lets parts, with the steps to them, count as made in `order`."""
+    if len(named) < 2:
+        return
+    done = set[Node]()
     for place in order:
         for position, _, part in named:
-            if position == place and part.tracked and part.serial > newest and part not in shared:
-                part.renew()
+            if position == place:
+                for step in ancestors([part], lambda x: x.serial > newest and x not in done):
+                    done.add(step)
+                    step.renew()
 
 
 def _none(zeros: Iterable[Node], parts: Parts) -> Parts:

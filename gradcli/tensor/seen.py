@@ -79,8 +79,10 @@ class Seen(NamedTuple):
 
     @property
     def lacks_freedom(self) -> bool:
-        """Whether there are not more elements than a variance is corrected by."""
+        """Whether a variance of all elements is corrected by no less than their number."""
         correction = self.facts.get("correction")
+        if not self.whole and self.arguments[0].ndim:
+            return False
         return correction is not None and self.arguments[0].size <= correction * self.out.size
 
     @property
