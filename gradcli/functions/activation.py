@@ -185,7 +185,8 @@ def _silu(g: Node, out: Node, x: Node) -> Node:
     share = ops.sigmoid(x)
     if x.dtype.is_complex:
         return g * ops.conj(share * (x * (1 - share) + 1))
-    return g * share * ops.product_and(x, 1 - share, lift(1, x))
+    slope = ops.product_and(x, 1 - share, lift(1, x))  # before g * share, as C++ compiles to
+    return g * share * slope
 
 
 @activation("nn.functional.mish")
