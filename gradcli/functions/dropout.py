@@ -17,16 +17,17 @@ from gradcli.functions.constants import empty_like, zeros, zeros_like
 from gradcli.functions.create import from_array
 from gradcli.functions.drawing import drawing, drawn_as, drawn_tensor, in_memory_order
 from gradcli.functions.nn import floating, softmax
-from gradcli.graph.dtype import float32
+from gradcli.graph.dtype import BOOL, INTEGER, float32
 from gradcli.graph.node import Node
 from gradcli.graph.shape import numel
 from gradcli.ops import elementwise as ops
-from gradcli.ops.rows import zero
+from gradcli.ops.rows import lacks, zero
 from gradcli.tensor.function import Function, composite, internal
 from gradcli.tensor.in_place import in_place
 from gradcli.tensor.kinds import Real
 from gradcli.tensor.named import Named
 from gradcli.tensor.operands import cannot_cast
+from gradcli.tensor.storing import InPlace
 
 ALPHA = 1.7580993408473766
 """Minus the least value of selu: what alpha dropout puts in place of an element."""
@@ -140,7 +141,11 @@ for _name, _what in {
 # -- activations that draw
 
 
-@internal("rrelu_with_noise", layout=False)
+@internal(
+    "rrelu_with_noise",
+    layout=False,
+    in_place=InPlace(refuses=lacks("leaky_relu_cpu", BOOL, INTEGER)),
+)
 def _rrelu(x: Node, noise: Any, inplace: bool = False) -> Node:
     if not isinstance(noise, Node):
         return leaky(x, noise, inplace)
@@ -172,7 +177,7 @@ def rrelu(
     if lower > upper:
         raise GradcliError("G026", "Lower bound should be less than or equal to the upper bound")
     noise = _rrelu_noise(input, lower, upper, generator) if training else (lower + upper) / 2
-    return in_place(_rrelu, input, noise=noise, inplace=True) if inplace else _rrelu(input, noise)
+    return in_place(_rrelu, input, noise, True) if inplace else _rrelu(input, noise)
 
 
 @composite("nn.functional.gumbel_softmax")

@@ -42,6 +42,9 @@ def in_place(function: Function, target: Tensor, *args: Any, **kwargs: Any) -> T
         GradcliError: G025 when the result's dtype cannot be stored in `target`; those of `write`.
     """
     rule = function.in_place
+    refused = lacking(rule.refuses, target.dtype) if rule.refuses else None
+    if refused is not None:
+        raise refused
     if rule.unseen and current.tracking:
         with Stop(False):
             return in_place(function, target, *args, **kwargs)
@@ -101,11 +104,6 @@ def written_form(function: Function, name: str) -> Function:
             own, wanted = C_TYPES[input.dtype], C_TYPES[as_dtype(kind)]
             sentence = f"input tensor dtype {own} and output tensor dtype {wanted} should match"
             raise GradcliError("G025", f"Bad in-place call: {sentence}", help="leave dtype out")
-        refuses = function.in_place.refuses
-        if refuses and isinstance(input, Tensor):
-            refused = lacking(refuses, input.dtype)
-            if refused is not None:
-                raise refused
         try:
             return in_place(function, input, *args, **kwargs)
         except GradcliError as error:
