@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import GradcliError
 from gradcli.functions.devices import Device
 from gradcli.functions.shape import in_rows, reshaped
@@ -136,3 +138,16 @@ def numpy(input: Any, *, force: bool = False) -> Any:
             kind=TypeError,
         )
     return SharedArray.of(input)
+
+
+@composite("from_numpy", method=False)
+def from_numpy(ndarray: Any) -> Any:
+    """The tensor of an array, in its memory where it shows a tensor.
+
+    Raises:
+        GradcliError: G025, a TypeError, for anything but an array.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        sentence = f"expected np.ndarray (got {type(ndarray).__name__})"
+        raise GradcliError("G025", sentence, help="torch.as_tensor(x) takes it", kind=TypeError)
+    return registry.find("torch.as_tensor")(ndarray)

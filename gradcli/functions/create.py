@@ -115,9 +115,17 @@ def _dtype_argument(name: str, dtype: Any) -> DType:
     return as_dtype(dtype)
 
 
-@composite("as_tensor", "from_numpy", method=False)
+@composite("as_tensor", method=False)
 def as_tensor(data: Any, dtype: Any = None) -> Any:
-    """The tensor itself where it already is one of that dtype, else a new one."""
+    """The tensor itself where it already is one of that dtype, else a new one.
+
+    The new one shares the memory of an array of that dtype which shows a tensor.
+    """
+    if isinstance(data, np.ndarray):
+        from gradcli.tensor.shared import standing_for
+
+        known = standing_for(data)
+        data = data if known is None else known
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     return tensor(data, dtype=dtype)

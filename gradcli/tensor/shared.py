@@ -61,6 +61,22 @@ class SharedArray(np.ndarray[Any, Any]):
             write(tensor, data(np.array(whole), tensor._node.shape, tensor.dtype))
 
 
+def standing_for(array: np.ndarray[Any, Any]) -> Tensor | None:
+    """A tensor in the memory that an array shows; None where the array has memory of its own."""
+    whole = array.whole if isinstance(array, SharedArray) else None
+    if whole is None or not np.may_share_memory(array, whole):
+        return None
+    shown: Tensor = whole.tensor.data
+    if (array.shape, array.strides) == (whole.shape, whole.strides):
+        return shown
+    steps = [step // array.itemsize for step in array.strides]
+    if min(steps, default=0) < 0 or not (shown.is_contiguous() and whole.flags.c_contiguous):
+        return None
+    first = (array.ctypes.data - whole.ctypes.data) // array.itemsize
+    part: Tensor = shown.as_strided(array.shape, steps, shown.storage_offset() + first)
+    return part
+
+
 def _telling(name: str) -> Callable[[SharedArray, Any], Any]:
     operate = getattr(np.ndarray, name)
 
