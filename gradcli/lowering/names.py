@@ -88,7 +88,7 @@ class Module(Holder):
         qualified = f"{self.qualified}.{name}"
         is_module = qualified in MODULES and qualified not in HELD
         found = Module(qualified) if is_module else _find(qualified)
-        if found is None:
+        if found is None and qualified not in registry.ENTRIES:  # `torch.newaxis` is None
             raise GradcliError(
                 "G011",
                 f"module '{self.qualified}' has no attribute '{name}'",
