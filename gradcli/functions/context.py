@@ -17,7 +17,7 @@ from gradcli.tensor import Tensor
 from gradcli.tensor.gradfn import GradFn
 from gradcli.tensor.kept import Packed
 from gradcli.tensor.refusals import overwritten, used_up
-from gradcli.tensor.saved import Saved, pack_all, unpacked
+from gradcli.tensor.saved import Saved, pack_all, unpacked_as
 from gradcli.tensor.storage import Version
 from gradcli.tensor.write import refuse
 
@@ -124,7 +124,8 @@ class Context(GradFn):
                 result = results_of(self._node).get(own, self._node)
                 raise overwritten(result, result, *version)
         return tuple(
-            unpacked(packed[i]) if i in packed else tensor for i, tensor in enumerate(self._saved)
+            unpacked_as(packed[i], tensor.node) if i in packed else tensor
+            for i, tensor in enumerate(self._saved)
         )
 
     @property

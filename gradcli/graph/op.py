@@ -278,3 +278,8 @@ OVERWRITE = Op(
     exact=True,
 )
 """The second input's value with the first one's history: a write that autograd does not see."""
+
+
+def is_rewritten_leaf(node: Node) -> bool:
+    """Whether `node` is other numbers in a leaf's place."""
+    return node.op is OVERWRITE and node.inputs[0].op is LEAF

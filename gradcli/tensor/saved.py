@@ -23,7 +23,7 @@ from gradcli.tensor.fields import by_place, fields, kept_by, kept_nodes
 from gradcli.tensor.inference import refuse_saved
 from gradcli.tensor.kept import Packed, kept_of, looked_up, name_of
 from gradcli.tensor.saved_numbers import known_node, number
-from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version
+from gradcli.tensor.storage import Stop, Version, overwritten, present, saved_version, value_of
 
 Pack = Callable[[Any], Any]
 
@@ -161,6 +161,13 @@ def unpacked(pair: tuple[Any, Pack]) -> Any:
     return found
 
 
+def unpacked_as(pair: tuple[Any, Pack], saved: Node) -> Any:
+    """What a script's hook makes of what was packed, with the history of what was saved."""
+    found = unpacked(pair)
+    value = value_of(found.value_node)
+    return registry.find("torch.Tensor")(overwritten(saved, value) if saved.tracked else value)
+
+
 def tensor_of(node: Node) -> Any:
     """The tensor of a node: the variable itself, of a leaf."""
     known = node.attrs["owner"].tensor() if node.op is LEAF else None
@@ -279,7 +286,7 @@ def saved_attribute(node: Node, name: str) -> Any:
             stamp = None if key in packed else _stamp(x)
             if stamp is not None and stamp[0].number != stamp[1]:
                 raise changed(node, x, *stamp[:2])
-            given.append(unpacked(packed[key]) if key in packed else tensor_of(x))
+            given.append(unpacked_as(packed[key], x) if key in packed else tensor_of(x))
     if known[0].listed:
         return tuple(given)
     return given[0] if given else None

@@ -13,7 +13,7 @@ from gradcli.execute.elsewhere import elsewhere
 from gradcli.execute.evaluate import settle
 from gradcli.graph.dtype import DType
 from gradcli.graph.node import Node, current
-from gradcli.graph.op import LEAF
+from gradcli.graph.op import LEAF, is_rewritten_leaf
 from gradcli.ops.elementwise import clone
 from gradcli.tensor import levels, registry
 from gradcli.tensor.accumulator import Autograd
@@ -213,7 +213,7 @@ class Tensor(Operators, Values):
         """Whether it was made by the user, or needs no gradient; raises as `grad_fn` does."""
         if self.is_invalid:
             raise forbidden(self, CHANGED)
-        leaf = self._requires or not self.value_node.tracked
+        leaf = self._requires or not self.value_node.tracked or is_rewritten_leaf(self._node)
         if levels.duals:
             return not self.requires_grad or (leaf and self._autograd not in levels.duals)
         return leaf
