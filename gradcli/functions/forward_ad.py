@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gradcli.errors import GradcliError
 from gradcli.functions.func import check_tangent, slope_of
 from gradcli.functions.transform import Scope, shown_as, standing
-from gradcli.graph.node import current
+from gradcli.graph.node import constant, current
 from gradcli.tensor import Tensor, layout, levels, registry
 from gradcli.tensor.blocks import inference
 from gradcli.tensor.closing import depend
@@ -77,7 +77,9 @@ class DualLevel(Level):
                 with Stop(False):
                     write(primal, value_of(found.primal.value_node), "")
                     if alike:  # else PyTorch copies the tangent
-                        write(tangent, value_of(found.tangent.value_node), "")
+                        before, slope = tangent.value_node, found.tangent
+                        zeros = constant(0, before.dtype, before.shape)
+                        write(tangent, zeros if slope is None else value_of(slope.value_node), "")
 
 
 @contextmanager
