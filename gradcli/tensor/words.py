@@ -47,8 +47,9 @@ def _kept(shape: Shape, whole: Shape) -> Shape:
 
 
 def _mean(seen: Seen, x: Node) -> Node:
-    name = f"MeanBackward{int(not seen.whole)}"
-    return sketch(name, x, shape=() if seen.whole else _kept(seen.out.shape, x.shape))
+    whole = seen.whole or not x.ndim
+    name = f"MeanBackward{int(not whole)}"
+    return sketch(name, x, shape=() if whole else _kept(seen.out.shape, x.shape))
 
 
 def _matmul(seen: Seen, x: Node, y: Node) -> Node:
