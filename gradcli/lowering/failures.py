@@ -100,6 +100,7 @@ def finish(error: Exception) -> Exception:
         result = _from_python(error)
     result.at(record.span)
     _add_call(result, record.call)
+    _add_way_out(result, record.span)
     return result
 
 
@@ -155,6 +156,13 @@ def _add_call(error: GradcliError, call: Span | None) -> None:
     labels = error.diagnostic.labels
     if call is not None and all(label.span != call for label in labels):
         labels.append(Label(call, "called here"))
+
+
+def _add_way_out(error: GradcliError, span: Span | None) -> None:
+    """What to do about a gradient that is not there yet."""
+    diagnostic = error.diagnostic
+    if span and not diagnostic.help and ".grad" in span.text and "NoneType" in diagnostic.message:
+        diagnostic.help.append("a gradient is None until backward() has passed on to it")
 
 
 def brief(value: Any) -> str:

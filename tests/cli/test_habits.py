@@ -68,6 +68,7 @@ ROOT = Path(__file__).parent.parent.parent
         (["run", "-"], "while True: pass", "G061", "", "--timeout"),
         (["run", "-"], "raise ValueError('no')", "G042", "<stdin>:1:1", ""),
         (["run", "-"], "class A: pass", "G002", "<stdin>:1:1", ""),
+        (["run", "-"], "w = ones(2)\nw - 0.1*w.grad", "G014", "<stdin>:2:5", "until backward()"),
         (["ops", "nosuchfunction"], "", "G010", "", ""),
         (["ops", "--outside", "softmax"], "", "G010", "", "gradcli ops softmax looks for it"),
         (["ops", "torch.optim.SGD"], "", "G010", "", "write the step, `w -= lr * w.grad`"),
