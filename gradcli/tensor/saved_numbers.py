@@ -5,6 +5,7 @@ Constraints: they are read off the ops that the function took; what these do not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gradcli.errors import GradcliError
@@ -21,13 +22,10 @@ ATTRS = {
     "dim": "axis",
     "dims": "axes",
     "keepdim": "keepdims",
-    "exponent": "value",
-    "alpha": "value",
 }
 """PyTorch's names of what functions keep -> those of the attributes of ops."""
 SCALED = {"AddBackward0": 1, "SubBackward0": -1, "RsubBackward0": -1, "RsubBackward1": -1}
 """Functions that multiply an operand by `alpha`, with the sign that it has here."""
-POWERS = {"PowBackward0": 1}
 
 
 def number(node: Node, name: str, short: str) -> Any:
@@ -41,20 +39,28 @@ def number(node: Node, name: str, short: str) -> Any:
     if name.startswith("_saved_") and kept is not None and kept[0] < len(tensors):
         shape = known_node(tensors[kept[0]], name).shape
         return shape if kept[1] == "sizes" else numel(shape)
-    steps = ancestors([node], lambda x: x not in tensors) if name.startswith("_saved_") else []
-    if short in ("alpha", "exponent"):
-        sign = (SCALED if short == "alpha" else POWERS).get(name_of(node))
-        values = [x.attrs["value"] for x in steps if x.op is FULL] or [sign] * (short == "alpha")
-        if sign is not None and values:
-            return sign * values[-1]
-    elif short in ATTRS:
-        for step in reversed(steps):
-            found = step.attrs.get(ATTRS[short])
-            if found is not None and not step.op.elementwise and step.inputs:
-                return found if short == "keepdim" else _from_left(found, step.inputs[0].ndim)
+    found = _of_steps(node, tensors, short) if name.startswith("_saved_") else None
+    if found is not None:
+        return found
     raise GradcliError(
         "G011", f"'{name_of(node)}' object has no attribute '{name}'", kind=AttributeError
     )
+
+
+def _of_steps(node: Node, tensors: Sequence[Node], short: str) -> Any:
+    """What the ops between a function's tensors and its result tell of the number; else None."""
+    steps = ancestors([node], lambda x: x not in tensors)
+    values = [x.attrs["value"] for x in steps if x.op is FULL]
+    sign = SCALED.get(name_of(node))
+    if short == "alpha" and sign is not None:
+        return sign * values[-1] if values else 1
+    if short == "exponent":
+        return values[-1] if values and name_of(node) == "PowBackward0" else None
+    for step in reversed(steps):
+        found = step.attrs.get(ATTRS.get(short, ""))
+        if found is not None and not step.op.elementwise and step.inputs:
+            return found if short == "keepdim" else _from_left(found, step.inputs[0].ndim)
+    return None
 
 
 def _from_left(axes: Any, rank: int) -> Any:
