@@ -152,8 +152,10 @@ def _through_step(
     step: Node, function: Whole, cotangent: Any, needed: Collection[Node]
 ) -> list[tuple[Node, Node]]:
     forward = function.seen_at(step) if function.seen else ()
+    if not step.op.multiple:
+        return propagate(step, cotangent, needed, forward)
     made = [x for x in (*function.outputs, *function.steps) if step in x.inputs]
-    return propagate(step, cotangent, needed, forward, made if step.op.multiple else ())
+    return propagate(step, cotangent, needed, forward, made)
 
 
 def _added(parts: Sequence[Node]) -> Node:

@@ -96,7 +96,7 @@ CONDITIONS: dict[str, Callable[[Seen], bool]] = {
     "reduced": lambda seen: seen.is_reduced,
     "real": lambda seen: not seen.arguments[0].dtype.is_complex,
     "point": lambda seen: seen.arguments[0].ndim == 0,
-    "single": lambda seen: _is_single(seen),
+    "single": _is_single,
     "zeros": lambda seen: _has_zeros(seen.arguments[0]),
     "lacking": lambda seen: seen.lacks_freedom,
     "upper": lambda seen: seen.out.op.name in ("permute", "transpose", "conj"),
